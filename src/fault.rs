@@ -1,0 +1,107 @@
+//! The closed list of ways a request is refused or a connection ended, by cause.
+//!
+//! Owns [`Fault`]. What goes on the wire for each (HTTP status, close code, words) and into the log is decided in
+//! one table, `server::disposition`; lower layers only name the cause. Payloads are our own numbers and words,
+//! never a peer's text.
+
+use std::fmt;
+
+/// Why a request is refused or a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// No credential was sent where one is needed.
+    NoCredential,
+    /// A credential that was sent does not verify.
+    InvalidCredential,
+    /// A credential has expired or was revoked, also mid-session.
+    ExpiredCredential,
+    /// The credential gives no level on this board, also when it is taken away mid-session.
+    NoPermission,
+    /// There is no such board.
+    NoSuchBoard,
+    /// The board was deleted; its id is never used again.
+    BoardDeleted,
+    /// The path's board id breaks the rules of `ids::BoardId`.
+    InvalidBoardId,
+    /// A message does not decode.
+    MalformedMessage,
+    /// An update does not decode, or would make a stock client throw.
+    MalformedUpdate,
+    /// A message is over `--max-message-bytes`.
+    MessageTooLarge,
+    /// An update would take the board over one of its budgets.
+    OverBudget,
+    /// The peer sent a text frame.
+    TextFrame,
+    /// The peer broke RFC 6455.
+    WebSocketProtocol,
+    /// The peer reads too slowly: more than `--max-outbox-bytes` behind.
+    SlowConsumer,
+    /// A bound on connections is reached.
+    TooManyConnections,
+    /// Nothing was received for `limits::SILENCE_MAX`, or the socket broke.
+    ConnectionLost,
+    /// The board's stored state cannot be read.
+    StateUnreadable,
+    /// The disk refuses writes.
+    StoreFailed,
+    /// The server is shutting down.
+    ShuttingDown,
+    /// A bug of ours: a panic was caught.
+    Internal,
+}
+
+impl Fault {
+    /// Every variant, for tests and for tables that must cover them all.
+    pub const ALL: [Self; 20] = [
+        Self::NoCredential,
+        Self::InvalidCredential,
+        Self::ExpiredCredential,
+        Self::NoPermission,
+        Self::NoSuchBoard,
+        Self::BoardDeleted,
+        Self::InvalidBoardId,
+        Self::MalformedMessage,
+        Self::MalformedUpdate,
+        Self::MessageTooLarge,
+        Self::OverBudget,
+        Self::TextFrame,
+        Self::WebSocketProtocol,
+        Self::SlowConsumer,
+        Self::TooManyConnections,
+        Self::ConnectionLost,
+        Self::StateUnreadable,
+        Self::StoreFailed,
+        Self::ShuttingDown,
+        Self::Internal,
+    ];
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoCredential => "no credential",
+            Self::InvalidCredential => "invalid credential",
+            Self::ExpiredCredential => "expired credential",
+            Self::NoPermission => "no permission",
+            Self::NoSuchBoard => "no such board",
+            Self::BoardDeleted => "board deleted",
+            Self::InvalidBoardId => "invalid board id",
+            Self::MalformedMessage => "malformed message",
+            Self::MalformedUpdate => "malformed update",
+            Self::MessageTooLarge => "message too large",
+            Self::OverBudget => "board over its budget",
+            Self::TextFrame => "text frame",
+            Self::WebSocketProtocol => "WebSocket protocol violation",
+            Self::SlowConsumer => "slow consumer",
+            Self::TooManyConnections => "too many connections",
+            Self::ConnectionLost => "connection lost",
+            Self::StateUnreadable => "stored state unreadable",
+            Self::StoreFailed => "disk refuses writes",
+            Self::ShuttingDown => "shutting down",
+            Self::Internal => "internal error",
+        })
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -1,0 +1,20 @@
+//! Boardwire: a self-hosted server that keeps Yjs canvas boards in sync, within 200 ms, and loses nothing.
+//!
+//! The crate is layered; a module names only modules of lower layers, and `tests/it/layers.rs` checks it.
+//!
+//! | layer | modules | what it is |
+//! | --- | --- | --- |
+//! | L0 | [`limits`] [`ids`] [`time`] [`fault`] | bounds, parsed names, instants, the closed list of refusals |
+//! | L1 | [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] | bytes to values and back, pure decisions |
+//! | L2 | [`session`] [`room`] [`rooms`] [`store`] | state machines without I/O |
+//! | L3 | `store::redb` | the one file that names redb |
+//! | L4 | [`server`] [`api`] | tasks, sockets, timers |
+//! | L5 | `main` | command line to configuration to run |
+//!
+//! Below L4 nothing reads a clock, touches a socket or awaits: bytes, instants and failures come in as values,
+//! and what must be done comes out as values.
+
+pub mod fault;
+pub mod ids;
+pub mod limits;
+pub mod time;

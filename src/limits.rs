@@ -1,0 +1,183 @@
+//! Every bound of the server: name, unit, default, reason.
+//!
+//! Owns the constants and nothing else. Bounds that are settings name their flag; the constant is the default.
+//! Each has a test at its edge (n - 1, n, n + 1) beside the code that enforces it, and a row in docs/limits.md.
+
+use std::time::Duration;
+
+// --- names ------------------------------------------------------------------------------------------------
+
+/// Bytes of a board id, inclusive. Long enough for two UUIDs and a prefix, short enough for a key in every row.
+pub const BOARD_ID_BYTES_MAX: usize = 128;
+
+/// Bytes of a user or team id, inclusive. E-mail addresses (254) and opaque ids of identity providers fit.
+pub const USER_ID_BYTES_MAX: usize = 256;
+
+// --- HTTP -------------------------------------------------------------------------------------------------
+
+/// Bytes of a request head up to and with the empty line, inclusive. A token of [`TOKEN_BYTES_MAX`] in the
+/// query and ordinary browser headers fit.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Header lines of a request, inclusive. Browsers behind two proxies send about 30.
+pub const HEADERS_MAX: usize = 64;
+
+/// How long a peer may take to send a whole request head. Longer is a slow-loris attack or a dead link.
+pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long a kept-alive HTTP connection may stay idle between two requests.
+pub const KEEP_ALIVE_IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// Bytes of a JWT, inclusive. Thousands of board claims do not belong into a token.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+
+/// Bytes an HMAC secret must have outside `--dev`, inclusive: the output size of SHA-256 (RFC 7518, 3.2).
+pub const SECRET_BYTES_MIN: usize = 32;
+
+/// Leeway for `exp` and `nbf`: clocks of honest machines differ by seconds.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
+
+// --- WebSocket --------------------------------------------------------------------------------------------
+
+/// `--max-message-bytes`: bytes of one WebSocket message, inclusive. As large as a board may be, since a client
+/// that was offline sends all it has in one step 2.
+pub const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Protocol messages in one frame, inclusive. Stock providers send one; batching clients a handful.
+pub const MESSAGES_PER_FRAME_MAX: usize = 64;
+
+/// `--max-outbox-bytes`: bytes a member may be behind the end of its room's outbound log, inclusive.
+pub const OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long a step 2 on its way to a joiner may make no progress before the member counts as a slow consumer.
+pub const JOIN_STALL_MAX: Duration = Duration::from_secs(30);
+
+/// `--max-connections`: open connections in all, inclusive.
+pub const CONNECTIONS_MAX: usize = 10_000;
+
+/// `--max-connections-per-address`: open connections of one address, inclusive; loopback is exempt.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
+
+/// `--max-connections-per-board`: members of one room, inclusive.
+pub const CONNECTIONS_PER_BOARD_MAX: usize = 1_024;
+
+/// `--max-messages-per-second`: sustained rate of a connection; a person dragging a shape makes 60.
+pub const MESSAGES_PER_SECOND_MAX: u32 = 300;
+
+/// Messages a connection may send at once above the rate; a reconnecting client replays its queue.
+pub const MESSAGES_BURST_MAX: u32 = 1_000;
+
+/// Bytes being received (messages not yet complete) of all connections together; past it the largest pause.
+pub const RECEIVING_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// How often the server pings a connection.
+pub const PING_EVERY: Duration = Duration::from_secs(30);
+
+/// A connection that sent nothing for this long, pongs included, is dropped: two lost pings and a little.
+pub const SILENCE_MAX: Duration = Duration::from_secs(75);
+
+/// A client that received no message for this long gets an empty awareness message, since y-websocket 3 drops
+/// a server that is silent for 30 s and does not count pings.
+pub const KEEPALIVE_AFTER: Duration = Duration::from_secs(20);
+
+/// The least time between two step 1, or two auth messages, sent to one connection because of what it sends.
+pub const RETELL_EVERY: Duration = Duration::from_secs(1);
+
+/// How long repeated refusals of one address are held before the close: the first not at all, then these.
+pub const REFUSAL_HOLDS: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// Refusals of one address within this time count as repeated.
+pub const REFUSAL_MEMORY: Duration = Duration::from_secs(60);
+
+/// Refused connections held at a time, inclusive; beyond it the answer is the plain HTTP status.
+pub const REFUSALS_HELD_MAX: usize = 1_000;
+
+// --- awareness --------------------------------------------------------------------------------------------
+
+/// Bytes of one awareness state (its JSON), inclusive. A cursor, a selection and a name are some hundred.
+pub const AWARENESS_STATE_BYTES_MAX: usize = 16 * 1024;
+
+/// Awareness ids one connection may speak for, inclusive: the tabs of one browser, joined by BroadcastChannel.
+pub const AWARENESS_IDS_MAX: usize = 8;
+
+/// A state not renewed for this long is removed; y-protocols renews every 15 s.
+pub const AWARENESS_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long an id stays reserved to its subject after its owner left.
+pub const AWARENESS_RESERVED: Duration = Duration::from_secs(30);
+
+/// A room broadcasts awareness at most this often: 30 times a second is smooth for a cursor.
+pub const AWARENESS_EVERY: Duration = Duration::from_millis(33);
+
+/// A clock further beyond the known one than this is ignored; a hostile clock would silence its owner for ever.
+pub const AWARENESS_CLOCK_STEP_MAX: u64 = 1_000_000;
+
+// --- boards -----------------------------------------------------------------------------------------------
+
+/// `--max-board-bytes`: encoded size of a board's state, inclusive.
+pub const BOARD_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Client ids of a board, inclusive. Yjs makes one a session of each tab; state vectors grow with them.
+pub const CLIENT_IDS_MAX: usize = 16_384;
+
+/// Shared types of a board, inclusive; each takes memory in every browser.
+pub const SHARED_TYPES_MAX: usize = 65_536;
+
+/// Levels of nested shared types, inclusive; a top-level type is level 1. Yjs deletes recursively.
+pub const TYPE_DEPTH_MAX: usize = 64;
+
+/// Levels of nested arrays and objects in one Any or JSON value, inclusive. Decoders recurse.
+pub const ANY_DEPTH_MAX: usize = 64;
+
+/// The largest client id: JavaScript's `Number.MAX_SAFE_INTEGER`.
+pub const CLIENT_ID_MAX: u64 = (1 << 53) - 1;
+
+/// The largest clock, and the largest end of a range of clocks: beyond it yrs wraps.
+pub const CLOCK_MAX: u64 = (1 << 31) - 1;
+
+// --- disk -------------------------------------------------------------------------------------------------
+
+/// `--commit-window`: how long accepted updates may wait for others to share one fsync.
+pub const COMMIT_WINDOW: Duration = Duration::from_millis(50);
+
+/// `--compact-after`: a board is compacted this long after its last change.
+pub const COMPACT_AFTER: Duration = Duration::from_secs(5);
+
+/// `--compact-every`: a board under steady change is compacted at least this often.
+pub const COMPACT_EVERY: Duration = Duration::from_secs(30);
+
+/// Log bytes of a board at which it is compacted at once.
+pub const COMPACT_LOG_BYTES: usize = 4 * 1024 * 1024;
+
+/// `--room-idle`: a room without clients and without activity for this long unloads.
+pub const ROOM_IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// `--room-sweep`: how often idle rooms are looked for.
+pub const ROOM_SWEEP: Duration = Duration::from_secs(5 * 60);
+
+/// An opened yrs Doc not used for this long is closed; it takes 15 times the encoded size.
+pub const DOCUMENT_IDLE: Duration = Duration::from_secs(60);
+
+/// `--drain`: how long a shutdown may take from the signal to the exit.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
+/// An author's structs echoed when its client id is known again after a reconnect, in bytes.
+pub const ECHO_AGAIN_BYTES_MAX: usize = 64 * 1024;
+
+const _: () = assert!(
+    TOKEN_BYTES_MAX < HEAD_BYTES_MAX,
+    "a token in the query must fit the head"
+);
+const _: () = assert!(
+    KEEPALIVE_AFTER.as_secs() < 30,
+    "y-websocket 3 drops a server silent for 30 s"
+);
+const _: () = assert!(
+    SILENCE_MAX.as_secs() > 2 * PING_EVERY.as_secs(),
+    "two pings may be lost"
+);

@@ -1,0 +1,3 @@
+//! The command line: turns arguments and environment into a configuration and runs it.
+
+fn main() {}
