@@ -1,6 +1,6 @@
 //! Names that came from outside, checked once and then carried as types.
 //!
-//! Owns [`BoardId`], [`UserId`], [`Level`] and [`Subject`]. Must not know where a name came from (path, token, row).
+//! Owns [`BoardId`], [`UserId`], [`TeamId`], [`Level`] and [`Subject`]. Must not know where a name came from (path, token, row).
 //! Key invariant: a value of these types satisfies the rules of the contract, "Names".
 
 use std::fmt;
@@ -56,6 +56,24 @@ impl UserId {
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=limits::USER_ID_BYTES_MAX).contains(&text.len());
         (fits && !text.chars().any(char::is_control)).then(|| Self(text.into()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The bare id of a team, as in the claim `teams`; the same rules as for [`UserId`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TeamId(Arc<str>);
+
+impl TeamId {
+    /// Checks `text`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        UserId::parse(text).map(|id| Self(id.0))
     }
 
     /// The id as text.

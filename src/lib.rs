@@ -5,7 +5,7 @@
 //! | layer | modules | what it is |
 //! | --- | --- | --- |
 //! | L0 | [`limits`] [`ids`] [`time`] [`fault`] | bounds, parsed names, instants, the closed list of refusals |
-//! | L1 | [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] | bytes to values and back, pure decisions |
+//! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] | bytes to values and back, pure decisions |
 //! | L2 | [`session`] [`room`] [`rooms`] [`store`] | state machines without I/O |
 //! | L3 | `store::redb` | the one file that names redb |
 //! | L4 | [`server`] [`api`] | tasks, sockets, timers |
@@ -16,5 +16,8 @@
 
 pub mod fault;
 pub mod ids;
+pub mod lib0;
 pub mod limits;
+pub mod sync;
 pub mod time;
+pub mod ws;

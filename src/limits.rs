@@ -22,8 +22,36 @@ pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Header lines of a request, inclusive. Browsers behind two proxies send about 30.
 pub const HEADERS_MAX: usize = 64;
 
+/// `--max-body-bytes`: bytes of an HTTP request body, inclusive. As large as a board may be, which can be posted whole.
+pub const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Segments of a request path, inclusive. The deepest resource has six.
+pub const PATH_SEGMENTS_MAX: usize = 16;
+
+/// Parameters of a query, inclusive. A provider sends a handful; each takes memory while the request is read.
+pub const QUERY_PARAMETERS_MAX: usize = 64;
+
 /// How long a peer may take to send a whole request head. Longer is a slow-loris attack or a dead link.
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long an HTTP answer may take to leave.
+pub const RESPONSE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// How long the server waits, after its last byte, for the peer to end its half of a connection.
+pub const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Connections waiting to be accepted: a storm of joins must not meet refused connections.
+pub const LISTEN_BACKLOG: i32 = 4_096;
+
+/// Sockets beyond `--max-connections` for those who only ask for `/health`, or are told that the server is full.
+pub const SPARE_SOCKETS: usize = 1_000;
+
+/// Descriptors beyond sockets: the data file, the poller, standard streams.
+pub const SPARE_DESCRIPTORS: usize = 64;
+
+/// Loads, look-ups and compactions that run at a time on the blocking pool: a storm of joins after a restart must not
+/// become hundreds of threads, and disks serve few at once anyway.
+pub const BLOCKING_MAX: usize = 8;
 
 /// How long a kept-alive HTTP connection may stay idle between two requests.
 pub const KEEP_ALIVE_IDLE_MAX: Duration = Duration::from_secs(60);
@@ -46,8 +74,12 @@ pub const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Protocol messages in one frame, inclusive. Stock providers send one; batching clients a handful.
 pub const MESSAGES_PER_FRAME_MAX: usize = 64;
 
-/// `--max-outbox-bytes`: bytes a member may be behind the end of its room's outbound log, inclusive.
+/// `--max-outbox-bytes`: bytes a member may be behind the end of its room's outbound log, inclusive. One frame counts
+/// at most a quarter of it: a message may be larger than the bound, and everybody must get the chance to take it.
 pub const OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Bytes gathered for one write to a socket; more leaves in the next one, after others had their turn.
+pub const GATHER_BYTES_MAX: usize = 256 * 1024;
 
 /// How long a step 2 on its way to a joiner may make no progress before the member counts as a slow consumer.
 pub const JOIN_STALL_MAX: Duration = Duration::from_secs(30);
@@ -69,6 +101,13 @@ pub const MESSAGES_BURST_MAX: u32 = 1_000;
 
 /// Bytes being received (messages not yet complete) of all connections together; past it the largest pause.
 pub const RECEIVING_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// How long a connection may take to leave once the server closes it: what was being sent, the close frame, and the
+/// peer's half of the closing handshake.
+pub const CLOSE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How often a connection looks again whether the disk has caught up with what was accepted.
+pub const BACKPRESSURE_RETRY: Duration = Duration::from_millis(10);
 
 /// How often the server pings a connection.
 pub const PING_EVERY: Duration = Duration::from_secs(30);
@@ -94,6 +133,9 @@ pub const REFUSAL_HOLDS: [Duration; 4] = [
 /// Refusals of one address within this time count as repeated.
 pub const REFUSAL_MEMORY: Duration = Duration::from_secs(60);
 
+/// Addresses whose refusals are remembered, inclusive; beyond it new ones get the plain HTTP status.
+pub const REFUSALS_REMEMBERED_MAX: usize = 10_000;
+
 /// Refused connections held at a time, inclusive; beyond it the answer is the plain HTTP status.
 pub const REFUSALS_HELD_MAX: usize = 1_000;
 
@@ -104,6 +146,9 @@ pub const AWARENESS_STATE_BYTES_MAX: usize = 16 * 1024;
 
 /// Awareness ids one connection may speak for, inclusive: the tabs of one browser, joined by BroadcastChannel.
 pub const AWARENESS_IDS_MAX: usize = 8;
+
+/// Entries of one awareness message, inclusive: all ids of a full room, as a client that learnt them may send back.
+pub const AWARENESS_ENTRIES_MAX: u64 = 8_192;
 
 /// A state not renewed for this long is removed; y-protocols renews every 15 s.
 pub const AWARENESS_TIMEOUT: Duration = Duration::from_secs(30);
@@ -160,15 +205,38 @@ pub const ROOM_IDLE: Duration = Duration::from_secs(30 * 60);
 /// `--room-sweep`: how often idle rooms are looked for.
 pub const ROOM_SWEEP: Duration = Duration::from_secs(5 * 60);
 
-/// An opened yrs Doc not used for this long is closed; it takes 15 times the encoded size.
-pub const DOCUMENT_IDLE: Duration = Duration::from_secs(60);
+/// Bytes accepted and not yet committed, in all; past it connections are not read until the disk has caught up.
+pub const COMMIT_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How often a helper thread looks whether the executor falls behind.
+pub const LAG_PROBE_EVERY: Duration = Duration::from_millis(50);
+
+/// How long a ready task may wait for its turn before a helper thread joins.
+pub const LAG_MAX: Duration = Duration::from_millis(2);
+
+/// How long a helper thread works before it looks again whether it is needed.
+pub const HELP_STINT: Duration = Duration::from_millis(250);
+
+/// How often rooms are looked at: at least, so that changes of access bite within a second.
+pub const TICK_MAX: Duration = Duration::from_millis(500);
+
+/// How often rooms are looked at: at most, however short the settings are.
+pub const TICK_MIN: Duration = Duration::from_millis(25);
 
 /// `--drain`: how long a shutdown may take from the signal to the exit.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
+/// Bytes of saved echoes that a connection may have coming; past it the connection is not read until the disk has
+/// caught up and they have left.
+pub const ECHOES_OWED_BYTES_MAX: usize = 1024 * 1024;
+
 /// An author's structs echoed when its client id is known again after a reconnect, in bytes.
 pub const ECHO_AGAIN_BYTES_MAX: usize = 64 * 1024;
 
+const _: () = assert!(
+    AWARENESS_ENTRIES_MAX >= (CONNECTIONS_PER_BOARD_MAX * AWARENESS_IDS_MAX) as u64,
+    "all ids of a full room must fit one awareness message"
+);
 const _: () = assert!(
     TOKEN_BYTES_MAX < HEAD_BYTES_MAX,
     "a token in the query must fit the head"
