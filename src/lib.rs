@@ -15,9 +15,13 @@
 //! and what must be done comes out as values.
 
 pub mod fault;
+pub mod http;
 pub mod ids;
 pub mod lib0;
 pub mod limits;
 pub mod sync;
 pub mod time;
 pub mod ws;
+
+#[cfg(test)]
+mod mutation;

@@ -1,0 +1,348 @@
+//! Responses: status line, header fields and body to bytes.
+//!
+//! Owns [`Response`] and [`Problem`]. Must not know which problem exists when; callers name them. Key invariant: every
+//! response delimits its body, and no header value can end its line. Tests are below.
+#![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::head::{HeadError, Method, Persistence};
+use super::{body::BodyError, target::TargetError};
+
+/// The interim response to `Expect: 100-continue`, sent before the body is read (RFC 9110, 15.2.1).
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// A final response, before it is encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    fields: Vec<(&'static str, Cow<'static, str>)>,
+    body: Vec<u8>,
+}
+
+/// An error as the client reads it: a problem document.
+///
+/// # Shape
+/// `application/problem+json` with the members `type` (`urn:boardwire:problem:` and the code), `title`, `status`,
+/// `detail`, `code`, and `field` where one is at fault.
+///
+/// # Source
+/// RFC 9457, 3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// A stable snake_case word; clients decide by it.
+    pub code: &'static str,
+    /// The kind of problem in words, the same for every problem of this code.
+    pub title: &'static str,
+    /// What is wrong this time, and what would be right.
+    pub detail: Cow<'static, str>,
+    /// The name of the field or parameter at fault.
+    pub field: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct ProblemDocument<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+}
+
+impl Response {
+    /// A response without body.
+    #[must_use]
+    pub fn new(status: u16) -> Self {
+        Self {
+            status,
+            fields: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    /// The same with a header field. `Content-Length` and `Connection` are added when it is encoded.
+    ///
+    /// A value with bytes that do not belong into a field value loses them, so that none can start a new line.
+    #[must_use]
+    pub fn field(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        let mut value = value.into();
+        debug_assert!(super::is_token(name.as_bytes()), "field names are our own");
+        if !value.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+            value.to_mut().retain(|c| (' '..='~').contains(&c));
+        }
+        self.fields.push((name, value));
+        self
+    }
+
+    /// The same with a body of the given media type.
+    #[must_use]
+    pub fn with_body(mut self, media_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self.field("Content-Type", media_type)
+    }
+
+    /// A response with plain text.
+    #[must_use]
+    pub fn text(status: u16, text: impl Into<String>) -> Self {
+        Self::new(status).with_body("text/plain; charset=utf-8", text.into())
+    }
+
+    /// A response with a JSON value. One that cannot be written as JSON is a bug of ours, and becomes a 500.
+    #[must_use]
+    pub fn json<T: Serialize + ?Sized>(status: u16, value: &T) -> Self {
+        serde_json::to_vec(value).map_or_else(
+            |_| Self::new(500),
+            |body| Self::new(status).with_body("application/json", body),
+        )
+    }
+
+    /// A response with a problem document, not to be cached.
+    #[must_use]
+    pub fn problem(problem: &Problem) -> Self {
+        let document = ProblemDocument {
+            r#type: format!("urn:boardwire:problem:{}", problem.code),
+            title: problem.title,
+            status: problem.status,
+            detail: &problem.detail,
+            code: problem.code,
+            field: problem.field,
+        };
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        Self::new(problem.status)
+            .with_body("application/problem+json", body)
+            .field("Cache-Control", "no-store")
+    }
+
+    /// The value of a field that was set; for tests and for the layer that adds fields to every response.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let field = self
+            .fields
+            .iter()
+            .find(|(field, _)| field.eq_ignore_ascii_case(name));
+        field.map(|(_, value)| &**value)
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The bytes to send.
+    ///
+    /// # Shape
+    /// Status line, fields, `Content-Length` (not with 1xx and 204), `Connection`, empty line, and the body unless
+    /// `method` is `HEAD`.
+    ///
+    /// # Source
+    /// RFC 9112, 4 and 6.3; RFC 9110, 8.6 and 9.3.2.
+    #[must_use]
+    pub fn encode(&self, method: Method, persistence: Persistence) -> Vec<u8> {
+        let mut head = self.encode_fields();
+        if self.status >= 200 && self.status != 204 {
+            push_field(&mut head, "Content-Length", &self.body.len().to_string());
+        }
+        let connection = match persistence {
+            Persistence::KeepAlive => "keep-alive",
+            Persistence::Close => "close",
+        };
+        push_field(&mut head, "Connection", connection);
+        head.push_str("\r\n");
+        let mut bytes = head.into_bytes();
+        if method != Method::Head && self.status != 204 {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+
+    /// Status line and the fields that were set.
+    pub(crate) fn encode_fields(&self) -> String {
+        let mut head = String::with_capacity(256);
+        let written = write!(head, "HTTP/1.1 {} {}\r\n", self.status, phrase(self.status));
+        debug_assert!(written.is_ok(), "writing to a String does not fail");
+        for (name, value) in &self.fields {
+            push_field(&mut head, name, value);
+        }
+        head
+    }
+}
+
+fn push_field(head: &mut String, name: &str, value: &str) {
+    for part in [name, ": ", value, "\r\n"] {
+        head.push_str(part);
+    }
+}
+
+impl From<HeadError> for Problem {
+    fn from(error: HeadError) -> Self {
+        let (code, title) = match error.status() {
+            431 => ("head_too_large", "Request head too large"),
+            505 => ("version_unsupported", "HTTP version not supported"),
+            _ => ("bad_request", "Malformed request"),
+        };
+        Self {
+            status: error.status(),
+            code,
+            title,
+            detail: error.to_string().into(),
+            field: None,
+        }
+    }
+}
+
+impl From<TargetError> for Problem {
+    fn from(error: TargetError) -> Self {
+        let (code, title) = match error.status() {
+            404 => ("not_found", "Not found"),
+            _ => ("bad_request", "Malformed request"),
+        };
+        Self {
+            status: error.status(),
+            code,
+            title,
+            detail: error.to_string().into(),
+            field: None,
+        }
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        let (code, title) = match error {
+            BodyError::TooLarge => ("body_too_large", "Request body too large"),
+            BodyError::Chunk => ("bad_request", "Malformed request"),
+        };
+        Self {
+            status: error.status(),
+            code,
+            title,
+            detail: error.to_string().into(),
+            field: None,
+        }
+    }
+}
+
+/// The reason phrase of a status that this server sends (RFC 9110, 15); empty for others, as the grammar allows.
+#[must_use]
+pub fn phrase(status: u16) -> &'static str {
+    match status {
+        101 => "Switching Protocols",
+        200 => "OK",
+        201 => "Created",
+        204 => "No Content",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(response: &Response, method: Method, persistence: Persistence) -> String {
+        String::from_utf8(response.encode(method, persistence)).unwrap()
+    }
+
+    #[test]
+    fn a_response_is_status_line_fields_and_body() {
+        let response = Response::text(200, "hi").field("X-A", "b");
+        assert_eq!(
+            text(&response, Method::Get, Persistence::KeepAlive),
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nX-A: b\r\nContent-Length: 2\r\n\
+             Connection: keep-alive\r\n\r\nhi"
+        );
+    }
+
+    #[test]
+    fn head_is_answered_with_the_length_and_without_the_body() {
+        let response = Response::text(200, "hi");
+        let head = text(&response, Method::Head, Persistence::Close);
+        assert!(
+            head.contains("Content-Length: 2\r\nConnection: close\r\n\r\n") && head.ends_with("\r\n\r\n")
+        );
+    }
+
+    #[test]
+    fn no_content_has_no_length() {
+        assert_eq!(
+            text(&Response::new(204), Method::Delete, Persistence::KeepAlive),
+            "HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n"
+        );
+        assert!(text(&Response::new(426), Method::Get, Persistence::Close).contains("Content-Length: 0\r\n"));
+    }
+
+    #[test]
+    fn a_value_cannot_start_a_new_line() {
+        let response = Response::new(200).field("X-A", "b\r\nX-C: d\u{e4}".to_owned());
+        assert!(text(&response, Method::Get, Persistence::Close).contains("X-A: bX-C: d\r\nContent"));
+    }
+
+    #[test]
+    fn problems_have_the_members_of_the_contract() {
+        let problem = Problem {
+            status: 422,
+            code: "invalid_title",
+            title: "Invalid title",
+            detail: "the \"title\" is too long".into(),
+            field: Some("title"),
+        };
+        let response = Response::problem(&problem);
+        assert_eq!(response.value("content-type"), Some("application/problem+json"));
+        let document: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(
+            document,
+            serde_json::json!({"type": "urn:boardwire:problem:invalid_title", "title": "Invalid title",
+                "status": 422, "detail": "the \"title\" is too long", "code": "invalid_title", "field": "title"})
+        );
+        let without = Response::problem(&Problem {
+            field: None,
+            ..problem
+        });
+        assert!(!String::from_utf8_lossy(without.body()).contains("field"));
+    }
+
+    #[test]
+    fn every_refusal_of_this_layer_is_a_problem_with_its_status() {
+        for error in HeadError::ALL {
+            let problem = Problem::from(error);
+            assert_eq!(problem.status, error.status());
+            assert!(!phrase(problem.status).is_empty() && !problem.detail.is_empty());
+        }
+        assert_eq!(Problem::from(TargetError::TooDeep).code, "not_found");
+        assert_eq!(Problem::from(BodyError::TooLarge).code, "body_too_large");
+    }
+
+    #[test]
+    fn json_values_are_written_as_json() {
+        let response = Response::json(200, &serde_json::json!({"status": "ok"}));
+        assert_eq!(
+            (response.status, response.body()),
+            (200, &b"{\"status\":\"ok\"}"[..])
+        );
+    }
+}
