@@ -14,9 +14,11 @@
 //! Below L4 nothing reads a clock, touches a socket or awaits: bytes, instants and failures come in as values,
 //! and what must be done comes out as values.
 
+pub mod access;
 pub mod fault;
 pub mod http;
 pub mod ids;
+pub mod jwt;
 pub mod lib0;
 pub mod limits;
 pub mod sync;
