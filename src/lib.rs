@@ -23,6 +23,7 @@ pub mod lib0;
 pub mod limits;
 pub mod sync;
 pub mod time;
+pub mod update;
 pub mod ws;
 
 #[cfg(test)]

@@ -1,0 +1,460 @@
+//! What a document holds, without its content: for each client the end clock, the parents, the shared types, the
+//! deletions, and where in the bytes a clock is.
+//!
+//! Owns [`Known`]. Must not hold content or know rooms. Key invariants: a client's clocks are known without gap from
+//! 0 to its end; the parent of a type has a lower index than the type. Changes go through [`Known::push`] and can be
+//! taken back to a [`Mark`], so that an update is admitted whole or not at all. Tests: `admit` and `room::board`.
+#![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::ranges::{Range, Ranges, put_ranges};
+use super::structs::Id;
+use crate::lib0::{number_bytes, put_number};
+
+/// Encoded bytes between two places of a client's index: a reader walks at most this far and one struct.
+const CHECKPOINT_BYTES: u32 = 1_024;
+
+/// Which shared type a clock belongs to, and whether as a map entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(u32);
+
+impl Slot {
+    /// No type: collected, or in a type that is collected.
+    pub const GONE: Self = Self(u32::MAX);
+
+    /// The slot of entries (`is_entry`) or of list content of the type with this index.
+    #[must_use]
+    pub fn new(type_index: u32, is_entry: bool) -> Self {
+        Self(type_index << 1 | u32::from(is_entry))
+    }
+
+    /// The index of the type; `None` when it is gone.
+    #[must_use]
+    pub fn type_index(self) -> Option<u32> {
+        (self != Self::GONE).then_some(self.0 >> 1)
+    }
+
+    /// Whether what is here stands under a map key.
+    #[must_use]
+    pub fn is_entry(self) -> bool {
+        self != Self::GONE && self.0 & 1 == 1
+    }
+}
+
+/// From `start` on, up to the next run, all clocks are in one slot.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// The first clock.
+    pub start: u32,
+    /// Where it belongs.
+    pub slot: Slot,
+}
+
+/// A struct's start among the bytes of its client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The clock of the struct.
+    pub clock: u32,
+    /// The byte offset of the struct from the client's first struct.
+    pub offset: u32,
+    /// Structs before it.
+    pub structs: u32,
+}
+
+/// A shared type.
+#[derive(Clone, Copy, Debug)]
+pub struct Type {
+    /// The item that holds it; `None` for a top-level type.
+    pub item: Option<Id>,
+    /// Where that item belongs; `GONE` for a top-level type.
+    pub slot: Slot,
+    /// Levels from the top; a top-level type is level 1.
+    pub depth: u8,
+}
+
+/// What is known of one client.
+#[derive(Clone, Debug)]
+pub struct ClientKnown {
+    /// The client.
+    pub id: u64,
+    /// The clock after the last one.
+    pub end: u32,
+    /// Structs in the bytes.
+    pub structs: u32,
+    /// Bytes of the structs.
+    pub bytes: u32,
+    /// Deleted clocks.
+    pub deleted: Ranges,
+    index: Vec<Checkpoint>,
+    runs: Vec<Run>,
+    types: Vec<(u32, u32)>,
+}
+
+impl ClientKnown {
+    fn new(id: u64) -> Self {
+        Self {
+            id,
+            end: 0,
+            structs: 0,
+            bytes: 0,
+            deleted: Ranges::default(),
+            index: Vec::new(),
+            runs: Vec::new(),
+            types: Vec::new(),
+        }
+    }
+
+    /// Where `clock` belongs; `GONE` for a clock that is not known.
+    #[must_use]
+    pub fn slot(&self, clock: u32) -> Slot {
+        if let Some(last) = self.runs.last()
+            && last.start <= clock
+        {
+            return last.slot;
+        }
+        let after = self.runs.partition_point(|run| run.start <= clock);
+        let run = after.checked_sub(1).and_then(|at| self.runs.get(at));
+        run.map_or(Slot::GONE, |run| run.slot)
+    }
+
+    /// The runs in ascending order.
+    #[must_use]
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// The index of the type that the item at `clock` holds.
+    #[must_use]
+    pub fn type_at(&self, clock: u32) -> Option<u32> {
+        let at = self.types.binary_search_by_key(&clock, |t| t.0).ok()?;
+        self.types.get(at).map(|t| t.1)
+    }
+
+    /// The last place of the index at or before `clock`.
+    #[must_use]
+    pub fn checkpoint(&self, clock: u32) -> Checkpoint {
+        let after = self.index.partition_point(|c| c.clock <= clock);
+        let at = after.checked_sub(1).and_then(|at| self.index.get(at));
+        at.copied().unwrap_or_default()
+    }
+
+    /// The last place of the index at or before the byte `offset`.
+    #[must_use]
+    pub fn checkpoint_at_byte(&self, offset: u32) -> Checkpoint {
+        let after = self.index.partition_point(|c| c.offset <= offset);
+        let at = after.checked_sub(1).and_then(|at| self.index.get(at));
+        at.copied().unwrap_or_default()
+    }
+
+    /// Bytes of the client's section: header and structs; 0 without structs.
+    fn section_bytes(&self) -> usize {
+        if self.structs == 0 {
+            return 0;
+        }
+        let header = number_bytes(u64::from(self.structs)).saturating_add(number_bytes(self.id));
+        // The clock of the first struct is 0: one byte.
+        header
+            .saturating_add(1)
+            .saturating_add(usize::try_from(self.bytes).unwrap_or(usize::MAX))
+    }
+
+    /// Bytes of the client's part of the delete set; 0 without deletions.
+    fn delete_bytes(&self) -> usize {
+        if self.deleted.as_slice().is_empty() {
+            return 0;
+        }
+        let count = u64::try_from(self.deleted.as_slice().len()).unwrap_or(u64::MAX);
+        number_bytes(self.id)
+            .saturating_add(number_bytes(count))
+            .saturating_add(self.deleted.encoded_bytes())
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let index = self.index.capacity().saturating_mul(size_of::<Checkpoint>());
+        let runs = self.runs.capacity().saturating_mul(size_of::<Run>());
+        let types = self.types.capacity().saturating_mul(size_of::<(u32, u32)>());
+        [index, runs, types, self.deleted.heap_bytes()]
+            .into_iter()
+            .fold(0, usize::saturating_add)
+    }
+}
+
+/// One struct to be added at the end of a client.
+#[derive(Clone, Copy, Debug)]
+pub struct Added {
+    /// Clocks it covers.
+    pub len: u32,
+    /// Bytes it takes.
+    pub bytes: u32,
+    /// Where it belongs.
+    pub slot: Slot,
+}
+
+/// A state of one client to go back to.
+#[derive(Clone, Copy, Debug)]
+struct ClientMark {
+    at: u32,
+    end: u32,
+    structs: u32,
+    bytes: u32,
+    index: usize,
+    runs: usize,
+    types: usize,
+}
+
+/// A state to go back to.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    clients: usize,
+    types: usize,
+    roots: usize,
+    sections_bytes: usize,
+    touched: Vec<ClientMark>,
+}
+
+/// What a document holds, without its content.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    clients: Vec<ClientKnown>,
+    by_id: BTreeMap<u64, u32>,
+    types: Vec<Type>,
+    roots: HashMap<Arc<[u8]>, u32>,
+    /// The keys of `roots` in the order in which they were added.
+    root_names: Vec<Arc<[u8]>>,
+    sections_bytes: usize,
+    deletes_bytes: usize,
+    deletes_clients: usize,
+}
+
+impl Known {
+    /// The clients in the order in which they became known; the index is a client's place here.
+    #[must_use]
+    pub fn clients(&self) -> &[ClientKnown] {
+        &self.clients
+    }
+
+    /// The client at a place.
+    #[must_use]
+    pub fn client(&self, at: u32) -> Option<&ClientKnown> {
+        self.clients.get(usize::try_from(at).ok()?)
+    }
+
+    /// The place of a client.
+    #[must_use]
+    pub fn place(&self, client: u64) -> Option<u32> {
+        self.by_id.get(&client).copied()
+    }
+
+    /// The clients with their places in descending order of their ids, as Yjs writes them.
+    pub fn descending(&self) -> impl Iterator<Item = (u32, &ClientKnown)> {
+        let places = self.by_id.values().rev();
+        places.filter_map(|&at| Some((at, self.client(at)?)))
+    }
+
+    /// The shared types; a top-level type or a type's parent comes before what it holds.
+    #[must_use]
+    pub fn types(&self) -> &[Type] {
+        &self.types
+    }
+
+    /// The shared type with an index.
+    #[must_use]
+    pub fn shared_type(&self, index: u32) -> Option<&Type> {
+        self.types.get(usize::try_from(index).ok()?)
+    }
+
+    /// The index of a top-level type.
+    #[must_use]
+    pub fn root(&self, name: &[u8]) -> Option<u32> {
+        self.roots.get(name).copied()
+    }
+
+    /// The names of the top-level types with their indexes, in the order in which they were added.
+    pub fn roots(&self) -> impl Iterator<Item = (&[u8], u32)> {
+        let names = self.root_names.iter();
+        names.filter_map(|name| Some((&**name, self.root(name)?)))
+    }
+
+    /// Bytes of the whole state as one update.
+    #[must_use]
+    pub fn encoded_bytes(&self) -> usize {
+        let count = |n: usize| number_bytes(u64::try_from(n).unwrap_or(u64::MAX));
+        count(self.clients.len())
+            .saturating_add(self.sections_bytes)
+            .saturating_add(count(self.deletes_clients))
+            .saturating_add(self.deletes_bytes)
+    }
+
+    /// Heap bytes, estimated.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let clients = self.clients.capacity().saturating_mul(size_of::<ClientKnown>());
+        // A B-tree node is on average three quarters full.
+        let by_id = self.by_id.len().saturating_mul(18);
+        let types = self.types.capacity().saturating_mul(size_of::<Type>());
+        let roots = self.roots.keys().map(|name| name.len().saturating_add(72));
+        let each = self.clients.iter().map(ClientKnown::heap_bytes);
+        each.chain(roots)
+            .chain([clients, by_id, types])
+            .fold(0, usize::saturating_add)
+    }
+
+    /// Appends the united delete set, clients in descending order.
+    pub fn put_deletes(&self, out: &mut Vec<u8>) {
+        put_number(out, u64::try_from(self.deletes_clients).unwrap_or(u64::MAX));
+        for (_, client) in self.descending() {
+            if !client.deleted.as_slice().is_empty() {
+                put_number(out, client.id);
+                put_ranges(out, client.deleted.as_slice());
+            }
+        }
+    }
+
+    /// Whether the delete set is empty.
+    #[must_use]
+    pub fn has_no_deletes(&self) -> bool {
+        self.deletes_clients == 0
+    }
+
+    /// Marks the present state.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark {
+            clients: self.clients.len(),
+            types: self.types.len(),
+            roots: self.root_names.len(),
+            sections_bytes: self.sections_bytes,
+            touched: Vec::new(),
+        }
+    }
+
+    /// The place of a client that is about to be added to; makes it known.
+    pub fn touch(&mut self, client: u64, mark: &mut Mark) -> u32 {
+        let next = u32::try_from(self.clients.len()).unwrap_or(u32::MAX);
+        let at = *self.by_id.entry(client).or_insert(next);
+        if at == next {
+            self.clients.push(ClientKnown::new(client));
+        } else if let Some(it) = self.client(at) {
+            mark.touched.push(ClientMark {
+                at,
+                end: it.end,
+                structs: it.structs,
+                bytes: it.bytes,
+                index: it.index.len(),
+                runs: it.runs.len(),
+                types: it.types.len(),
+            });
+        }
+        at
+    }
+
+    /// Goes back to a marked state; deletions must not have been added since.
+    pub fn revert(&mut self, mark: &Mark) {
+        for gone in self.clients.drain(mark.clients..) {
+            self.by_id.remove(&gone.id);
+        }
+        for old in &mark.touched {
+            let Some(it) = usize::try_from(old.at)
+                .ok()
+                .and_then(|at| self.clients.get_mut(at))
+            else {
+                continue;
+            };
+            (it.end, it.structs, it.bytes) = (old.end, old.structs, old.bytes);
+            it.index.truncate(old.index);
+            it.runs.truncate(old.runs);
+            it.types.truncate(old.types);
+        }
+        self.types.truncate(mark.types);
+        for name in self.root_names.drain(mark.roots..) {
+            self.roots.remove(&name);
+        }
+        self.sections_bytes = mark.sections_bytes;
+    }
+
+    /// Adds a struct at the end of the client at a place.
+    pub fn push(&mut self, at: u32, added: Added) {
+        let Some(it) = usize::try_from(at).ok().and_then(|at| self.clients.get_mut(at)) else {
+            return;
+        };
+        let section_before = it.section_bytes();
+        if it.runs.last().is_none_or(|run| run.slot != added.slot) {
+            it.runs.push(Run {
+                start: it.end,
+                slot: added.slot,
+            });
+        }
+        let last = it.index.last().map_or(0, |c| c.offset);
+        if it.bytes.saturating_sub(last) >= CHECKPOINT_BYTES {
+            it.index.push(Checkpoint {
+                clock: it.end,
+                offset: it.bytes,
+                structs: it.structs,
+            });
+        }
+        it.end = it.end.saturating_add(added.len);
+        it.structs = it.structs.saturating_add(1);
+        it.bytes = it.bytes.saturating_add(added.bytes);
+        let section = it.section_bytes().saturating_sub(section_before);
+        self.sections_bytes = self.sections_bytes.saturating_add(section);
+    }
+
+    /// Adds a top-level type and returns its index.
+    pub fn add_root(&mut self, name: &[u8]) -> u32 {
+        let index = self.add_type(Type {
+            item: None,
+            slot: Slot::GONE,
+            depth: 1,
+        });
+        let name: Arc<[u8]> = name.into();
+        self.root_names.push(Arc::clone(&name));
+        self.roots.insert(name, index);
+        index
+    }
+
+    /// Adds the type that the item at the end of the client at a place holds, before that item is pushed.
+    pub fn add_nested(&mut self, at: u32, slot: Slot, depth: u8) {
+        let index = u32::try_from(self.types.len()).unwrap_or(u32::MAX);
+        let Some(it) = usize::try_from(at).ok().and_then(|at| self.clients.get_mut(at)) else {
+            return;
+        };
+        it.types.push((it.end, index));
+        let item = Some(Id {
+            client: it.id,
+            clock: it.end,
+        });
+        self.add_type(Type { item, slot, depth });
+    }
+
+    fn add_type(&mut self, added: Type) -> u32 {
+        let index = u32::try_from(self.types.len()).unwrap_or(u32::MAX);
+        self.types.push(added);
+        index
+    }
+
+    /// Adds deletions of the client at a place, sorted by their starts.
+    pub fn delete(&mut self, at: u32, ranges: &[Range]) {
+        let Some(it) = usize::try_from(at).ok().and_then(|at| self.clients.get_mut(at)) else {
+            return;
+        };
+        let before = it.delete_bytes();
+        it.deleted.insert_sorted(ranges);
+        let after = it.delete_bytes();
+        let is_new = before == 0 && after > 0;
+        self.deletes_clients = self.deletes_clients.saturating_add(usize::from(is_new));
+        self.deletes_bytes = self.deletes_bytes.saturating_sub(before).saturating_add(after);
+    }
+
+    /// Gives unused heap back, after a load.
+    pub fn shrink(&mut self) {
+        self.clients.shrink_to_fit();
+        self.types.shrink_to_fit();
+        for it in &mut self.clients {
+            it.index.shrink_to_fit();
+            it.runs.shrink_to_fit();
+            it.types.shrink_to_fit();
+        }
+    }
+}
