@@ -21,6 +21,7 @@ pub mod ids;
 pub mod jwt;
 pub mod lib0;
 pub mod limits;
+pub mod store;
 pub mod sync;
 pub mod time;
 pub mod update;

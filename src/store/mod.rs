@@ -1,0 +1,367 @@
+//! What is kept of a board, and the trait behind which it is kept.
+//!
+//! Owns [`Store`], the changes it takes and what it answers; the bytes of keys and values are in `rows`. Must not
+//! know the storage engine (that is `store::redb` alone), sockets or clocks. Key invariant: a board that cannot be
+//! read is an error, never an empty board ([`Stored::Absent`] is said only when no trace of the id exists).
+//! Tests: beside each file; crashes, faults, growth and rot in `redb/tests`.
+
+pub mod redb;
+pub(crate) mod rows;
+
+use std::fmt;
+use std::io;
+
+use bytes::Bytes;
+
+use crate::ids::{BoardId, UserId};
+use crate::time::UnixMillis;
+
+/// What the server knows about a board besides its document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoardRecord {
+    /// Who made it; `None` for a board made without an identified user.
+    pub owner: Option<UserId>,
+    /// The title, as its users gave it.
+    pub title: Option<String>,
+    /// When it was made.
+    pub created_at: UnixMillis,
+    /// When its last stored update was accepted; the creation's time before the first.
+    pub updated_at: UnixMillis,
+}
+
+/// A board as it was stored: its last full state and what was accepted since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBoard {
+    /// Its facts.
+    pub record: BoardRecord,
+    /// The full state (update v1) and the sequence it covers, inclusive.
+    pub snapshot: Option<(u64, Bytes)>,
+    /// Later updates with their sequences: in order, without a gap, the first one after `snapshot` or 1.
+    pub updates: Vec<(u64, Bytes)>,
+}
+
+impl StoredBoard {
+    /// The sequence of the last stored update; 0 before the first. The next append must carry one more.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        let covered = self.snapshot.as_ref().map_or(0, |(covers, _)| *covers);
+        self.updates.last().map_or(covered, |(sequence, _)| *sequence)
+    }
+}
+
+/// What there is under an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored<T> {
+    /// Nothing, and there never was.
+    Absent,
+    /// It was deleted; the id is never used again.
+    Deleted,
+    /// The board.
+    Present(T),
+}
+
+/// One change to be made durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Makes a board.
+    CreateBoard {
+        /// Its id.
+        board: BoardId,
+        /// Its owner, if somebody is.
+        owner: Option<UserId>,
+        /// Its title; cut after 65,534 bytes.
+        title: Option<String>,
+        /// When.
+        at: UnixMillis,
+    },
+    /// Adds one accepted update.
+    Append {
+        /// Whose.
+        board: BoardId,
+        /// The last stored sequence plus one.
+        sequence: u64,
+        /// Update v1, as accepted.
+        update: Bytes,
+        /// When it was accepted.
+        at: UnixMillis,
+    },
+    /// Replaces the log up to and including `covers` by one full state.
+    Snapshot {
+        /// Whose.
+        board: BoardId,
+        /// The last sequence contained in `state`.
+        covers: u64,
+        /// The full state, update v1.
+        state: Bytes,
+    },
+    /// Removes every row of a board and leaves a tombstone.
+    DeleteBoard {
+        /// Which.
+        board: BoardId,
+        /// When.
+        at: UnixMillis,
+    },
+}
+
+impl Change {
+    /// The board that the change is about.
+    #[must_use]
+    pub fn board(&self) -> &BoardId {
+        match self {
+            Self::CreateBoard { board, .. }
+            | Self::Append { board, .. }
+            | Self::Snapshot { board, .. }
+            | Self::DeleteBoard { board, .. } => board,
+        }
+    }
+
+    /// What the change weighs in a queue, in bytes: its payload and its own memory.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let payload = match self {
+            Self::Append { update, .. } => update.len(),
+            Self::Snapshot { state, .. } => state.len(),
+            Self::CreateBoard { title, .. } => title.as_ref().map_or(0, String::len),
+            Self::DeleteBoard { .. } => 0,
+        };
+        payload.saturating_add(size_of::<Self>())
+    }
+}
+
+/// What became of one change of a commit that succeeded. All but `Done` left the store as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It is durable.
+    Done,
+    /// `CreateBoard`: the board is there already.
+    Exists,
+    /// The board was deleted.
+    Deleted,
+    /// There is no such board.
+    Absent,
+    /// `Append`: the sequence is not the last one plus one. `Snapshot`: it covers what is not stored, or less than
+    /// the snapshot that is there. A bug of ours, or a room that outlived a failed commit.
+    OutOfOrder,
+    /// The board's rows cannot be read; [`Store::load`] names the cause.
+    Unreadable,
+}
+
+/// What is wrong with a board's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// A row's bytes do not match its checksum, or its key.
+    Checksum,
+    /// A row is of a format this version does not know.
+    RowFormat(u8),
+    /// A row's checksum is right and its content does not decode: a bug of ours, or of an earlier version.
+    Malformed,
+    /// Part of the snapshot is missing, or there is too much of it.
+    SnapshotIncomplete,
+    /// The update with this sequence is missing, or an unexpected one is in its place.
+    UpdateMissing(u64),
+    /// There is no record, and no proof that there never was one.
+    RecordMissing,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Checksum => f.write_str("a row does not match its checksum"),
+            Self::RowFormat(format) => write!(f, "a row has the unknown format {format}"),
+            Self::Malformed => f.write_str("a row does not decode"),
+            Self::SnapshotIncomplete => f.write_str("the snapshot is incomplete"),
+            Self::UpdateMissing(sequence) => write!(f, "update {sequence} is missing"),
+            Self::RecordMissing => f.write_str("the board's record is missing"),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// Why the store did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// The board's rows cannot be trusted. Other boards are not touched by it.
+    Unreadable(Unreadable),
+    /// The file system has no room left.
+    Full,
+    /// Input or output failed.
+    Io {
+        /// What the operating system's answer means.
+        kind: io::ErrorKind,
+        /// Its number, where there is one.
+        code: Option<i32>,
+    },
+    /// The engine found its own structures damaged; in its words.
+    Engine(String),
+    /// A commit failed earlier: nothing is written until [`Store::reopen`] succeeds.
+    Poisoned,
+    /// The engine panicked; treated like a failed commit.
+    Panicked,
+    /// [`Store::reopen`] could not open the file.
+    Open(OpenError),
+}
+
+impl StoreError {
+    /// Whether the whole store is out of order, and not only one board's rows: after a failed read too the engine
+    /// answers nothing until [`Store::reopen`].
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unreadable(_) | Self::Engine(_) => false,
+            Self::Full | Self::Io { .. } | Self::Poisoned | Self::Panicked | Self::Open(_) => true,
+        }
+    }
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            kind => Self::Io {
+                kind,
+                code: error.raw_os_error(),
+            },
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(_) => f.write_str("the board's stored state is unreadable"),
+            Self::Full => f.write_str("the disk is full"),
+            Self::Io { kind, code: None } => write!(f, "disk input or output failed: {kind}"),
+            Self::Io {
+                kind,
+                code: Some(code),
+            } => write!(f, "disk input or output failed: {kind} (os error {code})"),
+            Self::Engine(words) => write!(f, "the storage engine refused: {words}"),
+            Self::Poisoned => f.write_str("an earlier commit failed and the store is not open again yet"),
+            Self::Panicked => f.write_str("the storage engine panicked"),
+            Self::Open(_) => f.write_str("the data file did not open again"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable(cause) => Some(cause),
+            Self::Open(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+/// Why the data file was not opened. Nothing was written to it, except by `Io` and `Engine` during recovery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// Another process has it open.
+    InUse,
+    /// It is not empty and not a file of the storage engine.
+    NotAStore,
+    /// It is a file of the storage engine without Boardwire's format version: another program's.
+    NoFormat,
+    /// A newer Boardwire wrote it.
+    NewerFormat {
+        /// The version in the file.
+        found: u32,
+        /// The newest this program knows.
+        known: u32,
+    },
+    /// The engine's file format is older than the engine reads.
+    EngineFormat(u8),
+    /// The file system has no room left.
+    Full,
+    /// Input or output failed, or access was denied.
+    Io {
+        /// What the operating system's answer means.
+        kind: io::ErrorKind,
+        /// Its number, where there is one.
+        code: Option<i32>,
+    },
+    /// The engine found the file damaged; in its words.
+    Engine(String),
+    /// The engine panicked on the file.
+    Panicked,
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            kind => Self::Io {
+                kind,
+                code: error.raw_os_error(),
+            },
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse => f.write_str("the data file is in use by another process"),
+            Self::NotAStore => f.write_str("the data file is not a Boardwire data file"),
+            Self::NoFormat => {
+                f.write_str("the data file has no Boardwire format version; it belongs to another program")
+            }
+            Self::NewerFormat { found, known } => write!(
+                f,
+                "the data file has format {found}, and this version knows formats up to {known}; use a newer Boardwire"
+            ),
+            Self::EngineFormat(found) => write!(f, "the data file has the old engine format {found}"),
+            Self::Full => f.write_str("the disk is full"),
+            Self::Io { kind, code: None } => write!(f, "the data file cannot be opened: {kind}"),
+            Self::Io {
+                kind,
+                code: Some(code),
+            } => write!(f, "the data file cannot be opened: {kind} (os error {code})"),
+            Self::Engine(words) => write!(f, "the data file is damaged: {words}"),
+            Self::Panicked => f.write_str("the storage engine panicked on the data file"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// Durable boards. All methods block: called from the blocking pool or the committer's thread only.
+pub trait Store: Send + Sync {
+    /// Reads a board whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] when any row of it is missing, damaged or of an unknown format; others when the
+    /// disk or the engine fails. Never an empty board in place of an error.
+    fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError>;
+
+    /// Reads a board's record without its state: one lookup, for decisions about access.
+    ///
+    /// # Errors
+    /// As `load`, of the record only.
+    fn facts(&self, board: &BoardId) -> Result<Stored<BoardRecord>, StoreError>;
+
+    /// Makes all `changes` durable in one transaction, in their order, and says what became of each.
+    ///
+    /// # Errors
+    /// Nothing may be taken as stored (a failed fsync may still have stored everything), and the store is poisoned:
+    /// every later commit fails until [`Store::reopen`].
+    fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError>;
+
+    /// Closes the file and opens it anew. An fsync that failed is never retried on the same handle, since the kernel
+    /// may have dropped the pages it could not write; what is read after this is what the disk really has.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`]; the store stays poisoned.
+    fn reopen(&self) -> Result<(), StoreError>;
+
+    /// Gives space that compactions left free back to the file system, where that is much; true if it did.
+    /// Called when nothing is waiting to be committed: it takes as long as rewriting the live rows.
+    ///
+    /// # Errors
+    /// As `commit`.
+    fn reclaim(&self) -> Result<bool, StoreError>;
+
+    /// Closes the file in order, so that the next start need not look through all of it. Nothing works afterwards.
+    fn close(&self);
+}

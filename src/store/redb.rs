@@ -1,0 +1,494 @@
+//! The store on redb: one file, one write transaction a commit, one fsync each.
+//!
+//! Owns the tables and the life of the data file: creating, opening, refusing, recovering, copying and checking it.
+//! The only file that names redb. Must not know rooms, sessions or sockets. Key invariant: after a failed commit
+//! nothing is written through the same handle again; the file is opened anew or stays closed.
+//! Tests: `redb/tests.rs`, and beside it `simdisk.rs`, a disk that fails and forgets.
+//!
+//! Tables of format 1: `meta`, `boards`, `ids`, `snapshots`, `updates` (bytes in `rows`). Reserved for what comes next:
+//! `grants`, `links`, `keys`, `audit`. Deleting a board must delete its rows in each table that knows boards.
+//!
+//! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the newest slot
+//! whose whole tree matches its checksums. Opening after a crash therefore reads the file once.
+
+mod batch;
+#[cfg(any(test, fuzzing))]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "test code that clippy does not see as such"
+)]
+pub mod fuzzing;
+mod read;
+#[cfg(any(test, fuzzing))]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "test code that clippy does not see as such"
+)]
+pub mod simdisk;
+
+use std::fs;
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use ::redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
+    StorageError, TableDefinition, TableHandle, WriteTransaction,
+};
+
+use super::rows::{self, FILE_FORMAT};
+use super::{Applied, BoardRecord, Change, OpenError, Store, StoreError, Stored, StoredBoard, Unreadable};
+use crate::ids::BoardId;
+
+/// Keys and values are plain bytes: the engine's typed keys panic on bytes that do not decode.
+type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+const META: Table = TableDefinition::new("meta");
+const BOARDS: Table = TableDefinition::new("boards");
+const IDS: Table = TableDefinition::new("ids");
+const SNAPSHOTS: Table = TableDefinition::new("snapshots");
+const UPDATES: Table = TableDefinition::new("updates");
+const TABLES: [Table; 5] = [META, BOARDS, IDS, SNAPSHOTS, UPDATES];
+
+/// The key of the file's format in `meta`.
+const FORMAT_KEY: &[u8] = b"format";
+
+/// What each redb file begins with (redb, docs/design.md, "magic number").
+const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
+
+/// Memory redb may use for pages it read or is about to write. Small on purpose: a room holds its board, so pages are
+/// read once; half of it bounds what a large commit gathers before it is written.
+pub const CACHE_BYTES: usize = 8 * 1024 * 1024;
+
+/// Sizes of the file, inclusive, at which space is given back: below, there is little to gain; above, looking for it
+/// would read too much, and what is free is used again anyway.
+const RECLAIM_BYTES: std::ops::RangeInclusive<u64> = 2 * 1024 * 1024..=64 * 1024 * 1024;
+
+/// A store in one redb file, or over a storage backend in tests.
+pub struct RedbStore {
+    source: Source,
+    /// `None` while the file could not be opened again. Write-locked only to open and to give space back.
+    database: RwLock<Option<Database>>,
+    poisoned: AtomicBool,
+}
+
+/// Opens one more backend over the same bytes.
+type MakeBackend = dyn Fn() -> Result<Database, DatabaseError> + Send + Sync;
+
+/// Where the bytes are.
+enum Source {
+    File(PathBuf),
+    Backend(Box<MakeBackend>),
+}
+
+impl std::fmt::Debug for RedbStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedbStore")
+            .field("poisoned", &self.poisoned)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`check`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Boards that read whole.
+    pub boards: u64,
+    /// Tombstones of deleted boards.
+    pub deleted: u64,
+    /// Bytes of their snapshots and updates.
+    pub bytes: u64,
+    /// Boards that do not read, and why; by the id in the key, or `None` where the key is no board's.
+    pub unreadable: Vec<(Option<BoardId>, StoreError)>,
+    /// The engine found and mended damage in its own structures; a board may have lost what was in them.
+    pub mended: bool,
+}
+
+impl CheckReport {
+    /// Nothing is wrong.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.unreadable.is_empty() && !self.mended
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+/// Any of the engine's errors as ours.
+fn engine(error: impl Into<::redb::Error>) -> StoreError {
+    match error.into() {
+        ::redb::Error::Io(error) => error.into(),
+        ::redb::Error::PreviousIo | ::redb::Error::DatabaseClosed => StoreError::Poisoned,
+        other => StoreError::Engine(other.to_string()),
+    }
+}
+
+fn opening(error: DatabaseError) -> OpenError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse,
+        DatabaseError::UpgradeRequired(found) => OpenError::EngineFormat(found),
+        DatabaseError::Storage(StorageError::Io(error)) => error.into(),
+        other => OpenError::Engine(other.to_string()),
+    }
+}
+
+fn refused(error: StoreError) -> OpenError {
+    match error {
+        StoreError::Full => OpenError::Full,
+        StoreError::Io { kind, code } => OpenError::Io { kind, code },
+        StoreError::Open(error) => error,
+        StoreError::Panicked => OpenError::Panicked,
+        StoreError::Engine(words) => OpenError::Engine(words),
+        StoreError::Unreadable(_) | StoreError::Poisoned => OpenError::Engine(error.to_string()),
+    }
+}
+
+impl RedbStore {
+    /// Opens the data file, or makes it where there is none (or an empty one).
+    ///
+    /// # Errors
+    /// Each cause of [`OpenError`]; what is not ours is not written to.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::from_source(Source::File(path.to_owned()))
+    }
+
+    /// Opens a store over a backend; `make` is called again at each [`Store::reopen`].
+    ///
+    /// # Errors
+    /// As [`RedbStore::open`].
+    pub fn open_backend<B: StorageBackend>(
+        make: impl Fn() -> io::Result<B> + Send + Sync + 'static,
+    ) -> Result<Self, OpenError> {
+        Self::from_source(Source::Backend(Box::new(move || {
+            builder().create_with_backend(make()?)
+        })))
+    }
+
+    fn from_source(source: Source) -> Result<Self, OpenError> {
+        let database = source.open()?;
+        Ok(Self {
+            source,
+            database: RwLock::new(Some(database)),
+            poisoned: AtomicBool::new(false),
+        })
+    }
+
+    /// Writes a consistent copy of the live store to a new file: all of one moment, without what is free.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] with `AlreadyExists` where `target` is; otherwise what failed, and the copy is removed.
+    pub fn backup(&self, target: &Path) -> Result<(), StoreError> {
+        self.with(|database| {
+            let file = new_file(target)?;
+            let copied = copy(database, file).and_then(|()| Ok(sync_parent(target)?));
+            if copied.is_err() {
+                // What was made here and is not whole must not be taken for a backup.
+                fs::remove_file(target)?;
+            }
+            copied
+        })
+    }
+
+    /// Runs `work` on the open database, with panics of the engine turned into an error.
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let guard = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = guard.as_ref().ok_or(StoreError::Poisoned)?;
+        catch_unwind(AssertUnwindSafe(|| work(database))).unwrap_or(Err(StoreError::Panicked))
+    }
+
+    /// Marks the store as not to be written to, when `result` says that a write failed.
+    fn poison_on_error<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if result.is_err() {
+            self.poisoned.store(true, Ordering::Release);
+        }
+        result
+    }
+
+    fn refuse_if_poisoned(&self) -> Result<(), StoreError> {
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(StoreError::Poisoned);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for RedbStore {
+    fn drop(&mut self) {
+        let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner);
+        close(database.take());
+    }
+}
+
+/// Closes a database; the engine may panic there when it did before.
+fn close(database: Option<Database>) {
+    // Nothing is left to do about a panic here: what matters was committed before.
+    drop(catch_unwind(AssertUnwindSafe(|| drop(database))));
+}
+
+impl Store for RedbStore {
+    fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+        self.with(|database| read::load(database, board))
+    }
+
+    fn facts(&self, board: &BoardId) -> Result<Stored<BoardRecord>, StoreError> {
+        self.with(|database| read::facts(database, board))
+    }
+
+    fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
+        self.refuse_if_poisoned()?;
+        self.poison_on_error(self.with(|database| batch::commit(database, changes)))
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        self.poisoned.store(true, Ordering::Release);
+        // The old handle's lock on the file must go first.
+        close(guard.take());
+        let database = self.source.open().map_err(StoreError::Open)?;
+        // Opening may succeed where writing does not, on a full disk for one.
+        let probe = catch_unwind(AssertUnwindSafe(|| {
+            write_format(database.begin_write().map_err(engine)?)
+        }));
+        *guard = Some(database);
+        probe.unwrap_or(Err(StoreError::Panicked))?;
+        self.poisoned.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.poisoned.store(true, Ordering::Release);
+        close(
+            self.database
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+    }
+
+    fn reclaim(&self) -> Result<bool, StoreError> {
+        self.refuse_if_poisoned()?;
+        if !RECLAIM_BYTES.contains(&self.source.bytes()?) || !self.with(read::is_mostly_free)? {
+            return Ok(false);
+        }
+        let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        let database = guard.as_mut().ok_or(StoreError::Poisoned)?;
+        let compacted = catch_unwind(AssertUnwindSafe(|| database.compact().map_err(engine)));
+        self.poison_on_error(compacted.unwrap_or(Err(StoreError::Panicked)))
+    }
+}
+
+impl Source {
+    /// The size of the file; of a backend, one at which space is given back.
+    fn bytes(&self) -> io::Result<u64> {
+        match self {
+            Self::File(path) => Ok(fs::metadata(path)?.len()),
+            Self::Backend(_) => Ok(*RECLAIM_BYTES.end()),
+        }
+    }
+
+    fn open(&self) -> Result<Database, OpenError> {
+        let opened = catch_unwind(AssertUnwindSafe(|| match self {
+            Self::File(path) => open_file(path),
+            Self::Backend(make) => {
+                let database = make().map_err(opening)?;
+                ensure_format(&database)?;
+                Ok(database)
+            }
+        }));
+        opened.unwrap_or(Err(OpenError::Panicked))
+    }
+}
+
+fn open_file(path: &Path) -> Result<Database, OpenError> {
+    if is_missing_or_empty(path)? {
+        create_file(path)?;
+    }
+    let mut magic = [0; MAGIC.len()];
+    match fs::File::open(path)?.read_exact(&mut magic) {
+        Ok(()) if magic == MAGIC => {}
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error.into()),
+        _ => return Err(OpenError::NotAStore),
+    }
+    let database = builder().open(path).map_err(opening)?;
+    ensure_format(&database)?;
+    Ok(database)
+}
+
+fn is_missing_or_empty(path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(found.is_file() && found.len() == 0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a data file under another name, whole and durable, and only then gives it its name: a crash on the way
+/// leaves no half-made file that the next start would have to refuse.
+fn create_file(path: &Path) -> Result<(), OpenError> {
+    let mut name = path
+        .file_name()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?
+        .to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let making = path.with_file_name(name);
+    if making.exists() {
+        // Ours: of a process with this id that died here.
+        fs::remove_file(&making)?;
+    }
+    let database = builder().create_file(new_file(&making)?).map_err(opening)?;
+    ensure_format(&database)?;
+    drop(database);
+    // Another process may have been quicker; its file stays.
+    if is_missing_or_empty(path)? {
+        fs::rename(&making, path)?;
+    } else {
+        fs::remove_file(&making)?;
+    }
+    sync_parent(path)?;
+    Ok(())
+}
+
+/// Makes a file that must not exist yet, readable by its owner only.
+fn new_file(path: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Makes the name of a new file durable.
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    #[cfg(unix)]
+    fs::File::open(parent.unwrap_or_else(|| Path::new(".")))?.sync_all()?;
+    Ok(())
+}
+
+/// Writes the format to a file in which nothing was ever stored, and refuses files of other makers and newer ones.
+fn ensure_format(database: &Database) -> Result<(), OpenError> {
+    let found = read_format(database).map_err(refused)?;
+    match found {
+        Format::Fresh => write_tables(database).map_err(refused),
+        Format::None => Err(OpenError::NoFormat),
+        Format::Version(found) if found > FILE_FORMAT => Err(OpenError::NewerFormat {
+            found,
+            known: FILE_FORMAT,
+        }),
+        Format::Version(_) => Ok(()),
+    }
+}
+
+enum Format {
+    /// Not one table.
+    Fresh,
+    /// Tables, and no version that could be ours.
+    None,
+    Version(u32),
+}
+
+fn read_format(database: &Database) -> Result<Format, StoreError> {
+    let transaction = database.begin_read().map_err(engine)?;
+    let mut names = transaction.list_tables().map_err(engine)?.peekable();
+    if names.peek().is_none() {
+        return Ok(Format::Fresh);
+    }
+    if !names.any(|table| table.name() == META.name()) {
+        return Ok(Format::None);
+    }
+    let Ok(meta) = transaction.open_table(META) else {
+        return Ok(Format::None);
+    };
+    let value = ReadableTable::get(&meta, FORMAT_KEY).map_err(engine)?;
+    let version = value.and_then(|value| Some(u32::from_le_bytes(value.value().try_into().ok()?)));
+    Ok(version
+        .filter(|version| *version > 0)
+        .map_or(Format::None, Format::Version))
+}
+
+/// Makes the tables of a new file.
+fn write_tables(database: &Database) -> Result<(), StoreError> {
+    let transaction = database.begin_write().map_err(engine)?;
+    for table in TABLES {
+        transaction.open_table(table).map_err(engine)?;
+    }
+    let mut ids = transaction.open_table(IDS).map_err(engine)?;
+    ids.insert([].as_slice(), rows::encode_next(&[], &[]).as_slice())
+        .map_err(engine)?;
+    drop(ids);
+    write_format(transaction)
+}
+
+fn write_format(transaction: WriteTransaction) -> Result<(), StoreError> {
+    let mut meta = transaction.open_table(META).map_err(engine)?;
+    meta.insert(FORMAT_KEY, FILE_FORMAT.to_le_bytes().as_slice())
+        .map_err(engine)?;
+    drop(meta);
+    transaction.commit().map_err(engine)
+}
+
+/// Copies all tables, as of one moment, to a new file.
+fn copy(database: &Database, file: fs::File) -> Result<(), StoreError> {
+    let from = database.begin_read().map_err(engine)?;
+    let copy = builder().create_file(file).map_err(engine)?;
+    let to = copy.begin_write().map_err(engine)?;
+    for table in TABLES {
+        let source = from.open_table(table).map_err(engine)?;
+        let mut target = to.open_table(table).map_err(engine)?;
+        for row in ReadableTable::iter(&source).map_err(engine)? {
+            let (key, value) = row.map_err(engine)?;
+            target.insert(key.value(), value.value()).map_err(engine)?;
+        }
+        if target.len().map_err(engine)? != source.len().map_err(engine)? {
+            return Err(StoreError::Unreadable(Unreadable::RecordMissing));
+        }
+    }
+    to.commit().map_err(engine)
+}
+
+/// Verifies a data file that no server has open: the engine's page checksums, then every row of every board. Like any
+/// opening, it first recovers a file that was not closed in order.
+///
+/// # Errors
+/// Where the file cannot be opened; damage inside it is in the report.
+pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
+    if is_missing_or_empty(path)? {
+        return Err(OpenError::NotAStore);
+    }
+    let checked = catch_unwind(|| {
+        let mut database = open_file(path)?;
+        let sound = database.check_integrity().map_err(opening)?;
+        let mut report = read::check(&database).map_err(refused)?;
+        report.mended = !sound;
+        Ok(report)
+    });
+    checked.unwrap_or(Err(OpenError::Panicked))
+}
+
+/// Whether `ids` proves that the id was never used.
+fn is_free(ids: &impl ReadableTable<&'static [u8], &'static [u8]>, id: &[u8]) -> Result<bool, StoreError> {
+    let before = ids.range::<&[u8]>(..=id).map_err(engine)?.next_back();
+    match before.transpose().map_err(engine)? {
+        Some((key, value)) => {
+            rows::leaves_free(key.value(), value.value(), id).map_err(StoreError::Unreadable)
+        }
+        None => Ok(false),
+    }
+}
+
+/// The bounds of all chunk rows of a board.
+fn chunks_of(board: &BoardId) -> (Vec<u8>, Vec<u8>) {
+    (rows::chunk_key(board, 0, 0), rows::chunks_end(board))
+}
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod fault_tests;

@@ -1,0 +1,315 @@
+//! One commit: changes to rows, in one write transaction.
+//!
+//! Owns the rules of each change; must not fsync anything but through redb's commit. Key invariant: each board's
+//! record is read once and written once, last, and says what its other rows are.
+
+use std::collections::BTreeMap;
+
+use ::redb::{Database, ReadableTable, Table as OpenTable, WriteTransaction};
+use bytes::Bytes;
+
+use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag};
+use super::super::{Applied, Change, StoreError};
+use super::{BOARDS, IDS, SNAPSHOTS, UPDATES, chunks_of, engine, is_free};
+use crate::ids::BoardId;
+use crate::time::UnixMillis;
+
+type Rows<'t> = OpenTable<'t, &'static [u8], &'static [u8]>;
+
+/// A board while its commit is made up.
+enum Entry {
+    Absent,
+    Unreadable,
+    Deleted(UnixMillis),
+    Live(LiveBoard),
+}
+
+struct Pending {
+    entry: Entry,
+    /// The record must be written.
+    dirty: bool,
+    /// Updates of this commit not yet in a row: the first one's sequence, how many, and their blob.
+    first: u64,
+    updates: u32,
+    blob: Vec<u8>,
+}
+
+/// An id, and the one that follows it.
+type Link = (Vec<u8>, Vec<u8>);
+
+struct Batch<'t> {
+    boards: Rows<'t>,
+    ids: Rows<'t>,
+    snapshots: Rows<'t>,
+    updates: Rows<'t>,
+    pending: BTreeMap<BoardId, Pending>,
+}
+
+/// See `Store::commit`.
+pub(super) fn commit(database: &Database, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Immediate durability is redb's default: `commit` returns after the fsync.
+    let transaction = database.begin_write().map_err(engine)?;
+    let mut batch = Batch::open(&transaction)?;
+    let mut applied = Vec::with_capacity(changes.len());
+    for change in changes {
+        applied.push(batch.apply(change)?);
+    }
+    batch.finish()?;
+    if applied.contains(&Applied::Done) {
+        transaction.commit().map_err(engine)?;
+    } else {
+        transaction.abort().map_err(engine)?;
+    }
+    Ok(applied)
+}
+
+impl<'t> Batch<'t> {
+    fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
+        Ok(Self {
+            boards: transaction.open_table(BOARDS).map_err(engine)?,
+            ids: transaction.open_table(IDS).map_err(engine)?,
+            snapshots: transaction.open_table(SNAPSHOTS).map_err(engine)?,
+            updates: transaction.open_table(UPDATES).map_err(engine)?,
+            pending: BTreeMap::new(),
+        })
+    }
+
+    fn apply(&mut self, change: &Change) -> Result<Applied, StoreError> {
+        let board = change.board();
+        let mut pending = match self.pending.remove(board) {
+            Some(pending) => pending,
+            None => Pending {
+                entry: self.read(board)?,
+                dirty: false,
+                first: 0,
+                updates: 0,
+                blob: Vec::new(),
+            },
+        };
+        let applied = match change {
+            Change::CreateBoard { owner, title, at, .. } => self.create(board, &mut pending, || {
+                LiveBoard::new(owner.clone(), title.clone(), *at)
+            })?,
+            Change::Append {
+                sequence, update, at, ..
+            } => append(&mut pending, *sequence, update, *at),
+            Change::Snapshot { covers, state, .. } => self.snapshot(board, &mut pending, *covers, state)?,
+            Change::DeleteBoard { at, .. } => self.delete(board, &mut pending, *at)?,
+        };
+        self.pending.insert(board.clone(), pending);
+        Ok(applied)
+    }
+
+    fn read(&self, board: &BoardId) -> Result<Entry, StoreError> {
+        let key = board.as_str().as_bytes();
+        if let Some(value) = self.boards.get(key).map_err(engine)? {
+            return Ok(match BoardRow::decode(key, value.value()) {
+                Ok(BoardRow::Live(live)) => Entry::Live(live),
+                Ok(BoardRow::Tombstone(at)) => Entry::Deleted(at),
+                Err(_) => Entry::Unreadable,
+            });
+        }
+        match is_free(&self.ids, key) {
+            Ok(true) => Ok(Entry::Absent),
+            Ok(false) | Err(StoreError::Unreadable(_)) => Ok(Entry::Unreadable),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a board where there never was one, and links its id with its neighbours.
+    fn create(
+        &mut self,
+        board: &BoardId,
+        pending: &mut Pending,
+        make: impl FnOnce() -> LiveBoard,
+    ) -> Result<Applied, StoreError> {
+        match live(&mut pending.entry) {
+            Ok(_) => return Ok(Applied::Exists),
+            Err(Applied::Absent) => {}
+            Err(applied) => return Ok(applied),
+        }
+        let id = board.as_str().as_bytes();
+        let Some((key, next)) = self.before(id)? else {
+            return Ok(Applied::Unreadable);
+        };
+        self.link(&key, id)?;
+        self.link(id, &next)?;
+        pending.entry = Entry::Live(make());
+        pending.dirty = true;
+        Ok(Applied::Done)
+    }
+
+    /// The id before `id` and what follows it until now; `None` where that cannot be read.
+    fn before(&self, id: &[u8]) -> Result<Option<Link>, StoreError> {
+        let before = self.ids.range::<&[u8]>(..id).map_err(engine)?.next_back();
+        let before = before.transpose().map_err(engine)?;
+        Ok(before.and_then(|(key, value)| {
+            let next = rows::decode_next(key.value(), value.value()).ok()?;
+            Some((key.value().to_vec(), next.to_vec()))
+        }))
+    }
+
+    fn link(&mut self, id: &[u8], next: &[u8]) -> Result<(), StoreError> {
+        self.ids
+            .insert(id, rows::encode_next(id, next).as_slice())
+            .map_err(engine)?;
+        Ok(())
+    }
+
+    fn snapshot(
+        &mut self,
+        board: &BoardId,
+        pending: &mut Pending,
+        covers: u64,
+        state: &Bytes,
+    ) -> Result<Applied, StoreError> {
+        let live = match live(&mut pending.entry) {
+            Ok(live) => live,
+            Err(applied) => return Ok(applied),
+        };
+        if covers < live.covers || covers > live.last_sequence {
+            return Ok(Applied::OutOfOrder);
+        }
+        live.covers = covers;
+        live.snapshot_bytes = Some(u64::try_from(state.len()).unwrap_or(u64::MAX));
+        pending.dirty = true;
+        if live.last_sequence == covers {
+            // What this commit was about to add is in the snapshot.
+            pending.updates = 0;
+            pending.blob = Vec::new();
+        }
+        clear(&mut self.snapshots, board)?;
+        write_blob(&mut self.snapshots, Tag::Snapshot, (board, covers), (0, state))?;
+        self.cut_log(board, covers)?;
+        Ok(Applied::Done)
+    }
+
+    /// Removes the blobs of updates whose last one is at most `covers`.
+    fn cut_log(&mut self, board: &BoardId, covers: u64) -> Result<(), StoreError> {
+        let (start, end) = (
+            rows::chunk_key(board, 0, 0),
+            rows::chunk_key(board, covers, u32::MAX),
+        );
+        // A row that does not decode stays, and the board is refused when it is loaded.
+        let is_later = |key: &[u8], value: &[u8]| match (
+            rows::parse_chunk_key(key),
+            Chunk::decode(Tag::Update, key, value),
+        ) {
+            (Ok((_, first, _)), Ok(chunk)) => {
+                first.saturating_add(u64::from(chunk.updates)) > covers.saturating_add(1)
+            }
+            _ => true,
+        };
+        self.updates
+            .retain_in::<&[u8], _>(start.as_slice()..=end.as_slice(), is_later)
+            .map_err(engine)
+    }
+
+    fn delete(
+        &mut self,
+        board: &BoardId,
+        pending: &mut Pending,
+        at: UnixMillis,
+    ) -> Result<Applied, StoreError> {
+        match pending.entry {
+            Entry::Absent => return Ok(Applied::Absent),
+            Entry::Deleted(_) => return Ok(Applied::Deleted),
+            // What cannot be read can still be deleted; its owner asked for it.
+            Entry::Unreadable | Entry::Live(_) => {}
+        }
+        *pending = Pending {
+            entry: Entry::Deleted(at),
+            dirty: true,
+            first: 0,
+            updates: 0,
+            blob: Vec::new(),
+        };
+        clear(&mut self.snapshots, board)?;
+        clear(&mut self.updates, board)?;
+        Ok(Applied::Done)
+    }
+
+    /// Writes what is pending, in the order of the keys.
+    fn finish(mut self) -> Result<(), StoreError> {
+        for (board, pending) in std::mem::take(&mut self.pending) {
+            if pending.updates > 0 {
+                let blob = (pending.updates, pending.blob.as_slice());
+                write_blob(&mut self.updates, Tag::Update, (&board, pending.first), blob)?;
+            }
+            let row = match pending.entry {
+                Entry::Live(live) => BoardRow::Live(live),
+                Entry::Deleted(at) => BoardRow::Tombstone(at),
+                Entry::Absent | Entry::Unreadable => continue,
+            };
+            if pending.dirty {
+                let key = board.as_str().as_bytes();
+                self.boards
+                    .insert(key, row.encode(key).as_slice())
+                    .map_err(engine)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The live board, or what a change to it comes to.
+fn live(entry: &mut Entry) -> Result<&mut LiveBoard, Applied> {
+    match entry {
+        Entry::Live(live) => Ok(live),
+        Entry::Absent => Err(Applied::Absent),
+        Entry::Deleted(_) => Err(Applied::Deleted),
+        Entry::Unreadable => Err(Applied::Unreadable),
+    }
+}
+
+fn append(pending: &mut Pending, sequence: u64, update: &Bytes, at: UnixMillis) -> Applied {
+    let live = match live(&mut pending.entry) {
+        Ok(live) => live,
+        Err(applied) => return applied,
+    };
+    if live.last_sequence.checked_add(1) != Some(sequence) {
+        return Applied::OutOfOrder;
+    }
+    live.last_sequence = sequence;
+    live.record.updated_at = live.record.updated_at.max(at);
+    pending.dirty = true;
+    if pending.updates == 0 {
+        pending.first = sequence;
+    }
+    pending.updates += 1;
+    rows::push_update(&mut pending.blob, update);
+    Applied::Done
+}
+
+fn clear(table: &mut Rows<'_>, board: &BoardId) -> Result<(), StoreError> {
+    let (start, end) = chunks_of(board);
+    table
+        .retain_in::<&[u8], _>(start.as_slice()..end.as_slice(), |_, _| false)
+        .map_err(engine)
+}
+
+fn write_blob(
+    table: &mut Rows<'_>,
+    tag: Tag,
+    (board, sequence): (&BoardId, u64),
+    (updates, bytes): (u32, &[u8]),
+) -> Result<(), StoreError> {
+    let parts = bytes.len().div_ceil(CHUNK_BYTES).max(1);
+    let parts = u32::try_from(parts).map_err(|_| StoreError::Full)?;
+    let mut pieces = bytes.chunks(CHUNK_BYTES);
+    for part in 0..parts {
+        let key = rows::chunk_key(board, sequence, part);
+        let chunk = Chunk {
+            parts,
+            updates,
+            bytes: pieces.next().unwrap_or_default(),
+        };
+        table
+            .insert(key.as_slice(), chunk.encode(tag, &key).as_slice())
+            .map_err(engine)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! Reading boards, and verifying them all.
+//!
+//! Owns the way from rows back to a [`StoredBoard`]; must not write. Key invariant: what the record promises is there
+//! in full, row by row, or the board is refused.
+
+use std::collections::BTreeSet;
+
+use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
+use bytes::Bytes;
+
+use super::super::rows::{self, BoardRow, Chunk, LiveBoard, Tag};
+use super::super::{BoardRecord, StoreError, Stored, StoredBoard, Unreadable};
+use super::{BOARDS, CheckReport, IDS, SNAPSHOTS, UPDATES, chunks_of, engine, is_free};
+use crate::ids::BoardId;
+
+/// Most memory reserved ahead on the word of a record.
+const RESERVE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+fn begin(database: &Database) -> Result<ReadTransaction, StoreError> {
+    database.begin_read().map_err(engine)
+}
+
+fn broken(cause: Unreadable) -> StoreError {
+    StoreError::Unreadable(cause)
+}
+
+/// The board's row; `None` where there provably never was one.
+fn row(transaction: &ReadTransaction, board: &BoardId) -> Result<Option<BoardRow>, StoreError> {
+    let boards = transaction.open_table(BOARDS).map_err(engine)?;
+    let key = board.as_str().as_bytes();
+    if let Some(value) = ReadableTable::get(&boards, key).map_err(engine)? {
+        return BoardRow::decode(key, value.value()).map(Some).map_err(broken);
+    }
+    let ids = transaction.open_table(IDS).map_err(engine)?;
+    match is_free(&ids, key)? {
+        true => Ok(None),
+        false => Err(broken(Unreadable::RecordMissing)),
+    }
+}
+
+/// See `Store::facts`.
+pub(super) fn facts(database: &Database, board: &BoardId) -> Result<Stored<BoardRecord>, StoreError> {
+    Ok(match row(&begin(database)?, board)? {
+        None => Stored::Absent,
+        Some(BoardRow::Tombstone(_)) => Stored::Deleted,
+        Some(BoardRow::Live(live)) => Stored::Present(live.record),
+    })
+}
+
+/// See `Store::load`.
+pub(super) fn load(database: &Database, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+    load_in(&begin(database)?, board)
+}
+
+fn load_in(transaction: &ReadTransaction, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+    match row(transaction, board)? {
+        None => Ok(Stored::Absent),
+        Some(BoardRow::Tombstone(_)) => Ok(Stored::Deleted),
+        Some(BoardRow::Live(live)) => {
+            let snapshot = snapshot(transaction, board, &live)?;
+            let updates = updates(transaction, board, &live)?;
+            Ok(Stored::Present(StoredBoard {
+                record: live.record,
+                snapshot,
+                updates,
+            }))
+        }
+    }
+}
+
+fn snapshot(
+    transaction: &ReadTransaction,
+    board: &BoardId,
+    live: &LiveBoard,
+) -> Result<Option<(u64, Bytes)>, StoreError> {
+    let mut found = blobs(
+        transaction,
+        Tag::Snapshot,
+        board,
+        live.snapshot_bytes.unwrap_or(0),
+    )?
+    .into_iter();
+    match (live.snapshot_bytes, found.next(), found.next()) {
+        (None, None, None) => Ok(None),
+        (Some(length), Some(blob), None)
+            if blob.sequence == live.covers && u64::try_from(blob.bytes.len()) == Ok(length) =>
+        {
+            Ok(Some((live.covers, blob.bytes.into())))
+        }
+        _ => Err(broken(Unreadable::SnapshotIncomplete)),
+    }
+}
+
+fn updates(
+    transaction: &ReadTransaction,
+    board: &BoardId,
+    live: &LiveBoard,
+) -> Result<Vec<(u64, Bytes)>, StoreError> {
+    let mut updates = Vec::new();
+    let mut known = live.covers;
+    for blob in blobs(transaction, Tag::Update, board, 0)? {
+        let ranges = rows::split_updates(&blob.bytes, blob.updates).map_err(broken)?;
+        let bytes = Bytes::from(blob.bytes);
+        for (sequence, range) in (blob.sequence..).zip(ranges) {
+            // The snapshot may have been taken between two updates of one commit.
+            if sequence <= live.covers {
+                continue;
+            }
+            let expected = known.saturating_add(1);
+            if sequence != expected {
+                return Err(broken(Unreadable::UpdateMissing(expected)));
+            }
+            known = sequence;
+            updates.push((sequence, bytes.slice(range)));
+        }
+    }
+    if known != live.last_sequence {
+        return Err(broken(Unreadable::UpdateMissing(known.saturating_add(1))));
+    }
+    Ok(updates)
+}
+
+/// A blob put together again.
+struct Blob {
+    sequence: u64,
+    parts: u32,
+    updates: u32,
+    bytes: Vec<u8>,
+}
+
+/// All blobs of a board in one table; `length` is about how many bytes are expected.
+fn blobs(
+    transaction: &ReadTransaction,
+    tag: Tag,
+    board: &BoardId,
+    length: u64,
+) -> Result<Vec<Blob>, StoreError> {
+    let (table, missing): (_, fn(u64) -> Unreadable) = match tag {
+        Tag::Update => (UPDATES, Unreadable::UpdateMissing),
+        Tag::Snapshot | Tag::Board | Tag::Id => (SNAPSHOTS, |_| Unreadable::SnapshotIncomplete),
+    };
+    let table = transaction.open_table(table).map_err(engine)?;
+    let (start, end) = chunks_of(board);
+    let mut blobs: Vec<Blob> = Vec::new();
+    // How many parts the last blob still lacks.
+    let mut lacking = 0;
+    for row in ReadableTable::range::<&[u8]>(&table, start.as_slice()..end.as_slice()).map_err(engine)? {
+        let (key, value) = row.map_err(engine)?;
+        let (_, sequence, part) = rows::parse_chunk_key(key.value()).map_err(broken)?;
+        let chunk = Chunk::decode(tag, key.value(), value.value()).map_err(broken)?;
+        match blobs.last_mut() {
+            Some(blob) if lacking > 0 => {
+                let follows = blob.sequence == sequence
+                    && blob.parts == chunk.parts
+                    && blob.updates == chunk.updates
+                    && chunk.parts.checked_sub(lacking) == Some(part);
+                if !follows {
+                    return Err(broken(missing(blob.sequence)));
+                }
+                blob.bytes.extend_from_slice(chunk.bytes);
+                lacking -= 1;
+            }
+            _ if part == 0 => {
+                let reserve = usize::try_from(length.min(RESERVE_BYTES_MAX)).unwrap_or(0);
+                let mut bytes = Vec::with_capacity(reserve.max(chunk.bytes.len()));
+                bytes.extend_from_slice(chunk.bytes);
+                blobs.push(Blob {
+                    sequence,
+                    parts: chunk.parts,
+                    updates: chunk.updates,
+                    bytes,
+                });
+                lacking = chunk.parts - 1;
+            }
+            _ => return Err(broken(missing(sequence))),
+        }
+    }
+    match blobs.last() {
+        Some(blob) if lacking > 0 => Err(broken(missing(blob.sequence))),
+        _ => Ok(blobs),
+    }
+}
+
+/// Whether giving space back would take a third of the file at least.
+pub(super) fn is_mostly_free(database: &Database) -> Result<bool, StoreError> {
+    let transaction = database.begin_write().map_err(engine)?;
+    let stats = transaction.stats().map_err(engine)?;
+    let page = u64::try_from(stats.page_size()).unwrap_or(u64::MAX);
+    let used = stats.allocated_pages().saturating_mul(page);
+    let free = stats.fragmented_bytes();
+    transaction.abort().map_err(engine)?;
+    Ok(free > used / 2)
+}
+
+/// Reads every board, and finds rows that belong to none.
+pub(super) fn check(database: &Database) -> Result<CheckReport, StoreError> {
+    let transaction = begin(database)?;
+    let mut report = CheckReport::default();
+    let mut known = BTreeSet::new();
+    let boards = transaction.open_table(BOARDS).map_err(engine)?;
+    for row in ReadableTable::iter(&boards).map_err(engine)? {
+        let (key, _) = row.map_err(engine)?;
+        let Some(board) = std::str::from_utf8(key.value()).ok().and_then(BoardId::parse) else {
+            report.unreadable.push((None, broken(Unreadable::Malformed)));
+            continue;
+        };
+        match load_in(&transaction, &board) {
+            Ok(Stored::Present(stored)) => {
+                let updates = stored.updates.iter().map(|(_, update)| update.len());
+                let bytes = updates.sum::<usize>() + stored.snapshot.map_or(0, |(_, state)| state.len());
+                report.boards += 1;
+                report.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+            }
+            Ok(Stored::Deleted) => report.deleted += 1,
+            Ok(Stored::Absent) => report
+                .unreadable
+                .push((Some(board.clone()), broken(Unreadable::RecordMissing))),
+            Err(error) => report.unreadable.push((Some(board.clone()), error)),
+        }
+        known.insert(board);
+    }
+    let mut lost = unlinked(&transaction, &known)?;
+    for table in [SNAPSHOTS, UPDATES] {
+        let table = transaction.open_table(table).map_err(engine)?;
+        for row in ReadableTable::iter(&table).map_err(engine)? {
+            let (key, _) = row.map_err(engine)?;
+            let board = rows::parse_chunk_key(key.value()).ok().map(|(board, ..)| board);
+            if board.as_ref().is_none_or(|board| !known.contains(board)) {
+                lost.insert(board);
+            }
+        }
+    }
+    let lost = lost
+        .into_iter()
+        .map(|board| (board, broken(Unreadable::RecordMissing)));
+    report.unreadable.extend(lost);
+    Ok(report)
+}
+
+/// The boards that are in `ids` or among the `known`, and not in both; `None` for a break in the chain itself.
+fn unlinked(
+    transaction: &ReadTransaction,
+    known: &BTreeSet<BoardId>,
+) -> Result<BTreeSet<Option<BoardId>>, StoreError> {
+    let ids = transaction.open_table(IDS).map_err(engine)?;
+    let mut linked = BTreeSet::new();
+    let mut lost = BTreeSet::new();
+    let mut expected = Vec::new();
+    for row in ReadableTable::iter(&ids).map_err(engine)? {
+        let (key, value) = row.map_err(engine)?;
+        let next = rows::decode_next(key.value(), value.value());
+        if key.value() != expected || next.is_err() {
+            lost.insert(None);
+        }
+        expected = next.unwrap_or_default().to_vec();
+        linked.extend(std::str::from_utf8(key.value()).ok().and_then(BoardId::parse));
+    }
+    if !expected.is_empty() {
+        lost.insert(None);
+    }
+    lost.extend(linked.symmetric_difference(known).cloned().map(Some));
+    Ok(lost)
+}
