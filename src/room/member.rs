@@ -1,0 +1,289 @@
+//! One connection's place in a room: what it may do and what it has yet to receive.
+//!
+//! Owns [`Member`], its queue of own messages and its [`Pulse`]. Must not know the board or other members.
+//! Key invariant: the own queue holds whole frames, and leaves before the room's log goes on.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::Waker;
+
+use bytes::Bytes;
+
+use crate::fault::Fault;
+use crate::ids::{Level, Subject};
+use crate::room::Effects;
+use crate::room::awareness::First;
+use crate::room::outbox::Cursor;
+use crate::time::{Now, Tick, UnixMillis};
+
+/// A member's place in its room's list; reused after it left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MemberId(u32);
+
+impl MemberId {
+    /// The id of the slot `index`.
+    #[must_use]
+    pub const fn new(index: u32) -> Self {
+        Self(index)
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// When a connection last gave a sign of life: written by its task, read by the room's tick, without a lock.
+#[derive(Debug)]
+pub struct Pulse {
+    received: AtomicU64,
+    told: AtomicU64,
+    /// When the socket last took bytes, while bytes are waiting; `u64::MAX` while none are.
+    blocked: AtomicU64,
+    /// Bytes of saved echoes that this connection has coming: not durable yet, or not sent yet.
+    owed: AtomicUsize,
+}
+
+impl Pulse {
+    /// A connection that has just opened.
+    #[must_use]
+    pub fn new(now: Tick) -> Self {
+        Self {
+            received: now.0.into(),
+            told: now.0.into(),
+            blocked: u64::MAX.into(),
+            owed: 0.into(),
+        }
+    }
+
+    /// Bytes arrived.
+    pub fn received(&self, now: Tick) {
+        self.received.store(now.0, Ordering::Relaxed);
+    }
+
+    /// When bytes last arrived.
+    #[must_use]
+    pub fn received_at(&self) -> Tick {
+        Tick(self.received.load(Ordering::Relaxed))
+    }
+
+    /// A message left.
+    pub fn told(&self, now: Tick) {
+        self.told.store(now.0, Ordering::Relaxed);
+    }
+
+    /// When a message last left.
+    #[must_use]
+    pub fn told_at(&self) -> Tick {
+        Tick(self.told.load(Ordering::Relaxed))
+    }
+
+    /// The socket took some bytes and refuses the rest.
+    pub fn blocked(&self, now: Tick) {
+        self.blocked.store(now.0, Ordering::Relaxed);
+    }
+
+    /// The socket took all there was.
+    pub fn flowing(&self) {
+        self.blocked.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// An echo of `bytes` was promised.
+    pub(crate) fn owe(&self, bytes: usize) {
+        self.owed.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// An echo of `bytes` is on its way.
+    fn repay(&self, bytes: usize) {
+        self.owed.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes of echoes promised and not on their way. Past a bound the connection is not read: echoes do not count
+    /// towards its outbox, since one commit may bring many at once to somebody who reads everything.
+    #[must_use]
+    pub fn owed(&self) -> usize {
+        self.owed.load(Ordering::Relaxed)
+    }
+
+    /// Since when the socket has taken nothing although bytes wait; `None` when none wait.
+    #[must_use]
+    pub fn blocked_since(&self) -> Option<Tick> {
+        let at = self.blocked.load(Ordering::Relaxed);
+        (at != u64::MAX).then_some(Tick(at))
+    }
+}
+
+/// What a frame is, as far as queues care.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A message of the protocol.
+    #[default]
+    Message,
+    /// A step 2 on its way to a joiner: does not count towards the outbox bound.
+    Join,
+    /// A saved echo: counted by [`Pulse::owed`] instead.
+    Echo,
+    /// A ping: no message, as far as a client's patience is concerned.
+    Ping,
+}
+
+/// Bytes for one member: its own, then some that may be shared with others.
+#[derive(Clone, Debug, Default)]
+pub struct Out {
+    /// Frame header and message types; or whole frames.
+    pub head: Vec<u8>,
+    /// The rest of the payload.
+    pub body: Bytes,
+    /// What it is.
+    pub kind: Kind,
+}
+
+impl Out {
+    /// A frame that is all its own.
+    #[must_use]
+    pub fn message(frame: Vec<u8>) -> Self {
+        Self {
+            head: frame,
+            ..Self::default()
+        }
+    }
+
+    /// The contiguous bytes from position `at` on: of the head, then of the body; empty at the end.
+    #[must_use]
+    pub fn rest(&self, at: usize) -> &[u8] {
+        match at.checked_sub(self.head.len()) {
+            None => self.head.get(at..).unwrap_or_default(),
+            Some(at) => self.body.get(at..).unwrap_or_default(),
+        }
+    }
+
+    /// What it counts towards the outbox bound: a joiner's step 2 nothing, any other no more than `weight_max`.
+    fn weight(&self, weight_max: usize) -> usize {
+        if matches!(self.kind, Kind::Join | Kind::Echo) {
+            0
+        } else {
+            (self.head.len() + self.body.len()).min(weight_max)
+        }
+    }
+}
+
+/// Who wants to join, and with what rights.
+#[derive(Clone, Debug)]
+pub struct Joiner {
+    /// Whom the connection acts for.
+    pub subject: Subject,
+    /// What it may do.
+    pub level: Level,
+    /// When its credential ends, leeway included; `None` for never.
+    pub ends_at: Option<UnixMillis>,
+    /// Its signs of life.
+    pub pulse: Arc<Pulse>,
+}
+
+/// One connection in a room.
+#[derive(Debug)]
+pub struct Member {
+    pub(crate) joiner: Joiner,
+    pub(crate) joined_at: UnixMillis,
+    pub(crate) cursor: Cursor,
+    /// Woken when there is something to send.
+    pub(crate) waker: Option<Waker>,
+    /// Woken when the connection must end although its socket takes nothing.
+    pub(crate) alarm: Option<Waker>,
+    /// Why the connection must end, once its own queue has left.
+    pub(crate) closing: Option<Fault>,
+    pub(crate) pinged_at: Tick,
+    pub(crate) nudged_at: Option<Tick>,
+    /// Somebody returned since who may hold the clocks that this member's ids had then.
+    pub(crate) nudge_owed: bool,
+    /// Whether its next awareness message is its first, which may claim an id.
+    pub(crate) first_awareness: First,
+    /// When it was last asked to fill a hole.
+    pub(crate) asked_at: Option<Tick>,
+    /// It brought another hole too soon after `asked_at`.
+    pub(crate) ask_owed: bool,
+    own: VecDeque<Out>,
+    /// How many of `own` are step 2 that do not count.
+    joins: usize,
+    /// The sum of the weights of `own`.
+    own_bytes: usize,
+    weight_max: usize,
+}
+
+impl Member {
+    pub(crate) fn new(joiner: Joiner, cursor: Cursor, weight_max: usize, now: Now) -> Self {
+        Self {
+            joiner,
+            joined_at: now.unix,
+            cursor,
+            waker: None,
+            alarm: None,
+            closing: None,
+            pinged_at: now.tick,
+            nudged_at: None,
+            nudge_owed: false,
+            first_awareness: First::Yes,
+            asked_at: None,
+            ask_owed: false,
+            own: VecDeque::new(),
+            joins: 0,
+            own_bytes: 0,
+            weight_max,
+        }
+    }
+
+    /// Queues a frame for this member alone, and wakes it. One that is about to end gets nothing more.
+    pub(crate) fn push(&mut self, out: Out, effects: &mut Effects) {
+        if self.closing.is_none() {
+            self.own_bytes += out.weight(self.weight_max);
+            self.joins += usize::from(out.kind == Kind::Join);
+            self.own.push_back(out);
+            effects.wakers.extend(self.waker.take());
+        }
+    }
+
+    /// Takes the next own frame.
+    pub(crate) fn pop(&mut self) -> Option<Out> {
+        let Some(out) = self.own.pop_front() else {
+            self.own = VecDeque::new();
+            return None;
+        };
+        self.own_bytes -= out.weight(self.weight_max);
+        self.joins -= usize::from(out.kind == Kind::Join);
+        if out.kind == Kind::Echo {
+            self.joiner.pulse.repay(out.body.len());
+        }
+        Some(out)
+    }
+
+    /// Puts back what [`Self::pop`] gave.
+    pub(crate) fn unpop(&mut self, out: Out) {
+        self.own_bytes += out.weight(self.weight_max);
+        self.joins += usize::from(out.kind == Kind::Join);
+        if out.kind == Kind::Echo {
+            self.joiner.pulse.owe(out.body.len());
+        }
+        self.own.push_front(out);
+    }
+
+    /// What kind the next step 2 is. Only one at a time waits free of charge: each may be as large as the board.
+    pub(crate) fn next_answer(&self) -> Kind {
+        if self.joins == 0 {
+            Kind::Join
+        } else {
+            Kind::Message
+        }
+    }
+
+    /// Makes the connection end for `fault`, unless it ends already.
+    pub(crate) fn close(&mut self, fault: Fault, effects: &mut Effects) {
+        self.closing.get_or_insert(fault);
+        effects.wakers.extend(self.waker.take());
+        effects.wakers.extend(self.alarm.take());
+    }
+
+    /// Bytes of the own queue that count towards the outbox bound.
+    pub(crate) fn own_bytes(&self) -> usize {
+        self.own_bytes
+    }
+}

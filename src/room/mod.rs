@@ -1,0 +1,366 @@
+//! A room: a board in memory with its members.
+//!
+//! Owns the board state, the awareness table, the outbound log and the list of members, and decides what each event
+//! makes due. Must not know sockets, clocks or disks: instants come in, [`Effects`] come out. Here: members and time;
+//! `outbound`, what they are sent; `presence`, awareness; `persistence`, the way to the disk and back.
+//! Key invariants: an update gets its sequence number in the order it was accepted; nothing is echoed to its author
+//! before that number is durable; one member never waits for another. Tests: `room/tests.rs`.
+
+pub mod awareness;
+pub mod board;
+pub mod document;
+#[cfg(any(test, fuzzing))]
+pub mod harness;
+pub mod member;
+mod outbound;
+pub mod outbox;
+mod persistence;
+mod presence;
+#[cfg(test)]
+mod tests;
+
+use std::task::Waker;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::fault::Fault;
+use crate::ids::{BoardId, Level};
+use crate::limits;
+use crate::room::awareness::Awareness;
+use crate::room::board::Board;
+use crate::room::member::{Joiner, Kind, Member, MemberId, Out};
+use crate::room::outbound::CUT_BYTES_MIN;
+use crate::room::outbox::Log;
+use crate::room::persistence::Persistence;
+use crate::store::{BoardRecord, Change};
+use crate::sync;
+use crate::time::{Now, Tick, UnixMillis};
+use crate::update::vector::StateVector;
+
+/// The settings that a room obeys.
+#[derive(Clone, Copy, Debug)]
+pub struct RoomSettings {
+    /// `--max-connections-per-board`.
+    pub members_max: usize,
+    /// `--max-outbox-bytes`.
+    pub outbox_bytes_max: usize,
+    /// `--compact-after`.
+    pub compact_after: Duration,
+    /// `--compact-every`.
+    pub compact_every: Duration,
+    /// `--saved-echo`.
+    pub saved_echo: SavedEcho,
+}
+
+/// Whether authors get their updates back once these are durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SavedEcho {
+    /// They do.
+    On,
+    /// They do not.
+    Off,
+}
+
+/// What a step of a room makes due; the shell does it after the step.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// For the committer, in order; to be submitted before the room's lock is released.
+    pub changes: Vec<Change>,
+    /// Connections with something to send; to be woken after the lock is released.
+    pub wakers: Vec<Waker>,
+    /// Awareness changed: call [`Room::broadcast_awareness`] after [`limits::AWARENESS_EVERY`].
+    pub awareness_due: bool,
+    /// The last member left a changed board: compact now rather than at the next tick.
+    pub compaction_due: bool,
+}
+
+/// What has become of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpdateOutcome {
+    /// Something new was accepted, relayed and queued for the disk.
+    New,
+    /// It brought nothing new.
+    Known,
+    /// It builds on changes the board has not seen, and was not kept.
+    Hole,
+}
+
+/// What a member has to send next.
+#[derive(Debug)]
+pub enum Due {
+    /// Nothing; the waker is kept and will be woken.
+    Nothing,
+    /// The bytes that were appended to the buffer.
+    Gathered,
+    /// One frame with a large body, to be sent without copying.
+    Frame(Out),
+    /// Everything has left; close for this reason.
+    Close(Fault),
+}
+
+/// A board in memory with its members.
+#[derive(Debug)]
+pub struct Room {
+    id: BoardId,
+    record: BoardRecord,
+    settings: RoomSettings,
+    board: Board,
+    awareness: Awareness,
+    awareness_scheduled: bool,
+    log: Log,
+    /// Log bytes at which the slowest member is looked for.
+    cut_at: usize,
+    members: Vec<Option<Member>>,
+    member_count: usize,
+    persistence: Persistence,
+    active_at: Tick,
+    retired: bool,
+}
+
+impl Room {
+    /// A room over a board as it was loaded, whose last stored update has the number `sequence`.
+    ///
+    /// `uncompacted` tells whether updates lie beside the stored full state.
+    #[must_use]
+    pub fn new(id: BoardId, loaded: Loaded, settings: RoomSettings, now: Tick) -> Self {
+        let Loaded {
+            record,
+            board,
+            sequence,
+            uncompacted,
+        } = loaded;
+        Self {
+            id,
+            record,
+            settings,
+            board,
+            awareness: Awareness::default(),
+            awareness_scheduled: false,
+            // However large one frame is, it alone makes nobody a slow consumer.
+            log: Log::new(weight_max(&settings)),
+            cut_at: CUT_BYTES_MIN.min(settings.outbox_bytes_max),
+            members: Vec::new(),
+            member_count: 0,
+            persistence: Persistence::new(sequence, uncompacted, now),
+            active_at: now,
+            retired: false,
+        }
+    }
+
+    /// The board's name.
+    #[must_use]
+    pub fn id(&self) -> &BoardId {
+        &self.id
+    }
+
+    /// Who owns the board, its title and times.
+    #[must_use]
+    pub fn record(&self) -> &BoardRecord {
+        &self.record
+    }
+
+    /// The board's state.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// The board's state, to be read as one update; see [`Board::full`].
+    pub fn full_state(&mut self) -> Bytes {
+        self.board.full()
+    }
+
+    /// What a state vector lacks; see [`Board::diff`].
+    pub fn diff(&mut self, asked: &StateVector<'_>) -> Bytes {
+        self.board.diff(asked)
+    }
+
+    /// How many connections are on the board.
+    #[must_use]
+    pub fn member_count(&self) -> usize {
+        self.member_count
+    }
+
+    /// What `member` may do; `None` once it has left.
+    #[must_use]
+    pub fn level(&self, member: MemberId) -> Option<Level> {
+        self.member(member).map(|m| m.joiner.level)
+    }
+
+    /// When `member` joined; `None` once it has left.
+    #[must_use]
+    pub fn joined_at(&self, member: MemberId) -> Option<UnixMillis> {
+        self.member(member).map(|m| m.joined_at)
+    }
+
+    fn member(&self, id: MemberId) -> Option<&Member> {
+        self.members.get(id.index())?.as_ref()
+    }
+
+    fn member_mut(&mut self, id: MemberId) -> Option<&mut Member> {
+        self.members.get_mut(id.index())?.as_mut()
+    }
+
+    // --- members ------------------------------------------------------------------------------------------
+
+    /// Adds a connection and queues what it is told first: step 1 (editors only), then the others' awareness.
+    ///
+    /// # Errors
+    /// [`Fault::TooManyConnections`] at `--max-connections-per-board`.
+    pub fn join(&mut self, joiner: Joiner, now: Now, effects: &mut Effects) -> Result<MemberId, Fault> {
+        if self.member_count >= self.settings.members_max {
+            return Err(Fault::TooManyConnections);
+        }
+        let mut member = Member::new(joiner, self.log.end(), weight_max(&self.settings), now);
+        if member.joiner.level == Level::Edit {
+            let frame = sync::step_1_frame(&self.board.state_vector());
+            member.push(Out::message(frame), effects);
+        }
+        if let Some(states) = self.awareness.states() {
+            member.push(Out::message(sync::awareness_frame(&states)), effects);
+        }
+        let free = self
+            .members
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.members.len());
+        let id = MemberId::new(u32::try_from(free).map_err(|_| Fault::TooManyConnections)?);
+        match self.members.get_mut(free) {
+            Some(slot) => *slot = Some(member),
+            None => self.members.push(Some(member)),
+        }
+        self.member_count += 1;
+        self.active_at = now.tick;
+        Ok(id)
+    }
+
+    /// Removes a connection; its presence ends at once unless another connection of its subject inherits it.
+    pub fn leave(&mut self, id: MemberId, now: Tick, effects: &mut Effects) {
+        if self.members.get_mut(id.index()).and_then(Option::take).is_none() {
+            return;
+        }
+        self.member_count -= 1;
+        self.active_at = now;
+        self.persistence.forget(id);
+        if self.awareness.leave(id, now) {
+            self.schedule_awareness(effects);
+        }
+        if self.member_count == 0 {
+            self.members = Vec::new();
+            self.log.cut(self.log.end());
+            effects.compaction_due = self.persistence.is_uncompacted();
+        }
+    }
+
+    /// Changes what a connection may do: one that is raised to edit is asked for its changes; one that is lowered
+    /// stays, and is told at its next write.
+    pub fn set_level(&mut self, id: MemberId, level: Level, now: Tick, effects: &mut Effects) {
+        let Some(member) = self.member_mut(id) else { return };
+        let was = std::mem::replace(&mut member.joiner.level, level);
+        if was != Level::Edit && level == Level::Edit {
+            self.ask(id, now, effects);
+        }
+    }
+
+    /// Why `id` is about to end; nothing it sends counts any more.
+    #[must_use]
+    pub fn closing(&self, id: MemberId) -> Option<Fault> {
+        self.member(id).and_then(|member| member.closing)
+    }
+
+    /// Makes one connection end for `fault`, after what is queued for it.
+    pub fn close(&mut self, id: MemberId, fault: Fault, effects: &mut Effects) {
+        if let Some(member) = self.member_mut(id) {
+            member.close(fault, effects);
+        }
+    }
+
+    /// Makes every connection end for `fault`, after what is queued for it.
+    pub fn close_all(&mut self, fault: Fault, effects: &mut Effects) {
+        for member in self.members.iter_mut().flatten() {
+            member.close(fault, effects);
+        }
+    }
+
+    // --- time ---------------------------------------------------------------------------------------------
+
+    /// Does what has become due: pings, keepalives, ends of credentials, silent and stuck connections, expired
+    /// presence. Called every second or more often.
+    pub fn tick(&mut self, now: Now, effects: &mut Effects) {
+        if self.awareness.expire(now.tick) {
+            self.schedule_awareness(effects);
+        }
+        for member in self.members.iter_mut().flatten() {
+            if let Some(fault) = overdue(member, now) {
+                member.close(fault, effects);
+                continue;
+            }
+            if now.tick.since(member.joiner.pulse.told_at()) >= limits::KEEPALIVE_AFTER {
+                member.joiner.pulse.told(now.tick);
+                member.push(Out::message(sync::keepalive_frame()), effects);
+            }
+            if now.tick.since(member.pinged_at) >= limits::PING_EVERY {
+                member.pinged_at = now.tick;
+                let ping = Out {
+                    kind: Kind::Ping,
+                    ..Out::message(sync::ping_frame())
+                };
+                member.push(ping, effects);
+            }
+        }
+        self.ask_owing(now.tick, effects);
+        self.nudge_owing(now.tick, effects);
+        if self.log.len_bytes() > 0 {
+            self.cut_log(effects);
+        }
+    }
+
+    /// Marks the room as no longer the board's room; whoever still holds it must look again.
+    pub fn retire(&mut self) {
+        self.retired = true;
+    }
+
+    /// Whether the room is no longer the board's room.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.retired
+    }
+}
+
+/// The most that one frame counts towards `--max-outbox-bytes`.
+///
+/// An update may be larger than the bound; everybody else must get the chance to take it.
+fn weight_max(settings: &RoomSettings) -> usize {
+    settings.outbox_bytes_max / 4
+}
+
+/// Why a connection must end by now, if it must.
+fn overdue(member: &Member, now: Now) -> Option<Fault> {
+    let pulse = &member.joiner.pulse;
+    if member.joiner.ends_at.is_some_and(|end| now.unix >= end) {
+        Some(Fault::ExpiredCredential)
+    } else if now.tick.since(pulse.received_at()) >= limits::SILENCE_MAX {
+        Some(Fault::ConnectionLost)
+    } else if pulse
+        .blocked_since()
+        .is_some_and(|at| now.tick.since(at) >= limits::JOIN_STALL_MAX)
+    {
+        Some(Fault::SlowConsumer)
+    } else {
+        None
+    }
+}
+
+/// A board as it came from the store.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Owner, title, times.
+    pub record: BoardRecord,
+    /// Its state.
+    pub board: Board,
+    /// The number of its last stored update.
+    pub sequence: u64,
+    /// Whether updates lie beside the stored full state.
+    pub uncompacted: bool,
+}

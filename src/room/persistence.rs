@@ -1,0 +1,264 @@
+//! How far the disk is behind a room, and what becomes of its log.
+//!
+//! Owns sequence numbers, saved echoes, compaction and unloading. Must not know members' queues or the disk; it queues
+//! [`Change`]s and is told what became durable. Key invariants: `durable <= sequence`; an update gets its number in
+//! the order it was accepted; nothing is echoed to its author before that number is durable; a room that was retired
+//! changes nothing on disk any more. Tests: `room/tests.rs`.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::limits;
+use crate::room::board::{Accepted, Capture, Compacted};
+use crate::room::member::{Kind, MemberId, Out};
+use crate::room::{Effects, Room, SavedEcho, UpdateOutcome};
+use crate::store::Change;
+use crate::sync;
+use crate::time::{Now, Tick};
+use crate::update::Refused;
+
+/// An update waiting to be durable, to be sent back to its author then.
+#[derive(Debug)]
+struct Echo {
+    sequence: u64,
+    author: MemberId,
+    update: Bytes,
+}
+
+/// How far the disk is behind.
+#[derive(Debug, Default)]
+pub(super) struct Persistence {
+    /// The last number given out.
+    sequence: u64,
+    /// `durable <= sequence`: everything up to it is on disk.
+    durable: u64,
+    echoes: VecDeque<Echo>,
+    changed_at: Tick,
+    /// When the oldest change that no full state covers was accepted.
+    uncompacted_since: Option<Tick>,
+    compaction: Compaction,
+}
+
+/// Where the board's compaction stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Compaction {
+    #[default]
+    None,
+    Queued,
+    Running,
+}
+
+impl Persistence {
+    /// Of a board as it was loaded, whose last stored update has the number `sequence`.
+    pub(super) fn new(sequence: u64, uncompacted: bool, now: Tick) -> Self {
+        Self {
+            sequence,
+            durable: sequence,
+            changed_at: now,
+            uncompacted_since: uncompacted.then_some(now),
+            ..Self::default()
+        }
+    }
+
+    /// Whether updates lie beside the last full state.
+    pub(super) fn is_uncompacted(&self) -> bool {
+        self.uncompacted_since.is_some()
+    }
+
+    /// `author` has left: what it waits for has nobody to go to.
+    pub(super) fn forget(&mut self, author: MemberId) {
+        self.echoes.retain(|echo| echo.author != author);
+    }
+}
+
+impl Room {
+    /// Whether `update` would bring something new, for those who may not bring it.
+    ///
+    /// # Errors
+    /// [`Refused`] when it does not decode.
+    pub fn would_change(&mut self, update: &[u8]) -> Result<bool, Refused> {
+        self.board.would_change(update)
+    }
+
+    /// Accepts an update: relays what is new, numbers it and queues it for the disk.
+    ///
+    /// # Errors
+    /// [`Refused`] when it does not decode or goes over a budget; the board is unchanged.
+    pub fn accept(
+        &mut self,
+        author: MemberId,
+        update: &Bytes,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Result<UpdateOutcome, Refused> {
+        let news = match self.board.accept(update)? {
+            Accepted::Hole => return Ok(UpdateOutcome::Hole),
+            Accepted::Nothing => None,
+            Accepted::Whole => Some(update.clone()),
+            Accepted::Trimmed(rest) => Some(rest),
+        };
+        self.active_at = now.tick;
+        let outcome = match news {
+            None => UpdateOutcome::Known,
+            Some(news) => {
+                self.broadcast(&sync::update_frame(&news), Some(author), effects);
+                let persistence = &mut self.persistence;
+                persistence.sequence += 1;
+                persistence.changed_at = now.tick;
+                persistence.uncompacted_since.get_or_insert(now.tick);
+                effects.changes.push(Change::Append {
+                    board: self.id.clone(),
+                    sequence: persistence.sequence,
+                    update: news,
+                    at: now.unix,
+                });
+                UpdateOutcome::New
+            }
+        };
+        // What a step 2 repeats may be the whole delete set of the board; only a small one can be a lost echo.
+        if outcome == UpdateOutcome::New || update.len() <= limits::ECHO_AGAIN_BYTES_MAX {
+            self.queue_echo(author, update.clone(), effects);
+        }
+        Ok(outcome)
+    }
+
+    /// Sends `update` back to `author` once everything accepted so far is durable.
+    pub(super) fn queue_echo(&mut self, author: MemberId, update: Bytes, effects: &mut Effects) {
+        if self.settings.saved_echo == SavedEcho::Off || *update == sync::EMPTY_UPDATE {
+            return;
+        }
+        let Some(member) = self.member(author) else { return };
+        member.joiner.pulse.owe(update.len());
+        let sequence = self.persistence.sequence;
+        if sequence == self.persistence.durable {
+            self.send_echo(author, update, effects);
+        } else {
+            self.persistence.echoes.push_back(Echo {
+                sequence,
+                author,
+                update,
+            });
+        }
+    }
+
+    fn send_echo(&mut self, author: MemberId, update: Bytes, effects: &mut Effects) {
+        let head = sync::update_head(update.len());
+        self.tell(
+            author,
+            Out {
+                head,
+                body: update,
+                kind: Kind::Echo,
+            },
+            effects,
+        );
+    }
+
+    /// The disk holds everything up to `through`: authors get their echoes.
+    pub fn handle_durable(&mut self, through: u64, effects: &mut Effects) {
+        self.persistence.durable = self.persistence.durable.max(through);
+        while let Some(echo) = self
+            .persistence
+            .echoes
+            .pop_front_if(|echo| echo.sequence <= through)
+        {
+            self.send_echo(echo.author, echo.update, effects);
+        }
+    }
+
+    /// Whether no update of the board is on disk.
+    #[must_use]
+    pub fn has_nothing_stored(&self) -> bool {
+        self.persistence.durable == 0
+    }
+
+    /// Whether a compaction is under way.
+    #[must_use]
+    pub fn is_compacting(&self) -> bool {
+        self.persistence.compaction == Compaction::Running
+    }
+
+    /// Whether a full state should replace the log now.
+    #[must_use]
+    pub fn compaction_due(&self, now: Tick) -> bool {
+        let Some(since) = self.persistence.uncompacted_since else {
+            return false;
+        };
+        self.persistence.compaction == Compaction::None
+            && (self.member_count == 0
+                || now.since(self.persistence.changed_at) >= self.settings.compact_after
+                || now.since(since) >= self.settings.compact_every
+                || self.board.log_bytes() >= limits::COMPACT_LOG_BYTES)
+    }
+
+    /// Notes that the compaction is asked for; false when it was already, or is under way.
+    pub fn mark_compaction_queued(&mut self) -> bool {
+        let persistence = &mut self.persistence;
+        let first = persistence.compaction == Compaction::None;
+        if first {
+            persistence.compaction = Compaction::Queued;
+        }
+        first
+    }
+
+    /// Takes what a compaction works on, with the number of the last update in it.
+    pub fn begin_compaction(&mut self) -> Option<(Capture, u64)> {
+        if self.persistence.compaction == Compaction::Running || self.retired {
+            return None;
+        }
+        if self.persistence.uncompacted_since.take().is_none() {
+            self.persistence.compaction = Compaction::None;
+            return None;
+        }
+        self.persistence.compaction = Compaction::Running;
+        Some((self.board.capture(), self.persistence.sequence))
+    }
+
+    /// Puts the compacted state in place, with what was accepted meanwhile, and queues it for the disk.
+    pub fn finish_compaction(&mut self, compacted: Compacted, covers: u64, effects: &mut Effects) {
+        self.persistence.compaction = Compaction::None;
+        if self.retired {
+            // It may hold what was never durable, under numbers that the board's next room gives out again.
+            self.board.abandon_capture();
+            return;
+        }
+        let state = compacted.bytes();
+        if self.board.install(compacted).is_ok() {
+            effects.changes.push(Change::Snapshot {
+                board: self.id.clone(),
+                covers,
+                state,
+            });
+        }
+    }
+
+    /// Gives a compaction up; the log stays until the next change makes another one due.
+    pub fn abandon_compaction(&mut self) {
+        self.persistence.compaction = Compaction::None;
+        self.board.abandon_capture();
+    }
+
+    /// Whether the room may be unloaded: nobody is here, nothing is pending, and `idle` has passed since.
+    #[must_use]
+    pub fn may_unload(&self, idle: Duration, now: Tick) -> bool {
+        self.member_count == 0
+            && self.persistence.compaction == Compaction::None
+            && self.persistence.uncompacted_since.is_none()
+            && self.persistence.durable == self.persistence.sequence
+            && now.since(self.active_at) >= idle
+    }
+
+    /// Whether updates lie beside the last full state.
+    #[must_use]
+    pub fn is_uncompacted(&self) -> bool {
+        self.persistence.is_uncompacted()
+    }
+
+    /// Whether everything accepted is on disk.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.persistence.durable == self.persistence.sequence
+    }
+}

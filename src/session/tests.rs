@@ -1,0 +1,113 @@
+//! Tests of what a session makes of frames: messages per frame, the rate, what is ignored and what closes.
+
+use super::*;
+use crate::room::harness::*;
+
+const NOTHING: [u8; 2] = [0, 0];
+
+#[test]
+fn a_frame_may_hold_sixty_four_messages() {
+    for (count, expected) in [(63, Ok(())), (64, Ok(())), (65, Err(Fault::MalformedMessage))] {
+        let mut table = Table::default();
+        let peer = table.editor("a");
+        let frame = message(&[0, 2], &NOTHING).repeat(count);
+        assert_eq!(table.send(peer, &frame).map(drop), expected, "{count}");
+    }
+}
+
+#[test]
+fn what_precedes_a_malformed_message_has_taken_effect() {
+    let mut table = Table::default();
+    let [peer, other] = [table.editor("a"), table.editor("b")];
+    let frame = [message(&[0, 2], &insert(7, 0, "a")), vec![0, 9]].concat();
+    assert_eq!(table.send(peer, &frame), Err(Fault::MalformedMessage));
+    assert_eq!(table.read(other), [Got::Update(insert(7, 0, "a"))]);
+}
+
+#[test]
+fn each_way_to_be_malformed_closes() {
+    let cases: [(&[u8], Fault); 7] = [
+        (&[0], Fault::MalformedMessage),
+        (&[0, 3, 0], Fault::MalformedMessage),
+        (&[0, 0, 2, 0, 0], Fault::MalformedMessage),
+        (&[0, 2, 9, 0], Fault::MalformedMessage),
+        (&[0, 2, 1, 9], Fault::MalformedUpdate),
+        (&[0, 1, 3, 0, 0, 0], Fault::MalformedUpdate),
+        (&[1, 2, 1, 1], Fault::MalformedMessage),
+    ];
+    for (frame, fault) in cases {
+        let mut table = Table::default();
+        let peer = table.editor("a");
+        assert_eq!(table.send(peer, frame), Err(fault), "{frame:?}");
+    }
+}
+
+#[test]
+fn unknown_types_are_ignored_and_counted() {
+    let mut table = Table::default();
+    let peer = table.editor("a");
+    for frame in [&[9, 1, 2][..], &[2, 0, 1, b'x'], &[100]] {
+        table.send(peer, frame).unwrap();
+    }
+    assert_eq!(table.read(peer), []);
+    assert_eq!(table.peers[peer].as_ref().unwrap().session.unknown_messages(), 3);
+}
+
+#[test]
+fn a_thousand_messages_pass_at_once_and_three_hundred_a_second_after() {
+    let mut table = Table::default();
+    let peer = table.editor("a");
+    let nothing = message(&[0, 2], &NOTHING);
+    for count in 1..=999 {
+        assert_eq!(table.send(peer, &nothing), Ok(Duration::ZERO), "{count}");
+    }
+    let wait = table.send(peer, &nothing).unwrap();
+    assert!(!wait.is_zero() && wait < Duration::from_millis(4), "{wait:?}");
+    // One that waits as it is told gets the rate, and no more.
+    let start = table.now.tick;
+    for _ in 0..300 {
+        let wait = table.send(peer, &nothing).unwrap();
+        table.pass(wait);
+    }
+    let took = table.now.tick.since(start);
+    assert!(
+        took > Duration::from_millis(990) && took < Duration::from_millis(1_010),
+        "{took:?}"
+    );
+    // Rest fills the bucket, and no further.
+    table.pass(Duration::from_secs(100));
+    for _ in 1..=999 {
+        assert_eq!(table.send(peer, &nothing), Ok(Duration::ZERO));
+    }
+    assert!(!table.send(peer, &nothing).unwrap().is_zero());
+}
+
+#[test]
+fn each_message_of_a_frame_counts_and_so_does_a_frame_without_any() {
+    for (frame, passes) in [
+        (vec![], 999),
+        (message(&[0, 2], &NOTHING).repeat(50), 19),
+        (vec![9], 999),
+    ] {
+        let mut table = Table::default();
+        let peer = table.editor("a");
+        for _ in 0..passes {
+            assert_eq!(table.send(peer, &frame), Ok(Duration::ZERO));
+        }
+        assert!(!table.send(peer, &frame).unwrap().is_zero(), "{frame:?}");
+    }
+}
+
+#[test]
+fn awareness_counts_only_when_it_changes_something() {
+    let mut table = Table::default();
+    let peer = table.editor("a");
+    table.aware(peer, &[(1, 1, "{}")]).unwrap();
+    for _ in 0..2_000 {
+        assert_eq!(table.aware(peer, &[(1, 1, "{}")]), Ok(Duration::ZERO));
+    }
+    for clock in 2..1_000 {
+        assert_eq!(table.aware(peer, &[(1, clock, "{}")]), Ok(Duration::ZERO));
+    }
+    assert!(!table.aware(peer, &[(1, 1_000, "{}")]).unwrap().is_zero());
+}
