@@ -15,6 +15,7 @@
 //! and what must be done comes out as values.
 
 pub mod access;
+pub mod api;
 pub mod fault;
 pub mod http;
 pub mod ids;
@@ -23,6 +24,7 @@ pub mod lib0;
 pub mod limits;
 pub mod room;
 pub mod rooms;
+pub mod server;
 pub mod session;
 pub mod store;
 pub mod sync;

@@ -1,3 +1,110 @@
 //! The command line: turns arguments and environment into a configuration and runs it.
+//!
+//! Owns the process: its arguments, its standard streams and its exit code. Must not decide anything about boards.
 
-fn main() {}
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use boardwire::access::Mode;
+use boardwire::jwt::Keys;
+use boardwire::server::config::{Config, LogFormat, Machine};
+use boardwire::server::{self, Ended, dev_secret, telemetry};
+use boardwire::time::UnixMillis;
+
+mod cli;
+
+use cli::{Command, Outcome};
+
+/// The exit code for a command line or a setting that is wrong.
+const USAGE: u8 = 2;
+
+/// The exit code for a start that failed for another reason.
+const FAILURE: u8 = 1;
+
+fn main() -> ExitCode {
+    let log_format = if io::stderr().is_terminal() {
+        LogFormat::Text
+    } else {
+        LogFormat::Json
+    };
+    let machine = Machine {
+        cores: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        log_format,
+    };
+    match cli::parse(std::env::args_os(), |name| std::env::var_os(name), machine) {
+        Outcome::Show(text) => print(&text),
+        Outcome::Wrong(line) => fail(&line, USAGE),
+        Outcome::Run(Command::Serve(mut config)) => {
+            match complete(&mut config.keys, config.dev_secret_file.as_deref()) {
+                Ok(()) => serve(*config),
+                Err(line) => fail(&line, FAILURE),
+            }
+        }
+        Outcome::Run(Command::Token(mut request)) => {
+            if let Err(line) = complete(&mut request.keys, request.dev_secret_file.as_deref()) {
+                return fail(&line, FAILURE);
+            }
+            match cli::token::mint(&request, now()) {
+                Ok(token) => print(&format!("{token}\n")),
+                Err(line) => fail(&line, USAGE),
+            }
+        }
+    }
+}
+
+/// Runs the server until a signal ends it.
+fn serve(config: Config) -> ExitCode {
+    telemetry::start(config.log_format, config.log_level);
+    let dev_keys = (config.mode == Mode::Dev).then(|| config.keys.clone());
+    let ready = |address: SocketAddr| {
+        tracing::info!(listen = %address, version = env!("CARGO_PKG_VERSION"), "listening");
+        if let Some(keys) = dev_keys {
+            // Whether somebody reads it or not, the server runs.
+            io::stdout()
+                .write_all(cli::welcome::text(&keys, address, now()).as_bytes())
+                .ok();
+        }
+    };
+    match server::run(config, ready) {
+        Ok(Ended::Saved) => ExitCode::SUCCESS,
+        Ok(Ended::Unsaved) => fail("not everything could be saved; see the log", FAILURE),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            fail(&format!("{error}{}", cause.unwrap_or_default()), FAILURE)
+        }
+    }
+}
+
+/// Puts the secret of `--dev` into the keys, where it is the one.
+fn complete(keys: &mut Keys, dev_secret_file: Option<&Path>) -> Result<(), String> {
+    let Some(path) = dev_secret_file else {
+        return Ok(());
+    };
+    let secret = dev_secret::load_or_create(path);
+    keys.unnamed = Some(secret.map_err(|error| format!("the secret of --dev, {}: {error}", path.display()))?);
+    Ok(())
+}
+
+fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Writes to the standard output; a reader that went away is no failure worth words.
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn fail(line: &str, code: u8) -> ExitCode {
+    // Where even the standard error is gone, the exit code has to do.
+    writeln!(io::stderr(), "boardwire: {line}").ok();
+    ExitCode::from(code)
+}

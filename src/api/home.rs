@@ -1,0 +1,22 @@
+//! `GET /`: how to connect, until the page is there.
+
+use std::sync::Arc;
+
+use crate::http::response::Response;
+use crate::server::Server;
+
+/// A text for somebody who opens the address in a browser.
+pub(crate) fn answer(_: &Arc<Server>) -> Response {
+    let text = format!(
+        "Boardwire {version}\n\n\
+         This server keeps Yjs documents in sync. A stock y-websocket client connects so:\n\n\
+         \x20 import * as Y from 'yjs'\n\
+         \x20 import {{ WebsocketProvider }} from 'y-websocket'\n\n\
+         \x20 const doc = new Y.Doc()\n\
+         \x20 new WebsocketProvider('ws://HOST:PORT/ws/canvas', 'my-board', doc, {{ params: {{ token: '<JWT>' }} }})\n\n\
+         A token is made by your application, or on the command line by `boardwire token --help`.\n\
+         Other paths: /health, /v1/boards/{{board}}/document\n",
+        version = env!("CARGO_PKG_VERSION")
+    );
+    Response::text(200, text)
+}

@@ -1,0 +1,205 @@
+//! The parser of the command line, made from the table of settings.
+//!
+//! Owns commands, flags and help. Must not read the environment, the clock or a file itself: all come in as values, so
+//! that everything here is tested as a function. Tests are in `cli/tests.rs`.
+
+use std::ffi::OsString;
+
+use boardwire::server::config::{Config, Kind, Machine, SETTINGS, Setting, Values};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches};
+
+#[cfg(test)]
+mod tests;
+pub(crate) mod token;
+pub(crate) mod welcome;
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Print this and end well: help, or the version.
+    Show(String),
+    /// Print this line, and end with the exit code for usage.
+    Wrong(String),
+    /// Run this.
+    Run(Command),
+}
+
+/// A command whose settings are in order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// `boardwire serve`
+    Serve(Box<Config>),
+    /// `boardwire token`
+    Token(Box<token::Request>),
+}
+
+/// Turns arguments, the program's name first, into what to do.
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    variables: impl Fn(&str) -> Option<OsString>,
+    machine: Machine,
+) -> Outcome {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
+    let values = |flags: &ArgMatches| Values::gather(|setting| given(flags, setting), &variables);
+    let outcome = match matches.subcommand() {
+        Some(("serve", flags)) => values(flags)
+            .and_then(|values| Config::from_values(&values, machine))
+            .map(|config| Command::Serve(Box::new(config)))
+            .map_err(|error| error.to_string()),
+        Some(("token", flags)) => values(flags)
+            .map_err(|error| error.to_string())
+            .and_then(|values| token::Request::from_values(flags, &values))
+            .map(|request| Command::Token(Box::new(request))),
+        _ => Err("a command is needed: serve or token".to_owned()),
+    };
+    outcome.map_or_else(Outcome::Wrong, Outcome::Run)
+}
+
+/// The texts that a flag was given; `None` when it was not, or is none of this command's.
+fn given(flags: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
+    if setting.kind == Kind::Switch {
+        let set = flags
+            .try_get_one::<bool>(setting.name)
+            .ok()
+            .flatten()
+            .copied()
+            .unwrap_or(false);
+        return set.then(|| vec!["true".to_owned()]);
+    }
+    let texts = flags.try_get_many::<String>(setting.name).ok().flatten()?;
+    Some(texts.cloned().collect())
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  boardwire serve --dev
+      Try it out: prints links that a stock y-websocket client can use at once.
+
+  export BOARDWIRE_JWT_SECRET=\"$(openssl rand -base64 32)\"
+  boardwire serve --data /var/lib/boardwire.redb
+      Serve for real, behind a proxy that speaks TLS.
+
+  boardwire token --sub alice --board plan:edit --expires-in 12h
+      Print a token with which alice may edit the board `plan`.";
+
+const SERVE_HELP: &str = "\
+Every flag is also an environment variable: --jwt-secret is BOARDWIRE_JWT_SECRET, and so on.
+A flag wins over its variable; an empty variable counts as not set.
+Lists are separated by commas.";
+
+const TOKEN_HELP: &str = "\
+The secret is that of the server: BOARDWIRE_JWT_SECRET, or with --dev the one beside the data file.
+
+Examples:
+  boardwire token --dev --sub alice
+  boardwire token --sub agent-7 --board plan:edit --board notes:view --expires-in 90d
+  boardwire token --sub ops --role admin --kid 2026 --jwt-secrets \"2026:$SECRET\"";
+
+/// The settings that `boardwire token` shares with the server.
+const OF_TOKEN: [&str; 7] = [
+    "jwt-secret",
+    "jwt-secrets",
+    "jwt-algorithms",
+    "jwt-issuer",
+    "jwt-audience",
+    "data",
+    "dev",
+];
+
+/// The whole command line.
+fn command() -> clap::Command {
+    let serve = clap::Command::new("serve")
+        .about("Run the server")
+        .after_help(SERVE_HELP)
+        .args(
+            SETTINGS
+                .iter()
+                .map(|setting| argument(setting, setting.group.heading())),
+        );
+    let shared = SETTINGS.iter().filter(|setting| OF_TOKEN.contains(&setting.name));
+    let token = clap::Command::new("token")
+        .about("Print a signed token")
+        .after_help(TOKEN_HELP)
+        .args(token::arguments())
+        .args(shared.map(|setting| argument(setting, "As for `boardwire serve`")));
+    clap::Command::new("boardwire")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A self-hosted server that keeps canvas boards (Yjs documents) in sync, in real time")
+        .after_help(EXAMPLES)
+        .max_term_width(110)
+        .disable_help_subcommand(true)
+        .subcommand_required(true)
+        .subcommands([serve, token])
+}
+
+/// The flag of a setting. Values stay text here; the configuration checks them wherever they come from.
+fn argument(setting: &'static Setting, heading: &'static str) -> Arg {
+    let default = setting.default.or(setting.default_words);
+    let default = default
+        .map(|default| format!(" [default: {default}]"))
+        .unwrap_or_default();
+    let argument = Arg::new(setting.name)
+        .long(setting.name)
+        .help(format!("{}{default}", setting.help))
+        .help_heading(heading);
+    match setting.kind {
+        Kind::Switch => argument.action(ArgAction::SetTrue),
+        Kind::Single => argument.value_name(setting.placeholder).action(ArgAction::Set),
+        // A secret may begin with a dash, and must not end up in a message about an unknown flag.
+        Kind::Secret => argument
+            .value_name(setting.placeholder)
+            .action(ArgAction::Set)
+            .allow_hyphen_values(true),
+        Kind::List => argument.value_name(setting.placeholder).action(ArgAction::Append),
+    }
+}
+
+/// What the parser says, as help or in one line.
+fn usage(error: &clap::Error) -> Outcome {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let line = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Outcome::Show(error.to_string()),
+        ErrorKind::UnknownArgument => {
+            let argument = text(ContextKind::InvalidArg).unwrap_or_default();
+            let what = if argument.starts_with('-') {
+                "flag"
+            } else {
+                "argument"
+            };
+            format!("unknown {what} {argument}; --help lists what is known")
+        }
+        ErrorKind::InvalidSubcommand => {
+            let name = text(ContextKind::InvalidSubcommand).unwrap_or_default();
+            format!("unknown command {name:?}; expected serve or token")
+        }
+        ErrorKind::MissingSubcommand => {
+            "a command is needed: serve or token; `boardwire --help` shows how".to_owned()
+        }
+        ErrorKind::ArgumentConflict => {
+            format!(
+                "{} is given twice",
+                text(ContextKind::InvalidArg).unwrap_or_default()
+            )
+        }
+        ErrorKind::MissingRequiredArgument => {
+            format!(
+                "{} is missing; --help shows how",
+                text(ContextKind::InvalidArg).unwrap_or_default()
+            )
+        }
+        _ => {
+            let rendered = error.to_string();
+            let first = rendered.lines().next().unwrap_or_default();
+            first.strip_prefix("error: ").unwrap_or(first).to_owned()
+        }
+    };
+    Outcome::Wrong(line)
+}

@@ -1,0 +1,283 @@
+//! Tests of the command line: arguments in, what to do out.
+
+use std::num::NonZeroUsize;
+
+use boardwire::jwt::Verifier;
+use boardwire::server::config::LogFormat;
+use boardwire::time::UnixMillis;
+
+use super::*;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW: UnixMillis = UnixMillis(1_000_000_500);
+
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Outcome {
+    let arguments = std::iter::once("boardwire")
+        .chain(arguments.iter().copied())
+        .map(OsString::from);
+    let machine = Machine {
+        cores: NonZeroUsize::MIN,
+        log_format: LogFormat::Text,
+    };
+    let variable = |name: &str| {
+        let given = variables.iter().find(|(known, _)| *known == name);
+        given.map(|(_, text)| OsString::from(text))
+    };
+    parse(arguments, variable, machine)
+}
+
+fn serve(arguments: &[&str], variables: &[(&str, &str)]) -> Config {
+    let arguments: Vec<_> = std::iter::once("serve")
+        .chain(arguments.iter().copied())
+        .collect();
+    match run(&arguments, variables) {
+        Outcome::Run(Command::Serve(config)) => *config,
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
+fn request(arguments: &[&str]) -> Result<token::Request, String> {
+    let arguments: Vec<_> = std::iter::once("token")
+        .chain(arguments.iter().copied())
+        .collect();
+    match run(&arguments, &[("BOARDWIRE_JWT_SECRET", SECRET)]) {
+        Outcome::Run(Command::Token(request)) => Ok(*request),
+        Outcome::Wrong(line) => Err(line),
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn wrong(arguments: &[&str], expected: &str) {
+    match run(arguments, &[]) {
+        Outcome::Wrong(line) => {
+            assert!(
+                line.contains(expected) && !line.contains('\n'),
+                "{arguments:?}: {line}"
+            );
+        }
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
+fn shown(arguments: &[&str]) -> String {
+    match run(arguments, &[("BOARDWIRE_JWT_SECRET", "hidden")]) {
+        Outcome::Show(text) => text,
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_command_line_is_well_formed() {
+    command().debug_assert();
+}
+
+#[test]
+fn every_setting_is_a_flag_of_serve() {
+    let help = shown(&["serve", "--help"]);
+    for setting in SETTINGS {
+        assert!(
+            help.contains(&format!("--{} ", setting.name)) || setting.name == "dev",
+            "{}",
+            setting.name
+        );
+        assert!(help.contains(setting.group.heading()));
+    }
+    assert!(help.contains("--dev") && help.contains("BOARDWIRE_JWT_SECRET") && !help.contains("hidden"));
+    assert!(shown(&["--help"]).contains("boardwire serve --dev"));
+    assert!(shown(&["token", "--help"]).contains("boardwire token --dev --sub alice"));
+    assert_eq!(
+        shown(&["--version"]),
+        concat!("boardwire ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+#[test]
+fn flags_reach_the_configuration_and_win_over_variables() {
+    let variables = [
+        ("BOARDWIRE_JWT_SECRET", SECRET),
+        ("BOARDWIRE_DRAIN", "3s"),
+        ("BOARDWIRE_LISTEN", "127.0.0.1:1"),
+    ];
+    let config = serve(
+        &[
+            "--listen=127.0.0.1:2",
+            "--allow-origin",
+            "https://a",
+            "--allow-origin",
+            "https://b,https://c",
+        ],
+        &variables,
+    );
+    assert_eq!(config.listen.port(), 2);
+    assert_eq!(config.times.drain.as_secs(), 3);
+    assert_eq!(config.origins.len(), 3);
+    assert_eq!(config.log_format, LogFormat::Text);
+    let dev = serve(&["--dev"], &[]);
+    assert_eq!(
+        dev.dev_secret_file.unwrap().to_str(),
+        Some("boardwire.redb.secret")
+    );
+    let dashed = "-".repeat(32);
+    assert!(
+        serve(&["--jwt-secret", &dashed], &[]).keys.unnamed.is_some(),
+        "a secret may begin with a dash"
+    );
+}
+
+#[test]
+fn what_is_wrong_is_told_in_one_line() {
+    wrong(&[], "a command is needed: serve or token");
+    wrong(&["serv"], "unknown command \"serv\"; expected serve or token");
+    wrong(&["serve", "--lisen", "x"], "unknown flag --lisen");
+    wrong(&["serve", "extra"], "unknown argument extra");
+    wrong(&["serve", "--redis", "redis://x"], "unknown flag --redis");
+    wrong(&["serve", "--metrics-token", "x"], "unknown flag --metrics-token");
+    wrong(&["serve", "--audit-days", "9"], "unknown flag --audit-days");
+    wrong(&["serve", "--listen"], "--listen");
+    wrong(
+        &["serve", "--data", "a", "--data", "b"],
+        "--data <FILE> is given twice",
+    );
+    wrong(&["serve", "--dev=3"], "--dev");
+    wrong(&["serve"], "--jwt-secret is missing; expected ");
+    wrong(
+        &["serve", "--dev", "--drain", "soon"],
+        "--drain \"soon\" is not right; expected a duration",
+    );
+    wrong(&["token"], "--sub <USER> is missing");
+}
+
+#[test]
+fn no_message_shows_a_secret() {
+    for arguments in [
+        &["serve", "--jwt-secret", "hidden"][..],
+        &["serve", "--jwt-secret=hidden"],
+        &["serve", "--jwt-secret", "-hidden"],
+        &["serve", "--jwt-secrets", "a:hidden"],
+        &["serve", "--jwt-secre=hidden"],
+        &["serve", "--jwt-secret", "hidden", "--jwt-secret", "hidden"],
+    ] {
+        match run(arguments, &[]) {
+            Outcome::Wrong(line) => assert!(!line.contains("hidden"), "{line}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_token_says_what_was_asked_for() {
+    let request = request(&[
+        "--sub",
+        "alice",
+        "--board",
+        "plan:edit",
+        "--board",
+        "notes:view",
+        "--team",
+        "design",
+        "--role",
+        "admin",
+        "--expires-in",
+        "5m",
+        "--jwt-issuer",
+        "me",
+        "--jwt-audience",
+        "you",
+        "--jwt-algorithms",
+        "HS384,HS256",
+    ])
+    .unwrap();
+    let text = token::mint(&request, NOW).unwrap();
+    let claims = Verifier::new(request.keys).verify(&text, NOW).unwrap();
+    assert_eq!((claims.user.as_str(), claims.admin), ("alice", true));
+    assert_eq!(
+        claims.expires_at,
+        UnixMillis(1_000_330_000),
+        "rounded down to a second, and the leeway"
+    );
+    let boards: Vec<_> = claims
+        .boards()
+        .iter()
+        .map(|(id, level)| (id.as_str(), level.as_str()))
+        .collect();
+    assert_eq!(boards, [("notes", "view"), ("plan", "edit")]);
+    assert_eq!(claims.teams.len(), 1);
+}
+
+#[test]
+fn a_token_is_signed_with_the_key_that_was_named() {
+    let other = "f".repeat(32);
+    let secrets = format!("old:{other},new:{SECRET}");
+    let named = |more: &[&str]| {
+        let arguments: Vec<_> = ["--sub", "a", "--jwt-secrets", &secrets]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
+        request(&arguments).map(|request| (token::mint(&request, NOW).unwrap(), request.keys))
+    };
+    let (text, keys) = named(&["--kid", "old"]).unwrap();
+    let only_old = boardwire::jwt::Keys {
+        unnamed: None,
+        named: keys.named[..1].to_vec(),
+        ..keys
+    };
+    assert!(Verifier::new(only_old.clone()).verify(&text, NOW).is_ok());
+    let (text, _) = named(&[]).unwrap();
+    assert!(
+        Verifier::new(only_old).verify(&text, NOW).is_err(),
+        "without --kid the secret without name signs"
+    );
+    assert_eq!(
+        named(&["--kid", "none"]).unwrap_err(),
+        "--kid \"none\" is not right; expected a name of --jwt-secrets"
+    );
+}
+
+#[test]
+fn wrong_claims_are_told_in_one_line() {
+    for (flag, value, expected) in [
+        (
+            "--board",
+            "plan",
+            "--board \"plan\" is not right; expected ID:LEVEL",
+        ),
+        ("--board", "plan:owner", "--board"),
+        ("--board", "..:edit", "--board"),
+        ("--board", ":edit", "--board"),
+        ("--team", "", "--team \"\" is not right"),
+        ("--role", "owner", "--role \"owner\" is not right; expected admin"),
+        ("--expires-in", "0s", "--expires-in"),
+        ("--expires-in", "3651d", "--expires-in"),
+        (
+            "--expires-in",
+            "12",
+            "--expires-in \"12\" is not right; expected a duration",
+        ),
+    ] {
+        let line = request(&["--sub", "a", flag, value]).unwrap_err();
+        assert!(
+            line.starts_with(expected) && line.contains("; expected "),
+            "{line}"
+        );
+    }
+    assert!(
+        request(&["--sub", ""])
+            .unwrap_err()
+            .starts_with("--sub \"\" is not right")
+    );
+    assert!(request(&["--sub", "a", "--expires-in", "1s"]).is_ok());
+    assert!(request(&["--sub", "a", "--expires-in", "3650d"]).is_ok());
+}
+
+#[test]
+fn claims_that_make_too_large_a_token_are_refused() {
+    let team = "t".repeat(256);
+    let arguments: Vec<&str> = ["--sub", "a"]
+        .into_iter()
+        .chain((0..40).flat_map(|_| ["--team", &team]))
+        .collect();
+    let line = token::mint(&request(&arguments).unwrap(), NOW).unwrap_err();
+    assert!(line.contains("too large"), "{line}");
+}

@@ -1,0 +1,532 @@
+//! Tests of the committer over a store in memory that fails, blocks and panics when told to.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, channel};
+
+use super::*;
+use crate::store::{BoardRecord, OpenError, Stored, StoredBoard};
+use crate::time::UnixMillis;
+use bytes::Bytes;
+
+/// Longer than any test may take.
+const LONG: Duration = Duration::from_secs(20);
+
+/// A window that never ends by itself within a test.
+const NEVER: Duration = Duration::from_secs(3600);
+
+#[derive(Default)]
+struct Script {
+    /// Last sequence of each board.
+    boards: BTreeMap<BoardId, u64>,
+    /// The groups that were tried.
+    groups: Vec<Vec<Change>>,
+    /// What the next commits do instead of succeeding.
+    failures: VecDeque<Failure>,
+    /// How many reopenings fail.
+    failing_reopenings: u32,
+    reopenings: u32,
+    reclaims: u32,
+    poisoned: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Failure {
+    Error,
+    Panic,
+}
+
+/// The store, and a gate at which commits wait while it is shut.
+#[derive(Default)]
+struct Scripted {
+    script: Mutex<Script>,
+    shut: Mutex<bool>,
+    gate: Condvar,
+}
+
+impl Scripted {
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap()
+    }
+
+    fn set_shut(&self, shut: bool) {
+        *self.shut.lock().unwrap() = shut;
+        self.gate.notify_all();
+    }
+}
+
+impl Store for Scripted {
+    fn close(&self) {}
+
+    fn load(&self, _: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+        Ok(Stored::Absent)
+    }
+
+    fn facts(&self, _: &BoardId) -> Result<Stored<BoardRecord>, StoreError> {
+        Ok(Stored::Absent)
+    }
+
+    fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
+        let mut script = self.script();
+        script.groups.push(changes.to_vec());
+        drop(script);
+        let shut = self.shut.lock().unwrap();
+        drop(self.gate.wait_timeout_while(shut, LONG, |shut| *shut).unwrap());
+        let mut script = self.script();
+        if script.poisoned {
+            return Err(StoreError::Poisoned);
+        }
+        if let Some(failure) = script.failures.pop_front() {
+            script.poisoned = true;
+            drop(script);
+            match failure {
+                Failure::Error => return Err(StoreError::Full),
+                Failure::Panic => panic!("scripted"),
+            }
+        }
+        let apply = |change: &Change| match change {
+            Change::Append { board, sequence, .. } => {
+                let last = script.boards.entry(board.clone()).or_insert(0);
+                if *sequence != *last + 1 {
+                    return Applied::OutOfOrder;
+                }
+                *last = *sequence;
+                Applied::Done
+            }
+            _ => Applied::Done,
+        };
+        Ok(changes.iter().map(apply).collect())
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        let mut script = self.script();
+        script.reopenings += 1;
+        if script.failing_reopenings > 0 {
+            script.failing_reopenings -= 1;
+            return Err(StoreError::Open(OpenError::Full));
+        }
+        script.poisoned = false;
+        Ok(())
+    }
+
+    fn reclaim(&self) -> Result<bool, StoreError> {
+        self.script().reclaims += 1;
+        Ok(true)
+    }
+}
+
+fn id(text: &str) -> BoardId {
+    BoardId::parse(text).unwrap()
+}
+
+fn append(board: &str, sequence: u64) -> Change {
+    Change::Append {
+        board: id(board),
+        sequence,
+        update: Bytes::from_static(b"update"),
+        at: UnixMillis(0),
+    }
+}
+
+fn snapshot(board: &str, covers: u64, length: usize) -> Change {
+    Change::Snapshot {
+        board: id(board),
+        covers,
+        state: vec![0; length].into(),
+    }
+}
+
+fn started(window: Duration) -> (Arc<Scripted>, Committer, Receiver<Outcome>) {
+    let store = Arc::new(Scripted::default());
+    let (sender, receiver) = channel();
+    let sender = Mutex::new(sender);
+    let notify: Arc<Notify> = Arc::new(move |outcome| drop(sender.lock().unwrap().send(outcome)));
+    let kept: Arc<dyn Store> = store.clone();
+    let committer = Committer::start(kept, Settings { window }, notify).unwrap();
+    (store, committer, receiver)
+}
+
+fn next(outcomes: &Receiver<Outcome>) -> Outcome {
+    outcomes.recv_timeout(LONG).expect("an outcome in time")
+}
+
+fn durable(outcomes: &Receiver<Outcome>) -> Vec<(BoardId, u64)> {
+    match next(outcomes) {
+        Outcome::Committed(committed) => committed.durable,
+        failed @ Outcome::Failed { .. } => panic!("{failed:?}"),
+    }
+}
+
+fn until_healthy(committer: &Committer) {
+    let deadline = Instant::now() + LONG;
+    while committer.status() != Status::Healthy {
+        assert!(Instant::now() < deadline);
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Shuts the gate and brings the writer to it with a group of its own, so that what follows gathers.
+fn occupied(store: &Scripted, committer: &Committer) {
+    store.set_shut(true);
+    committer.submit(append("first", 1));
+    let deadline = Instant::now() + LONG;
+    while store.script().groups.is_empty() {
+        assert!(Instant::now() < deadline);
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn the_first_change_is_committed_at_once_and_later_ones_gather_for_the_window() {
+    let (store, committer, outcomes) = started(NEVER);
+    committer.submit(append("a", 1));
+    assert_eq!(durable(&outcomes), [(id("a"), 1)]);
+    committer.submit(append("a", 2));
+    committer.submit(append("b", 1));
+    committer.submit(append("a", 3));
+    assert!(
+        outcomes.recv_timeout(Duration::from_millis(30)).is_err(),
+        "they wait for the window"
+    );
+    assert!(committer.queued_bytes() > 0);
+    assert_eq!(committer.flush(), Ok(()));
+    assert_eq!(durable(&outcomes), [(id("a"), 3), (id("b"), 1)]);
+    assert_eq!(store.script().groups.len(), 2);
+    assert_eq!(committer.queued_bytes(), 0);
+}
+
+#[test]
+fn a_change_waits_no_longer_than_the_window() {
+    let window = Duration::from_millis(250);
+    let (_store, committer, outcomes) = started(window);
+    committer.submit(append("a", 1));
+    durable(&outcomes);
+    let submitted = Instant::now();
+    committer.submit(append("a", 2));
+    durable(&outcomes);
+    assert!(submitted.elapsed() < window + Duration::from_millis(500));
+    // Idle for the window now: the next one waits for nothing.
+    thread::sleep(window);
+    let submitted = Instant::now();
+    committer.submit(append("a", 3));
+    durable(&outcomes);
+    assert!(submitted.elapsed() < window, "it was committed at once");
+}
+
+#[test]
+fn a_large_group_does_not_wait_and_is_cut() {
+    let (store, committer, outcomes) = started(NEVER);
+    committer.submit(append("a", 1));
+    durable(&outcomes);
+    for _ in 0..5 {
+        committer.submit(snapshot("a", 1, GROUP_BYTES / 2));
+    }
+    for _ in 0..2 {
+        assert!(matches!(next(&outcomes), Outcome::Committed(_)));
+    }
+    assert_eq!(committer.flush(), Ok(()));
+    let sizes: Vec<usize> = store.script().groups.iter().skip(1).map(Vec::len).collect();
+    assert_eq!(sizes, [2, 2, 1]);
+}
+
+#[test]
+fn a_failed_commit_is_reported_for_its_boards_and_what_waits_behind_and_for_no_others() {
+    let (store, committer, outcomes) = started(Duration::ZERO);
+    occupied(&store, &committer);
+    store.script().failures.push_back(Failure::Error);
+    committer.submit(append("first", 2));
+    committer.submit(append("other", 1));
+    store.set_shut(false);
+    let lost = next(&outcomes);
+    let boards = vec![id("first")];
+    assert_eq!(
+        lost,
+        Outcome::Failed {
+            boards,
+            error: StoreError::Full
+        }
+    );
+    assert_eq!(
+        durable(&outcomes),
+        [(id("other"), 1)],
+        "after the store was opened again"
+    );
+    assert_eq!(committer.status(), Status::Healthy);
+    // The old room does not know yet.
+    committer.submit(append("first", 3));
+    committer.submit(append("other", 2));
+    assert_eq!(durable(&outcomes), [(id("other"), 2)]);
+    committer.resume(&id("first"));
+    committer.submit(append("first", 1));
+    assert_eq!(durable(&outcomes), [(id("first"), 1)]);
+    assert_eq!(store.script().reopenings, 1);
+    assert_eq!(committer.finish(LONG), Finished::Durable);
+}
+
+#[test]
+fn while_the_store_does_not_open_all_changes_fail_and_health_says_so() {
+    let (store, committer, outcomes) = started(Duration::ZERO);
+    occupied(&store, &committer);
+    store.script().failures.push_back(Failure::Error);
+    store.script().failing_reopenings = 2;
+    committer.submit(append("other", 1));
+    store.set_shut(false);
+    assert!(matches!(
+        next(&outcomes),
+        Outcome::Failed {
+            error: StoreError::Full,
+            ..
+        }
+    ));
+    let boards = vec![id("other")];
+    let error = StoreError::Open(OpenError::Full);
+    assert_eq!(
+        next(&outcomes),
+        Outcome::Failed {
+            boards,
+            error: error.clone()
+        }
+    );
+    assert!(matches!(committer.status(), Status::Failing { reason, .. } if reason == error));
+    committer.submit(append("third", 1));
+    let boards = vec![id("third")];
+    assert_eq!(next(&outcomes), Outcome::Failed { boards, error });
+    for board in ["first", "other", "third"] {
+        committer.resume(&id(board));
+    }
+    committer.submit(append("third", 1));
+    assert_eq!(durable(&outcomes), [(id("third"), 1)], "it goes on by itself");
+    assert_eq!(committer.status(), Status::Healthy);
+}
+
+#[test]
+fn a_panic_of_the_store_is_a_failure_and_the_thread_lives_on() {
+    let (store, committer, outcomes) = started(Duration::ZERO);
+    store.script().failures.push_back(Failure::Panic);
+    committer.submit(append("a", 1));
+    let boards = vec![id("a")];
+    assert_eq!(
+        next(&outcomes),
+        Outcome::Failed {
+            boards,
+            error: StoreError::Panicked
+        }
+    );
+    committer.resume(&id("a"));
+    committer.submit(append("a", 1));
+    assert_eq!(durable(&outcomes), [(id("a"), 1)]);
+}
+
+#[test]
+fn an_update_that_does_not_follow_is_refused_with_all_that_waits_behind_it() {
+    let (store, committer, outcomes) = started(Duration::ZERO);
+    occupied(&store, &committer);
+    committer.submit(append("a", 2));
+    committer.submit(append("b", 1));
+    store.set_shut(false);
+    durable(&outcomes);
+    let Outcome::Committed(committed) = next(&outcomes) else {
+        panic!("not committed");
+    };
+    assert_eq!(committed.refused, [(id("a"), Applied::OutOfOrder)]);
+    assert_eq!(committed.durable, [(id("b"), 1)]);
+    committer.submit(append("a", 1));
+    committer.submit(append("b", 2));
+    assert_eq!(durable(&outcomes), [(id("b"), 2)], "the board is fenced");
+}
+
+#[test]
+fn each_kind_of_change_is_reported_as_what_it_is() {
+    let (_store, committer, outcomes) = started(NEVER);
+    committer.submit(append("x", 1));
+    durable(&outcomes);
+    let at = UnixMillis(0);
+    let create = Change::CreateBoard {
+        board: id("a"),
+        owner: None,
+        title: None,
+        at,
+    };
+    for change in [
+        create,
+        append("a", 1),
+        snapshot("a", 1, 3),
+        Change::DeleteBoard { board: id("a"), at },
+    ] {
+        committer.submit(change);
+    }
+    assert_eq!(committer.flush(), Ok(()));
+    let expected = Committed {
+        durable: vec![(id("a"), 1)],
+        created: vec![(id("a"), Applied::Done)],
+        compacted: vec![(id("a"), 1, Applied::Done)],
+        deleted: vec![(id("a"), Applied::Done)],
+        refused: vec![],
+    };
+    assert_eq!(next(&outcomes), Outcome::Committed(expected));
+}
+
+#[test]
+fn finish_commits_what_is_queued_gives_space_back_and_takes_nothing_more() {
+    let (store, committer, outcomes) = started(NEVER);
+    committer.submit(append("a", 1));
+    durable(&outcomes);
+    committer.submit(append("a", 2));
+    committer.submit(snapshot("a", 2, 10));
+    assert_eq!(committer.finish(LONG), Finished::Durable);
+    assert_eq!(durable(&outcomes), [(id("a"), 2)]);
+    assert_eq!(store.script().reclaims, 1);
+    committer.submit(append("a", 3));
+    assert_eq!(committer.finish(LONG), Finished::Durable, "again is harmless");
+    assert_eq!(
+        (store.script().boards[&id("a")], committer.queued_bytes()),
+        (2, 0)
+    );
+    assert_eq!(committer.flush(), Ok(()));
+}
+
+#[test]
+fn finish_says_when_something_was_lost_and_when_time_ran_out() {
+    let (store, committer, _outcomes) = started(NEVER);
+    occupied(&store, &committer);
+    store.script().failures.push_back(Failure::Error);
+    store.script().failing_reopenings = u32::MAX;
+    thread::scope(|scope| {
+        let flushed = scope.spawn(|| committer.flush());
+        let deadline = Instant::now() + LONG;
+        while committer.shared.lock().wanted == 0 {
+            assert!(Instant::now() < deadline);
+            thread::yield_now();
+        }
+        store.set_shut(false);
+        assert!(flushed.join().unwrap().is_err());
+    });
+    committer.submit(append("b", 1));
+    assert_eq!(committer.finish(LONG), Finished::Failed);
+
+    let (store, committer, _outcomes) = started(NEVER);
+    occupied(&store, &committer);
+    assert_eq!(committer.finish(Duration::from_millis(20)), Finished::TimedOut);
+    store.set_shut(false);
+    assert_eq!(committer.finish(LONG), Finished::Durable);
+}
+
+#[test]
+fn a_receiver_that_panics_does_not_end_the_writer() {
+    let store: Arc<dyn Store> = Arc::new(Scripted::default());
+    let notify: Arc<Notify> = Arc::new(|_| panic!("scripted"));
+    let committer = Committer::start(
+        store,
+        Settings {
+            window: Duration::ZERO,
+        },
+        notify,
+    )
+    .unwrap();
+    for sequence in 1..4 {
+        committer.submit(append("a", sequence));
+        assert_eq!(committer.flush(), Ok(()));
+    }
+}
+
+#[test]
+fn free_space_is_given_back_once_the_writer_is_idle() {
+    let (store, committer, outcomes) = started(Duration::ZERO);
+    committer.submit(append("a", 1));
+    durable(&outcomes);
+    committer.submit(snapshot("a", 1, RECLAIM_AFTER_BYTES));
+    next(&outcomes);
+    assert_eq!(store.script().reclaims, 0, "not while the next change may come");
+    let deadline = Instant::now() + LONG;
+    while store.script().reclaims == 0 {
+        assert!(Instant::now() < deadline);
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn over_a_disk_that_fails_now_and_then_what_was_reported_durable_is_stored_and_nothing_in_between() {
+    use crate::store::redb::{RedbStore, simdisk::SimDisk};
+
+    let disk = SimDisk::default();
+    let handles = disk.clone();
+    let store = Arc::new(RedbStore::open_backend(move || handles.handle()).unwrap());
+    let (sender, outcomes) = channel();
+    let sender = Mutex::new(sender);
+    let notify: Arc<Notify> = Arc::new(move |outcome| drop(sender.lock().unwrap().send(outcome)));
+    let kept: Arc<dyn Store> = store.clone();
+    let committer = Committer::start(
+        kept,
+        Settings {
+            window: Duration::ZERO,
+        },
+        notify,
+    )
+    .unwrap();
+    let boards = ["a", "b", "c"];
+    let create = |board| Change::CreateBoard {
+        board: id(board),
+        owner: None,
+        title: None,
+        at: UnixMillis(0),
+    };
+    boards.iter().for_each(|board| committer.submit(create(board)));
+    committer.flush().unwrap();
+    let mut durable: BTreeMap<BoardId, u64> = boards.iter().map(|board| (id(board), 0)).collect();
+    let mut failures = 0;
+    for round in 0..24u64 {
+        let failing = (round % 3 != 0).then_some(round % 8);
+        if round % 2 == 0 {
+            disk.fail_after(failing);
+        }
+        let mut from = BTreeMap::new();
+        for board in boards {
+            // As a room does: what the store has is where it goes on.
+            committer.resume(&id(board));
+            match store.load(&id(board)) {
+                Ok(Stored::Present(stored)) => {
+                    assert!(stored.last_sequence() >= durable[&id(board)], "round {round}");
+                    from.insert(board, stored.last_sequence());
+                }
+                Ok(other) => panic!("round {round}: {other:?}"),
+                Err(error) => committer.note_read_error(&error),
+            }
+        }
+        disk.fail_after(failing);
+        for step in 1..=10 {
+            from.iter()
+                .for_each(|(board, last)| committer.submit(append(board, last + step)));
+        }
+        // The error, if there is one, is in the outcomes.
+        drop(committer.flush());
+        disk.fail_after(None);
+        until_healthy(&committer);
+        for outcome in outcomes.try_iter() {
+            match outcome {
+                Outcome::Committed(committed) => durable.extend(committed.durable),
+                Outcome::Failed { .. } => failures += 1,
+            }
+        }
+    }
+    assert!(failures > 5, "{failures}");
+    for (board, last) in durable {
+        let Ok(Stored::Present(stored)) = store.load(&board) else {
+            panic!("{board:?} is gone");
+        };
+        assert!(stored.last_sequence() >= last);
+    }
+}
+
+#[test]
+fn a_failed_read_opens_the_store_again_and_an_unreadable_board_does_not() {
+    let (store, committer, _outcomes) = started(Duration::ZERO);
+    committer.note_read_error(&StoreError::Unreadable(crate::store::Unreadable::Checksum));
+    committer.submit(append("a", 1));
+    committer.flush().unwrap();
+    assert_eq!(store.script().reopenings, 0);
+    committer.note_read_error(&StoreError::Poisoned);
+    let deadline = Instant::now() + LONG;
+    while store.script().reopenings == 0 || committer.status() != Status::Healthy {
+        assert!(Instant::now() < deadline);
+        thread::yield_now();
+    }
+}

@@ -1,0 +1,395 @@
+//! The configuration of a server: plain data, checked as a whole before anything starts.
+//!
+//! Owns [`Config`] and how it is made from [`Values`]. Must not know the command line's parser, nor start anything.
+//! Key invariant: a `Config` that exists is one that the server can run with, so nothing downstream checks a setting
+//! again. The settings themselves are the table in `config/settings.rs`; tests are in `config/tests.rs`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::access::Mode;
+use crate::http::{forwarded::Cidr, origin::Origin};
+use crate::jwt::{Algorithm, Keys, Secret};
+use crate::limits;
+
+mod settings;
+#[cfg(test)]
+mod tests;
+pub mod values;
+
+pub use settings::{Given, Group, Kind, SETTINGS, Setting, Source, Values};
+
+/// What `boardwire serve` runs with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `--listen`; loopback with `--dev`.
+    pub listen: SocketAddr,
+    /// `--data`.
+    pub data: PathBuf,
+    /// `--threads`: of the executor.
+    pub threads: NonZeroUsize,
+    /// `--dev`.
+    pub mode: Mode,
+    /// `--jwt-*`. Holds a secret, or `dev_secret_file` is set.
+    pub keys: Keys,
+    /// Where the secret of `--dev` is kept: set where `--dev` was given and no secret.
+    pub dev_secret_file: Option<PathBuf>,
+    /// `--allow-origin`; the same host is always allowed.
+    pub origins: Vec<Origin>,
+    /// `--trusted-proxy`.
+    pub trusted_proxies: Vec<Cidr>,
+    /// `--close-codes`.
+    pub close_codes: CloseCodes,
+    /// `--saved-echo`.
+    pub saved_echo: SavedEcho,
+    /// `--max-*`.
+    pub bounds: Bounds,
+    /// `--room-*`, `--commit-window`, `--compact-*`, `--drain`.
+    pub times: Times,
+    /// `--log-level`.
+    pub log_level: LogLevel,
+    /// `--log-format`.
+    pub log_format: LogFormat,
+}
+
+/// The bounds that are settings; all inclusive and at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// `--max-message-bytes`: of one WebSocket message.
+    pub message_bytes: usize,
+    /// `--max-board-bytes`: of a board's encoded state.
+    pub board_bytes: usize,
+    /// `--max-body-bytes`: of an HTTP request body.
+    pub body_bytes: usize,
+    /// `--max-outbox-bytes`: that a member may be behind.
+    pub outbox_bytes: usize,
+    /// `--max-connections`: open in all.
+    pub connections: usize,
+    /// `--max-connections-per-address`; loopback is exempt.
+    pub connections_per_address: usize,
+    /// `--max-connections-per-board`.
+    pub connections_per_board: usize,
+    /// `--max-messages-per-second`: of one connection.
+    pub messages_per_second: u32,
+}
+
+/// The times that are settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// `--room-idle`.
+    pub room_idle: Duration,
+    /// `--room-sweep`; more than zero.
+    pub room_sweep: Duration,
+    /// `--commit-window`; zero commits at once.
+    pub commit_window: Duration,
+    /// `--compact-after`.
+    pub compact_after: Duration,
+    /// `--compact-every`; not less than `compact_after`.
+    pub compact_every: Duration,
+    /// `--drain`.
+    pub drain: Duration,
+}
+
+/// Which close codes refusals use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseCodes {
+    /// 4001, 4003, 4004, ...
+    Plain,
+    /// The HTTP status and 4000, as y-websocket 3.1 understands it.
+    Mirror,
+}
+
+/// Whether authors get their updates back once they are durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SavedEcho {
+    /// They do.
+    On,
+    /// They do not.
+    Off,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What needs a person.
+    Error,
+    /// And what may soon.
+    Warn,
+    /// And the life of server, boards and connections.
+    Info,
+    /// And what only somebody who looks for a fault wants to know.
+    Debug,
+    /// And what the libraries below have to say.
+    Trace,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What of the machine decides defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Cores: the default of `--threads`.
+    pub cores: NonZeroUsize,
+    /// The default of `--log-format`: text on a terminal.
+    pub log_format: LogFormat,
+}
+
+/// A setting that is wrong. Its `Display` is one line that names the flag, the value and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    setting: &'static Setting,
+    source: Source,
+    /// `None` where nothing was given, or where it is a secret.
+    value: Option<String>,
+    expected: String,
+}
+
+impl ConfigError {
+    /// Says that `given` is wrong, and what would be right; leaves the value of a secret out.
+    #[must_use]
+    pub fn new(given: Given<'_>, expected: impl Into<String>) -> Self {
+        let shown = given.text.filter(|_| given.setting.kind != Kind::Secret);
+        Self {
+            setting: given.setting,
+            source: given.source,
+            value: shown.map(str::to_owned),
+            expected: expected.into(),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--{}", self.setting.name)?;
+        if self.source == Source::Variable {
+            write!(f, " (from {})", self.setting.variable())?;
+        }
+        match (&self.value, self.source) {
+            (Some(value), _) => write!(f, " {value:?} is not right")?,
+            (None, Source::Default) => f.write_str(" is missing")?,
+            (None, Source::Flag | Source::Variable) => f.write_str(": the value (not shown) is not right")?,
+        }
+        write!(f, "; expected {}", self.expected)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Checks the values given for `boardwire serve`.
+    ///
+    /// # Errors
+    /// The first setting that is wrong.
+    pub fn from_values(values: &Values, machine: Machine) -> Result<Self, ConfigError> {
+        let mode = mode(values)?;
+        let data = data(values)?;
+        let keys = keys(values)?;
+        let dev_secret_file = dev_secret_file(&keys, &data, mode);
+        Ok(Self {
+            listen: listen(values, mode)?,
+            data,
+            threads: values
+                .optional("threads", "a number of threads, 1 to 1024", |text| {
+                    text.parse().ok().filter(|n: &NonZeroUsize| n.get() <= 1_024)
+                })?
+                .unwrap_or(machine.cores),
+            mode,
+            keys,
+            dev_secret_file,
+            origins: values.list(
+                "allow-origin",
+                "an origin such as https://app.example.com (no path), * or null",
+                Origin::parse,
+            )?,
+            trusted_proxies: values.list(
+                "trusted-proxy",
+                "an address or a range, such as 10.0.0.0/8 or fd00::/8",
+                Cidr::parse,
+            )?,
+            close_codes: values.one("close-codes", "plain or mirror", |text| match text {
+                "plain" => Some(CloseCodes::Plain),
+                "mirror" => Some(CloseCodes::Mirror),
+                _ => None,
+            })?,
+            saved_echo: values.one("saved-echo", "on or off", |text| match text {
+                "on" => Some(SavedEcho::On),
+                "off" => Some(SavedEcho::Off),
+                _ => None,
+            })?,
+            bounds: Bounds::from_values(values)?,
+            times: Times::from_values(values)?,
+            log_level: values.one(
+                "log-level",
+                "error, warn, info, debug or trace",
+                |text| match text {
+                    "error" => Some(LogLevel::Error),
+                    "warn" => Some(LogLevel::Warn),
+                    "info" => Some(LogLevel::Info),
+                    "debug" => Some(LogLevel::Debug),
+                    "trace" => Some(LogLevel::Trace),
+                    _ => None,
+                },
+            )?,
+            log_format: values
+                .optional("log-format", "text or json", |text| match text {
+                    "text" => Some(LogFormat::Text),
+                    "json" => Some(LogFormat::Json),
+                    _ => None,
+                })?
+                .unwrap_or(machine.log_format),
+        })
+    }
+}
+
+impl Bounds {
+    fn from_values(values: &Values) -> Result<Self, ConfigError> {
+        let bytes = |name| {
+            let expected = "a size from 1KiB to 1GiB: bytes, or such as 64KiB or 16MiB";
+            values.one(name, expected, |text| {
+                values::size(text).filter(|size| (1 << 10..=1 << 30).contains(size))
+            })
+        };
+        let count = |name| {
+            values.one(name, "a number from 1 to 1000000", |text| {
+                values::count(text).filter(|count| (1..=1_000_000).contains(count))
+            })
+        };
+        Ok(Self {
+            message_bytes: bytes("max-message-bytes")?,
+            board_bytes: bytes("max-board-bytes")?,
+            body_bytes: bytes("max-body-bytes")?,
+            outbox_bytes: bytes("max-outbox-bytes")?,
+            connections: count("max-connections")?,
+            connections_per_address: count("max-connections-per-address")?,
+            connections_per_board: count("max-connections-per-board")?,
+            messages_per_second: u32::try_from(count("max-messages-per-second")?).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+impl Times {
+    fn from_values(values: &Values) -> Result<Self, ConfigError> {
+        let within = |name, least: &str, most: &str| {
+            let expected = format!("a duration from {least} to {most}, such as 250ms, 5s, 30m or 90d");
+            let bound = |text| values::duration(text).unwrap_or_default();
+            values.one(name, &expected, |text| {
+                values::duration(text).filter(|duration| (bound(least)..=bound(most)).contains(duration))
+            })
+        };
+        let times = Self {
+            room_idle: within("room-idle", "10ms", "3650d")?,
+            room_sweep: within("room-sweep", "10ms", "1d")?,
+            commit_window: within("commit-window", "0ms", "10s")?,
+            compact_after: within("compact-after", "10ms", "1d")?,
+            compact_every: within("compact-every", "10ms", "1d")?,
+            drain: within("drain", "0s", "1h")?,
+        };
+        if times.compact_every < times.compact_after {
+            let expected = "a duration that is not shorter than --compact-after";
+            return Err(ConfigError::new(values.given("compact-every"), expected));
+        }
+        Ok(times)
+    }
+}
+
+/// `--dev`.
+///
+/// # Errors
+/// The variable holds neither yes nor no.
+pub fn mode(values: &Values) -> Result<Mode, ConfigError> {
+    let given = values.given("dev");
+    match given.text {
+        None | Some("0" | "false" | "off" | "no") => Ok(Mode::Standard),
+        Some("1" | "true" | "on" | "yes") => Ok(Mode::Dev),
+        Some(_) => Err(ConfigError::new(given, "true or false")),
+    }
+}
+
+/// `--data`.
+///
+/// # Errors
+/// It names no file.
+pub fn data(values: &Values) -> Result<PathBuf, ConfigError> {
+    values.one(
+        "data",
+        "the path of a file, such as /var/lib/boardwire/boardwire.redb",
+        |text| {
+            let path = PathBuf::from(text);
+            (path.file_name().is_some() && !text.ends_with('/')).then_some(path)
+        },
+    )
+}
+
+/// Where the secret of `--dev` is kept, where it is needed: beside the data file.
+#[must_use]
+pub fn dev_secret_file(keys: &Keys, data: &std::path::Path, mode: Mode) -> Option<PathBuf> {
+    let needed = mode == Mode::Dev && keys.unnamed.is_none() && keys.named.is_empty();
+    let mut name = data.as_os_str().to_owned();
+    name.push(".secret");
+    needed.then(|| PathBuf::from(name))
+}
+
+fn listen(values: &Values, mode: Mode) -> Result<SocketAddr, ConfigError> {
+    let expected = "ADDR:PORT, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080";
+    let listen: SocketAddr = values.one("listen", expected, |text| text.parse().ok())?;
+    if mode == Mode::Dev && !listen.ip().is_loopback() {
+        let expected = "a loopback address such as 127.0.0.1:8080, since --dev lets everyone with a link in";
+        return Err(ConfigError::new(values.given("listen"), expected));
+    }
+    Ok(listen)
+}
+
+/// `--jwt-*`: secrets and what tokens are checked for.
+///
+/// # Errors
+/// A secret is missing or short and `--dev` is not given, or one of the settings is malformed.
+pub fn keys(values: &Values) -> Result<Keys, ConfigError> {
+    let mode = mode(values)?;
+    let bytes_min = match mode {
+        Mode::Standard => limits::SECRET_BYTES_MIN,
+        Mode::Dev => 1,
+    };
+    let secret = |text: &str| (text.len() >= bytes_min).then(|| Secret::new(text.as_bytes()));
+    let expected = format!("at least {bytes_min} bytes, such as `openssl rand -base64 32` prints");
+    let unnamed = values.optional("jwt-secret", &expected, secret)?;
+    let expected =
+        format!("NAME:SECRET,NAME:SECRET with names that differ and secrets of at least {bytes_min} bytes");
+    let named = values.list("jwt-secrets", &expected, |text| {
+        let (name, text) = text.split_once(':').filter(|(name, _)| !name.is_empty())?;
+        Some((name.to_owned(), secret(text)?))
+    })?;
+    let twice = named
+        .iter()
+        .enumerate()
+        .any(|(at, (name, _))| named.iter().take(at).any(|(n, _)| n == name));
+    if twice {
+        return Err(ConfigError::new(values.given("jwt-secrets"), expected));
+    }
+    if mode == Mode::Standard && unnamed.is_none() && named.is_empty() {
+        let expected = "a secret of at least 32 bytes in BOARDWIRE_JWT_SECRET, such as `openssl rand -base64 32` \
+                        prints; or --dev, to try it out";
+        return Err(ConfigError::new(values.given("jwt-secret"), expected));
+    }
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Ok(Keys {
+        unnamed,
+        named,
+        algorithms: values.list(
+            "jwt-algorithms",
+            "a list of HS256, HS384 and HS512",
+            Algorithm::parse,
+        )?,
+        issuer: values.optional("jwt-issuer", "the issuer that tokens must name", text)?,
+        audience: values.optional("jwt-audience", "the audience that tokens must name", text)?,
+    })
+}

@@ -1,0 +1,397 @@
+//! The table of settings, and the texts given for them by flag or environment.
+//!
+//! Owns [`SETTINGS`], the one list that the command line, its help and the environment are made from, and [`Values`]. Must
+//! not know what a text means. Key invariant: a flag wins over its variable, and either over the default.
+
+use std::ffi::OsString;
+
+use super::ConfigError;
+
+/// One setting: the flag `--name`, and the variable `BOARDWIRE_NAME`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The flag without its dashes.
+    pub name: &'static str,
+    /// What stands for the value in help; empty for a switch.
+    pub placeholder: &'static str,
+    /// The default as one would write it.
+    pub default: Option<&'static str>,
+    /// The default in words, for help, where it is not a value.
+    pub default_words: Option<&'static str>,
+    /// The heading it stands under in help.
+    pub group: Group,
+    /// How it is given.
+    pub kind: Kind,
+    /// One or two sentences for help.
+    pub help: &'static str,
+}
+
+/// The headings of the help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// What everybody sets.
+    Basics,
+    /// What tokens are checked against.
+    Tokens,
+    /// How clients are spoken to.
+    Clients,
+    /// Bounds.
+    Bounds,
+    /// Times.
+    Times,
+    /// Logs.
+    Logs,
+}
+
+impl Group {
+    /// The heading in words.
+    #[must_use]
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Basics => "Basics",
+            Self::Tokens => "Tokens",
+            Self::Clients => "Clients and proxies",
+            Self::Bounds => "Bounds (inclusive; sizes in bytes, or 64KiB, 16MiB)",
+            Self::Times => "Times (250ms, 5s, 30m, 90d)",
+            Self::Logs => "Logs",
+        }
+    }
+}
+
+/// How a setting is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One value.
+    Single,
+    /// One value that is never shown; a list in it is separated by commas.
+    Secret,
+    /// A flag that may be repeated, and takes lists separated by commas.
+    List,
+    /// A flag without value.
+    Switch,
+}
+
+/// Where a value came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The command line.
+    Flag,
+    /// The environment.
+    Variable,
+    /// Nobody gave one.
+    Default,
+}
+
+const fn single(name: &'static str, placeholder: &'static str, default: &'static str) -> Setting {
+    Setting {
+        name,
+        placeholder,
+        default: Some(default),
+        default_words: None,
+        group: Group::Basics,
+        kind: Kind::Single,
+        help: "",
+    }
+}
+
+const fn bound(
+    name: &'static str,
+    placeholder: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting {
+        group: Group::Bounds,
+        help,
+        ..single(name, placeholder, default)
+    }
+}
+
+const fn time(name: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting {
+        group: Group::Times,
+        help,
+        ..single(name, "DURATION", default)
+    }
+}
+
+/// Every setting of `boardwire serve`, in the order of the help.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        help: "Where to listen. Put a proxy that speaks TLS in front of anything but loopback",
+        ..single("listen", "ADDR:PORT", "127.0.0.1:8080")
+    },
+    Setting {
+        help: "The file that holds everything; made when missing",
+        ..single("data", "FILE", "boardwire.redb")
+    },
+    Setting {
+        default: None,
+        default_words: Some("one a core"),
+        help: "Threads that serve connections",
+        ..single("threads", "N", "")
+    },
+    Setting {
+        default: None,
+        kind: Kind::Switch,
+        help: "For trying it out: loopback only, a generated secret kept beside the data file unless one is given, \
+               every valid token may edit every board and create it, and ready-made links are printed",
+        ..single("dev", "", "")
+    },
+    Setting {
+        default: None,
+        default_words: Some("none: one is required"),
+        group: Group::Tokens,
+        kind: Kind::Secret,
+        help: "The secret that signs tokens, at least 32 bytes. Prefer the variable: flags show in process lists",
+        ..single("jwt-secret", "SECRET", "")
+    },
+    Setting {
+        default: None,
+        group: Group::Tokens,
+        kind: Kind::Secret,
+        help: "Secrets by name, for tokens with `kid`: kid:secret,kid:secret",
+        ..single("jwt-secrets", "LIST", "")
+    },
+    Setting {
+        group: Group::Tokens,
+        kind: Kind::List,
+        help: "Accepted algorithms: HS256, HS384, HS512",
+        ..single("jwt-algorithms", "LIST", "HS256")
+    },
+    Setting {
+        default: None,
+        default_words: Some("not checked"),
+        group: Group::Tokens,
+        help: "The issuer (`iss`) that tokens must name",
+        ..single("jwt-issuer", "TEXT", "")
+    },
+    Setting {
+        default: None,
+        default_words: Some("not checked"),
+        group: Group::Tokens,
+        help: "The audience (`aud`) that tokens must name",
+        ..single("jwt-audience", "TEXT", "")
+    },
+    Setting {
+        default: None,
+        default_words: Some("the same host, or no Origin"),
+        group: Group::Clients,
+        kind: Kind::List,
+        help: "Further web origins that may connect, such as https://app.example.com; * for any. May be repeated",
+        ..single("allow-origin", "ORIGIN", "")
+    },
+    Setting {
+        default: None,
+        default_words: Some("none"),
+        group: Group::Clients,
+        kind: Kind::List,
+        help: "Proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8. May be repeated",
+        ..single("trusted-proxy", "CIDR", "")
+    },
+    Setting {
+        group: Group::Clients,
+        help: "Close codes of refusals. `mirror` (4400 to 4499) makes y-websocket 3.1 and later stop retrying",
+        ..single("close-codes", "plain|mirror", "plain")
+    },
+    Setting {
+        group: Group::Clients,
+        help: "Send each update back to its author once it is durable, for y-websocket 4",
+        ..single("saved-echo", "on|off", "on")
+    },
+    bound("max-message-bytes", "SIZE", "32MiB", "One WebSocket message"),
+    bound("max-board-bytes", "SIZE", "32MiB", "One board, encoded"),
+    bound("max-body-bytes", "SIZE", "32MiB", "One HTTP request body"),
+    bound(
+        "max-outbox-bytes",
+        "SIZE",
+        "8MiB",
+        "How far a slow client may be behind before it is dropped",
+    ),
+    bound("max-connections", "N", "10000", "Open connections in all"),
+    bound(
+        "max-connections-per-address",
+        "N",
+        "256",
+        "Of one address; loopback is exempt",
+    ),
+    bound("max-connections-per-board", "N", "1024", "Of one board"),
+    bound(
+        "max-messages-per-second",
+        "N",
+        "300",
+        "Of one connection; past it the server reads more slowly",
+    ),
+    time(
+        "room-idle",
+        "30m",
+        "A board without clients leaves memory after this long",
+    ),
+    time("room-sweep", "5m", "How often such boards are looked for"),
+    time(
+        "commit-window",
+        "50ms",
+        "How long updates wait to share one fsync",
+    ),
+    time(
+        "compact-after",
+        "5s",
+        "A board is compacted this long after its last change",
+    ),
+    time(
+        "compact-every",
+        "30s",
+        "And at least this often under steady change",
+    ),
+    time("drain", "10s", "How long a shutdown may take"),
+    Setting {
+        group: Group::Logs,
+        help: "How much is logged",
+        ..single("log-level", "error|warn|info|debug|trace", "info")
+    },
+    Setting {
+        default: None,
+        default_words: Some("text on a terminal, json otherwise"),
+        group: Group::Logs,
+        help: "How log lines look",
+        ..single("log-format", "text|json", "")
+    },
+];
+
+impl Setting {
+    /// The environment variable: `BOARDWIRE_JWT_SECRET` for `jwt-secret`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("BOARDWIRE_{}", self.name.replace('-', "_").to_ascii_uppercase())
+    }
+
+    /// The setting of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.name == name)
+    }
+}
+
+/// One value as it was given.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    /// For which setting.
+    pub setting: &'static Setting,
+    /// By whom.
+    pub source: Source,
+    /// The text, which is the default's where nobody gave one.
+    pub text: Option<&'a str>,
+}
+
+/// The texts given for all settings.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Values {
+    /// One entry a setting, in the order of [`SETTINGS`].
+    entries: Vec<(&'static Setting, Source, Vec<String>)>,
+}
+
+impl Values {
+    /// Gathers the texts: those of the flag, else that of the variable, else the default. An empty variable counts as not
+    /// set, since many tools cannot leave one out.
+    ///
+    /// # Errors
+    /// A variable that is not UTF-8.
+    pub fn gather(
+        flags: impl Fn(&'static Setting) -> Option<Vec<String>>,
+        variables: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, ConfigError> {
+        let mut entries = Vec::with_capacity(SETTINGS.len());
+        for setting in SETTINGS {
+            let entry = if let Some(texts) = flags(setting) {
+                (setting, Source::Flag, texts)
+            } else if let Some(text) = variables(&setting.variable()).filter(|text| !text.is_empty()) {
+                let text = text.into_string().map_err(|_| {
+                    let given = Given {
+                        setting,
+                        source: Source::Variable,
+                        text: Some("(not UTF-8)"),
+                    };
+                    ConfigError::new(given, "text in UTF-8")
+                })?;
+                (setting, Source::Variable, vec![text])
+            } else {
+                (
+                    setting,
+                    Source::Default,
+                    setting.default.map(str::to_owned).into_iter().collect(),
+                )
+            };
+            entries.push(entry);
+        }
+        Ok(Self { entries })
+    }
+
+    /// What was given for a setting of the table.
+    ///
+    /// # Panics
+    /// The name is not in the table: a bug of ours.
+    #[must_use]
+    pub fn given(&self, name: &str) -> Given<'_> {
+        let (setting, source, texts) = self.entry(name);
+        Given {
+            setting,
+            source,
+            text: texts.first().map(String::as_str),
+        }
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "names are literals, and a test reads every one"
+    )]
+    fn entry(&self, name: &str) -> (&'static Setting, Source, &[String]) {
+        let found = self.entries.iter().find(|(setting, ..)| setting.name == name);
+        let (setting, source, texts) = found.expect("the setting is in the table");
+        (setting, *source, texts)
+    }
+
+    /// The value of a setting that may be missing.
+    pub(super) fn optional<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let given = self.given(name);
+        let Some(text) = given.text else { return Ok(None) };
+        parse(text)
+            .map(Some)
+            .ok_or_else(|| ConfigError::new(given, expected))
+    }
+
+    /// The value of a setting that has a default.
+    pub(super) fn one<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, ConfigError> {
+        let value = self.optional(name, expected, parse)?;
+        value.ok_or_else(|| ConfigError::new(self.given(name), expected))
+    }
+
+    /// The values of a list: of all flags, each separated by commas.
+    pub(super) fn list<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<T>, ConfigError> {
+        let (setting, source, texts) = self.entry(name);
+        let parts = texts.iter().flat_map(|text| text.split(','));
+        let value = |text: &str| {
+            let given = Given {
+                setting,
+                source,
+                text: Some(text),
+            };
+            parse(text.trim()).ok_or_else(|| ConfigError::new(given, expected))
+        };
+        parts.map(value).collect()
+    }
+}

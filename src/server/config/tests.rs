@@ -1,0 +1,416 @@
+//! Tests of `server::config`: the table, every setting at its edges, and the lines that say what is wrong.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+
+use super::*;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn machine() -> Machine {
+    Machine {
+        cores: NonZeroUsize::new(3).unwrap(),
+        log_format: LogFormat::Json,
+    }
+}
+
+/// Configures from flags and variables, besides which a secret is set.
+fn configure(flags: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Config, String> {
+    let mut texts: HashMap<&str, Vec<String>> = HashMap::new();
+    for (name, text) in flags {
+        assert!(Setting::named(name).is_some(), "{name}");
+        texts.entry(name).or_default().push((*text).to_owned());
+    }
+    let variable = |name: &str| {
+        let given = variables
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, text)| *text);
+        given
+            .or_else(|| (name == "BOARDWIRE_JWT_SECRET").then_some(SECRET))
+            .map(OsString::from)
+    };
+    let values = Values::gather(|setting| texts.get(setting.name).cloned(), variable).unwrap();
+    Config::from_values(&values, machine()).map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn good(name: &str, text: &str) -> Config {
+    configure(&[(name, text)], &[]).unwrap()
+}
+
+#[track_caller]
+fn bad(name: &str, text: &str) -> String {
+    let line = configure(&[(name, text)], &[]).unwrap_err();
+    assert!(
+        line.starts_with(&format!("--{name}")) && line.contains("; expected "),
+        "{line}"
+    );
+    assert!(!line.contains('\n'), "{line}");
+    line
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let config = configure(&[], &[]).unwrap();
+    let expected = Config {
+        listen: "127.0.0.1:8080".parse().unwrap(),
+        data: "boardwire.redb".into(),
+        threads: NonZeroUsize::new(3).unwrap(),
+        mode: Mode::Standard,
+        keys: Keys::single(Secret::new(SECRET.as_bytes())),
+        dev_secret_file: None,
+        origins: Vec::new(),
+        trusted_proxies: Vec::new(),
+        close_codes: CloseCodes::Plain,
+        saved_echo: SavedEcho::On,
+        bounds: Bounds {
+            message_bytes: limits::MESSAGE_BYTES_MAX,
+            board_bytes: limits::BOARD_BYTES_MAX,
+            body_bytes: limits::BODY_BYTES_MAX,
+            outbox_bytes: limits::OUTBOX_BYTES_MAX,
+            connections: limits::CONNECTIONS_MAX,
+            connections_per_address: limits::CONNECTIONS_PER_ADDRESS_MAX,
+            connections_per_board: limits::CONNECTIONS_PER_BOARD_MAX,
+            messages_per_second: limits::MESSAGES_PER_SECOND_MAX,
+        },
+        times: Times {
+            room_idle: limits::ROOM_IDLE,
+            room_sweep: limits::ROOM_SWEEP,
+            commit_window: limits::COMMIT_WINDOW,
+            compact_after: limits::COMPACT_AFTER,
+            compact_every: limits::COMPACT_EVERY,
+            drain: limits::DRAIN,
+        },
+        log_level: LogLevel::Info,
+        log_format: LogFormat::Json,
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn the_table_names_each_setting_once_with_its_variable() {
+    for (at, setting) in SETTINGS.iter().enumerate() {
+        assert!(
+            SETTINGS
+                .iter()
+                .skip(at + 1)
+                .all(|other| other.name != setting.name)
+        );
+        assert!(
+            !setting.help.is_empty() && setting.help.is_ascii(),
+            "{}",
+            setting.name
+        );
+        assert_eq!(setting.placeholder.is_empty(), setting.kind == Kind::Switch);
+    }
+    assert_eq!(
+        Setting::named("jwt-secret").unwrap().variable(),
+        "BOARDWIRE_JWT_SECRET"
+    );
+    assert_eq!(Setting::named("redis"), None);
+}
+
+#[test]
+fn a_flag_wins_over_its_variable_and_both_over_the_default() {
+    let listen = |flags: &[_], variables: &[_]| configure(flags, variables).unwrap().listen.port();
+    let (flag, variable) = (("listen", "127.0.0.1:1"), ("BOARDWIRE_LISTEN", "127.0.0.1:2"));
+    assert_eq!(listen(&[], &[]), 8080);
+    assert_eq!(listen(&[], &[variable]), 2);
+    assert_eq!(listen(&[flag], &[variable]), 1);
+    assert_eq!(
+        listen(&[], &[("BOARDWIRE_LISTEN", "")]),
+        8080,
+        "an empty variable is not set"
+    );
+    assert_eq!(
+        listen(&[flag], &[("BOARDWIRE_LISTEN", "junk")]),
+        1,
+        "what loses is not looked at"
+    );
+}
+
+#[test]
+fn a_wrong_variable_is_named_with_its_flag() {
+    assert_eq!(
+        configure(&[], &[("BOARDWIRE_LISTEN", "junk")]).unwrap_err(),
+        "--listen (from BOARDWIRE_LISTEN) \"junk\" is not right; expected ADDR:PORT, such as 127.0.0.1:8080, \
+         0.0.0.0:8080 or [::]:8080"
+    );
+    let unicode = Values::gather(
+        |_| None,
+        |name| {
+            use std::os::unix::ffi::OsStringExt as _;
+            (name == "BOARDWIRE_DATA").then(|| OsString::from_vec(vec![0xff]))
+        },
+    );
+    let line = unicode.err().unwrap().to_string();
+    assert_eq!(
+        line,
+        "--data (from BOARDWIRE_DATA) \"(not UTF-8)\" is not right; expected text in UTF-8"
+    );
+}
+
+#[test]
+fn addresses_and_files_are_checked() {
+    assert_eq!(good("listen", "[::]:0").listen, "[::]:0".parse().unwrap());
+    for text in [
+        "",
+        "8080",
+        ":8080",
+        "127.0.0.1",
+        "localhost:8080",
+        "127.0.0.1:65536",
+        "::1:80:x",
+    ] {
+        bad("listen", text);
+    }
+    assert_eq!(good("data", "/a/b").data, PathBuf::from("/a/b"));
+    for text in ["", "/", "a/", ".."] {
+        bad("data", text);
+    }
+}
+
+#[test]
+fn words_are_those_of_the_contract() {
+    assert_eq!(good("close-codes", "mirror").close_codes, CloseCodes::Mirror);
+    assert_eq!(good("saved-echo", "off").saved_echo, SavedEcho::Off);
+    assert_eq!(good("log-level", "trace").log_level, LogLevel::Trace);
+    assert_eq!(good("log-format", "text").log_format, LogFormat::Text);
+    assert_eq!(
+        bad("close-codes", "Mirror"),
+        "--close-codes \"Mirror\" is not right; expected plain or mirror"
+    );
+    for name in ["saved-echo", "log-level", "log-format", "threads"] {
+        for text in ["", "maybe", "a\nb"] {
+            bad(name, text);
+        }
+    }
+}
+
+#[test]
+fn sizes_and_counts_are_checked_at_their_edges() {
+    for name in [
+        "max-message-bytes",
+        "max-board-bytes",
+        "max-body-bytes",
+        "max-outbox-bytes",
+    ] {
+        for text in ["1024", "1KiB", "1025", "1073741823", "1GiB"] {
+            good(name, text);
+        }
+        for text in ["", "0", "1023", "1073741825", "2GiB", "1MB", "-1", "1e6"] {
+            bad(name, text);
+        }
+    }
+    assert_eq!(good("max-outbox-bytes", "64KiB").bounds.outbox_bytes, 65_536);
+    for name in [
+        "max-connections",
+        "max-connections-per-address",
+        "max-connections-per-board",
+        "max-messages-per-second",
+    ] {
+        for text in ["1", "2", "999999", "1000000"] {
+            good(name, text);
+        }
+        for text in ["", "0", "1000001", "-1", "1.5", "1KiB"] {
+            bad(name, text);
+        }
+    }
+    assert_eq!(good("max-messages-per-second", "7").bounds.messages_per_second, 7);
+    for (text, fits) in [
+        ("0", false),
+        ("1", true),
+        ("1024", true),
+        ("1025", false),
+        ("two", false),
+    ] {
+        assert_eq!(configure(&[("threads", text)], &[]).is_ok(), fits, "{text}");
+    }
+}
+
+#[test]
+fn times_are_checked_at_their_edges() {
+    for (name, least, below, most, above) in [
+        ("room-idle", "10ms", "9ms", "3650d", "3651d"),
+        ("room-sweep", "10ms", "9ms", "1d", "25h"),
+        ("commit-window", "0ms", "-1ms", "10s", "10001ms"),
+        ("compact-after", "10ms", "9ms", "30s", "86401s"),
+        ("compact-every", "5s", "9ms", "1d", "86401s"),
+        ("drain", "0s", "-1s", "1h", "3601s"),
+    ] {
+        good(name, least);
+        good(name, most);
+        let line = bad(name, below);
+        assert!(line.contains("a duration from "), "{line}");
+        bad(name, above);
+        bad(name, "5");
+        bad(name, "");
+    }
+    assert_eq!(
+        good("commit-window", "250ms").times.commit_window,
+        Duration::from_millis(250)
+    );
+    let line = configure(&[("compact-after", "31s")], &[]).unwrap_err();
+    assert_eq!(
+        line,
+        "--compact-every \"30s\" is not right; expected a duration that is not shorter than --compact-after"
+    );
+}
+
+#[test]
+fn lists_come_from_repeated_flags_and_commas() {
+    let config = configure(
+        &[
+            ("allow-origin", "https://a.example"),
+            ("allow-origin", "null, *"),
+            ("trusted-proxy", "10.0.0.0/8,::1"),
+        ],
+        &[("BOARDWIRE_ALLOW_ORIGIN", "https://b.example")],
+    )
+    .unwrap();
+    assert_eq!(
+        config.origins,
+        ["https://a.example", "null", "*"].map(|text| Origin::parse(text).unwrap())
+    );
+    assert_eq!(
+        config.trusted_proxies,
+        ["10.0.0.0/8", "::1"].map(|text| Cidr::parse(text).unwrap())
+    );
+    let line = bad("allow-origin", "https://a.example,a.example");
+    assert!(
+        line.contains("\"a.example\" is not right"),
+        "only the wrong entry is named: {line}"
+    );
+    for text in ["", "https://a.example/", "https://a.example,"] {
+        bad("allow-origin", text);
+    }
+    bad("trusted-proxy", "10.0.0.0/33");
+}
+
+#[test]
+fn secrets_are_required_long_and_never_shown() {
+    let keys =
+        |flags: &[(&str, &str)]| configure(flags, &[("BOARDWIRE_JWT_SECRET", "")]).map(|config| config.keys);
+    let line = keys(&[]).unwrap_err();
+    assert!(
+        line.starts_with("--jwt-secret is missing; expected ") && line.contains("BOARDWIRE_JWT_SECRET"),
+        "{line}"
+    );
+    for (bytes, fits) in [(0, false), (31, false), (32, true), (33, true)] {
+        let text = "s".repeat(bytes);
+        for (name, text) in [
+            ("jwt-secret", text.clone()),
+            ("jwt-secrets", format!("kid:{text}")),
+        ] {
+            let outcome = keys(&[(name, &text)]);
+            assert_eq!(outcome.is_ok(), fits, "{name} of {bytes}");
+            if let Err(line) = outcome {
+                assert!(
+                    line.contains("(not shown)") && !line.contains("sss") && line.contains("32 bytes"),
+                    "{line}"
+                );
+            }
+        }
+    }
+    let from_variable = configure(&[], &[("BOARDWIRE_JWT_SECRET", "short")]).unwrap_err();
+    assert!(
+        from_variable.contains("(from BOARDWIRE_JWT_SECRET)") && !from_variable.contains("\"short"),
+        "{from_variable}"
+    );
+    assert!(!format!("{:?}", keys(&[("jwt-secret", SECRET)]).unwrap()).contains(SECRET));
+}
+
+#[test]
+fn named_secrets_are_a_list_of_names_and_secrets() {
+    let keys = |text: &str| configure(&[("jwt-secrets", text)], &[]).map(|config| config.keys);
+    let two = keys(&format!("a:{SECRET}, b:{SECRET}:{SECRET}")).unwrap();
+    let long = format!("{SECRET}:{SECRET}");
+    assert_eq!(
+        two.named,
+        [
+            ("a".to_owned(), Secret::new(SECRET.as_bytes())),
+            ("b".to_owned(), Secret::new(long.as_bytes()))
+        ]
+    );
+    assert!(two.unnamed.is_some(), "both may be given");
+    for text in [
+        String::new(),
+        SECRET.to_owned(),
+        format!(":{SECRET}"),
+        format!("a:{SECRET},a:{SECRET}"),
+        format!("a:{SECRET},"),
+    ] {
+        let line = keys(&text).unwrap_err();
+        assert!(
+            line.starts_with("--jwt-secrets: the value (not shown)") && !line.contains(SECRET),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn algorithms_issuer_and_audience_are_read() {
+    use Algorithm::{Hs256, Hs384, Hs512};
+    assert_eq!(
+        good("jwt-algorithms", "HS512,HS256, HS384").keys.algorithms,
+        [Hs512, Hs256, Hs384]
+    );
+    for text in ["", "none", "HS256,none", "RS256", "hs256"] {
+        bad("jwt-algorithms", text);
+    }
+    assert_eq!(
+        good("jwt-issuer", "https://id").keys.issuer.as_deref(),
+        Some("https://id")
+    );
+    assert_eq!(
+        good("jwt-audience", "boards").keys.audience.as_deref(),
+        Some("boards")
+    );
+    bad("jwt-issuer", "");
+}
+
+#[test]
+fn dev_is_loopback_only_and_needs_no_secret() {
+    let dev = |flags: &[(&str, &str)], secret: &str| {
+        let flags: Vec<_> = flags.iter().copied().chain([("dev", "true")]).collect();
+        configure(&flags, &[("BOARDWIRE_JWT_SECRET", secret)])
+    };
+    let config = dev(&[("data", "/a/b.redb")], "").unwrap();
+    assert_eq!((config.mode, config.keys.unnamed), (Mode::Dev, None));
+    assert_eq!(config.dev_secret_file, Some(PathBuf::from("/a/b.redb.secret")));
+    let given = dev(&[], "short").unwrap();
+    assert_eq!(given.keys.unnamed, Some(Secret::new(*b"short")));
+    assert_eq!(given.dev_secret_file, None);
+    for (listen, fits) in [
+        ("127.0.0.2:1", true),
+        ("[::1]:1", true),
+        ("0.0.0.0:1", false),
+        ("192.0.2.1:1", false),
+    ] {
+        let outcome = dev(&[("listen", listen)], "");
+        assert_eq!(outcome.is_ok(), fits, "{listen}");
+        if let Err(line) = outcome {
+            assert!(line.contains("--listen") && line.contains("loopback"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_variable_of_a_switch_is_yes_or_no() {
+    for (text, mode) in [
+        ("1", Some(Mode::Dev)),
+        ("true", Some(Mode::Dev)),
+        ("yes", Some(Mode::Dev)),
+        ("on", Some(Mode::Dev)),
+        ("0", Some(Mode::Standard)),
+        ("false", Some(Mode::Standard)),
+        ("no", Some(Mode::Standard)),
+        ("off", Some(Mode::Standard)),
+        ("", Some(Mode::Standard)),
+        ("maybe", None),
+    ] {
+        let outcome = configure(&[], &[("BOARDWIRE_DEV", text)]);
+        assert_eq!(outcome.ok().map(|config| config.mode), mode, "{text:?}");
+    }
+}

@@ -1,0 +1,337 @@
+//! One WebSocket connection: a single task that reads, hands to its session, and writes what its room has due.
+//!
+//! Owns the order of reading and writing on one socket and how a connection ends. Must not know what messages mean.
+//! Key invariants: whole frames leave in order; the room's lock is never held over an await or a system call; a
+//! connection that cannot send does not hold up the room.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use async_io::Timer;
+use async_tungstenite::WebSocketStream;
+use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use async_tungstenite::tungstenite::{self, Message};
+use bytes::Bytes;
+use smol::future::{Future, FutureExt};
+use smol::stream::Stream;
+
+use crate::fault::Fault;
+use crate::limits;
+use crate::room::Due;
+use crate::room::member::{Out, Pulse};
+use crate::rooms::RoomCell;
+use crate::server::socket::Socket;
+use crate::server::{Server, disposition};
+use crate::session::Session;
+use crate::ws;
+
+/// Messages read before what is due is written and other tasks get their turn.
+const READ_BURST: usize = 64;
+
+/// Bytes of messages read likewise.
+const READ_BURST_BYTES: usize = 256 * 1024;
+
+/// tungstenite's own buffer: a typical message fits, and `Socket` reads ahead for larger ones.
+const FRAME_BUFFER_BYTES: usize = 256;
+
+/// Bytes of pongs that may wait for a peer that does not read; past it nothing more is read of that peer.
+const CONTROL_BYTES_MAX: usize = 4 * 1024;
+
+thread_local! {
+    /// Where frames are gathered for one write.
+    static GATHER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Why a connection's loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// We close it.
+    Fault(Fault),
+    /// The peer closed it, or is gone.
+    Peer,
+}
+
+/// A place in a room.
+pub(crate) struct Joined {
+    /// The room.
+    pub(crate) cell: Arc<RoomCell>,
+    /// The protocol state of the member.
+    pub(crate) session: Session,
+    /// Its signs of life.
+    pub(crate) pulse: Arc<Pulse>,
+}
+
+/// One WebSocket connection that is a member of a room.
+pub(crate) struct Connection {
+    server: Arc<Server>,
+    cell: Arc<RoomCell>,
+    session: Session,
+    stream: WebSocketStream<Socket>,
+    pulse: Arc<Pulse>,
+    /// What the kernel has not taken yet, and how much of it has left: the rest of a gathered run of frames, or one
+    /// frame with a large body.
+    sending: Option<(Out, usize)>,
+    /// Names it in the log and in the table of partial messages.
+    id: u64,
+    /// Bytes received of a message that is not complete.
+    partial: usize,
+    /// Bytes handled since others had their turn.
+    burst_bytes: usize,
+    /// Reading goes on when it fires.
+    pause: Option<Timer>,
+}
+
+impl Connection {
+    /// Takes over a socket whose upgrade is answered, for a member that has joined.
+    pub(crate) async fn new(server: Arc<Server>, id: u64, joined: Joined, socket: Socket) -> Self {
+        let Joined { cell, session, pulse } = joined;
+        let max = Some(server.config.bounds.message_bytes);
+        let config = WebSocketConfig::default()
+            .read_buffer_size(FRAME_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_write_buffer_size(64 * 1024)
+            .max_message_size(max)
+            .max_frame_size(max);
+        let stream = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
+        Self {
+            server,
+            cell,
+            session,
+            stream,
+            pulse,
+            sending: None,
+            id,
+            partial: 0,
+            burst_bytes: 0,
+            pause: None,
+        }
+    }
+
+    /// Runs until either side ends it; the caller then leaves the room and calls [`Self::finish`].
+    pub(crate) async fn run(&mut self) -> End {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let mut read = 0;
+        self.burst_bytes = 0;
+        while read < READ_BURST && self.burst_bytes < self.burst_bytes_max() && !self.owes_much() {
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(())) => read += 1,
+                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                Poll::Pending => break,
+            }
+        }
+        self.note_received(read > 0);
+        let held_back = self.owes_much();
+        if held_back {
+            // It is we who do not listen: the peer's silence does not count.
+            self.pulse.received(self.server.now().tick);
+        }
+        let written = self.poll_write(cx);
+        if let Poll::Ready(end) = written {
+            return Poll::Ready(end);
+        }
+        let more = read == READ_BURST || self.burst_bytes >= self.burst_bytes_max();
+        if more || held_back && !self.owes_much() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Keeps account of what arrived; `completed` tells whether a message was complete.
+    fn note_received(&mut self, completed: bool) {
+        let received = self.stream.get_mut().take_received();
+        if received > 0 {
+            self.pulse.received(self.server.now().tick);
+        }
+        let partial = if completed { 0 } else { self.partial + received };
+        self.server.receiving.note(self.id, self.partial, partial);
+        self.partial = partial;
+    }
+
+    /// Whether so many pongs or saved echoes wait for the peer that it is not read for now.
+    fn owes_much(&self) -> bool {
+        self.stream.get_ref().control_len() > CONTROL_BYTES_MAX
+            || self.pulse.owed() > limits::ECHOES_OWED_BYTES_MAX
+    }
+
+    /// Reads and handles one message.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        if let Some(pause) = &mut self.pause {
+            ready!(Pin::new(pause).poll(cx));
+            self.pause = None;
+        }
+        if self.server.committer_is_full() || self.server.receiving.must_pause(self.id, self.partial) {
+            // It is we who do not listen: the peer's silence does not count.
+            self.pulse.received(self.server.now().tick);
+            self.pause = Some(Timer::after(limits::BACKPRESSURE_RETRY));
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let message = match ready!(Pin::new(&mut self.stream).poll_next(cx)) {
+            Some(Ok(message)) => message,
+            Some(Err(error)) => return Poll::Ready(Err(end_of(&error))),
+            None => return Poll::Ready(Err(End::Peer)),
+        };
+        Poll::Ready(match message {
+            Message::Binary(frame) => self.handle(&frame).map_err(End::Fault),
+            Message::Text(_) => Err(End::Fault(Fault::TextFrame)),
+            // tungstenite answers a ping or a close on the next read; after a close that read ends the stream.
+            Message::Close(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
+        })
+    }
+
+    /// Bytes handled before others get their turn: were it more than a part of their outbox, those who read all they
+    /// are sent could be too far behind before they were asked to.
+    fn burst_bytes_max(&self) -> usize {
+        READ_BURST_BYTES.min(self.server.config.bounds.outbox_bytes / 8)
+    }
+
+    fn handle(&mut self, frame: &Bytes) -> Result<(), Fault> {
+        self.burst_bytes += frame.len();
+        let Self {
+            server,
+            cell,
+            session,
+            ..
+        } = self;
+        let now = server.now();
+        let wait = server.step(cell, |room, effects| session.handle(frame, room, now, effects))?;
+        if !wait.is_zero() {
+            self.pause = Some(Timer::after(wait));
+        }
+        Ok(())
+    }
+
+    /// Writes what is due; `Pending` once nothing is or the socket is full.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            match self.poll_sending(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(End::Peer),
+                Poll::Pending => {
+                    let member = self.session.member();
+                    return match self.cell.lock().poll_closing(member, cx.waker()) {
+                        Some(fault) => Poll::Ready(End::Fault(fault)),
+                        None => Poll::Pending,
+                    };
+                }
+            }
+            if let Err(end) = ready!(GATHER.with_borrow_mut(|buffer| self.poll_gather(cx, buffer))) {
+                return Poll::Ready(end);
+            }
+        }
+    }
+
+    /// Gathers what is due and writes it; what the kernel does not take is sent by [`Self::poll_sending`].
+    fn poll_gather(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<Result<(), End>> {
+        buffer.clear();
+        buffer.append(&mut self.stream.get_mut().take_control());
+        let now = self.server.now().tick;
+        let due = self
+            .cell
+            .lock()
+            .poll_outbound(self.session.member(), now, cx.waker(), buffer);
+        match due {
+            Due::Close(fault) if buffer.is_empty() => return Poll::Ready(Err(End::Fault(fault))),
+            Due::Nothing if buffer.is_empty() => return Poll::Pending,
+            Due::Frame(out) => self.sending = Some((out, 0)),
+            Due::Gathered | Due::Nothing | Due::Close(_) => {}
+        }
+        let mut sent = 0;
+        while let Some(rest) = buffer.get(sent..).filter(|rest| !rest.is_empty()) {
+            match self.stream.get_ref().poll_send(cx, rest) {
+                Poll::Ready(Ok(n)) => sent += n,
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Peer)),
+                Poll::Pending => {
+                    self.sending = Some((Out::message(rest.to_vec()), 0));
+                    self.pulse.blocked(now);
+                    break;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Goes on with what an earlier write left over.
+    fn poll_sending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some((out, at)) = &mut self.sending {
+            let rest = out.rest(*at);
+            if rest.is_empty() {
+                self.sending = None;
+                self.pulse.flowing();
+                break;
+            }
+            match self.stream.get_ref().poll_send(cx, rest) {
+                Poll::Ready(Ok(n)) => {
+                    *at += n;
+                    self.pulse.blocked(self.server.now().tick);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Leaves the room; after a bug of ours the room is given up, since what a step left half done is not to be trusted.
+    pub(crate) fn leave_room(&self, end: End) {
+        if let End::Fault(fault @ Fault::Internal) = end {
+            self.server.drop_room(&self.cell, fault);
+        }
+        self.server.receiving.note(self.id, self.partial, 0);
+        let (member, now) = (self.session.member(), self.server.now());
+        self.server
+            .step(&self.cell, |room, effects| room.leave(member, now.tick, effects));
+    }
+
+    /// Ends the connection: what was being sent, the close frame, and the peer's half of the closing handshake.
+    ///
+    /// Bounded by [`limits::CLOSE_TIME_MAX`]; a peer that does not read by then is cut off.
+    pub(crate) async fn finish(mut self, end: End) {
+        let closing = async {
+            if let Some((out, at)) = self.sending.take() {
+                self.stream.get_ref().send_all(out.rest(at)).await?;
+                self.stream
+                    .get_ref()
+                    .send_all(out.rest(at.max(out.head.len())))
+                    .await?;
+            }
+            let control = self.stream.get_mut().take_control();
+            self.stream.get_ref().send_all(&control).await?;
+            if let End::Fault(fault) = end {
+                let row = disposition::of(fault);
+                let code = row.close_code(self.server.config.close_codes);
+                self.stream
+                    .get_ref()
+                    .send_all(&ws::close_frame(code, row.reason))
+                    .await?;
+            }
+            self.stream.get_mut().drain().await;
+            io::Result::Ok(())
+        };
+        let deadline = async {
+            Timer::after(limits::CLOSE_TIME_MAX).await;
+            Ok(())
+        };
+        // Whether the peer took the close frame in time or not, the connection is over.
+        closing.or(deadline).await.unwrap_or_default();
+    }
+}
+
+/// What an error of tungstenite means.
+fn end_of(error: &tungstenite::Error) -> End {
+    match error {
+        tungstenite::Error::Capacity(_) => End::Fault(Fault::MessageTooLarge),
+        tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)
+        | tungstenite::Error::ConnectionClosed
+        | tungstenite::Error::AlreadyClosed
+        | tungstenite::Error::Io(_) => End::Peer,
+        tungstenite::Error::Utf8(_) => End::Fault(Fault::TextFrame),
+        _ => End::Fault(Fault::WebSocketProtocol),
+    }
+}

@@ -1,0 +1,199 @@
+//! Who may come in at all: counts of connections, and the hold for those who were refused before.
+//!
+//! Owns the bounds on connections in all and per address, and the memory of refusals. Must not know boards or
+//! credentials. Key invariant: every admission is given back when its [`Admission`] is dropped.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::fault::Fault;
+use crate::limits;
+use crate::time::Tick;
+
+/// Counts of open connections and recent refusals.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    connections_max: usize,
+    per_address_max: usize,
+    open: AtomicUsize,
+    by_address: Mutex<HashMap<IpAddr, usize>>,
+    refusals: Mutex<HashMap<IpAddr, Refusals>>,
+    held: AtomicUsize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Refusals {
+    count: usize,
+    last: Tick,
+}
+
+/// One counted connection; gives its place back when dropped.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    doors: Arc<Doors>,
+    address: IpAddr,
+}
+
+/// One held refusal; gives its place back when dropped.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    doors: Arc<Doors>,
+    /// How long to wait before the close.
+    pub(crate) time: Duration,
+}
+
+impl Doors {
+    /// Doors with the given bounds, both inclusive.
+    pub(crate) fn new(connections_max: usize, per_address_max: usize) -> Self {
+        Self {
+            connections_max,
+            per_address_max,
+            open: AtomicUsize::new(0),
+            by_address: Mutex::default(),
+            refusals: Mutex::default(),
+            held: AtomicUsize::new(0),
+        }
+    }
+
+    /// How many admissions are out.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection from `address`.
+    ///
+    /// Loopback addresses are exempt from the bound per address: that is a proxy on this machine.
+    ///
+    /// # Errors
+    /// [`Fault::TooManyConnections`].
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Admission, Fault> {
+        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = by_address.get(&address).copied().unwrap_or(0);
+        let full =
+            self.open() >= self.connections_max || (count >= self.per_address_max && !address.is_loopback());
+        if full {
+            return Err(Fault::TooManyConnections);
+        }
+        by_address.insert(address, count + 1);
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Ok(Admission {
+            doors: Arc::clone(self),
+            address,
+        })
+    }
+
+    /// Counts a refusal of `address`; `None` when too many are held already, so that nothing more is spent on it.
+    pub(crate) fn refuse(self: &Arc<Self>, address: IpAddr, now: Tick) -> Option<Hold> {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if refusals.len() >= limits::REFUSALS_REMEMBERED_MAX {
+            refusals.retain(|_, seen| now.since(seen.last) < limits::REFUSAL_MEMORY);
+        }
+        if refusals.len() >= limits::REFUSALS_REMEMBERED_MAX && !refusals.contains_key(&address) {
+            return None;
+        }
+        let seen = refusals
+            .entry(address)
+            .or_insert(Refusals { count: 0, last: now });
+        if now.since(seen.last) >= limits::REFUSAL_MEMORY {
+            seen.count = 0;
+        }
+        seen.last = now;
+        seen.count = seen.count.saturating_add(1);
+        let time = match seen.count.checked_sub(2) {
+            None => Duration::ZERO,
+            Some(n) => limits::REFUSAL_HOLDS
+                .get(n)
+                .or(limits::REFUSAL_HOLDS.last())
+                .copied()
+                .unwrap_or_default(),
+        };
+        if self.held.fetch_add(1, Ordering::Relaxed) >= limits::REFUSALS_HELD_MAX {
+            self.held.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Hold {
+            doors: Arc::clone(self),
+            time,
+        })
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let mut by_address = self
+            .doors
+            .by_address
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = by_address.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                by_address.remove(&self.address);
+            }
+        }
+        self.doors.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.doors.held.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    #[test]
+    fn places_are_counted_in_all_and_per_address_and_given_back() {
+        let doors = Arc::new(Doors::new(4, 2));
+        let first = doors.admit(THERE).unwrap();
+        let second = doors.admit(THERE).unwrap();
+        assert_eq!(doors.admit(THERE).unwrap_err(), Fault::TooManyConnections);
+        let here: Vec<_> = (0..2).map(|_| doors.admit(HERE).unwrap()).collect();
+        drop(second);
+        let third = doors.admit(THERE).unwrap();
+        assert_eq!(doors.open(), 4);
+        assert_eq!(doors.admit(HERE).unwrap_err(), Fault::TooManyConnections);
+        drop((first, third, here));
+        assert_eq!(doors.open(), 0);
+    }
+
+    #[test]
+    fn loopback_is_exempt_from_the_bound_per_address() {
+        let doors = Arc::new(Doors::new(9, 1));
+        let all: Vec<_> = (0..9).map(|_| doors.admit(HERE).unwrap()).collect();
+        assert_eq!(all.len(), 9);
+    }
+
+    #[test]
+    fn repeated_refusals_of_an_address_are_held_longer_and_forgotten_after_a_minute() {
+        let doors = Arc::new(Doors::new(1, 1));
+        let mut now = Tick::default();
+        let holds: Vec<u64> = (0..6)
+            .map(|_| doors.refuse(THERE, now).unwrap().time.as_secs())
+            .collect();
+        assert_eq!(holds, [0, 1, 2, 4, 8, 8]);
+        assert_eq!(doors.refuse(HERE, now).unwrap().time, Duration::ZERO);
+        now = now.after(limits::REFUSAL_MEMORY);
+        assert_eq!(doors.refuse(THERE, now).unwrap().time, Duration::ZERO);
+    }
+
+    #[test]
+    fn only_so_many_refusals_are_held_at_a_time() {
+        let doors = Arc::new(Doors::new(1, 1));
+        let mut holds: Vec<_> = (0..limits::REFUSALS_HELD_MAX)
+            .map(|_| doors.refuse(THERE, Tick::default()).unwrap())
+            .collect();
+        assert!(doors.refuse(THERE, Tick::default()).is_none());
+        holds.pop();
+        assert!(doors.refuse(THERE, Tick::default()).is_some());
+    }
+}

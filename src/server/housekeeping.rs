@@ -1,0 +1,112 @@
+//! What happens by itself: ticks, compactions, unloading.
+//!
+//! Owns when rooms are looked at. Must not know what a tick does. Key invariant: compactions work on a copy, off the
+//! room's lock and off the executor threads, one at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_io::Timer;
+
+use crate::limits;
+use crate::room::{Room, board};
+use crate::rooms::RoomCell;
+use crate::server::Server;
+
+impl Server {
+    /// Looks at every room again and again: ticks it, and asks for its compaction when that is due.
+    pub(crate) async fn keep_ticking(self: Arc<Self>) {
+        let times = &self.config.times;
+        let shortest = times.compact_after.min(times.compact_every).min(times.room_idle);
+        let every = (shortest / 4).clamp(limits::TICK_MIN, limits::TICK_MAX);
+        loop {
+            Timer::after(every).await;
+            for (_, cell) in self.rooms.all() {
+                let now = self.now();
+                let due = self.step(&cell, |room, effects| {
+                    room.tick(now, effects);
+                    room.compaction_due(now.tick)
+                });
+                if due {
+                    self.request_compaction(&cell);
+                }
+            }
+        }
+    }
+
+    /// Unloads rooms without clients that were idle for `--room-idle`, every `--room-sweep`.
+    pub(crate) async fn keep_unloading(self: Arc<Self>) {
+        loop {
+            Timer::after(self.config.times.room_sweep.max(Duration::from_millis(10))).await;
+            for (board, cell) in self.rooms.all() {
+                if cell.lock().has_nothing_stored() {
+                    // Its creation may still be on its way to the disk.
+                    self.note_dropped(&board);
+                }
+                if self
+                    .rooms
+                    .remove_if_idle(&board, self.config.times.room_idle, self.now().tick)
+                {
+                    tracing::info!(%board, "room unloaded");
+                }
+            }
+        }
+    }
+
+    /// Queues a compaction.
+    pub(crate) fn request_compaction(&self, cell: &Arc<RoomCell>) {
+        if cell.lock().mark_compaction_queued() {
+            // The receiver lives as long as the server: a failure means that the process is ending.
+            self.compactions.try_send(Arc::clone(cell)).unwrap_or_default();
+        }
+    }
+
+    /// Compacts the rooms that were queued, one after the other.
+    pub(crate) async fn keep_compacting(self: Arc<Self>, queue: smol::channel::Receiver<Arc<RoomCell>>) {
+        while let Ok(cell) = queue.recv().await {
+            self.compact(&cell).await;
+        }
+    }
+
+    /// Replaces a room's log by one full state, in memory and on disk.
+    pub(crate) async fn compact(self: &Arc<Self>, cell: &Arc<RoomCell>) {
+        let Some((capture, covers)) = cell.lock().begin_compaction() else {
+            return;
+        };
+        let work = self.unblock(move || board::compact(&capture));
+        match Self::fenced(work).await {
+            Ok(Ok(compacted)) => {
+                self.step(cell, |room, effects| {
+                    room.finish_compaction(compacted, covers, effects)
+                });
+            }
+            failed => {
+                let board = cell.lock().id().clone();
+                let cause = failed
+                    .err()
+                    .map_or("its output did not verify", |_| "it panicked");
+                tracing::error!(%board, cause, "compaction failed; the log is kept");
+                cell.lock().abandon_compaction();
+            }
+        }
+    }
+
+    /// Compacts every room that has something to compact, after what is compacting already: the final save.
+    pub(crate) async fn compact_all(self: &Arc<Self>) {
+        for (_, cell) in self.rooms.all() {
+            while cell.lock().is_compacting() {
+                Timer::after(limits::TICK_MIN).await;
+            }
+            if cell.lock().is_uncompacted() {
+                self.compact(&cell).await;
+            }
+        }
+    }
+
+    /// Tells every member why the server closes.
+    pub(crate) fn close_rooms(self: &Arc<Self>, fault: crate::fault::Fault) {
+        for (_, cell) in self.rooms.all() {
+            self.step(&cell, |room: &mut Room, effects| room.close_all(fault, effects));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The shell: sockets, timers and threads around the core.
+//!
+//! Owns `Server`, which everything in this layer shares, and [`run`]. Must not decide what a message means or what is
+//! due; rooms and sessions do. Key invariants: executor threads never block on a disk; a step's changes are given to
+//! the committer under the room's lock, so that they are stored in the order they were accepted.
+
+pub(crate) mod admission;
+pub mod clock;
+pub mod committer;
+pub mod config;
+mod connection;
+pub mod dev_secret;
+pub mod disposition;
+mod doors;
+mod housekeeping;
+mod lifecycle;
+pub(crate) mod loader;
+mod receiving;
+mod requests;
+mod socket;
+pub mod telemetry;
+mod threads;
+mod upgrades;
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_io::Timer;
+use smol::Executor;
+use smol::future::FutureExt;
+use smol::lock::Semaphore;
+
+pub use lifecycle::{Ended, StartError, run};
+
+use crate::fault::Fault;
+use crate::ids::BoardId;
+use crate::jwt::Verifier;
+use crate::limits;
+use crate::room::{Effects, Room, RoomSettings};
+use crate::rooms::{RoomCell, Rooms};
+use crate::server::clock::SystemClock;
+use crate::server::committer::Committer;
+use crate::server::config::Config;
+use crate::server::doors::Doors;
+use crate::server::receiving::Receiving;
+use crate::store::Store;
+use crate::time::{Clock, Now, Tick};
+
+/// Everything that the tasks of a running server share.
+pub(crate) struct Server {
+    pub(crate) config: Config,
+    pub(crate) room_settings: RoomSettings,
+    pub(crate) verifier: Verifier,
+    pub(crate) rooms: Rooms,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) committer: Committer,
+    pub(crate) doors: Arc<Doors>,
+    pub(crate) receiving: Receiving,
+    pub(crate) started: Tick,
+    clock: SystemClock,
+    executor: Arc<Executor<'static>>,
+    stopping: AtomicBool,
+    /// Permits for work on the blocking pool.
+    blocking: Semaphore,
+    /// Open sockets, whatever they are used for.
+    sockets: AtomicUsize,
+    connection_ids: AtomicU64,
+    compactions: smol::channel::Sender<Arc<RoomCell>>,
+    /// Boards whose room was given up with changes under way: these must settle before the board is read again.
+    dropped: Mutex<HashSet<BoardId>>,
+}
+
+impl Server {
+    /// Reads the clocks.
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Starts a task that nobody waits for.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.executor.spawn(task).detach();
+    }
+
+    /// Whether a shutdown has begun.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Whether so much waits for the disk that nothing more should be read.
+    pub(crate) fn committer_is_full(&self) -> bool {
+        self.committer.queued_bytes() > limits::COMMIT_QUEUE_BYTES_MAX
+    }
+
+    fn next_connection_id(&self) -> u64 {
+        self.connection_ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Does one step of a room and what it makes due.
+    pub(crate) fn step<T>(
+        self: &Arc<Self>,
+        cell: &Arc<RoomCell>,
+        step: impl FnOnce(&mut Room, &mut Effects) -> T,
+    ) -> T {
+        let mut effects = Effects::default();
+        let value = {
+            let mut room = cell.lock();
+            let value = step(&mut room, &mut effects);
+            for change in effects.changes.drain(..) {
+                self.committer.submit(change);
+            }
+            value
+        };
+        for waker in effects.wakers {
+            waker.wake();
+        }
+        if effects.awareness_due {
+            let (server, cell) = (Arc::clone(self), Arc::clone(cell));
+            self.spawn(async move {
+                Timer::after(limits::AWARENESS_EVERY).await;
+                server.step(&cell, Room::broadcast_awareness);
+            });
+        }
+        if effects.compaction_due {
+            self.request_compaction(cell);
+        }
+        value
+    }
+
+    /// Gives a room up: its members are closed for `fault`, and whoever comes next loads the board anew.
+    pub(crate) fn drop_room(self: &Arc<Self>, cell: &Arc<RoomCell>, fault: Fault) {
+        let board = cell.lock().id().clone();
+        self.note_dropped(&board);
+        self.rooms.remove(&board, cell);
+        self.step(cell, |room, effects| room.close_all(fault, effects));
+    }
+
+    /// Notes that a board's room goes while changes of it may be under way: its creation, for a new board.
+    fn note_dropped(&self, board: &BoardId) {
+        self.dropped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(board.clone());
+    }
+
+    /// Waits until nothing of a given-up room of `board` is on its way to the disk any more. Blocks.
+    fn settle(&self, board: &BoardId) {
+        let dropped = self
+            .dropped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(board);
+        if dropped && let Err(error) = self.committer.flush() {
+            tracing::warn!(%board, error = telemetry::chain(&error), "changes were lost before a reload");
+        }
+    }
+
+    /// Runs `work`, which may block, on the blocking pool; not more than `limits::BLOCKING_MAX` at a time.
+    ///
+    /// # Cancellation
+    /// The work goes on, and its result is dropped.
+    pub(crate) async fn unblock<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let _permit = self.blocking.acquire().await;
+        smol::unblock(work).await
+    }
+
+    /// Runs `task`; a panic in it is logged and becomes [`Fault::Internal`].
+    pub(crate) async fn fenced<T>(task: impl Future<Output = T>) -> Result<T, Fault> {
+        AssertUnwindSafe(task).catch_unwind().await.map_err(|_| {
+            tracing::error!("a task panicked; this is a bug, the panic is in the log above");
+            Fault::Internal
+        })
+    }
+}

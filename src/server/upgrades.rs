@@ -1,0 +1,222 @@
+//! From an upgrade request to a member of a room, or to a refusal that a browser can read.
+//!
+//! Owns what becomes of an upgrade request: its origin, its places, its answer. Must not know what messages mean. Key invariants: no room is created or loaded for a refused client; a refused
+//! upgrade is completed, told why and closed with a code.
+
+use std::net::{IpAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_io::{Async, Timer};
+
+use crate::fault::Fault;
+use crate::http::origin;
+use crate::http::response::{Problem, Response};
+use crate::http::upgrade::{self, Upgrade};
+use crate::ids::{BoardId, Subject};
+use crate::room::member::{Joiner, Pulse};
+use crate::server::Server;
+use crate::server::admission::{self, Granted, Request};
+use crate::server::connection::{Connection, End, Joined};
+use crate::server::disposition;
+use crate::server::doors::{Admission, Hold};
+use crate::server::loader::Creation;
+use crate::server::socket::Socket;
+use crate::server::telemetry::log_at;
+use crate::session::Session;
+use crate::{sync, ws};
+
+/// A WebSocket to be opened.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    upgrade: Upgrade,
+    outcome: Outcome,
+    address: IpAddr,
+    /// What the client sent right behind its request.
+    pub(crate) ahead: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    Granted(Granted, Admission),
+    Refused(Fault, Hold),
+}
+
+/// Decides about a request for `/ws/canvas/{board}`.
+///
+/// # Errors
+/// The plain HTTP answer, where there is no upgrade to complete or nothing more is to be spent on a refusal.
+pub(crate) async fn decide(
+    server: &Arc<Server>,
+    request: &Request<'_>,
+    board: &str,
+) -> Result<Opening, Response> {
+    let head = request.head;
+    let header_text = |name| head.unique(name).ok().flatten();
+    if !origin::allowed(header_text("origin"), head.host, &server.config.origins) {
+        return Err(Response::problem(&Problem {
+            status: 403,
+            code: "origin_refused",
+            title: "The page's origin is not allowed",
+            detail: "open the board from the server's own host, or allow the origin with --allow-origin"
+                .into(),
+            field: None,
+        }));
+    }
+    let upgrade = upgrade::check(head);
+    let outcome = admission::grant(server, request, board).await.and_then(|grant| {
+        let admission = server.doors.admit(request.address)?;
+        Ok((grant, admission))
+    });
+    let address = request.address;
+    match (upgrade, outcome) {
+        (Ok(upgrade), Ok((grant, admission))) => Ok(Opening {
+            upgrade,
+            outcome: Outcome::Granted(grant, admission),
+            address,
+            ahead: Vec::new(),
+        }),
+        (Ok(upgrade), Err(fault)) => match server.doors.refuse(address, server.now().tick) {
+            Some(hold) => Ok(Opening {
+                upgrade,
+                outcome: Outcome::Refused(fault, hold),
+                address,
+                ahead: Vec::new(),
+            }),
+            None => Err(admission::problem(fault)),
+        },
+        (Err(_), Err(fault)) => Err(admission::problem(fault)),
+        (Err(error), Ok(_)) => Err(error.response()),
+    }
+}
+
+/// A connection that is a member of a room; small, since it lives as long as the connection.
+pub(crate) struct Connected {
+    connection: Connection,
+    board: BoardId,
+    subject: Subject,
+    id: u64,
+    _admission: Admission,
+}
+
+/// Completes the upgrade and joins the room; `None` once a refused client was told and is gone.
+pub(crate) async fn enter(
+    server: &Arc<Server>,
+    opening: Opening,
+    stream: Async<TcpStream>,
+) -> Option<Box<Connected>> {
+    let Opening {
+        upgrade,
+        outcome,
+        address,
+        ahead,
+    } = opening;
+    let socket = Socket::new(stream, ahead);
+    socket.send_all(&upgrade.encode()).await.ok()?;
+    let (granted, admission) = match outcome {
+        Outcome::Granted(granted, admission) => (granted, admission),
+        Outcome::Refused(fault, hold) => {
+            refuse(server, socket, address, fault, Some(hold)).await;
+            return None;
+        }
+    };
+    let joined = match join(server, &granted).await {
+        Ok(joined) => joined,
+        Err(fault) => {
+            let hold = server.doors.refuse(address, server.now().tick);
+            refuse(server, socket, address, fault, hold).await;
+            return None;
+        }
+    };
+    let Granted { board, grant } = granted;
+    let (id, subject) = (server.next_connection_id(), grant.subject);
+    let access = grant.level.as_str();
+    tracing::info!(connection = id, %board, subject = subject.as_str(), access, %address, "connected");
+    let connection = Connection::new(Arc::clone(server), id, joined, socket).await;
+    Some(Box::new(Connected {
+        connection,
+        board,
+        subject,
+        id,
+        _admission: admission,
+    }))
+}
+
+/// Finds or loads the room and joins it.
+async fn join(server: &Arc<Server>, granted: &Granted) -> Result<Joined, Fault> {
+    let Granted { board, grant } = granted;
+    let creation = grant.create.clone().map_or(Creation::Denied, Creation::Allowed);
+    loop {
+        let cell = server.room(board, creation.clone()).await?;
+        let now = server.now();
+        let pulse = Arc::new(Pulse::new(now.tick));
+        let joiner = Joiner {
+            subject: grant.subject.clone(),
+            level: grant.level,
+            ends_at: grant.ends_at,
+            pulse: Arc::clone(&pulse),
+        };
+        let joined = server.step(&cell, |room, effects| {
+            // Between finding and locking it, the room may have been unloaded.
+            (!room.is_retired()).then(|| room.join(joiner, now, effects))
+        });
+        if let Some(member) = joined {
+            let session = Session::new(member?, server.config.bounds.messages_per_second, now.tick);
+            return Ok(Joined { cell, session, pulse });
+        }
+    }
+}
+
+impl Connected {
+    /// Runs the connection until either side ends it.
+    pub(crate) async fn run(&mut self) -> End {
+        Server::fenced(self.connection.run())
+            .await
+            .unwrap_or_else(End::Fault)
+    }
+
+    /// Leaves the room, and closes.
+    pub(crate) async fn leave(self, end: End) {
+        let Self {
+            connection,
+            board,
+            subject,
+            id,
+            _admission,
+        } = self;
+        connection.leave_room(end);
+        let (log, reason) = match end {
+            End::Peer => (tracing::Level::INFO, "left"),
+            End::Fault(fault) => (disposition::of(fault).log, disposition::of(fault).reason),
+        };
+        log_at!(log, connection = id, %board, subject = subject.as_str(), reason, "disconnected");
+        connection.finish(end).await;
+    }
+}
+
+/// Tells a refused client why, after the hold, and closes.
+///
+/// Without a hold, when too many are held already, it is told and closed at once.
+async fn refuse(server: &Server, mut socket: Socket, address: IpAddr, fault: Fault, hold: Option<Hold>) {
+    let row = disposition::of(fault);
+    let held = hold.as_ref().map_or(Duration::ZERO, |hold| hold.time);
+    let held_ms = u64::try_from(held.as_millis()).unwrap_or(u64::MAX);
+    log_at!(row.log, %address, reason = row.reason, held_ms, "refused");
+    let denied = sync::denied_frame(row.reason);
+    if socket.send_all(&denied).await.is_err() {
+        return;
+    }
+    Timer::after(held).await;
+    let close = ws::close_frame(row.close_code(server.config.close_codes), row.reason);
+    let closing = async {
+        if socket.send_all(&close).await.is_ok() {
+            socket.drain().await;
+        }
+    };
+    let late = async {
+        Timer::after(crate::limits::LINGER_TIME_MAX).await;
+    };
+    smol::future::or(closing, late).await;
+    // A held place is one for as long as anything is spent on the refused client.
+    drop(hold);
+}
