@@ -34,3 +34,5 @@ pub mod ws;
 
 #[cfg(test)]
 mod mutation;
+#[cfg(test)]
+mod replay;

@@ -1,0 +1,227 @@
+// Writes fuzz/seeds: a few small inputs for each target, the same bytes in every run. The histories are made by Yjs, so
+// `npm ci` in tests/node comes first; then `node fuzz/make-seeds.mjs`. Findings are added to fuzz/seeds by hand.
+import { createRequire } from 'node:module'
+import { mkdirSync, writeFileSync } from 'node:fs'
+
+const require = createRequire(new URL('../tests/node/package.json', import.meta.url))
+const Y = require('yjs')
+
+const write = (target, seeds) => {
+  const folder = new URL(`seeds/${target}/`, import.meta.url)
+  mkdirSync(folder, { recursive: true })
+  for (const [name, bytes] of Object.entries(seeds)) {
+    writeFileSync(new URL(name, folder), typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : Buffer.from(bytes))
+  }
+}
+
+// --- HTTP ------------------------------------------------------------------------------------------------------
+
+const lines = (...all) => all.map(line => line + '\r\n').join('') + '\r\n'
+const upgrade = (path, ...more) => lines(
+  `GET ${path} HTTP/1.1`, 'Host: a:80', 'Connection: keep-alive, Upgrade', 'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', ...more)
+
+write('request_head', {
+  get: lines('GET / HTTP/1.1', 'Host: a'),
+  old: lines('GET / HTTP/1.0', 'Connection: keep-alive', 'A:b', 'A: \tc'),
+  post: lines('POST /v1/boards HTTP/1.1', 'Host: [::1]:8080', 'Content-Length: 5', 'X-Forwarded-For: 1.2.3.4, ::1') + 'hello',
+  chunked: '\r\n' + lines('PUT http://a/b HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked', 'Origin: https://a') + '0\r\n\r\n',
+  two_lengths: lines('POST / HTTP/1.1', 'Host: a', 'Content-Length: 5', 'Content-Length: 6'),
+  length_and_chunked: lines('POST / HTTP/1.1', 'Host: a', 'Content-Length: 5', 'Transfer-Encoding: chunked'),
+  bare_line_feed: 'GET / HTTP/1.1\nHost: a\n\n',
+  folded: lines('GET / HTTP/1.1', 'Host: a', 'A: b', ' c'),
+  upgrade: upgrade('/ws/canvas/a?token=b%2Bc', 'Sec-WebSocket-Protocol: a, b'),
+  expect: lines('PATCH /v1/boards/a HTTP/1.1', 'Host: a', 'Expect: 100-continue', 'Content-Length: 2')
+})
+write('upgrade', {
+  plain: upgrade('/ws/canvas/a'),
+  protocols: upgrade('/ws/canvas/a?share=x', 'Sec-WebSocket-Protocol: y-sync, b', 'Origin: https://a'),
+  extensions: upgrade('/ws/canvas/a', 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits'),
+  no_upgrade: lines('GET /ws/canvas/a HTTP/1.1', 'Host: a'),
+  version_8: upgrade('/ws/canvas/a').replace('Version: 13', 'Version: 8'),
+  short_key: upgrade('/ws/canvas/a').replace('Key: dGhl', 'Key: ')
+})
+write('body', {
+  two_chunks: '5\r\nhello\r\nA\r\n0123456789\r\n0\r\nA: b\r\n\r\nGET',
+  end: '0\r\n\r\n',
+  extension: '3;a="b;\r\n"\r\nabc\r\n0\r\n\r\n',
+  too_large: 'FFFFFFFFFFFFFFFF\r\na',
+  bare_line_feed: '1\na\n0\n\n'
+})
+write('target', {
+  board: '/ws/canvas/a%2Fb?token=%41&x=%c3%a4',
+  escapes: '\u00e4%%41/%zz%',
+  absolute: 'http://a:80/b?c#d',
+  dots: '/v1/boards/%2e%2e/./..//',
+  parameters: '/?a&b=&=c&a=1&a=2&&+=%2B'
+})
+
+// --- tokens ----------------------------------------------------------------------------------------------------
+
+write('token', {
+  // RFC 7515, A.1: signed with another secret.
+  rfc_7515: 'eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
+  all_claims: '{"alg":"HS256","kid":null}\n{"sub":7,"exp":1999.5,"nbf":-1,"teams":["a"],"role":"admin"}',
+  boards: '{"sub":"a","exp":1e9,"boards":{"a":"edit","b":"view","a":"comment"},"aud":["x"],"iss":"y"}',
+  none: '{"alg":"none","crit":[]}\n[]',
+  other_algorithm: '{"alg":"HS512","typ":"JWT"}\n{"sub":"a","exp":2000}',
+  edit: [0, 40, 0x42]
+})
+write('base64url', {
+  foobar: 'Zm9vYmFy',
+  alphabet: 'A-z_4ME',
+  padded: 'Zm8=',
+  spare_bits: 'Zm9vYh',
+  bytes: [0xff, 0xfe, 0x00]
+})
+
+// --- histories -------------------------------------------------------------------------------------------------
+
+/** Documents that keep what they sent; `give` lets one have all that another sent. */
+const people = (...ids) => {
+  const log = []
+  const all = ids.map(id => {
+    const doc = new Y.Doc({ guid: 'seed' })
+    doc.clientID = id
+    doc.on('update', (update, origin) => { if (origin !== 'remote') log.push(update) })
+    return doc
+  })
+  const give = () => all.forEach(doc => log.slice().forEach(update => Y.applyUpdate(doc, update, 'remote')))
+  return { all, log, give }
+}
+
+const histories = {
+  text () {
+    const { all: [a, b], log, give } = people(5, 300)
+    a.getText('t').insert(0, 'hello \u{1f600} world')
+    give()
+    a.getText('t').delete(3, 4) // between the halves of a surrogate pair
+    b.getText('t').insert(7, 'x')
+    b.getText('t').format(0, 5, { bold: true })
+    give()
+    a.getText('t').insertEmbed(2, { image: 'i' })
+    return { log, last: a }
+  },
+  map () {
+    const { all: [a, b], log, give } = people(7, 70_000)
+    for (const value of [1, -1.5, 'v', null, undefined, true, 2n ** 60n, [1, { k: 'v' }], new Uint8Array([1, 2])]) {
+      a.getMap('m').set('k', value)
+    }
+    b.getMap('m').set('k', 'concurrent')
+    give()
+    b.getMap('m').delete('k')
+    a.getMap('m').set('l', 3)
+    return { log, last: b }
+  },
+  array () {
+    const { all: [a, b], log, give } = people(4_294_967_295, 1)
+    a.getArray('a').insert(0, [1, 2, 3, 4, 5])
+    give()
+    a.getArray('a').delete(1, 3)
+    b.getArray('a').insert(2, ['x', 'y'])
+    give()
+    b.getArray('a').push([new Y.Map([['n', new Y.Array()]]), new Y.Doc({ guid: 'sub' })])
+    return { log, last: a }
+  },
+  xml () {
+    const { all: [a, b], log, give } = people(9, 10)
+    const p = new Y.XmlElement('p')
+    a.getXmlFragment('x').insert(0, [p, new Y.XmlHook('h')])
+    p.setAttribute('class', 'c')
+    p.insert(0, [new Y.XmlText('words')])
+    give()
+    b.getXmlFragment('x').get(0).setAttribute('class', 'd')
+    b.getXmlFragment('x').delete(0, 1) // the whole subtree is collected
+    a.transact(() => p.get(0).insert(2, 'more'))
+    return { log, last: b }
+  },
+  shapes () {
+    const { all: [a, b], log, give } = people(3_000_000_001, 3_000_000_002)
+    const shape = (id, x) => ({ id: `shape:${id}`, typeName: 'shape', type: 'geo', x, y: 2, props: { w: 1 } })
+    for (let x = 0; x < 4; x++) {
+      a.getMap('tldraw').set('shape:1', shape(1, x))
+      b.getMap('tldraw').set('shape:1', shape(1, -x))
+      give()
+    }
+    return { log, last: a }
+  },
+  undo () {
+    const { all: [a], log } = people(21)
+    const manager = new Y.UndoManager(a.getText('t'), { captureTimeout: 0 })
+    a.getText('t').insert(0, 'one')
+    a.getText('t').insert(3, 'two')
+    manager.undo()
+    manager.redo()
+    return { log, last: a }
+  }
+}
+
+/** The input form of `update_accept`: each update behind its length in one byte, 255 standing for the rest. */
+const framed = updates => Buffer.concat(updates.map((update, n) => {
+  if (update.length < 255) return Buffer.concat([Buffer.from([update.length]), update])
+  if (n !== updates.length - 1) throw new Error('only the last update may be long')
+  return Buffer.concat([Buffer.from([255]), update])
+}))
+
+const accepts = {}
+const vectors = {}
+const messages = {}
+const message = (...parts) => Buffer.concat(parts.map(part => Array.isArray(part)
+  ? Buffer.from(part)
+  : Buffer.concat([Buffer.from(part.length < 128 ? [part.length] : [part.length & 127 | 128, part.length >> 7]), part])))
+for (const [name, make] of Object.entries(histories)) {
+  const { log, last } = make()
+  const whole = Y.encodeStateAsUpdate(last)
+  const vector = Y.encodeStateVector(last)
+  accepts[name] = framed(log)
+  accepts[`${name}_out_of_order`] = framed([...log].reverse())
+  accepts[`${name}_merged`] = framed([log[0], Y.mergeUpdates(log)])
+  accepts[`${name}_gaps`] = framed([log[0], Y.mergeUpdates(log.filter((_, n) => n % 2 === 0))])
+  accepts[`${name}_collected`] = framed([whole])
+  vectors[name] = vector
+  messages[name] = message([0, 0], vector, [0, 1], whole)
+}
+write('update_accept', accepts)
+write('state_vector', { ...vectors, empty: [0], count_too_large: [0xff, 0xff, 0xff, 0xff, 0x0f], over_long: [1, 0x80, 0, 0] })
+write('sync_message', {
+  ...messages,
+  awareness: message([1], Buffer.from([1, 5, 1, 2, 0x7b, 0x7d]), [3]),
+  keepalive: [1, 1, 0],
+  denied: [2, 0, 2, 0x6e, 0x6f],
+  cut: [0, 0, 2, 0],
+  unknown: [9, 1, 2, 3]
+})
+
+// --- step sequences ----------------------------------------------------------------------------------------------
+
+/** Four bytes a step: who, what, where, with what; see `compact_vs_model`. */
+const steps = (seed, count) => Buffer.from(Array.from({ length: count * 4 }, () => {
+  seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
+  return seed >>> 16 & 255
+}))
+write('compact', {
+  typing: Array.from({ length: 24 }, (_, n) => [n, n % 8 === 7 ? 7 : 0, n, n]).flat(),
+  overwriting: Array.from({ length: 40 }, (_, n) => [n, n % 5 === 4 ? 7 : 4 + n % 3, n, n >> 1]).flat(),
+  mixed_1: steps(1, 60),
+  mixed_2: steps(2, 60)
+})
+write('store_ops', {
+  // One byte a step, some with operands: create 9, append 0, snapshot 7, delete 11, commit 12, fail 14, close and open 15.
+  write: [9, 12, 0, 40, 0, 50, 12, 7, 0, 90, 12, 0, 10, 15, 0],
+  remove: [9, 0, 9, 12, 11, 0, 12, 9, 12],
+  neighbours: [9, 0x29, 0x49, 0x69, 12, 0, 5, 0x20, 6, 0x40, 7, 0x60, 8, 12, 0x27, 1, 9, 12],
+  fail: [9, 12, 0, 30, 14, 5, 12, 0, 30, 12, 14, 11, 0, 255, 12],
+  large: [9, 12, 0, 255, 7, 0, 254, 12, 15, 250],
+  mixed_1: steps(3, 30),
+  mixed_2: steps(4, 30)
+})
+write('session_ops', {
+  // The first byte tells honest clients (even) from hostile ones; then operation, client and operands, see `operate`.
+  honest: [0, 0, 0, 0, 0, 0, 0, 2, 0, 5, 3, 1, 3, 5, 0, 5, 1, 8, 0, 2, 9, 0, 1, 0, 0, 0, 1, 13, 0, 6, 0, 12, 0],
+  presence: [0, 0, 0, 0, 0, 0, 2, 11, 0, 3, 1, 2, 12, 0, 5, 0, 5, 1, 7, 0, 200, 12, 1, 1, 0, 0, 0, 0],
+  levels: [0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2, 0, 4, 10, 0, 1, 5, 0, 8, 0, 3, 5, 0],
+  hostile: [1, 0, 0, 0, 0, 0, 0, 14, 0, 9, 0, 2, 2, 0, 0, 15, 1, 8, 255, 255, 255, 255, 15, 1, 2, 3, 8, 0, 1],
+  mixed_1: [0, ...steps(5, 60)],
+  mixed_2: [1, ...steps(6, 60)]
+})
+write('canary', { word: 'twee' })
