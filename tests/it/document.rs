@@ -1,0 +1,142 @@
+//! `GET /v1/boards/{board}/document`: the board's state over HTTP.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::support::client::{Client, content_of};
+use crate::support::http::{self, Http};
+use crate::support::server::Server;
+use crate::support::tokens::{Token, editor, viewer};
+
+fn target(query: &str) -> String {
+    format!("/v1/boards/b/document?token={}{query}", viewer("reader", "b"))
+}
+
+fn board() -> (Server, Client) {
+    let server = Server::start();
+    let mut client = Client::join(&server, "b", 1);
+    client.set("shape:1", "red");
+    client.set("shape:2", "gone");
+    client.unset("shape:2");
+    client.write(0, "hello");
+    client.push("first");
+    client.save();
+    (server, client)
+}
+
+#[test]
+fn the_state_is_one_update() {
+    let (server, client) = board();
+    let answer = http::get(server.address(), &target(""));
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.field("content-type"), Some("application/octet-stream"));
+    assert_eq!(answer.field("cache-control"), Some("no-store"));
+    assert_eq!(content_of(&answer.body), client.content());
+    let head = Http::connect(server.address()).request("HEAD", &target(""), &[]);
+    assert_eq!(head.status, 200);
+    assert_eq!(
+        head.field("content-length"),
+        Some(answer.body.len().to_string().as_str())
+    );
+}
+
+#[test]
+fn with_a_state_vector_only_what_is_missing_comes() {
+    let (server, mut client) = board();
+    let old = Client::offline(2);
+    old.apply(&http::get(server.address(), &target("")).body);
+    let vector = URL_SAFE_NO_PAD.encode(old.state_vector());
+    client.write(5, " world");
+    client.save();
+    let answer = http::get(server.address(), &target(&format!("&state_vector={vector}")));
+    assert_eq!(answer.status, 200);
+    old.apply(&answer.body);
+    assert_eq!(old.content(), client.content());
+    let everything = http::get(server.address(), &target("")).body;
+    assert!(answer.body.len() < everything.len());
+    let nothing = URL_SAFE_NO_PAD.encode(client.state_vector());
+    let answer = http::get(server.address(), &target(&format!("&state_vector={nothing}")));
+    assert_eq!(answer.body[0], 0, "no structs, and the delete set");
+    assert!(answer.body.len() > 2);
+}
+
+#[test]
+fn as_json_the_shared_types_come_by_name() {
+    let (server, _) = board();
+    let answer = http::get(server.address(), &target("&format=json"));
+    assert_eq!(answer.status, 200);
+    let expected = serde_json::json!({"tldraw": {"shape:1": "red"}, "text": "hello", "list": ["first"]});
+    assert_eq!(answer.json(), expected);
+}
+
+#[test]
+fn wrong_parameters_are_400_and_name_the_field() {
+    let (server, _) = board();
+    let table = [
+        ("&state_vector=%21", "state_vector"),
+        ("&state_vector=AQ", "state_vector"),
+        ("&state_vector=AA&state_vector=AA", "state_vector"),
+        ("&format=xml", "format"),
+        ("&format=json&state_vector=AA", "state_vector"),
+    ];
+    for (query, field) in table {
+        let answer = http::get(server.address(), &target(query));
+        assert_eq!(answer.status, 400, "{query}");
+        assert_eq!(
+            answer.field("content-type"),
+            Some("application/problem+json"),
+            "{query}"
+        );
+        let problem = answer.json();
+        assert_eq!(problem["field"], field, "{query}");
+        assert_eq!(problem["status"], 400, "{query}");
+        for member in ["type", "title", "detail", "code"] {
+            assert!(problem[member].is_string(), "{query}: {member}");
+        }
+    }
+}
+
+#[test]
+fn refusals_are_plain_statuses_and_create_nothing() {
+    let (server, _) = board();
+    let bob = Token::of("bob").sign();
+    let expired = Token::of("bob").ending_in(-31).sign();
+    let table = [
+        ("/v1/boards/b/document".to_owned(), 401, "unauthenticated"),
+        ("/v1/boards/b/document?token=".to_owned(), 401, "unauthenticated"),
+        (
+            "/v1/boards/b/document?token=x".to_owned(),
+            401,
+            "invalid_credential",
+        ),
+        (
+            format!("/v1/boards/b/document?token={expired}"),
+            401,
+            "expired_credential",
+        ),
+        (format!("/v1/boards/b/document?token={bob}"), 403, "forbidden"),
+        (
+            format!("/v1/boards/none/document?token={bob}"),
+            404,
+            "no_such_board",
+        ),
+        (
+            format!("/v1/boards/a%20b/document?token={bob}"),
+            400,
+            "invalid_board_id",
+        ),
+        (
+            format!("/v1/boards/none/document?token={}", editor("alice", "none")),
+            404,
+            "no_such_board",
+        ),
+    ];
+    for _ in 0..2 {
+        for (target, status, code) in &table {
+            let answer = http::get(server.address(), target);
+            assert_eq!(answer.status, *status, "{target}");
+            assert_eq!(answer.json()["code"], *code, "{target}");
+        }
+    }
+    assert_eq!(server.rooms(), 1, "only the one that was there");
+}

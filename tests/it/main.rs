@@ -1,0 +1,29 @@
+//! What a client may rely on, tried over real TCP against the built server: one module a promise.
+//!
+//! `support` starts the server as a child process on a port of its own and speaks to it with hand-written clients, so that
+//! frames may be hostile and kill -9 is the real one. Nothing here waits for time to pass where a state can be waited for.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::let_underscore_must_use,
+    clippy::unwrap_used,
+    reason = "a test states what must hold"
+)]
+
+mod support;
+
+mod auth;
+mod awareness;
+mod compaction;
+mod document;
+mod durability;
+mod holes;
+mod layers;
+mod limits;
+mod logs;
+mod malformed;
+mod rooms;
+mod shutdown;
+mod sync;
+mod upgrade;
+mod viewers;

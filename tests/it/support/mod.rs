@@ -1,0 +1,31 @@
+//! The harness: a server process, clients on plain sockets, and waiting for states.
+
+pub(crate) mod client;
+pub(crate) mod http;
+pub(crate) mod random;
+pub(crate) mod server;
+pub(crate) mod socket;
+pub(crate) mod tokens;
+pub(crate) mod wire;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A deadline for what takes milliseconds on an idle machine; tests share theirs with builds.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// How often a state is looked at.
+const LOOK_EVERY: Duration = Duration::from_micros(500);
+
+/// Looks at a state until it holds; panics at the caller's line once the deadline has passed.
+#[track_caller]
+pub(crate) fn until(deadline: Duration, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + deadline;
+    while !condition() {
+        assert!(
+            Instant::now() < end,
+            "the awaited state did not come within {deadline:?}"
+        );
+        thread::sleep(LOOK_EVERY);
+    }
+}
