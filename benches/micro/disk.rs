@@ -1,0 +1,73 @@
+//! The store on a real file system: what one commit costs, its sync included.
+
+use boardwire::ids::BoardId;
+use boardwire::store::redb::RedbStore;
+use boardwire::store::{Applied, Change, Store as _};
+use boardwire::time::UnixMillis;
+use bytes::Bytes;
+use divan::Bencher;
+use divan::counter::ItemsCount;
+
+use crate::shapes::{COMPACTED, Mover};
+
+const AT: UnixMillis = UnixMillis(1_700_000_000_000);
+
+/// A new store with so many boards; the folder goes when it is dropped.
+fn store(boards: u64) -> (tempfile::TempDir, RedbStore, Vec<BoardId>) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RedbStore::open(&folder.path().join("bench.redb")).unwrap();
+    let ids: Vec<BoardId> = (0..boards)
+        .map(|n| BoardId::parse(&format!("board-{n}")).unwrap())
+        .collect();
+    let create = |board: &BoardId| Change::CreateBoard {
+        board: board.clone(),
+        owner: None,
+        title: None,
+        at: AT,
+    };
+    commit(&store, &ids.iter().map(create).collect::<Vec<_>>());
+    (folder, store, ids)
+}
+
+fn commit(store: &RedbStore, changes: &[Change]) {
+    let applied = store.commit(changes).unwrap();
+    assert!(applied.iter().all(|one| *one == Applied::Done));
+}
+
+/// So many updates of 190 bytes, one to each board, in one transaction.
+#[divan::bench(args = [1, 1_000], sample_size = 1, max_time = 10)]
+fn commit_updates(bencher: Bencher<'_, '_>, updates: u64) {
+    let (_folder, store, ids) = store(updates);
+    let mut mover = Mover::default();
+    let mut sequence = 0;
+    bencher
+        .counter(ItemsCount::new(updates))
+        .with_inputs(|| {
+            sequence += 1;
+            let append = |board: &BoardId| Change::Append {
+                board: board.clone(),
+                sequence,
+                update: mover.update().into(),
+                at: AT,
+            };
+            ids.iter().map(append).collect::<Vec<_>>()
+        })
+        .bench_local_values(|changes| commit(&store, &changes));
+}
+
+/// The full state of 1.8 MB in place of the log.
+#[divan::bench(sample_size = 1, max_time = 10)]
+fn commit_a_snapshot(bencher: Bencher<'_, '_>) {
+    let (_folder, store, ids) = store(1);
+    let board = &ids[0];
+    let state = Bytes::clone(&COMPACTED);
+    bencher
+        .with_inputs(|| {
+            [Change::Snapshot {
+                board: board.clone(),
+                covers: 0,
+                state: state.clone(),
+            }]
+        })
+        .bench_local_values(|changes| commit(&store, &changes));
+}

@@ -1,0 +1,22 @@
+//! Micro benchmarks: what one step of each part costs. How to run them, and figures: docs/benchmarks.md.
+//!
+//! `cargo bench` measures; `cargo test --benches` runs each once, so that none rots.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a measurement prints, and panics on its own mistakes"
+)]
+
+mod board;
+mod disk;
+mod room;
+mod shapes;
+mod wire;
+
+fn main() {
+    if std::env::args().any(|argument| argument == "--bench") {
+        board::print_memory();
+    }
+    divan::main();
+}
