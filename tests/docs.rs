@@ -1,0 +1,204 @@
+//! Keeps the documents true: limits, settings, links, sizes, the code map.
+//!
+//! Owns what a document must mention. Must not know what it says about it; that is for people. Key invariant: what
+//! is checked comes from the code (limits.rs, the help, the file system), never from a list kept here.
+#![expect(clippy::expect_used, reason = "test code that clippy does not see as such")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use boardwire::server::config::SETTINGS;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[track_caller]
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(root().join(path)).expect("the file reads")
+}
+
+/// Every document of the repository, what is installed or built left out.
+fn documents(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).expect("the directory reads") {
+        let path = entry.expect("the entry reads").path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if path.is_dir() {
+            if !name.starts_with('.') && !["target", "node_modules", "build", "data"].contains(&name.as_str())
+            {
+                documents(&path, found);
+            }
+        } else if name.ends_with(".md") {
+            found.push(path);
+        }
+    }
+}
+
+/// The lines of a document outside code blocks.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut fenced = false;
+    text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence
+    })
+}
+
+/// The anchors of a document's headings, as renderers make them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = prose(text).filter(|line| line.starts_with('#'));
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let slug = |line: &str| {
+        let title = line.trim_start_matches('#').trim();
+        title
+            .to_lowercase()
+            .chars()
+            .filter(kept)
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect()
+    };
+    headings.map(slug).collect()
+}
+
+/// The flags that a help text lists.
+fn flags(command: &str) -> BTreeSet<String> {
+    let help = Command::new(env!("CARGO_BIN_EXE_boardwire"))
+        .args([command, "--help"])
+        .output();
+    let text = String::from_utf8(help.expect("the binary runs").stdout).expect("help is UTF-8");
+    let listed = text
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("--"));
+    let name = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
+    listed.map(name).collect()
+}
+
+#[test]
+fn every_limit_has_a_row_and_every_row_a_limit() {
+    let source = read("src/limits.rs");
+    let constants = source.lines().filter_map(|line| line.strip_prefix("pub const "));
+    let constants: BTreeSet<&str> = constants.filter_map(|line| line.split(':').next()).collect();
+    let document = read("docs/limits.md");
+    let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows: BTreeSet<&str> = rows.filter_map(|line| line.split('`').next()).collect();
+    assert!(constants.len() > 20, "limits.rs is read: {constants:?}");
+    assert_eq!(constants, rows, "left: src/limits.rs, right: docs/limits.md");
+}
+
+#[test]
+fn every_flag_of_the_help_has_a_row() {
+    let document = read("docs/settings.md");
+    for command in ["serve", "token"] {
+        let flags = flags(command);
+        assert!(flags.len() > 5, "the help is read: {flags:?}");
+        for flag in flags {
+            let row = |line: &str| {
+                line.starts_with(&format!("| `--{flag} ")) || line.starts_with(&format!("| `--{flag}`"))
+            };
+            assert!(
+                document.lines().any(row),
+                "docs/settings.md has no row for --{flag} of {command}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_setting_is_told_with_its_variable_and_default() {
+    let document = read("docs/settings.md");
+    for setting in SETTINGS {
+        let variable = format!("| `{}`", setting.variable());
+        let row = document
+            .lines()
+            .find(|line| line.contains(&variable))
+            .unwrap_or_default();
+        assert!(
+            row.starts_with(&format!("| `--{}", setting.name)),
+            "{variable} stands in no row of its flag"
+        );
+        let default = setting.default.map(|default| format!("| `{default}` |"));
+        assert!(
+            default.is_none_or(|cell| row.contains(&cell)),
+            "--{}: another default",
+            setting.name
+        );
+    }
+}
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let mut paths = Vec::new();
+    documents(root(), &mut paths);
+    assert!(paths.len() > 5, "documents are found: {paths:?}");
+    for path in paths {
+        let text = fs::read_to_string(&path).expect("the document reads");
+        for line in prose(&text) {
+            for link in line.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+                if link.contains("://") || link.starts_with("mailto:") {
+                    continue;
+                }
+                let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+                let target = match file {
+                    "" => path.clone(),
+                    _ => path.parent().expect("a file has a parent").join(file),
+                };
+                assert!(target.exists(), "{}: {link} leads nowhere", path.display());
+                let known = || anchors(&fs::read_to_string(&target).expect("the target reads"));
+                assert!(
+                    anchor.is_empty() || known().contains(anchor),
+                    "{}: {link} has no heading",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_module_is_in_the_code_map() {
+    let document = read("ARCHITECTURE.md");
+    let map: String = document.lines().filter(|line| line.starts_with("### ")).collect();
+    for entry in fs::read_dir(root().join("src")).expect("src reads") {
+        let name = entry
+            .expect("the entry reads")
+            .file_name()
+            .to_string_lossy()
+            .into_owned();
+        let module = name.trim_end_matches(".rs");
+        let told = [format!("src/{module}.rs`"), format!("src/{module}/`")];
+        let is_told = module == "lib" || told.iter().any(|text| map.contains(text));
+        assert!(
+            is_told,
+            "ARCHITECTURE.md, \"Code map\", says nothing of src/{name}"
+        );
+    }
+}
+
+#[test]
+fn front_documents_stay_short_and_ascii() {
+    for (name, lines_max) in [("README.md", 100), ("ARCHITECTURE.md", 250)] {
+        let lines = read(name).lines().count();
+        assert!(
+            lines <= lines_max,
+            "{name} has {lines} lines, and may have {lines_max}"
+        );
+    }
+    let mut paths = Vec::new();
+    documents(root(), &mut paths);
+    for path in paths {
+        let text = fs::read_to_string(&path).expect("the document reads");
+        let odd = text.lines().position(|line| !line.is_ascii());
+        assert_eq!(
+            odd,
+            None,
+            "{}: not ASCII on the line with this index",
+            path.display()
+        );
+    }
+}
