@@ -54,15 +54,22 @@ impl Server {
         board: &BoardId,
         creation: Creation,
     ) -> Result<Arc<RoomCell>, Fault> {
-        let loading = match self.rooms.find(board) {
-            Found::Live(cell) => return Ok(cell),
-            Found::Loading(loading) => loading,
-            Found::Absent(loading) => {
-                self.load(board.clone(), Arc::clone(&loading), creation);
-                loading
+        loop {
+            let (loading, is_ours) = match self.rooms.find(board) {
+                Found::Live(cell) => return Ok(cell),
+                Found::Loading(loading) => (loading, false),
+                Found::Absent(loading) => {
+                    self.load(board.clone(), Arc::clone(&loading), creation.clone());
+                    (loading, true)
+                }
+            };
+            let outcome = std::future::poll_fn(|cx| loading.poll(cx.waker())).await;
+            let missing = matches!(outcome, Err(Fault::NoSuchBoard));
+            if !missing || is_ours || matches!(creation, Creation::Denied) {
+                return outcome;
             }
-        };
-        std::future::poll_fn(|cx| loading.poll(cx.waker())).await
+            // Whoever loaded it may not create it, and we may: look again.
+        }
     }
 
     /// Loads a board on the blocking pool; whoever asked first may be gone when it ends.

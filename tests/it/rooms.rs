@@ -257,6 +257,7 @@ fn a_board_that_cannot_be_read_is_refused_and_left_alone() {
         other.write(4, "!");
         other.save();
         other.erase(4, 1);
+        other.save();
         server.stop();
     }
     let store = RedbStore::open(&place.data()).unwrap();
@@ -266,4 +267,24 @@ fn a_board_that_cannot_be_read_is_refused_and_left_alone() {
         "not a row of the unreadable board was touched"
     );
     assert_eq!(content_of(&update).text, "kept");
+}
+
+/// Somebody who reads a board that is not there yet must not make its creation fail for somebody who may create it.
+#[test]
+fn a_reader_of_a_missing_board_does_not_stop_its_creation() {
+    let server = Setup::new().start();
+    let admin = Token::of("admin").admin().sign();
+    for round in 0..40 {
+        let board = format!("new-{round}");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let target = format!("/v1/boards/{board}/document?token={admin}");
+                let status = http::get(server.address(), &target).status;
+                assert!(matches!(status, 200 | 404), "{status}");
+            });
+            let mut socket = Socket::open(server.address(), &path(&board, &admin));
+            let first = socket.message();
+            assert!(matches!(wire::parse(&first), Message::Step1(_)), "{first:?}");
+        });
+    }
 }
