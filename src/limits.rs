@@ -147,6 +147,10 @@ pub const AWARENESS_STATE_BYTES_MAX: usize = 16 * 1024;
 /// Awareness ids one connection may speak for, inclusive: the tabs of one browser, joined by BroadcastChannel.
 pub const AWARENESS_IDS_MAX: usize = 8;
 
+/// Awareness ids one connection may own, those included whose state was removed less than [`AWARENESS_RESERVED`] ago,
+/// inclusive: ids that come and go must not fill the room's table.
+pub const AWARENESS_OWNED_MAX: usize = 64;
+
 /// Entries of one awareness message, inclusive: all ids of a full room, as a client that learnt them may send back.
 pub const AWARENESS_ENTRIES_MAX: u64 = 8_192;
 

@@ -33,13 +33,14 @@ struct Entry {
     /// The JSON as it was sent; `None` once removed (the entry then remembers the clock and the reservation).
     state: Option<Box<str>>,
     subject: Subject,
-    /// The connection that speaks for the id. `None` once it left; then `left_at` counts the reservation.
+    /// The connection that speaks for the id; `None` once it left.
     owner: Option<MemberId>,
     /// Whether `owner` claimed the id, rather than having relayed it for another tab.
     claimed: bool,
     /// Later claims of the same subject, oldest first: one of them inherits.
     heirs: Vec<MemberId>,
     renewed_at: Tick,
+    /// When the state was removed or the owner left: the reservation counts from here.
     left_at: Tick,
 }
 
@@ -111,10 +112,10 @@ impl Awareness {
         {
             applied.claimed = self.claim(only.id, speaker);
         }
-        let mut spoken = self.ids_of(speaker.member);
+        let mut voice = self.voice_of(speaker.member);
         read(payload, |incoming| {
             let claims = applied.claimed.is_some_and(|claim| claim.id == incoming.id);
-            applied.changed |= self.apply_entry(incoming, speaker, claims, &mut spoken);
+            applied.changed |= self.apply_entry(incoming, speaker, claims, &mut voice);
             Ok(())
         })?;
         Ok(applied)
@@ -141,15 +142,15 @@ impl Awareness {
         Some(Claim { id, returning: true })
     }
 
-    /// Returns whether the entry changed anything; `spoken` is how many live ids the speaker's connection owns.
+    /// Returns whether the entry changed anything; `voice` is what the speaker's connection owns already.
     fn apply_entry(
         &mut self,
         incoming: Incoming<'_>,
         speaker: Speaker<'_>,
         claims: bool,
-        spoken: &mut usize,
+        voice: &mut Voice,
     ) -> bool {
-        let full = *spoken >= limits::AWARENESS_IDS_MAX;
+        let full = voice.live >= limits::AWARENESS_IDS_MAX || voice.owned >= limits::AWARENESS_OWNED_MAX;
         let Incoming { id, clock, .. } = incoming;
         let state = incoming.state();
         if state.is_some_and(|s| s.len() > limits::AWARENESS_STATE_BYTES_MAX) {
@@ -161,7 +162,8 @@ impl Awareness {
             }
             self.entries.insert(id, Entry::new(clock, state, speaker, claims));
             self.dirty.insert(id);
-            *spoken += 1;
+            voice.live += 1;
+            voice.owned += 1;
             return true;
         };
         if entry.subject != *speaker.subject {
@@ -187,8 +189,11 @@ impl Awareness {
             entry.claimed = claims;
         }
         if entry.owner == Some(speaker.member) {
-            *spoken += usize::from(revived);
-            *spoken -= usize::from(state.is_none() && entry.state.is_some());
+            voice.live += usize::from(revived);
+            voice.live -= usize::from(state.is_none() && entry.state.is_some());
+        }
+        if state.is_none() {
+            entry.left_at = speaker.now;
         }
         entry.clock = clock;
         entry.state = state.map(Into::into);
@@ -227,10 +232,11 @@ impl Awareness {
         let mut changed = false;
         let dirty = &self.dirty;
         self.entries
-            .retain(|id, entry| !entry.is_free(now) || dirty.contains(id));
+            .retain(|id, entry| !entry.is_forgotten(now) || dirty.contains(id));
         for (id, entry) in &mut self.entries {
             if entry.state.is_some() && now.since(entry.renewed_at) >= limits::AWARENESS_TIMEOUT {
                 entry.state = None;
+                entry.left_at = now;
                 self.dirty.insert(*id);
                 changed = true;
             }
@@ -292,12 +298,22 @@ impl Awareness {
             .filter_map(|e| Some((&e.subject, e.owner?, e.state.as_deref()?)))
     }
 
-    fn ids_of(&self, member: MemberId) -> usize {
-        self.entries
-            .values()
-            .filter(|e| e.owner == Some(member) && e.state.is_some())
-            .count()
+    fn voice_of(&self, member: MemberId) -> Voice {
+        let mut voice = Voice::default();
+        for entry in self.entries.values().filter(|e| e.owner == Some(member)) {
+            voice.owned += 1;
+            voice.live += usize::from(entry.state.is_some());
+        }
+        voice
     }
+}
+
+/// How many ids a connection owns.
+#[derive(Clone, Copy, Debug, Default)]
+struct Voice {
+    live: usize,
+    /// Live ones, and those whose state was removed less than [`limits::AWARENESS_RESERVED`] ago.
+    owned: usize,
 }
 
 impl Entry {
@@ -312,6 +328,13 @@ impl Entry {
             renewed_at: speaker.now,
             left_at: speaker.now,
         }
+    }
+
+    /// Whether nothing needs to be remembered of the id: its state went long ago, and no connection that claimed it is
+    /// still here.
+    fn is_forgotten(&self, now: Tick) -> bool {
+        let is_held = self.owner.is_some() && self.claimed;
+        !is_held && self.state.is_none() && now.since(self.left_at) >= limits::AWARENESS_RESERVED
     }
 
     /// Whether another subject may take the id over.

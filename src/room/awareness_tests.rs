@@ -227,6 +227,26 @@ fn an_id_stays_reserved_to_its_subject_for_thirty_seconds() {
 }
 
 #[test]
+fn ids_that_come_and_go_do_not_fill_the_table() {
+    let mut table = Table::new();
+    table.says(0, &[(1, 1, "{}")]);
+    let most = limits::AWARENESS_OWNED_MAX as u64;
+    for id in 2..=most {
+        assert!(table.says(0, &[(id, 1, "{}")]), "{id}");
+        assert!(table.says(0, &[(id, 2, "null")]), "{id}");
+    }
+    assert!(
+        !table.says(0, &[(most + 1, 1, "{}")]),
+        "as many as one connection may own"
+    );
+    assert!(table.says(1, &[(most + 2, 1, "{}")]), "others may still come");
+    table.passes(Duration::from_secs(20));
+    table.says(0, &[(1, 2, "{}")]);
+    table.passes(Duration::from_secs(20));
+    assert!(table.says(0, &[(most + 1, 1, "{}")]), "forgotten ids make room");
+}
+
+#[test]
 fn states_expire_thirty_seconds_after_they_were_renewed() {
     for (ms, gone) in [(29_999, false), (30_000, true), (30_001, true)] {
         let mut table = Table::new();
