@@ -123,7 +123,7 @@ impl Session {
                     .map_err(|_| Fault::MalformedMessage)?;
             }
             Message::SyncStep2(update) | Message::Update(update) => {
-                self.handle_update(&frame.slice_ref(update), Step { room, now, effects })?;
+                self.handle_update(&owned(frame, update), Step { room, now, effects })?;
             }
             Message::Awareness(payload) => {
                 let changed = room
@@ -159,6 +159,15 @@ impl Session {
     #[must_use]
     pub fn unknown_messages(&self) -> u64 {
         self.unknown_messages
+    }
+}
+
+/// The bytes of `part`, which lies in `frame`: shared, unless that would keep a much larger frame in memory for it.
+fn owned(frame: &Bytes, part: &[u8]) -> Bytes {
+    if part.len() < frame.len() / 2 {
+        Bytes::copy_from_slice(part)
+    } else {
+        frame.slice_ref(part)
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Pulse {
     told: AtomicU64,
     /// When the socket last took bytes, while bytes are waiting; `u64::MAX` while none are.
     blocked: AtomicU64,
+    /// Step 2 that are queued for it.
+    answers: AtomicUsize,
     /// Bytes of saved echoes that this connection has coming: not durable yet, or not sent yet.
     owed: AtomicUsize,
 }
@@ -52,6 +54,7 @@ impl Pulse {
             received: now.0.into(),
             told: now.0.into(),
             blocked: u64::MAX.into(),
+            answers: 0.into(),
             owed: 0.into(),
         }
     }
@@ -88,6 +91,12 @@ impl Pulse {
         self.blocked.store(u64::MAX, Ordering::Relaxed);
     }
 
+    /// Whether a step 2 is queued for this connection. It is not read until that is on its way.
+    #[must_use]
+    pub fn has_answers(&self) -> bool {
+        self.answers.load(Ordering::Relaxed) > 0
+    }
+
     /// An echo of `bytes` was promised.
     pub(crate) fn owe(&self, bytes: usize) {
         self.owed.fetch_add(bytes, Ordering::Relaxed);
@@ -121,10 +130,20 @@ pub enum Kind {
     Message,
     /// A step 2 on its way to a joiner: does not count towards the outbox bound.
     Join,
+    /// A further step 2 while one waits: counts in full.
+    Answer,
     /// A saved echo: counted by [`Pulse::owed`] instead.
     Echo,
     /// A ping: no message, as far as a client's patience is concerned.
     Ping,
+}
+
+impl Kind {
+    /// Whether it answers a step 1.
+    #[must_use]
+    pub fn is_answer(self) -> bool {
+        matches!(self, Self::Join | Self::Answer)
+    }
 }
 
 /// Bytes for one member: its own, then some that may be shared with others.
@@ -157,12 +176,14 @@ impl Out {
         }
     }
 
-    /// What it counts towards the outbox bound: a joiner's step 2 nothing, any other no more than `weight_max`.
+    /// What it counts towards the outbox bound: a joiner's step 2 nothing, a further one all its bytes, anything else no
+    /// more than `weight_max`.
     fn weight(&self, weight_max: usize) -> usize {
-        if matches!(self.kind, Kind::Join | Kind::Echo) {
-            0
-        } else {
-            (self.head.len() + self.body.len()).min(weight_max)
+        let bytes = self.head.len() + self.body.len();
+        match self.kind {
+            Kind::Join | Kind::Echo => 0,
+            Kind::Answer => bytes,
+            Kind::Message | Kind::Ping => bytes.min(weight_max),
         }
     }
 }
@@ -237,6 +258,10 @@ impl Member {
         if self.closing.is_none() {
             self.own_bytes += out.weight(self.weight_max);
             self.joins += usize::from(out.kind == Kind::Join);
+            self.joiner
+                .pulse
+                .answers
+                .fetch_add(usize::from(out.kind.is_answer()), Ordering::Relaxed);
             self.own.push_back(out);
             effects.wakers.extend(self.waker.take());
         }
@@ -250,6 +275,10 @@ impl Member {
         };
         self.own_bytes -= out.weight(self.weight_max);
         self.joins -= usize::from(out.kind == Kind::Join);
+        self.joiner
+            .pulse
+            .answers
+            .fetch_sub(usize::from(out.kind.is_answer()), Ordering::Relaxed);
         if out.kind == Kind::Echo {
             self.joiner.pulse.repay(out.body.len());
         }
@@ -260,6 +289,10 @@ impl Member {
     pub(crate) fn unpop(&mut self, out: Out) {
         self.own_bytes += out.weight(self.weight_max);
         self.joins += usize::from(out.kind == Kind::Join);
+        self.joiner
+            .pulse
+            .answers
+            .fetch_add(usize::from(out.kind.is_answer()), Ordering::Relaxed);
         if out.kind == Kind::Echo {
             self.joiner.pulse.owe(out.body.len());
         }
@@ -268,11 +301,7 @@ impl Member {
 
     /// What kind the next step 2 is. Only one at a time waits free of charge: each may be as large as the board.
     pub(crate) fn next_answer(&self) -> Kind {
-        if self.joins == 0 {
-            Kind::Join
-        } else {
-            Kind::Message
-        }
+        if self.joins == 0 { Kind::Join } else { Kind::Answer }
     }
 
     /// Makes the connection end for `fault`, unless it ends already.

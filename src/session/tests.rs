@@ -111,3 +111,12 @@ fn awareness_counts_only_when_it_changes_something() {
     }
     assert!(!table.aware(peer, &[(1, 1_000, "{}")]).unwrap().is_zero());
 }
+
+#[test]
+fn a_small_update_does_not_keep_a_large_frame_in_memory() {
+    let frame = Bytes::from(vec![7; 100]);
+    let shares = |part: &[u8]| std::ptr::eq(owned(&frame, part).as_ptr(), part.as_ptr());
+    assert!(!shares(&frame[10..59]));
+    assert!(shares(&frame[10..60]));
+    assert_eq!(owned(&frame, &frame[..9]), frame.slice(..9));
+}

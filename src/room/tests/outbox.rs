@@ -139,8 +139,8 @@ fn a_step_2_does_not_count_but_asking_for_it_again_and_again_does() {
     }
     assert!(is_closing(&table, joiner));
     assert_eq!(
-        asked, 6,
-        "one free, four that count a quarter of the bound each, and the one that is too much"
+        asked, 2,
+        "one is free while it waits, and the next, which counts in full, is too much"
     );
 }
 
