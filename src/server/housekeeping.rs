@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_io::Timer;
 
+use crate::fault::Fault;
 use crate::limits;
 use crate::room::{Room, board};
 use crate::rooms::RoomCell;
@@ -23,11 +24,11 @@ impl Server {
             Timer::after(every).await;
             for (_, cell) in self.rooms.all() {
                 let now = self.now();
-                let due = self.step(&cell, |room, effects| {
+                let due = self.step_fenced(&cell, |room, effects| {
                     room.tick(now, effects);
                     room.compaction_due(now.tick)
                 });
-                if due {
+                if due == Some(true) {
                     self.request_compaction(&cell);
                 }
             }
@@ -39,7 +40,11 @@ impl Server {
         loop {
             Timer::after(self.config.times.room_sweep.max(Duration::from_millis(10))).await;
             for (board, cell) in self.rooms.all() {
-                if cell.lock().has_nothing_stored() {
+                let is_new = {
+                    let room = cell.lock();
+                    room.has_nothing_stored() && room.may_unload(self.config.times.room_idle, self.now().tick)
+                };
+                if is_new {
                     // Its creation may still be on its way to the disk.
                     self.note_dropped(&board);
                 }
@@ -64,7 +69,9 @@ impl Server {
     /// Compacts the rooms that were queued, one after the other.
     pub(crate) async fn keep_compacting(self: Arc<Self>, queue: smol::channel::Receiver<Arc<RoomCell>>) {
         while let Ok(cell) = queue.recv().await {
-            self.compact(&cell).await;
+            if Self::fenced(self.compact(&cell)).await.is_err() {
+                self.drop_room(&cell, Fault::Internal);
+            }
         }
     }
 
@@ -104,7 +111,7 @@ impl Server {
     }
 
     /// Tells every member why the server closes.
-    pub(crate) fn close_rooms(self: &Arc<Self>, fault: crate::fault::Fault) {
+    pub(crate) fn close_rooms(self: &Arc<Self>, fault: Fault) {
         for (_, cell) in self.rooms.all() {
             self.step(&cell, |room: &mut Room, effects| room.close_all(fault, effects));
         }

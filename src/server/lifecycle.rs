@@ -285,7 +285,7 @@ impl Server {
             Outcome::Committed(committed) => {
                 for (board, through) in committed.durable {
                     if let Some(cell) = self.rooms.live(&board) {
-                        self.step(&cell, |room, effects| room.handle_durable(through, effects));
+                        self.step_fenced(&cell, |room, effects| room.handle_durable(through, effects));
                     }
                 }
                 let lost = committed

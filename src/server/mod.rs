@@ -129,6 +129,23 @@ impl Server {
         value
     }
 
+    /// As [`Self::step`], for those who serve many rooms: a room whose step panics is given up, and the others go on.
+    pub(crate) fn step_fenced<T>(
+        self: &Arc<Self>,
+        cell: &Arc<RoomCell>,
+        step: impl FnOnce(&mut Room, &mut Effects) -> T,
+    ) -> Option<T> {
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            (!cell.is_broken()).then(|| self.step(cell, step))
+        }));
+        if let Ok(Some(value)) = outcome {
+            return Some(value);
+        }
+        tracing::error!("a room's step panicked; this is a bug, the room is loaded anew");
+        self.drop_room(cell, Fault::Internal);
+        None
+    }
+
     /// Gives a room up: its members are closed for `fault`, and whoever comes next loads the board anew.
     pub(crate) fn drop_room(self: &Arc<Self>, cell: &Arc<RoomCell>, fault: Fault) {
         let board = cell.lock().id().clone();
