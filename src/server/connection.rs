@@ -45,6 +45,13 @@ thread_local! {
     static GATHER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Whether what arrived completed a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Completed {
+    Yes,
+    No,
+}
+
 /// Why a connection's loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -118,14 +125,18 @@ impl Connection {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let mut read = 0;
         self.burst_bytes = 0;
+        self.stream.get_mut().allow(READ_BURST_BYTES);
         while read < READ_BURST && self.burst_bytes < self.burst_bytes_max() && !self.owes_much() {
             match self.poll_read(cx) {
-                Poll::Ready(Ok(())) => read += 1,
+                Poll::Ready(Ok(())) => {
+                    read += 1;
+                    self.note_received(Completed::Yes);
+                }
                 Poll::Ready(Err(end)) => return Poll::Ready(end),
                 Poll::Pending => break,
             }
         }
-        self.note_received(read > 0);
+        self.note_received(Completed::No);
         let held_back = self.owes_much();
         if held_back {
             // It is we who do not listen: the peer's silence does not count.
@@ -142,26 +153,34 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Keeps account of what arrived; `completed` tells whether a message was complete.
-    fn note_received(&mut self, completed: bool) {
+    /// Keeps account of what arrived.
+    fn note_received(&mut self, completed: Completed) {
         let received = self.stream.get_mut().take_received();
         if received > 0 {
             self.pulse.received(self.server.now().tick);
         }
-        let partial = if completed { 0 } else { self.partial + received };
+        let partial = match completed {
+            Completed::Yes => 0,
+            Completed::No => self.partial + received,
+        };
         self.server.receiving.note(self.id, self.partial, partial);
         self.partial = partial;
     }
 
-    /// Whether so many pongs or saved echoes wait for the peer that it is not read for now.
+    /// Whether so many pongs or saved echoes wait for the peer, or a step 2, which may be as large as the board, that it
+    /// is not read for now.
     fn owes_much(&self) -> bool {
         self.stream.get_ref().control_len() > CONTROL_BYTES_MAX
             || self.pulse.owed() > limits::ECHOES_OWED_BYTES_MAX
+            || self.pulse.has_answers()
+            || self.sending.as_ref().is_some_and(|(out, _)| out.kind.is_answer())
     }
 
     /// Reads and handles one message.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         if let Some(pause) = &mut self.pause {
+            // It is we who do not listen: the peer's silence does not count.
+            self.pulse.received(self.server.now().tick);
             ready!(Pin::new(pause).poll(cx));
             self.pause = None;
         }
@@ -272,7 +291,12 @@ impl Connection {
                     self.pulse.blocked(self.server.now().tick);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    if self.pulse.blocked_since().is_none() {
+                        self.pulse.blocked(self.server.now().tick);
+                    }
+                    return Poll::Pending;
+                }
             }
         }
         Poll::Ready(Ok(()))
@@ -294,12 +318,12 @@ impl Connection {
     /// Bounded by [`limits::CLOSE_TIME_MAX`]; a peer that does not read by then is cut off.
     pub(crate) async fn finish(mut self, end: End) {
         let closing = async {
-            if let Some((out, at)) = self.sending.take() {
-                self.stream.get_ref().send_all(out.rest(at)).await?;
-                self.stream
-                    .get_ref()
-                    .send_all(out.rest(at.max(out.head.len())))
-                    .await?;
+            if let Some((out, mut at)) = self.sending.take() {
+                while !out.rest(at).is_empty() {
+                    let rest = out.rest(at);
+                    self.stream.get_ref().send_all(rest).await?;
+                    at += rest.len();
+                }
             }
             let control = self.stream.get_mut().take_control();
             self.stream.get_ref().send_all(&control).await?;

@@ -32,6 +32,8 @@ pub(crate) struct Socket {
     ahead_at: usize,
     /// Written by tungstenite, and not yet taken by the connection.
     control: Vec<u8>,
+    /// Bytes that may be handed out before other tasks get their turn.
+    allowance: usize,
     /// Bytes received since this was last asked.
     received: usize,
 }
@@ -47,7 +49,14 @@ impl Socket {
             ahead_at: 0,
             control: Vec::new(),
             received,
+            allowance: usize::MAX,
         }
+    }
+
+    /// Lets the reader have `bytes` before it must let others have their turn: a message that never completes would
+    /// keep it reading for as long as its sender keeps up.
+    pub(crate) fn allow(&mut self, bytes: usize) {
+        self.allowance = bytes;
     }
 
     /// How many bytes were received since the last call.
@@ -101,6 +110,8 @@ impl Socket {
         let mut sink = [0u8; 512];
         loop {
             self.ahead = Vec::new();
+            self.ahead_at = 0;
+            self.allowance = usize::MAX;
             match std::future::poll_fn(|cx| self.poll_receive(cx, &mut sink)).await {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
@@ -109,6 +120,18 @@ impl Socket {
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.allowance == 0 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let read = ready!(self.poll_receive_any(cx, into));
+        if let Ok(bytes) = read {
+            self.allowance = self.allowance.saturating_sub(bytes);
+        }
+        Poll::Ready(read)
+    }
+
+    fn poll_receive_any(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         if let Some(ahead) = self.ahead.get(self.ahead_at..).filter(|a| !a.is_empty()) {
             let taken = ahead.len().min(into.len());
             copy(into, ahead.get(..taken).unwrap_or_default());
@@ -170,5 +193,57 @@ impl AsyncWrite for Socket {
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn pair() -> (Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let stream = Async::new(listener.accept().unwrap().0).unwrap();
+        (Socket::new(stream, b"ahead".to_vec()), peer)
+    }
+
+    #[test]
+    fn what_was_read_ahead_comes_first_and_nothing_is_lost() {
+        let (mut socket, mut peer) = pair();
+        peer.write_all(b" and more").unwrap();
+        drop(peer);
+        let mut got = Vec::new();
+        smol::block_on(smol::io::AsyncReadExt::read_to_end(&mut socket, &mut got)).unwrap();
+        assert_eq!(got, b"ahead and more");
+        assert_eq!(socket.take_received(), got.len());
+        assert_eq!(socket.take_received(), 0);
+    }
+
+    #[test]
+    fn a_reader_that_had_its_allowance_lets_others_have_their_turn() {
+        let (mut socket, _peer) = pair();
+        let woken = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let cx = &mut Context::from_waker(&waker);
+        let mut into = [0; 2];
+        socket.allow(2);
+        assert!(matches!(socket.poll_receive(cx, &mut into), Poll::Ready(Ok(2))));
+        assert!(socket.poll_receive(cx, &mut into).is_pending());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "it comes back by itself");
+        socket.allow(1);
+        assert!(matches!(socket.poll_receive(cx, &mut into), Poll::Ready(Ok(2))));
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::support::client::Client;
 use crate::support::http::{self, Http};
 use crate::support::server::{Server, Setup};
-use crate::support::socket::{Socket, path};
+use crate::support::socket::{Event, Socket, path};
 use crate::support::tokens::{Token, editor};
 use crate::support::{SOON, until};
 
@@ -112,4 +112,33 @@ fn a_data_file_is_not_opened_twice() {
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(words.contains("in use"), "{words}");
     assert_eq!(http::get(server.address(), "/health").status, 200);
+}
+
+/// A joiner that is halfway through a large step 2 when the server stops gets the rest of it once, and then the close.
+#[test]
+fn a_large_frame_that_was_being_sent_at_shutdown_leaves_whole_and_once() {
+    let server = Setup::new()
+        .flag("max-outbox-bytes", "64MiB")
+        .flag("drain", "20s")
+        .start();
+    let mut author = Client::join(&server, "b", 1);
+    for part in 0..16 {
+        author.set(&format!("part {part}"), &"x".repeat(1024 * 1024));
+        author.save();
+    }
+    let mut slow = Socket::open(server.address(), &path("b", &editor("slow", "b")));
+    slow.message();
+    slow.send(&[0, 0, 1, 0]);
+    // The kernel takes some of it, and the server waits with the rest.
+    until(SOON, || slow.has_bytes());
+    server.terminate();
+    let mut large = 0;
+    let code = loop {
+        match slow.next() {
+            Event::Message(message) => large += usize::from(message.len() > 1024 * 1024),
+            Event::Close(code, _) => break code,
+            other => assert!(matches!(other, Event::Pong(_)), "{other:?}"),
+        }
+    };
+    assert_eq!((large, code), (1, 1001));
 }

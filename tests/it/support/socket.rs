@@ -201,6 +201,11 @@ impl Socket {
         messages
     }
 
+    /// Whether bytes wait to be read.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.stream.peek(&mut [0]).is_ok_and(|bytes| bytes > 0)
+    }
+
     /// Reads what is there into the buffer; whether anything has changed.
     fn receive(&mut self) -> bool {
         let mut chunk = [0; 64 * 1024];
