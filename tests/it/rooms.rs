@@ -276,7 +276,7 @@ fn a_reader_of_a_missing_board_does_not_stop_its_creation() {
     let admin = Token::of("admin").admin().sign();
     for round in 0..40 {
         let board = format!("new-{round}");
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             scope.spawn(|| {
                 let target = format!("/v1/boards/{board}/document?token={admin}");
                 let status = http::get(server.address(), &target).status;
