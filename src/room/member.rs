@@ -267,12 +267,17 @@ impl Member {
         }
     }
 
-    /// Takes the next own frame.
+    /// The next own frame.
+    pub(crate) fn peek(&self) -> Option<&Out> {
+        self.own.front()
+    }
+
+    /// Takes the next own frame; an emptied queue keeps no buffer.
     pub(crate) fn pop(&mut self) -> Option<Out> {
-        let Some(out) = self.own.pop_front() else {
+        let out = self.own.pop_front()?;
+        if self.own.is_empty() {
             self.own = VecDeque::new();
-            return None;
-        };
+        }
         self.own_bytes -= out.weight(self.weight_max);
         self.joins -= usize::from(out.kind == Kind::Join);
         self.joiner
@@ -283,20 +288,6 @@ impl Member {
             self.joiner.pulse.repay(out.body.len());
         }
         Some(out)
-    }
-
-    /// Puts back what [`Self::pop`] gave.
-    pub(crate) fn unpop(&mut self, out: Out) {
-        self.own_bytes += out.weight(self.weight_max);
-        self.joins += usize::from(out.kind == Kind::Join);
-        self.joiner
-            .pulse
-            .answers
-            .fetch_add(usize::from(out.kind.is_answer()), Ordering::Relaxed);
-        if out.kind == Kind::Echo {
-            self.joiner.pulse.owe(out.body.len());
-        }
-        self.own.push_front(out);
     }
 
     /// What kind the next step 2 is. Only one at a time waits free of charge: each may be as large as the board.

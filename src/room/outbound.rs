@@ -31,11 +31,11 @@ impl Room {
         let Some(member) = members.get_mut(id.index()).and_then(Option::as_mut) else {
             return Due::Close(Fault::ConnectionLost);
         };
-        while let Some(out) = member.pop() {
-            if out.body.len() >= LARGE_BODY_BYTES && !buffer.is_empty() {
-                member.unpop(out);
+        while let Some(next) = member.peek() {
+            if next.body.len() >= LARGE_BODY_BYTES && !buffer.is_empty() {
                 return Due::Gathered;
             }
+            let Some(out) = member.pop() else { break };
             if out.kind != Kind::Ping {
                 member.joiner.pulse.told(now);
             }
