@@ -182,6 +182,19 @@ fn push_field(head: &mut String, name: &str, value: &str) {
     }
 }
 
+impl Problem {
+    /// The problem that an error is, in its own words.
+    fn of(status: u16, (code, title): (&'static str, &'static str), error: &dyn std::error::Error) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail: error.to_string().into(),
+            field: None,
+        }
+    }
+}
+
 impl From<HeadError> for Problem {
     fn from(error: HeadError) -> Self {
         let (code, title) = match error.status() {
@@ -189,13 +202,7 @@ impl From<HeadError> for Problem {
             505 => ("version_unsupported", "HTTP version not supported"),
             _ => ("bad_request", "Malformed request"),
         };
-        Self {
-            status: error.status(),
-            code,
-            title,
-            detail: error.to_string().into(),
-            field: None,
-        }
+        Self::of(error.status(), (code, title), &error)
     }
 }
 
@@ -205,13 +212,7 @@ impl From<TargetError> for Problem {
             404 => ("not_found", "Not found"),
             _ => ("bad_request", "Malformed request"),
         };
-        Self {
-            status: error.status(),
-            code,
-            title,
-            detail: error.to_string().into(),
-            field: None,
-        }
+        Self::of(error.status(), (code, title), &error)
     }
 }
 
@@ -221,13 +222,7 @@ impl From<BodyError> for Problem {
             BodyError::TooLarge => ("body_too_large", "Request body too large"),
             BodyError::Chunk => ("bad_request", "Malformed request"),
         };
-        Self {
-            status: error.status(),
-            code,
-            title,
-            detail: error.to_string().into(),
-            field: None,
-        }
+        Self::of(error.status(), (code, title), &error)
     }
 }
 

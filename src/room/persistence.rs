@@ -255,10 +255,4 @@ impl Room {
     pub fn is_uncompacted(&self) -> bool {
         self.persistence.is_uncompacted()
     }
-
-    /// Whether everything accepted is on disk.
-    #[must_use]
-    pub fn is_durable(&self) -> bool {
-        self.persistence.durable == self.persistence.sequence
-    }
 }
