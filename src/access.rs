@@ -12,6 +12,7 @@
 //! the random ones the server makes.
 
 mod presented;
+pub mod secret;
 
 pub use presented::{Presented, PresentedError};
 

@@ -1,10 +1,14 @@
 //! Names that came from outside, checked once and then carried as types.
 //!
-//! Owns [`BoardId`], [`UserId`], [`TeamId`], [`Level`] and [`Subject`]. Must not know where a name came from (path, token, row).
+//! Owns [`BoardId`], [`UserId`], [`TeamId`], [`SecretId`], [`Level`], [`Principal`] and [`Subject`]. Must not know where a name came from
+//! (path, token, row).
 //! Key invariant: a value of these types satisfies the rules of the contract, "Names".
 
 use std::fmt;
 use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::limits;
 
@@ -83,6 +87,78 @@ impl TeamId {
     }
 }
 
+/// The id of a share link or API key: 16 characters of base64url. It is no secret.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SecretId(Arc<str>);
+
+impl SecretId {
+    /// Characters of an id: 96 bits in base64url.
+    pub const CHARACTERS: usize = 16;
+
+    /// Bytes of an id, before they are written as text.
+    pub const BYTES: usize = 12;
+
+    /// The id that is written with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(bytes).into())
+    }
+
+    /// Checks `text`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        (text.len() == Self::CHARACTERS && text.bytes().all(allowed)).then(|| Self(text.into()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
+
+/// To whom a level on a board is granted; ordered as lists of permissions are: users, teams, the public.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Principal {
+    /// One user.
+    User(UserId),
+    /// Whoever has the team in its token.
+    Team(TeamId),
+    /// Everybody, also without a credential.
+    Public,
+}
+
+/// As the contract writes it: `user:alice`, `team:design`, `public`.
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user) => write!(f, "user:{}", user.as_str()),
+            Self::Team(team) => write!(f, "team:{}", team.as_str()),
+            Self::Public => f.write_str("public"),
+        }
+    }
+}
+
+impl Principal {
+    /// Reads what `Display` writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            None => (text == "public").then_some(Self::Public),
+            Some(("user", id)) => UserId::parse(id).map(Self::User),
+            Some(("team", id)) => TeamId::parse(id).map(Self::Team),
+            Some(_) => None,
+        }
+    }
+}
+
 /// What somebody may do with a board; ordered, and the highest that applies counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -126,6 +202,30 @@ impl Subject {
     #[must_use]
     pub fn user(user: &UserId) -> Self {
         Self(format!("user:{}", user.as_str()).into())
+    }
+
+    /// An API key.
+    #[must_use]
+    pub fn key(id: &SecretId) -> Self {
+        Self(format!("key:{}", id.as_str()).into())
+    }
+
+    /// A share link.
+    #[must_use]
+    pub fn link(id: &SecretId) -> Self {
+        Self(format!("link:{}", id.as_str()).into())
+    }
+
+    /// Reads what [`Self::as_str`] gives, as it was stored.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let known = match text.split_once(':') {
+            None => text == "anonymous",
+            Some(("user", id)) => UserId::parse(id).is_some(),
+            Some(("key" | "link", id)) => SecretId::parse(id).is_some(),
+            Some(_) => false,
+        };
+        known.then(|| Self(text.into()))
     }
 
     /// Somebody who sent no credential.
@@ -194,6 +294,57 @@ mod tests {
             Subject::user(&UserId::parse("alice").unwrap()).as_str(),
             "user:alice"
         );
+        let id = SecretId::parse("0123456789ab_-XY").unwrap();
+        assert_eq!(Subject::key(&id).as_str(), "key:0123456789ab_-XY");
+        assert_eq!(Subject::link(&id).as_str(), "link:0123456789ab_-XY");
         assert_eq!(Subject::anonymous().as_str(), "anonymous");
+        for text in [
+            "user:a:b",
+            "key:0123456789ab_-XY",
+            "link:0123456789ab_-XY",
+            "anonymous",
+        ] {
+            assert_eq!(Subject::parse(text).unwrap().as_str(), text);
+        }
+        for bad in ["", "user:", "key:short", "team:x", "public"] {
+            assert_eq!(Subject::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn principals_round_trip_and_sort_users_before_teams_before_the_public() {
+        let texts = ["user:a", "user:b:c", "team:a", "public"];
+        let all: Vec<Principal> = texts.iter().map(|text| Principal::parse(text).unwrap()).collect();
+        assert!(all.is_sorted());
+        assert_eq!(all.iter().map(ToString::to_string).collect::<Vec<_>>(), texts);
+        for bad in ["", "user:", "team:", "public:", "key:a", "alice"] {
+            assert_eq!(Principal::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn ids_of_links_and_keys_have_sixteen_characters() {
+        for (bytes, text) in [
+            ([0; SecretId::BYTES], "AAAAAAAAAAAAAAAA"),
+            ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], "AAECAwQFBgcICQoL"),
+            ([0xff; SecretId::BYTES], "________________"),
+            (
+                [0xfb, 0xef, 0xbe].repeat(4).try_into().unwrap(),
+                "----------------",
+            ),
+        ] {
+            let id = SecretId::from_bytes(bytes);
+            assert_eq!((id.as_str(), text.len()), (text, SecretId::CHARACTERS));
+            assert_eq!(SecretId::parse(text), Some(id));
+        }
+        for bad in [
+            "",
+            "0123456789abcde",
+            "0123456789abcdefg",
+            "0123456789abcde=",
+            "0123456789abcde/",
+        ] {
+            assert_eq!(SecretId::parse(bad), None, "{bad}");
+        }
     }
 }

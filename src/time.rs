@@ -3,6 +3,7 @@
 //! Owns [`Tick`] (monotonic), [`UnixMillis`] (calendar) and the [`Clock`] trait that the shell implements.
 //! Must not read a clock itself. Key invariant: a `Tick` never goes backwards within one process.
 
+use std::fmt;
 use std::time::Duration;
 
 /// A point on the monotonic clock of this process.
@@ -44,6 +45,15 @@ impl UnixMillis {
     }
 }
 
+/// RFC 3339 in UTC with milliseconds, such as `2026-11-20T21:40:29.000Z`. Past the year 9999 it stands still.
+impl fmt::Display for UnixMillis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = i64::try_from(self.0).unwrap_or(i64::MAX);
+        let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+        write!(f, "{time:.3}")
+    }
+}
+
 /// Both clocks, read at the same moment and handed to the core together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
@@ -74,5 +84,17 @@ mod tests {
     #[test]
     fn seconds_round_down() {
         assert_eq!(UnixMillis(1_999).seconds(), 1);
+    }
+
+    #[test]
+    fn calendar_times_read_as_rfc_3339_with_milliseconds() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_007, "2000-02-29T00:00:00.007Z"),
+            (1_795_210_829_120, "2026-11-20T21:40:29.120Z"),
+            (u64::MAX, "9999-12-30T22:00:00.999Z"),
+        ] {
+            assert_eq!(UnixMillis(millis).to_string(), text);
+        }
     }
 }
