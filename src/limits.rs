@@ -34,6 +34,18 @@ pub const QUERY_PARAMETERS_MAX: usize = 64;
 /// How long a peer may take to send a whole request head. Longer is a slow-loris attack or a dead link.
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// How long a peer may take to send a whole request body. A full one of [`BODY_BYTES_MAX`] arrives in it at 2.3 Mbit/s.
+pub const BODY_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// Values in a JSON body, inclusive, objects, arrays and members counted each: a value takes more memory than its text.
+pub const JSON_VALUES_MAX: usize = 100_000;
+
+/// Bytes of a body that nobody wants which are read so that the connection can go on; the answer to a longer one closes it.
+pub const SKIPPED_BYTES_MAX: usize = 256 * 1024;
+
+/// How long such bytes may take.
+pub const SKIPPED_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// How long an HTTP answer may take to leave.
 pub const RESPONSE_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -45,6 +57,16 @@ pub const LISTEN_BACKLOG: i32 = 4_096;
 
 /// Sockets beyond `--max-connections` for those who only ask for `/health`, or are told that the server is full.
 pub const SPARE_SOCKETS: usize = 1_000;
+
+/// Sockets of one address beyond `--max-connections-per-address`, inclusive; loopback and trusted proxies are exempt. So
+/// that nobody has all the spare ones.
+pub const SPARE_SOCKETS_PER_ADDRESS: usize = 64;
+
+/// Items of a page of a list, inclusive.
+pub const PAGE_ITEMS_MAX: usize = 500;
+
+/// Items of a page where no `limit` is given.
+pub const PAGE_ITEMS: usize = 100;
 
 /// Descriptors beyond sockets: the data file, the poller, standard streams.
 pub const SPARE_DESCRIPTORS: usize = 64;

@@ -1,17 +1,16 @@
 //! `GET /v1/boards/{board}/document`: the board's state as a Yjs update, or its shared types as JSON.
 
-use std::sync::Arc;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::api::{Answer, Call, invalid_parameter};
 use crate::fault::Fault;
 use crate::http::response::{Problem, Response};
 use crate::room::document::{self, Unopened};
 use crate::rooms::RoomCell;
 use crate::server::Server;
 use crate::server::admission;
-use crate::server::admission::Request;
+use crate::server::loader::Creation;
 use crate::update::vector::StateVector;
 
 /// What was asked for.
@@ -23,35 +22,29 @@ enum Form<'a> {
 }
 
 /// Answers for somebody with `view`.
-pub(crate) async fn answer(server: &Arc<Server>, request: &Request<'_>, board: &str) -> Response {
-    let form = match (
-        request.target.parameter("format"),
-        request.target.parameter("state_vector"),
-    ) {
+pub(crate) async fn get(call: Call<'_>) -> Answer {
+    let target = call.request.target;
+    let form = match (target.parameter("format"), target.parameter("state_vector")) {
         (Ok(None), Ok(lacking)) => Form::Update { lacking },
         (Ok(Some("json")), Ok(None)) => Form::Json,
-        (Ok(Some("json")), Ok(Some(_))) => return bad("state_vector", "has no meaning with format=json"),
-        (_, Err(_)) => return bad("state_vector", "is given twice"),
-        _ => return bad("format", "must be json, or be left out"),
+        (Ok(Some("json")), Ok(Some(_))) => {
+            return Err(invalid_parameter(
+                "state_vector",
+                "has no meaning with format=json",
+            ));
+        }
+        (_, Err(_)) => return Err(invalid_parameter("state_vector", "is given twice")),
+        _ => return Err(invalid_parameter("format", "must be json, or be left out")),
     };
-    let granted = match admission::grant(server, request, board).await {
-        Ok(granted) => granted,
-        Err(fault) => return admission::problem(fault),
-    };
+    let granted = call.granted().await?;
     // Reading a board never creates it.
-    let cell = match server
-        .room(&granted.board, crate::server::loader::Creation::Denied)
-        .await
-    {
-        Ok(cell) => cell,
-        Err(fault) => return admission::problem(fault),
-    };
-    let response = match form {
+    let cell = call.server.room(&granted.board, Creation::Denied).await;
+    let cell = cell.map_err(admission::problem)?;
+    match form {
         Form::Update { lacking: None } => Ok(update_response(cell.lock().full_state().to_vec())),
         Form::Update { lacking: Some(text) } => lacking_update(&cell, text),
-        Form::Json => json(server, &cell).await,
-    };
-    response.unwrap_or_else(|refusal| refusal)
+        Form::Json => json(call.server, &cell).await,
+    }
 }
 
 fn update_response(update: Vec<u8>) -> Response {
@@ -60,17 +53,17 @@ fn update_response(update: Vec<u8>) -> Response {
         .field("Cache-Control", "no-store")
 }
 
-fn lacking_update(cell: &RoomCell, text: &str) -> Result<Response, Response> {
+fn lacking_update(cell: &RoomCell, text: &str) -> Answer {
     let bytes = URL_SAFE_NO_PAD
         .decode(text.trim_end_matches('='))
-        .map_err(|_| bad("state_vector", "is not base64url"))?;
-    let asked =
-        StateVector::parse(&bytes).map_err(|_| bad("state_vector", "is not an encoded state vector"))?;
+        .map_err(|_| invalid_parameter("state_vector", "is not base64url"))?;
+    let asked = StateVector::parse(&bytes)
+        .map_err(|_| invalid_parameter("state_vector", "is not an encoded state vector"))?;
     Ok(update_response(cell.lock().diff(&asked).to_vec()))
 }
 
 /// Opens a copy of the board on the blocking pool.
-async fn json(server: &Server, cell: &RoomCell) -> Result<Response, Response> {
+async fn json(server: &Server, cell: &RoomCell) -> Answer {
     let state = cell.lock().full_state();
     let opened = server.unblock(move || document::to_json(state)).await;
     match opened {
@@ -87,14 +80,4 @@ async fn json(server: &Server, cell: &RoomCell) -> Result<Response, Response> {
             Err(admission::problem(Fault::Internal))
         }
     }
-}
-
-fn bad(field: &'static str, detail: &'static str) -> Response {
-    Response::problem(&Problem {
-        status: 400,
-        code: "invalid_parameter",
-        title: "A query parameter is wrong",
-        detail: format!("{field} {detail}").into(),
-        field: Some(field),
-    })
 }

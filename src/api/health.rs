@@ -1,11 +1,9 @@
 //! `GET /health`: whether the server does its work, and how much of it there is.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
+use crate::api::{Answer, Call};
 use crate::http::response::Response;
-use crate::server::Server;
 use crate::server::committer::Status;
 
 #[derive(Serialize)]
@@ -20,7 +18,8 @@ struct Health {
 }
 
 /// 200 while all is well; 503 while the disk refuses writes or a shutdown is under way.
-pub(crate) fn answer(server: &Arc<Server>) -> Response {
+pub(crate) async fn get(call: Call<'_>) -> Answer {
+    let server = call.server;
     let (code, status, reason) = if server.is_stopping() {
         (503, "stopping", Some("the server is shutting down"))
     } else if matches!(server.committer.status(), Status::Failing { .. }) {
@@ -36,5 +35,5 @@ pub(crate) fn answer(server: &Arc<Server>) -> Response {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: server.now().tick.since(server.started).as_secs(),
     };
-    Response::json(code, &health).field("Cache-Control", "no-store")
+    Ok(Response::json(code, &health).field("Cache-Control", "no-store"))
 }

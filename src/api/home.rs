@@ -1,12 +1,10 @@
 //! `GET /`: how to connect, until the page is there.
 
-use std::sync::Arc;
-
+use crate::api::{Answer, Call};
 use crate::http::response::Response;
-use crate::server::Server;
 
 /// A text for somebody who opens the address in a browser.
-pub(crate) fn answer(_: &Arc<Server>) -> Response {
+pub(crate) async fn get(_: Call<'_>) -> Answer {
     let text = format!(
         "Boardwire {version}\n\n\
          This server keeps Yjs documents in sync. A stock y-websocket client connects so:\n\n\
@@ -18,5 +16,5 @@ pub(crate) fn answer(_: &Arc<Server>) -> Response {
          Other paths: /health, /v1/boards/{{board}}/document\n",
         version = env!("CARGO_PKG_VERSION")
     );
-    Response::text(200, text)
+    Ok(Response::text(200, text))
 }

@@ -1,49 +1,252 @@
 //! The HTTP resources: one file each, and the table of routes.
 //!
-//! Owns which path and method leads where. Must not know sockets. Key invariant: every path answers `HEAD` where it
-//! answers `GET`, and any other method with 405 and `Allow`.
+//! Owns which path and method leads where (`ROUTES`) and what a resource is given (`Call`). Must not know sockets.
+//! Key invariants: every path answers `HEAD` where it answers `GET`, `OPTIONS`, and any other method with 405 and
+//! `Allow`; a body is read only by a resource that wants one, after it has decided who may. Tests: tests/it/http.rs.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "for the resources that come next"))]
+pub(crate) mod body;
+pub(crate) mod cors;
 mod document;
 mod health;
 mod home;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the resources that come next"))]
+pub(crate) mod list;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
 
 use crate::http::head::Method;
 use crate::http::response::{Problem, Response};
 use crate::server::Server;
-use crate::server::admission::Request;
+use crate::server::admission::{self, Granted, Request};
+use crate::server::incoming::Incoming;
 
-/// Answers a request that is not for a WebSocket.
-pub(crate) async fn answer(server: &Arc<Server>, request: &Request<'_>) -> Response {
-    match request.target.path().as_slice() {
-        [] => only_get(request).unwrap_or_else(|| home::answer(server)),
-        ["health"] => only_get(request).unwrap_or_else(|| health::answer(server)),
-        ["v1", "boards", board, "document"] => match only_get(request) {
-            Some(refusal) => refusal,
-            None => document::answer(server, request, board).await,
-        },
-        _ => Response::problem(&Problem {
-            status: 404,
-            code: "not_found",
-            title: "There is nothing under this path",
-            detail: "the server's start page / says what there is".into(),
-            field: None,
-        }),
+/// What a resource answers; `Err` is a refusal, on the short way.
+pub(crate) type Answer = Result<Response, Response>;
+
+/// What answers one method of one path.
+type Resource = for<'a> fn(Call<'a>) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// A path and what answers there.
+pub(crate) struct Route {
+    /// Segments; one in braces stands for any that is not empty.
+    path: &'static str,
+    methods: &'static [(Method, Resource)],
+}
+
+/// Every path but that of the WebSocket. Of two that match, the first counts.
+pub(crate) const ROUTES: &[Route] = &[
+    Route {
+        path: "/",
+        methods: &[(Method::Get, |call| Box::pin(home::get(call)))],
+    },
+    Route {
+        path: "/health",
+        methods: &[(Method::Get, |call| Box::pin(health::get(call)))],
+    },
+    Route {
+        path: "/v1/boards/{board}/document",
+        methods: &[(Method::Get, |call| Box::pin(document::get(call)))],
+    },
+];
+
+/// Every path and method of the table: what docs/openapi.yaml must describe.
+///
+/// `HEAD` and `OPTIONS` are left out, since they answer everywhere, and so is the WebSocket's path.
+pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let methods = |route: &'static Route| {
+        route
+            .methods
+            .iter()
+            .map(|(method, _)| (route.path, method.as_str()))
+    };
+    ROUTES.iter().flat_map(methods)
+}
+
+/// One request, as a resource sees it.
+pub(crate) struct Call<'a> {
+    pub(crate) server: &'a Arc<Server>,
+    pub(crate) request: &'a Request<'a>,
+    captured: Vec<&'a str>,
+    incoming: &'a mut Incoming,
+}
+
+impl Call<'_> {
+    /// The segment that stands for the path's `index`th in braces, decoded; empty where there are not so many.
+    pub(crate) fn captured(&self, index: usize) -> &str {
+        self.captured.get(index).copied().unwrap_or_default()
+    }
+
+    /// What the request may do with the board that its path names first.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) async fn granted(&self) -> Result<Granted, Response> {
+        let granted = admission::grant(self.server, self.request, self.captured(0)).await;
+        granted.map_err(admission::problem)
+    }
+
+    /// The request's body, whole; empty where there is none. Ask for it once, after access is decided.
+    ///
+    /// # Errors
+    /// The refusal: too large, malformed, too slow.
+    pub(crate) async fn body(&mut self) -> Result<Vec<u8>, Response> {
+        let body = self.incoming.read_body().await;
+        body.map_err(|why| Response::problem(&why.into()))
+    }
+
+    /// The request's body as a JSON object.
+    ///
+    /// # Errors
+    /// The refusal: as for [`Self::body`], or as [`body::parse`] has them.
+    #[expect(dead_code, reason = "for the resources that come next")]
+    pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Response> {
+        body::parse(&self.body().await?)
     }
 }
 
-/// The refusal of methods other than `GET` and `HEAD`.
-fn only_get(request: &Request<'_>) -> Option<Response> {
-    if matches!(request.head.method, Method::Get | Method::Head) {
-        return None;
+/// Answers a request that is not for a WebSocket.
+pub(crate) async fn answer(server: &Arc<Server>, request: &Request<'_>, incoming: &mut Incoming) -> Response {
+    let path = request.target.path();
+    let found = ROUTES.iter().find_map(|route| {
+        let captured = matches(route.path, &path)?;
+        Some((route, captured))
+    });
+    let Some((route, captured)) = found else {
+        return not_found();
+    };
+    let asked = match request.head.method {
+        Method::Options => return cors::options(server, request.head, &allowed(route)),
+        Method::Head => Method::Get,
+        method => method,
+    };
+    let Some((_, resource)) = route.methods.iter().find(|(method, _)| *method == asked) else {
+        return not_allowed(route);
+    };
+    let call = Call {
+        server,
+        request,
+        captured,
+        incoming,
+    };
+    resource(call).await.unwrap_or_else(|refusal| refusal)
+}
+
+/// The segments that stand for those in braces, where `path` is one of `pattern`.
+fn matches<'a>(pattern: &str, path: &[&'a str]) -> Option<Vec<&'a str>> {
+    let pattern = pattern.strip_prefix('/').unwrap_or(pattern);
+    let mut expected = pattern.split('/').filter(|segment| !segment.is_empty());
+    let mut captured = Vec::new();
+    for &segment in path {
+        let expected = expected.next()?;
+        if expected.starts_with('{') && !segment.is_empty() {
+            captured.push(segment);
+        } else if expected != segment {
+            return None;
+        }
     }
+    expected.next().is_none().then_some(captured)
+}
+
+/// The value of `Allow`.
+fn allowed(route: &Route) -> String {
+    let mut allowed = String::new();
+    for (method, _) in route.methods {
+        allowed.push_str(method.as_str());
+        allowed.push_str(", ");
+        if *method == Method::Get {
+            allowed.push_str("HEAD, ");
+        }
+    }
+    allowed + "OPTIONS"
+}
+
+fn not_allowed(route: &Route) -> Response {
+    let allowed = allowed(route);
     let problem = Problem {
         status: 405,
         code: "method_not_allowed",
         title: "The method is not allowed here",
-        detail: "use GET or HEAD".into(),
+        detail: format!("use one of {allowed}").into(),
         field: None,
     };
-    Some(Response::problem(&problem).field("Allow", "GET, HEAD"))
+    Response::problem(&problem).field("Allow", allowed)
+}
+
+fn not_found() -> Response {
+    Response::problem(&Problem {
+        status: 404,
+        code: "not_found",
+        title: "There is nothing under this path",
+        detail: "the server's start page / says what there is".into(),
+        field: None,
+    })
+}
+
+/// A refusal of a query parameter: 400 `invalid_parameter`.
+pub(crate) fn invalid_parameter(field: &'static str, detail: &'static str) -> Response {
+    Response::problem(&Problem {
+        status: 400,
+        code: "invalid_parameter",
+        title: "A query parameter is wrong",
+        detail: format!("{field} {detail}").into(),
+        field: Some(field),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_matches_segment_by_segment_and_captures_those_in_braces() {
+        let deep = "/v1/boards/{board}/permissions/users/{user}";
+        for (pattern, path, expected) in [
+            ("/", &[][..], Some(&[][..])),
+            ("/", &[""], None),
+            ("/health", &["health"], Some(&[])),
+            ("/health", &["health", ""], None),
+            ("/health", &[], None),
+            ("/v1/boards", &["v1", "boards"], Some(&[])),
+            ("/v1/boards", &["v1", "boards", ""], None),
+            ("/v1/boards/{board}", &["v1", "boards", "a"], Some(&["a"])),
+            ("/v1/boards/{board}", &["v1", "boards", ""], None),
+            ("/v1/boards/{board}", &["v1", "boards"], None),
+            ("/v1/boards/{board}", &["v1", "boards", "a/b"], Some(&["a/b"])),
+            (
+                "/v1/boards/{board}",
+                &["v1", "boards", "{board}"],
+                Some(&["{board}"]),
+            ),
+            (
+                deep,
+                &["v1", "boards", "b", "permissions", "users", "u"],
+                Some(&["b", "u"]),
+            ),
+            (deep, &["v1", "boards", "b", "permissions", "teams", "u"], None),
+        ] {
+            assert_eq!(matches(pattern, path).as_deref(), expected, "{pattern} {path:?}");
+        }
+    }
+
+    #[test]
+    fn every_path_is_in_the_table_once_and_has_each_method_once() {
+        let mut seen: Vec<_> = routes().collect();
+        let count = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), count);
+        assert!(
+            seen.iter()
+                .all(|(path, method)| path.starts_with('/') && !method.is_empty())
+        );
+        let mut paths: Vec<_> = ROUTES.iter().map(|route| route.path).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        assert_eq!(paths.len(), ROUTES.len());
+    }
 }

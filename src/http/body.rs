@@ -121,6 +121,12 @@ impl Decoder {
         })
     }
 
+    /// Whether the body has ended; one that has no bytes has from the start.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
     /// Decodes as much of `input` as leads to one run of body bytes, or to the end.
     ///
     /// Trailers are checked for their form and dropped. Chunk extensions are refused: nobody sends them but those who
@@ -166,7 +172,7 @@ impl Decoder {
                 break;
             }
         }
-        let progress = if self.state == State::Done {
+        let progress = if self.is_done() {
             Progress::Done
         } else {
             Progress::More

@@ -5,6 +5,8 @@
 //! since they could send any. Tests are below.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
+use std::borrow::Cow;
+
 /// An entry of the list of `--allow-origin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -121,6 +123,21 @@ pub fn allowed(origin: Option<&str>, host: Option<&str>, listed: &[Origin]) -> b
     }
 }
 
+/// What `Access-Control-Allow-Origin` says to a page of `origin`; `None` where it may not read the answer.
+///
+/// # Source
+/// The Fetch standard, 3.3.3 (CORS check).
+#[must_use]
+pub fn shared_with(origin: Option<&str>, listed: &[Origin]) -> Option<Cow<'static, str>> {
+    let text = origin?;
+    let origin = Origin::parse(text)?;
+    match origin {
+        Origin::Page(_) if listed.contains(&Origin::Any) => Some(Cow::Borrowed("*")),
+        Origin::Page(_) | Origin::Opaque if listed.contains(&origin) => Some(Cow::Owned(text.to_owned())),
+        Origin::Page(_) | Origin::Opaque | Origin::Any => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +211,37 @@ mod tests {
         check(Some("null"), "h", &["*"], false);
         check(Some("https://other.example"), "h", &["*"], true);
         check(Some("junk"), "h", &["*", "null"], false);
+    }
+
+    #[test]
+    fn an_answer_is_shared_with_listed_pages_by_name_or_with_all() {
+        let page = "https://app.example";
+        for (origin, listed, expected) in [
+            (None, &["*"][..], None),
+            (Some(page), &[], None),
+            (Some(page), &[page], Some(page)),
+            (
+                Some("HTTPS://APP.example:443"),
+                &[page],
+                Some("HTTPS://APP.example:443"),
+            ),
+            (Some("https://app.example:8443"), &[page], None),
+            (Some("http://app.example"), &[page], None),
+            (Some("https://app.example.evil"), &[page], None),
+            (Some(page), &["*"], Some("*")),
+            (Some(page), &[page, "*"], Some("*")),
+            (Some("null"), &["*"], None),
+            (Some("null"), &["null"], Some("null")),
+            (Some("*"), &["*"], None),
+            (Some("junk"), &["*", "null"], None),
+        ] {
+            let listed: Vec<_> = listed.iter().map(|text| Origin::parse(text).unwrap()).collect();
+            assert_eq!(
+                shared_with(origin, &listed).as_deref(),
+                expected,
+                "{origin:?} {listed:?}"
+            );
+        }
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub struct Upgrade {
     protocol: Option<String>,
 }
 
+/// The value of `Allow` where there is a WebSocket.
+pub const ALLOWED: &str = "GET, OPTIONS";
+
 /// Why a request is not an upgrade to WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UpgradeError {
@@ -79,7 +82,7 @@ impl UpgradeError {
         };
         let response = Response::problem(&problem);
         match self {
-            Self::Method => response.field("Allow", "GET"),
+            Self::Method => response.field("Allow", ALLOWED),
             Self::NotAsked => response.field("Upgrade", "websocket"),
             Self::Version => response
                 .field("Upgrade", "websocket")

@@ -71,14 +71,18 @@ fn tokens(server: &Server, request: &Request<'_>) -> Result<Vec<Claims>, Fault> 
     presented.tokens().map(verify).collect()
 }
 
-/// A refusal as a problem document.
+/// A refusal as a problem document; a missing or invalid credential names the scheme that would do (RFC 9110, 15.5.2).
 pub(crate) fn problem(fault: Fault) -> Response {
     let row = disposition::of(fault);
-    Response::problem(&Problem {
+    let response = Response::problem(&Problem {
         status: row.status,
         code: row.code,
         title: row.reason,
         detail: row.reason.into(),
         field: None,
-    })
+    });
+    match row.status {
+        401 => response.field("WWW-Authenticate", "Bearer"),
+        _ => response,
+    }
 }

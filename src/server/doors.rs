@@ -1,7 +1,7 @@
 //! Who may come in at all: counts of connections, and the hold for those who were refused before.
 //!
-//! Owns the bounds on connections in all and per address, and the memory of refusals. Must not know boards or
-//! credentials. Key invariant: every admission is given back when its [`Admission`] is dropped.
+//! Owns the bounds on sockets and on connections, in all and per address, and the memory of refusals. Must not know
+//! boards or credentials. Key invariant: every place is given back when its [`SocketPlace`] or [`Admission`] is dropped.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::fault::Fault;
+use crate::http::forwarded::Cidr;
 use crate::limits;
 use crate::time::Tick;
 
@@ -22,6 +23,14 @@ pub(crate) struct Doors {
     by_address: Mutex<HashMap<IpAddr, usize>>,
     refusals: Mutex<HashMap<IpAddr, Refusals>>,
     held: AtomicUsize,
+    sockets: Mutex<Sockets>,
+}
+
+/// Open sockets, whatever they are used for.
+#[derive(Debug, Default)]
+struct Sockets {
+    open: usize,
+    by_address: HashMap<IpAddr, usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +54,14 @@ pub(crate) struct Hold {
     pub(crate) time: Duration,
 }
 
+/// One open socket; gives its place back when dropped.
+#[derive(Debug)]
+pub(crate) struct SocketPlace {
+    doors: Arc<Doors>,
+    /// The peer, unless it is exempt from the bound per address.
+    counted: Option<IpAddr>,
+}
+
 impl Doors {
     /// Doors with the given bounds, both inclusive.
     pub(crate) fn new(connections_max: usize, per_address_max: usize) -> Self {
@@ -55,7 +72,38 @@ impl Doors {
             by_address: Mutex::default(),
             refusals: Mutex::default(),
             held: AtomicUsize::new(0),
+            sockets: Mutex::default(),
         }
+    }
+
+    /// Counts a socket that was accepted from `peer`; `None` when it must be closed at once.
+    ///
+    /// There are some more places for sockets than for connections: for `/health`, and for telling clients that the server
+    /// is full. One address has its share of them. Loopback and the `trusted` proxies are exempt from that bound, since
+    /// many clients stand behind them.
+    pub(crate) fn open_socket(self: &Arc<Self>, peer: IpAddr, trusted: &[Cidr]) -> Option<SocketPlace> {
+        let peer = peer.to_canonical();
+        let exempt = peer.is_loopback() || trusted.iter().any(|range| range.contains(peer));
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        if sockets.open >= self.connections_max + limits::SPARE_SOCKETS {
+            return None;
+        }
+        if !exempt {
+            let count = sockets.by_address.get(&peer).copied().unwrap_or(0);
+            if count
+                >= self
+                    .per_address_max
+                    .saturating_add(limits::SPARE_SOCKETS_PER_ADDRESS)
+            {
+                return None;
+            }
+            sockets.by_address.insert(peer, count + 1);
+        }
+        sockets.open += 1;
+        Some(SocketPlace {
+            doors: Arc::clone(self),
+            counted: (!exempt).then_some(peer),
+        })
     }
 
     /// How many admissions are out.
@@ -121,6 +169,26 @@ impl Doors {
     }
 }
 
+/// Takes one off the count of `address`.
+fn uncount(by_address: &mut HashMap<IpAddr, usize>, address: IpAddr) {
+    if let Some(count) = by_address.get_mut(&address) {
+        *count -= 1;
+        if *count == 0 {
+            by_address.remove(&address);
+        }
+    }
+}
+
+impl Drop for SocketPlace {
+    fn drop(&mut self) {
+        let mut sockets = self.doors.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.open -= 1;
+        if let Some(address) = self.counted {
+            uncount(&mut sockets.by_address, address);
+        }
+    }
+}
+
 impl Drop for Admission {
     fn drop(&mut self) {
         let mut by_address = self
@@ -128,12 +196,8 @@ impl Drop for Admission {
             .by_address
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_address.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                by_address.remove(&self.address);
-            }
-        }
+        uncount(&mut by_address, self.address);
+        drop(by_address);
         self.doors.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -171,6 +235,43 @@ mod tests {
         let doors = Arc::new(Doors::new(9, 1));
         let all: Vec<_> = (0..9).map(|_| doors.admit(HERE).unwrap()).collect();
         assert_eq!(all.len(), 9);
+    }
+
+    #[test]
+    fn one_address_has_its_share_of_sockets_and_all_together_have_theirs() {
+        let share = 2 + limits::SPARE_SOCKETS_PER_ADDRESS;
+        let doors = Arc::new(Doors::new(9_000, 2));
+        let mut places: Vec<_> = (0..share)
+            .map(|_| doors.open_socket(THERE, &[]).unwrap())
+            .collect();
+        assert!(doors.open_socket(THERE, &[]).is_none());
+        let mapped = std::net::Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped().into();
+        assert!(
+            doors.open_socket(mapped, &[]).is_none(),
+            "the same address in IPv6"
+        );
+        let other = IpAddr::from([192, 0, 2, 2]);
+        assert!(doors.open_socket(other, &[]).is_some());
+        places.pop();
+        places.push(doors.open_socket(THERE, &[]).unwrap());
+        assert!(doors.open_socket(THERE, &[]).is_none());
+        let trusted = [Cidr::parse("192.0.2.1/32").unwrap()];
+        places.push(doors.open_socket(THERE, &trusted).unwrap());
+        drop(places);
+        let sockets = doors.sockets.lock().unwrap();
+        assert!(sockets.open == 0 && sockets.by_address.is_empty());
+    }
+
+    #[test]
+    fn there_are_spare_sockets_beyond_the_connections() {
+        let doors = Arc::new(Doors::new(1, 1));
+        let mut places: Vec<_> = (0..=limits::SPARE_SOCKETS)
+            .map(|_| doors.open_socket(HERE, &[]).unwrap())
+            .collect();
+        assert!(doors.open_socket(HERE, &[]).is_none());
+        assert!(doors.open_socket(THERE, &[]).is_none());
+        places.pop();
+        assert!(doors.open_socket(THERE, &[]).is_some());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -189,7 +189,6 @@ fn build(
         executor,
         stopping: AtomicBool::new(false),
         blocking: Semaphore::new(limits::BLOCKING_MAX),
-        sockets: AtomicUsize::new(0),
         connection_ids: AtomicU64::new(1),
         compactions,
         dropped: Mutex::new(HashSet::new()),
@@ -221,14 +220,13 @@ async fn accept(server: &Arc<Server>, listener: &Async<TcpListener>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                if server.sockets.load(Ordering::Relaxed)
-                    >= server.config.bounds.connections + limits::SPARE_SOCKETS
-                {
+                let trusted = &server.config.trusted_proxies;
+                let Some(place) = server.doors.open_socket(peer.ip(), trusted) else {
                     continue;
-                }
+                };
                 // Without it a small frame could wait for the peer's delayed acknowledgement.
                 if stream.get_ref().set_nodelay(true).is_ok() {
-                    server.spawn(requests::serve(Arc::clone(server), stream, peer.ip()));
+                    server.spawn(requests::serve(Arc::clone(server), stream, peer.ip(), place));
                 }
             }
             Err(error) => {

@@ -13,6 +13,7 @@ pub mod dev_secret;
 pub mod disposition;
 mod doors;
 mod housekeeping;
+pub(crate) mod incoming;
 mod lifecycle;
 pub(crate) mod loader;
 mod receiving;
@@ -25,7 +26,7 @@ mod upgrades;
 use std::collections::HashSet;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_io::Timer;
@@ -65,8 +66,6 @@ pub(crate) struct Server {
     stopping: AtomicBool,
     /// Permits for work on the blocking pool.
     blocking: Semaphore,
-    /// Open sockets, whatever they are used for.
-    sockets: AtomicUsize,
     connection_ids: AtomicU64,
     compactions: smol::channel::Sender<Arc<RoomCell>>,
     /// Boards whose room was given up with changes under way: these must settle before the board is read again.

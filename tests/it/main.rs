@@ -18,6 +18,7 @@ mod compaction;
 mod document;
 mod durability;
 mod holes;
+mod http;
 mod layers;
 mod limits;
 mod logs;

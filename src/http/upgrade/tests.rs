@@ -142,7 +142,7 @@ fn refusals_tell_what_would_be_right() {
     for error in UpgradeError::ALL {
         let response = error.response();
         let expected = match error {
-            UpgradeError::Method => (405, Some("GET"), None, None),
+            UpgradeError::Method => (405, Some("GET, OPTIONS"), None, None),
             UpgradeError::NotAsked => (426, None, Some("websocket"), None),
             UpgradeError::Version => (426, None, Some("websocket"), Some("13")),
             UpgradeError::Key | UpgradeError::Protocol | UpgradeError::Body => (400, None, None, None),
