@@ -97,7 +97,8 @@ The secret is that of the server: BOARDWIRE_JWT_SECRET, or with --dev the one be
 Examples:
   boardwire token --dev --sub alice
   boardwire token --sub agent-7 --board plan:edit --board notes:view --expires-in 90d
-  boardwire token --sub ops --role admin --kid 2026 --jwt-secrets \"2026:$SECRET\"";
+  boardwire token --sub bob --team design --not-before 1d --expires-in 7d
+  boardwire token --sub ops --role admin --kid 2026 --jwt-secrets \"2026:$SECRET\" --algorithm HS256";
 
 /// The settings that `boardwire token` shares with the server.
 const OF_TOKEN: [&str; 7] = [

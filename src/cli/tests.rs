@@ -2,9 +2,12 @@
 
 use std::num::NonZeroUsize;
 
-use boardwire::jwt::Verifier;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use boardwire::jwt::{TokenError, Verifier};
 use boardwire::server::config::LogFormat;
 use boardwire::time::UnixMillis;
+use serde_json::json;
 
 use super::*;
 
@@ -231,8 +234,110 @@ fn a_token_is_signed_with_the_key_that_was_named() {
     );
     assert_eq!(
         named(&["--kid", "none"]).unwrap_err(),
-        "--kid \"none\" is not right; expected a name of --jwt-secrets"
+        "--kid \"none\" is not right; expected a name of --jwt-secrets: old, new"
     );
+    assert_eq!(
+        request(&["--sub", "a", "--kid", "old"]).unwrap_err(),
+        "--kid \"old\" is not right; expected a name of --jwt-secrets, and there are none"
+    );
+}
+
+/// A part of a token as JSON: 0 is the header, 1 the claims.
+fn part(token: &str, at: usize) -> serde_json::Value {
+    let text = token.split('.').nth(at).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+}
+
+#[test]
+fn a_token_has_nothing_that_was_not_asked_for() {
+    let token = token::mint(&request(&["--sub", "alice"]).unwrap(), NOW).unwrap();
+    assert_eq!(part(&token, 0), json!({"alg": "HS256", "typ": "JWT"}));
+    assert_eq!(
+        part(&token, 1),
+        json!({"sub": "alice", "iat": 1_000_000, "exp": 1_000_000 + 12 * 3600})
+    );
+}
+
+#[test]
+fn a_token_has_every_claim_that_was_asked_for() {
+    let arguments = "--sub alice --team design --team ops --board plan:edit --board notes:view --role admin \
+                     --not-before 1h --expires-in 5m --jwt-issuer me --jwt-audience you";
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    let token = token::mint(&request(&arguments).unwrap(), NOW).unwrap();
+    assert_eq!(
+        part(&token, 1),
+        json!({
+            "sub": "alice", "teams": ["design", "ops"], "boards": {"plan": "edit", "notes": "view"}, "role": "admin",
+            "iat": 1_000_000, "nbf": 1_003_600, "exp": 1_003_900, "iss": "me", "aud": "you",
+        })
+    );
+}
+
+#[test]
+fn a_token_is_signed_with_each_algorithm_that_is_accepted() {
+    let accepted = ["--sub", "a", "--jwt-algorithms", "HS384,HS256,HS512"];
+    for (more, expected) in [
+        (&[][..], "HS384"),
+        (&["--algorithm", "HS256"], "HS256"),
+        (&["--algorithm", "HS384"], "HS384"),
+        (&["--algorithm", "HS512"], "HS512"),
+    ] {
+        let request = request(&[&accepted[..], more].concat()).unwrap();
+        let token = token::mint(&request, NOW).unwrap();
+        assert_eq!(part(&token, 0)["alg"], expected);
+        assert!(Verifier::new(request.keys).verify(&token, NOW).is_ok());
+    }
+    for (name, accepted, listed) in [
+        ("HS512", "HS256", "HS256"),
+        ("hs256", "HS256", "HS256"),
+        ("none", "HS384,HS512", "HS384, HS512"),
+        ("", "HS256", "HS256"),
+    ] {
+        let arguments = ["--sub", "a", "--jwt-algorithms", accepted, "--algorithm", name];
+        assert_eq!(
+            request(&arguments).unwrap_err(),
+            format!("--algorithm {name:?} is not right; expected one of --jwt-algorithms: {listed}")
+        );
+    }
+}
+
+#[test]
+fn a_named_secret_signs_with_its_name_and_the_first_where_there_is_no_other() {
+    let secrets = format!("old:{},new:{SECRET}", "f".repeat(32));
+    for (arguments, variables, expected) in [
+        (&["--kid", "new"][..], &[][..], json!("new")),
+        (&[], &[], json!("old")),
+        (&[], &[("BOARDWIRE_JWT_SECRET", SECRET)], json!(null)),
+        (
+            &["--kid", "old"],
+            &[("BOARDWIRE_JWT_SECRET", SECRET)],
+            json!("old"),
+        ),
+    ] {
+        let common = ["token", "--sub", "a", "--jwt-secrets", &secrets];
+        let Outcome::Run(Command::Token(request)) = run(&[&common[..], arguments].concat(), variables) else {
+            panic!("{arguments:?} is in order");
+        };
+        let token = token::mint(&request, NOW).unwrap();
+        assert_eq!(part(&token, 0)["kid"], expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_token_may_become_valid_later_and_lasts_from_then_on() {
+    let request = request(&["--sub", "a", "--not-before", "1h", "--expires-in", "10s"]).unwrap();
+    let token = token::mint(&request, NOW).unwrap();
+    let verifier = Verifier::new(request.keys);
+    let told = |seconds: u64| verifier.verify(&token, UnixMillis(seconds * 1000)).map(drop);
+    for (seconds, expected) in [
+        (1_000_000, Err(TokenError::NotYetValid)),
+        (1_003_569, Err(TokenError::NotYetValid)),
+        (1_003_570, Ok(())),
+        (1_003_639, Ok(())),
+        (1_003_640, Err(TokenError::Expired)),
+    ] {
+        assert_eq!(told(seconds), expected, "at {seconds}, with 30 s of leeway");
+    }
 }
 
 #[test]
@@ -251,6 +356,14 @@ fn wrong_claims_are_told_in_one_line() {
         ("--expires-in", "0s", "--expires-in"),
         ("--expires-in", "3651d", "--expires-in"),
         (
+            "--not-before",
+            "tomorrow",
+            "--not-before \"tomorrow\" is not right; expected a duration from 1s to 3650d",
+        ),
+        ("--not-before", "0s", "--not-before"),
+        ("--not-before", "999ms", "--not-before"),
+        ("--not-before", "3651d", "--not-before"),
+        (
             "--expires-in",
             "12",
             "--expires-in \"12\" is not right; expected a duration",
@@ -267,8 +380,14 @@ fn wrong_claims_are_told_in_one_line() {
             .unwrap_err()
             .starts_with("--sub \"\" is not right")
     );
-    assert!(request(&["--sub", "a", "--expires-in", "1s"]).is_ok());
-    assert!(request(&["--sub", "a", "--expires-in", "3650d"]).is_ok());
+    for flag in ["--expires-in", "--not-before"] {
+        assert!(request(&["--sub", "a", flag, "1s"]).is_ok());
+        assert!(request(&["--sub", "a", flag, "3650d"]).is_ok());
+    }
+    assert_eq!(
+        request(&["--sub", "a", "--board", "plan:view", "--board", "plan:edit"]).unwrap_err(),
+        "--board \"plan:edit\" is not right; expected each board once"
+    );
 }
 
 #[test]

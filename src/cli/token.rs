@@ -1,7 +1,7 @@
 //! `boardwire token`: mints a token with the server's own settings.
 //!
 //! Owns the flags of that command and the choice of the signing secret. Key invariant: a token that is printed verifies
-//! under the settings it was made with.
+//! under the settings it was made with, once its time has come.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub(crate) struct Request {
     pub(crate) dev_secret_file: Option<PathBuf>,
     /// `--kid`.
     pub(crate) key_name: Option<String>,
+    /// `--algorithm`, else the first of `--jwt-algorithms`.
+    pub(crate) algorithm: Algorithm,
     /// `--sub`.
     pub(crate) user: UserId,
     /// `--board`.
@@ -30,12 +32,17 @@ pub(crate) struct Request {
     pub(crate) teams: Vec<TeamId>,
     /// `--role admin`.
     pub(crate) admin: bool,
-    /// `--expires-in`.
+    /// `--not-before`: how long from now the token becomes valid; at once where it is `None`.
+    pub(crate) not_before: Option<Duration>,
+    /// `--expires-in`: how long it is valid from then on.
     pub(crate) expires_in: Duration,
 }
 
 /// How long a token lasts unless one says: a day at work.
 const EXPIRES_IN: &str = "12h";
+
+/// The longest that a token may last, or wait: ten years.
+const LONGEST: Duration = Duration::from_secs(3650 * 24 * 3600);
 
 /// The flags of the command besides those it shares with the server.
 pub(crate) fn arguments() -> Vec<Arg> {
@@ -61,7 +68,17 @@ pub(crate) fn arguments() -> Vec<Arg> {
             "DURATION",
             "How long the token is valid [default: 12h]",
         ),
+        argument(
+            "not-before",
+            "DURATION",
+            "It becomes valid this long from now [default: at once]",
+        ),
         argument("kid", "NAME", "Sign with this secret of --jwt-secrets"),
+        argument(
+            "algorithm",
+            "NAME",
+            "Sign with this one of --jwt-algorithms [default: the first]",
+        ),
     ]
 }
 
@@ -85,12 +102,8 @@ impl Request {
         let data = config::data(settings).map_err(|error| error.to_string())?;
         let mode: Mode = config::mode(settings).map_err(|error| error.to_string())?;
         let dev_secret_file = config::dev_secret_file(&keys, &data, mode);
-        let key_name = one("kid").map(str::to_owned);
-        if let Some(name) = &key_name
-            && !keys.named.iter().any(|(known, _)| known == name)
-        {
-            return Err(wrong("kid", name, "a name of --jwt-secrets"));
-        }
+        let key_name = one("kid").map(|name| key_name(name, &keys)).transpose()?;
+        let algorithm = algorithm(one("algorithm"), &keys)?;
         let id = |flag, text| {
             UserId::parse(text).ok_or_else(|| wrong(flag, text, "1 to 256 bytes without control characters"))
         };
@@ -111,46 +124,98 @@ impl Request {
             TeamId::parse(text)
                 .ok_or_else(|| wrong("team", text, "1 to 256 bytes without control characters"))
         });
-        let expires_in = one("expires-in").unwrap_or(EXPIRES_IN);
-        let most = Duration::from_secs(3650 * 24 * 3600);
-        let lifetime = values::duration(expires_in).filter(|d| (Duration::from_secs(1)..=most).contains(d));
+        let expires_in = duration("expires-in", one("expires-in").unwrap_or(EXPIRES_IN))?;
+        let not_before = one("not-before").map(|text| duration("not-before", text));
         Ok(Self {
             dev_secret_file,
             key_name,
             user: id("sub", one("sub").unwrap_or_default())?,
-            boards: boards.collect::<Result<_, _>>()?,
+            boards: each_once(boards.collect::<Result<_, _>>()?)?,
             teams: teams.collect::<Result<_, _>>()?,
             admin: match one("role") {
                 None => false,
                 Some("admin") => true,
                 Some(other) => return Err(wrong("role", other, "admin")),
             },
-            expires_in: lifetime.ok_or_else(|| {
-                wrong(
-                    "expires-in",
-                    expires_in,
-                    "a duration from 1s to 3650d, such as 12h",
-                )
-            })?,
+            algorithm,
+            not_before: not_before.transpose()?,
+            expires_in,
             keys,
         })
     }
 }
 
-/// Signs the token; `now` is when it is issued.
+/// The boards, unless one is named twice: which level was meant?
+fn each_once(boards: Vec<(BoardId, Level)>) -> Result<Vec<(BoardId, Level)>, String> {
+    let twice = boards
+        .iter()
+        .enumerate()
+        .find(|(at, (id, _))| boards.iter().take(*at).any(|(earlier, _)| earlier == id));
+    match twice {
+        None => Ok(boards),
+        Some((_, (id, level))) => {
+            let text = format!("{id}:{}", level.as_str());
+            Err(wrong("board", &text, "each board once"))
+        }
+    }
+}
+
+/// A secret's name, which must be one that the server has.
+fn key_name(name: &str, keys: &Keys) -> Result<String, String> {
+    let known: Vec<&str> = keys.named.iter().map(|(name, _)| name.as_str()).collect();
+    match known.as_slice() {
+        [] => Err(wrong("kid", name, "a name of --jwt-secrets, and there are none")),
+        known if known.contains(&name) => Ok(name.to_owned()),
+        known => Err(wrong(
+            "kid",
+            name,
+            &format!("a name of --jwt-secrets: {}", known.join(", ")),
+        )),
+    }
+}
+
+/// An algorithm that the server accepts; the first where none is named.
+fn algorithm(name: Option<&str>, keys: &Keys) -> Result<Algorithm, String> {
+    let accepted = &keys.algorithms;
+    let Some(name) = name else {
+        return Ok(accepted.first().copied().unwrap_or(Algorithm::Hs256));
+    };
+    let known = Algorithm::parse(name).filter(|algorithm| accepted.contains(algorithm));
+    known.ok_or_else(|| {
+        let names: Vec<&str> = accepted.iter().map(|algorithm| algorithm.as_str()).collect();
+        wrong(
+            "algorithm",
+            name,
+            &format!("one of --jwt-algorithms: {}", names.join(", ")),
+        )
+    })
+}
+
+fn duration(flag: &str, text: &str) -> Result<Duration, String> {
+    let fits = |duration: &Duration| (Duration::from_secs(1)..=LONGEST).contains(duration);
+    values::duration(text)
+        .filter(fits)
+        .ok_or_else(|| wrong(flag, text, "a duration from 1s to 3650d, such as 12h"))
+}
+
+/// `by` later than `from`.
+fn later(from: UnixMillis, by: Duration) -> UnixMillis {
+    let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+    UnixMillis(from.0.saturating_add(by))
+}
+
+/// Signs the token; `now` is when it is issued. It is checked as the server would when it becomes valid.
 pub(crate) fn mint(request: &Request, now: UnixMillis) -> Result<String, String> {
-    let lifetime = u64::try_from(request.expires_in.as_millis()).unwrap_or(u64::MAX);
+    let begins = request.not_before.map(|wait| later(now, wait));
+    let valid_from = begins.unwrap_or(now);
     let claims = NewClaims {
+        not_before: begins,
         teams: request.teams.clone(),
         boards: request.boards.clone(),
         admin: request.admin,
         issuer: request.keys.issuer.clone(),
         audience: request.keys.audience.clone(),
-        ..NewClaims::new(
-            request.user.clone(),
-            now,
-            UnixMillis(now.0.saturating_add(lifetime)),
-        )
+        ..NewClaims::new(request.user.clone(), now, later(valid_from, request.expires_in))
     };
     let named = match &request.key_name {
         Some(name) => request.keys.named.iter().find(|(known, _)| known == name),
@@ -162,14 +227,8 @@ pub(crate) fn mint(request: &Request, now: UnixMillis) -> Result<String, String>
         (None, Some(secret)) => (None, secret),
         (None, None) => return Err("--jwt-secret is missing; expected the server's secret".to_owned()),
     };
-    let algorithm = request
-        .keys
-        .algorithms
-        .first()
-        .copied()
-        .unwrap_or(Algorithm::Hs256);
-    let token = jwt::mint(secret, algorithm, name, &claims.to_json());
-    match Verifier::new(request.keys.clone()).verify(&token, now) {
+    let token = jwt::mint(secret, request.algorithm, name, &claims.to_json());
+    match Verifier::new(request.keys.clone()).verify(&token, valid_from) {
         Ok(_) => Ok(token),
         Err(error) => Err(format!(
             "these claims make no token that the server accepts: {error}"

@@ -16,6 +16,8 @@ pub struct NewClaims {
     pub user: UserId,
     /// `iat`; rounded down to a second.
     pub issued_at: UnixMillis,
+    /// `nbf`; rounded down to a second; left out when `None`.
+    pub not_before: Option<UnixMillis>,
     /// `exp`; rounded down to a second.
     pub expires_at: UnixMillis,
     /// `teams`; left out when empty.
@@ -37,6 +39,7 @@ impl NewClaims {
         Self {
             user,
             issued_at,
+            not_before: None,
             expires_at,
             teams: Vec::new(),
             boards: Vec::new(),
@@ -53,6 +56,9 @@ impl NewClaims {
         let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         set("sub", json!(self.user.as_str()));
         set("iat", json!(self.issued_at.seconds()));
+        if let Some(not_before) = self.not_before {
+            set("nbf", json!(not_before.seconds()));
+        }
         set("exp", json!(self.expires_at.seconds()));
         if !self.teams.is_empty() {
             set("teams", self.teams.iter().map(TeamId::as_str).collect());
