@@ -115,6 +115,32 @@ pub struct Entry {
     pub detail: Value,
 }
 
+impl Actor {
+    /// Somebody of whom nothing is known.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self {
+            subject: Subject::anonymous(),
+            address: None,
+            user_agent: None,
+        }
+    }
+}
+
+impl Entry {
+    /// An entry that says no more than who did what, and when.
+    #[must_use]
+    pub fn new(key: EntryKey, actor: Actor, action: Action) -> Self {
+        Self {
+            key,
+            actor,
+            action,
+            level: None,
+            detail: Value::Null,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

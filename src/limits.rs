@@ -13,6 +13,54 @@ pub const BOARD_ID_BYTES_MAX: usize = 128;
 /// Bytes of a user or team id, inclusive. E-mail addresses (254) and opaque ids of identity providers fit.
 pub const USER_ID_BYTES_MAX: usize = 256;
 
+/// Bytes of a board's title, inclusive. A line, not a text.
+pub const TITLE_BYTES_MAX: usize = 1_024;
+
+/// Bytes of an API key's name, inclusive.
+pub const KEY_NAME_BYTES_MAX: usize = 256;
+
+// --- access -----------------------------------------------------------------------------------------------
+
+/// Grants on one board, inclusive; more people than that are a team.
+pub const GRANTS_PER_BOARD_MAX: usize = 4_096;
+
+/// Share links of one board, inclusive. Expired ones make room for new ones.
+pub const LINKS_PER_BOARD_MAX: usize = 1_024;
+
+/// API keys of one board, inclusive.
+pub const KEYS_PER_BOARD_MAX: usize = 1_024;
+
+/// Seconds that a share link may last, inclusive: ten years. For ever is to leave the expiry out.
+pub const LINK_SECONDS_MAX: u64 = 10 * 366 * 24 * 3_600;
+
+/// Counts of changes of who may do what, of which each is for some of the boards: so many that a change seldom makes
+/// those who are joining another board be decided about again. 8 KiB.
+pub const ACCESS_EPOCHS: usize = 1_024;
+
+// --- audit ------------------------------------------------------------------------------------------------
+
+/// Bytes kept of a `User-Agent`. Browsers send about 120.
+pub const USER_AGENT_BYTES_MAX: usize = 256;
+
+/// Reads and writes of one actor on one board over HTTP make one audit entry in this time; repeated refusals likewise.
+pub const AUDIT_ONCE_IN: Duration = Duration::from_secs(3_600);
+
+/// Kinds of refusal (board, who, address, why) that are told apart and counted at a time; past it counting begins anew.
+pub const AUDIT_REFUSALS_MAX: usize = 10_000;
+
+/// Entries that refusals make in one board's audit log in [`AUDIT_ONCE_IN`], inclusive; what is beyond is counted into
+/// one more.
+pub const AUDIT_REFUSALS_PER_BOARD_MAX: usize = 100;
+
+/// Actors on boards over HTTP whose last audit entry is remembered; past it some are noted more than once.
+pub const AUDIT_ACCESSES_MAX: usize = 50_000;
+
+/// How often audit entries that are older than `--audit-days` are looked for.
+pub const AUDIT_PRUNE_EVERY: Duration = Duration::from_secs(3_600);
+
+/// How often the counts of repeated refusals are written.
+pub const AUDIT_COUNT_EVERY: Duration = Duration::from_secs(10);
+
 // --- HTTP -------------------------------------------------------------------------------------------------
 
 /// Bytes of a request head up to and with the empty line, inclusive. A token of [`TOKEN_BYTES_MAX`] in the
@@ -71,7 +119,8 @@ pub const PAGE_ITEMS: usize = 100;
 /// Descriptors beyond sockets: the data file, the poller, standard streams.
 pub const SPARE_DESCRIPTORS: usize = 64;
 
-/// Loads, look-ups and compactions that run at a time on the blocking pool: a storm of joins after a restart must not
+/// Loads and compactions that run at a time on the blocking pool, and, apart from them, short reads, and those who wait
+/// for the writer: a storm of joins after a restart must not
 /// become hundreds of threads, and disks serve few at once anyway.
 pub const BLOCKING_MAX: usize = 8;
 

@@ -40,10 +40,18 @@ impl RoomCell {
     }
 }
 
-/// How a load ended; [`Fault`] is what all who waited are told.
-type Outcome = Result<Arc<RoomCell>, Fault>;
+/// How the wait for a slot ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The board's room.
+    Room(Arc<RoomCell>),
+    /// What all who waited are told.
+    Refused(Fault),
+    /// The slot is free: whoever still wants the room looks again.
+    Free,
+}
 
-/// A load under way, and those who wait for it.
+/// A slot that somebody holds, to load the board or to do something else that no room may see, and those who wait for it.
 #[derive(Debug, Default)]
 pub struct Loading(Mutex<LoadingState>);
 
@@ -84,8 +92,17 @@ pub enum Found {
     Live(Arc<RoomCell>),
     /// Somebody is loading it; wait.
     Loading(Arc<Loading>),
-    /// Nobody has it: the caller must load it and call [`Rooms::loaded`], whatever happens.
+    /// Nobody has it: the caller must load it and call [`Rooms::loaded`], or [`Rooms::free`], whatever happens.
     Absent(Arc<Loading>),
+}
+
+/// What the table says to somebody who wants to end a board's room for good.
+#[derive(Debug)]
+pub enum Taken {
+    /// The slot is the caller's, who must call [`Rooms::free`], whatever happens; and the room that was live, retired.
+    Now(Arc<Loading>, Option<Arc<RoomCell>>),
+    /// Somebody else holds the slot; wait, and ask again.
+    Later(Arc<Loading>),
 }
 
 #[derive(Debug)]
@@ -145,15 +162,38 @@ impl Rooms {
 
     /// Ends the load that [`Found::Absent`] began, and wakes all who waited for it.
     pub fn loaded(&self, board: &BoardId, loading: &Loading, outcome: Result<Room, Fault>) {
-        let outcome = outcome.map(|room| Arc::new(RoomCell(Mutex::new(room))));
-        {
-            let mut shard = self.shard(board);
-            match &outcome {
-                Ok(room) => shard.insert(board.clone(), Slot::Live(Arc::clone(room))),
-                Err(_) => shard.remove(board),
-            };
+        match outcome {
+            Ok(room) => {
+                let room = Arc::new(RoomCell(Mutex::new(room)));
+                self.shard(board)
+                    .insert(board.clone(), Slot::Live(Arc::clone(&room)));
+                loading.finish(Outcome::Room(room));
+            }
+            Err(fault) => self.free(board, loading, Outcome::Refused(fault)),
         }
+    }
+
+    /// Gives a held slot back without a room, and tells all who waited for it.
+    pub fn free(&self, board: &BoardId, loading: &Loading, outcome: Outcome) {
+        self.shard(board).remove(board);
         loading.finish(outcome);
+    }
+
+    /// Takes the board's slot, and retires its room if there is one: none can be loaded until the slot is free.
+    pub fn take(&self, board: &BoardId) -> Taken {
+        let mut shard = self.shard(board);
+        if let Some(Slot::Loading(loading)) = shard.get(board) {
+            return Taken::Later(Arc::clone(loading));
+        }
+        let loading = Arc::new(Loading::default());
+        let live = match shard.insert(board.clone(), Slot::Loading(Arc::clone(&loading))) {
+            Some(Slot::Live(room)) => {
+                room.lock().retire();
+                Some(room)
+            }
+            Some(Slot::Loading(_)) | None => None,
+        };
+        Taken::Now(loading, live)
     }
 
     /// Takes a room out of the table, so that the next who asks loads it anew.
@@ -201,7 +241,14 @@ impl Rooms {
     /// How many rooms are live.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.all().len()
+        let live = |shard: &Shard| {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard
+                .values()
+                .filter(|slot| matches!(slot, Slot::Live(_)))
+                .count()
+        };
+        self.shards.iter().map(live).sum()
     }
 
     /// Whether no room is live.

@@ -23,7 +23,6 @@ pub struct Session {
     /// When it was last told that it may not write.
     denied_at: Option<Tick>,
     rate: Rate,
-    unknown_messages: u64,
 }
 
 /// What one message acts on.
@@ -63,7 +62,6 @@ impl Session {
                 per_second: messages_per_second,
                 full_at: now,
             },
-            unknown_messages: 0,
         }
     }
 
@@ -84,9 +82,13 @@ impl Session {
         now: Now,
         effects: &mut Effects,
     ) -> Result<Duration, Fault> {
+        if let Some(fault) = room.closing(self.member) {
+            return Err(fault);
+        }
         if room.is_retired() {
-            // Nothing more may be accepted: the board has, or will have, another room.
-            return Err(Fault::StoreFailed);
+            // The board has, or will have, another room, or is being deleted: this connection is closed as soon as that is
+            // certain, and what it brings now comes again at its next one.
+            return Ok(Duration::ZERO);
         }
         let mut messages = Messages::new(frame);
         let mut count = 0usize;
@@ -134,7 +136,7 @@ impl Session {
                 }
             }
             Message::QueryAwareness => room.answer_query_awareness(self.member, effects),
-            Message::Unknown => self.unknown_messages += 1,
+            Message::Unknown => effects.tally.unknown_messages += 1,
         }
         Ok(Counted::Yes)
     }
@@ -142,23 +144,22 @@ impl Session {
     fn handle_update(&mut self, update: &Bytes, step: Step<'_>) -> Result<(), Fault> {
         let Step { room, now, effects } = step;
         if room.level(self.member) != Some(Level::Edit) {
-            if room.would_change(update).map_err(fault_of)? && due(&mut self.denied_at, now.tick) {
-                let frame = sync::denied_frame("this connection may not change the board");
-                room.tell(self.member, Out::message(frame), effects);
+            if room.would_change(update).map_err(Refused::fault)? {
+                effects.tally.denied += 1;
+                if due(&mut self.denied_at, now.tick) {
+                    let frame = sync::denied_frame("this connection may not change the board");
+                    room.tell(self.member, Out::message(frame), effects);
+                }
             }
             return Ok(());
         }
-        let outcome = room.accept(self.member, update, now, effects).map_err(fault_of)?;
+        let outcome = room
+            .accept(Some(self.member), update, now, effects)
+            .map_err(Refused::fault)?;
         if outcome == UpdateOutcome::Hole {
             room.ask(self.member, now.tick, effects);
         }
         Ok(())
-    }
-
-    /// How many messages of unknown type were ignored.
-    #[must_use]
-    pub fn unknown_messages(&self) -> u64 {
-        self.unknown_messages
     }
 }
 
@@ -186,13 +187,6 @@ fn due(last: &mut Option<Tick>, now: Tick) -> bool {
         *last = Some(now);
     }
     due
-}
-
-fn fault_of(refused: Refused) -> Fault {
-    match refused {
-        Refused::Malformed(_) => Fault::MalformedUpdate,
-        Refused::OverBudget(_) => Fault::OverBudget,
-    }
 }
 
 #[cfg(any(test, fuzzing))]

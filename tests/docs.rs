@@ -1,4 +1,4 @@
-//! Keeps the documents true: limits, settings, links, sizes, the code map.
+//! Keeps the documents true: limits, settings, the HTTP API, links, sizes, the code map.
 //!
 //! Owns what a document must mention. Must not know what it says about it; that is for people. Key invariant: what
 //! is checked comes from the code (limits.rs, the help, the file system), never from a list kept here.
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use boardwire::server::config::SETTINGS;
+use boardwire::server::metrics::{CommitMetrics, Metrics, Readings};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -127,6 +128,76 @@ fn every_setting_is_told_with_its_variable_and_default() {
             default.is_none_or(|cell| row.contains(&cell)),
             "--{}: another default",
             setting.name
+        );
+    }
+}
+
+/// The paths of docs/openapi.yaml, each with its methods, read by indentation.
+fn operations(document: &str) -> BTreeSet<(String, String)> {
+    let lines = document.lines().skip_while(|line| *line != "paths:").skip(1);
+    let lines = lines.take_while(|line| line.is_empty() || line.starts_with(' '));
+    let mut found = BTreeSet::new();
+    let mut path = "";
+    for line in lines {
+        let Some(name) = line.strip_suffix(':') else {
+            continue;
+        };
+        match name.len() - name.trim_start().len() {
+            2 => path = name.trim_start(),
+            4 if name != "    parameters" => {
+                found.insert((path.to_owned(), name.trim_start().to_uppercase()));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn every_route_is_in_the_api_document_and_nothing_else() {
+    let document = read("docs/openapi.yaml");
+    let told = operations(&document);
+    let routes = boardwire::api::routes().map(|(path, method)| (path.to_owned(), method.to_owned()));
+    let routes: BTreeSet<_> = routes.collect();
+    assert!(routes.len() > 20, "the table is read: {routes:?}");
+    assert_eq!(routes, told, "left: src/api/mod.rs, right: docs/openapi.yaml");
+    assert!(document.is_ascii(), "docs/openapi.yaml");
+    let version = format!("\n  version: {}\n", env!("CARGO_PKG_VERSION"));
+    assert!(document.contains(&version), "docs/openapi.yaml: another version");
+}
+
+#[test]
+fn every_metric_has_a_row_and_every_row_a_metric() {
+    let metrics = Metrics::new(&CommitMetrics::default());
+    let text = metrics.encode(&Readings::default()).expect("metrics are written");
+    let served = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let served: BTreeSet<String> = served.map(str::to_owned).collect();
+    let document = read("docs/operations.md");
+    let rows = document.lines().filter(|line| line.starts_with("| `boardwire_"));
+    let cells = |row: &str| {
+        let mut cells = row
+            .split('|')
+            .map(|cell| cell.trim().trim_matches('`').to_owned());
+        let (name, kind) = (cells.nth(1), cells.next());
+        format!("{} {}", name.unwrap_or_default(), kind.unwrap_or_default())
+    };
+    assert!(served.len() > 20, "metrics are read: {served:?}");
+    assert_eq!(
+        served,
+        rows.map(cells).collect(),
+        "left: GET /metrics, right: docs/operations.md"
+    );
+    let alerts = document
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: "));
+    let words = alerts.flat_map(|alert| alert.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let named: Vec<&str> = words.filter(|word| word.starts_with("boardwire_")).collect();
+    assert!(named.len() > 3, "alerts are read: {named:?}");
+    for name in named {
+        let known = [name, name.trim_end_matches("_bucket")].map(|name| format!("# TYPE {name} "));
+        assert!(
+            known.iter().any(|line| text.contains(line)),
+            "an alert names {name}"
         );
     }
 }

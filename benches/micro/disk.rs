@@ -1,8 +1,9 @@
 //! The store on a real file system: what one commit costs, its sync included.
 
+use boardwire::audit::{Action, Actor, Entry, EntryKey};
 use boardwire::ids::BoardId;
 use boardwire::store::redb::RedbStore;
-use boardwire::store::{Applied, Change, Store as _};
+use boardwire::store::{Act, Applied, Change, Store as _};
 use boardwire::time::UnixMillis;
 use bytes::Bytes;
 use divan::Bencher;
@@ -19,14 +20,21 @@ fn store(boards: u64) -> (tempfile::TempDir, RedbStore, Vec<BoardId>) {
     let ids: Vec<BoardId> = (0..boards)
         .map(|n| BoardId::parse(&format!("board-{n}")).unwrap())
         .collect();
-    let create = |board: &BoardId| Change::CreateBoard {
+    let create = |board: &BoardId| Change::Act {
         board: board.clone(),
-        owner: None,
-        title: None,
-        at: AT,
+        act: Act::Create {
+            owner: None,
+            title: None,
+        },
+        as_owner: None,
+        entry: Box::new(entry()),
     };
     commit(&store, &ids.iter().map(create).collect::<Vec<_>>());
     (folder, store, ids)
+}
+
+fn entry() -> Entry {
+    Entry::new(EntryKey { at: AT, n: 0 }, Actor::unknown(), Action::BoardCreate)
 }
 
 fn commit(store: &RedbStore, changes: &[Change]) {

@@ -58,6 +58,7 @@ fn join(room: &mut Room) -> MemberId {
         subject: Subject::anonymous(),
         level: Level::Edit,
         ends_at: None,
+        credentials: Arc::default(),
         pulse: Arc::new(Pulse::new(NOW.tick)),
     };
     room.join(joiner, NOW, &mut Effects::default()).unwrap()
@@ -88,7 +89,7 @@ fn fan_out_to_50(bencher: Bencher<'_, '_>) {
         .with_inputs(|| Bytes::from(mover.update()))
         .bench_local_values(|update| {
             let mut effects = Effects::default();
-            let outcome = room.accept(ids[0], &update, NOW, &mut effects).unwrap();
+            let outcome = room.accept(Some(ids[0]), &update, NOW, &mut effects).unwrap();
             assert_eq!(outcome, UpdateOutcome::New);
             effects.wakers.into_iter().for_each(Waker::wake);
             for id in &ids[1..] {
@@ -113,7 +114,7 @@ fn join_after_an_update(bencher: Bencher<'_, '_>, is_changed: bool) {
                 let update = Bytes::from(mover.update());
                 let mut effects = Effects::default();
                 room.borrow_mut()
-                    .accept(ids[0], &update, NOW, &mut effects)
+                    .accept(Some(ids[0]), &update, NOW, &mut effects)
                     .unwrap();
             }
         })

@@ -5,27 +5,38 @@
 
 use std::fmt;
 
+use super::SentSecret;
+use super::secret::{SecretHash, SecretKind};
 use crate::http::head::{Head, HeadError};
 use crate::http::target::{Target, TargetError};
 
-/// The credentials of a request as they were sent, not verified. API keys and share links become further fields.
+/// The credentials of a request as they were sent, not verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Presented<'a> {
     /// From `Authorization: Bearer`.
     bearer: Option<&'a str>,
     /// From `?token=`.
     parameter: Option<&'a str>,
-    /// Whether an API key or a share link was sent.
-    key_or_link: bool,
+    /// From `X-API-Key`.
+    key: Option<&'a str>,
+    /// From `?apiKey=`.
+    key_parameter: Option<&'a str>,
+    /// From `?share=`.
+    link: Option<&'a str>,
 }
 
 /// Says only what was sent, not how it reads.
 impl fmt::Debug for Presented<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (bearer, parameter) = (self.bearer.is_some(), self.parameter.is_some());
-        f.debug_struct("Presented")
-            .field("bearer", &bearer)
-            .field("parameter", &parameter)
+        let sent = [
+            self.bearer,
+            self.parameter,
+            self.key,
+            self.key_parameter,
+            self.link,
+        ];
+        f.debug_tuple("Presented")
+            .field(&sent.map(|text| text.is_some()))
             .finish()
     }
 }
@@ -33,9 +44,9 @@ impl fmt::Debug for Presented<'_> {
 /// Why it cannot be told which credential was meant; the answer is that of an invalid credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PresentedError {
-    /// `Authorization` was sent twice, or is not printable.
+    /// `Authorization` or `X-API-Key` was sent twice, or is not printable.
     Head(HeadError),
-    /// A parameter was sent twice.
+    /// A parameter was sent twice with something in it.
     Target(TargetError),
 }
 
@@ -76,17 +87,25 @@ impl<'a> Presented<'a> {
         Ok(Self {
             bearer: authorization.and_then(bearer),
             parameter,
-            key_or_link: key
-                .or(key_parameter)
-                .or(link)
-                .is_some_and(|text| !text.is_empty()),
+            key: key.filter(|text| !text.is_empty()),
+            key_parameter,
+            link,
         })
     }
 
-    /// Whether an API key or a share link was sent. None can be made yet, so none is valid.
-    #[must_use]
-    pub fn has_key_or_link(self) -> bool {
-        self.key_or_link
+    /// The API keys and share links, each once; every one must be valid.
+    pub fn secrets(self) -> impl Iterator<Item = SentSecret> {
+        let parameter = self.key_parameter.filter(|key| Some(*key) != self.key);
+        let keys = self
+            .key
+            .into_iter()
+            .chain(parameter)
+            .map(|text| (SecretKind::Key, text));
+        let links = self.link.into_iter().map(|text| (SecretKind::Link, text));
+        keys.chain(links).map(|(kind, text)| SentSecret {
+            kind,
+            hash: SecretHash::of(text),
+        })
     }
 
     /// The JWTs, each once; every one must verify.
@@ -97,7 +116,7 @@ impl<'a> Presented<'a> {
 }
 
 /// The token of `Bearer token`; empty, and so refused, where there is only the scheme.
-fn bearer(value: &str) -> Option<&str> {
+pub(crate) fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     scheme
         .eq_ignore_ascii_case("bearer")
@@ -114,20 +133,47 @@ mod tests {
         let (head, _) = head::parse(bytes.as_bytes()).unwrap().unwrap();
         let target = Target::parse(head.target).unwrap();
         let presented = Presented::find(&head, &target)?;
-        assert!(!format!("{presented:?}").contains("abc"), "no token is shown");
+        let shown = format!(
+            "{presented:?} {:?}",
+            presented.secrets().collect::<Vec<SentSecret>>()
+        );
+        assert!(!shown.contains("abc") && !shown.contains("bw"), "{shown}");
         Ok(presented.tokens().map(str::to_owned).collect())
     }
 
     #[test]
-    fn keys_and_links_are_noticed_wherever_they_stand() {
-        let sent = |target: &str, fields: &str| {
+    fn keys_and_links_are_found_wherever_they_stand() {
+        let (key, link) = (SecretKind::Key, SecretKind::Link);
+        assert_eq!(
+            tokens("/?apiKey=bw_abc&share=bwl_abc", "X-API-Key: bw_abcd\r\n").unwrap(),
+            [""; 0],
+            "and their debug output shows none of them"
+        );
+        for (target, fields, expected) in [
+            ("/?apiKey=k", "", &[(key, "k")][..]),
+            ("/", "X-API-Key:  k \r\n", &[(key, "k")]),
+            ("/?apikey=k&Share=s&api%4Bey=l", "", &[(key, "l")]),
+            ("/?apiKey=k&share=k", "", &[(key, "k"), (link, "k")]),
+            ("/", "X-API-Key: k\r\n", &[(key, "k")]),
+            ("/?apiKey=k", "x-api-key: k\r\n", &[(key, "k")]),
+            (
+                "/?apiKey=l&share=s",
+                "X-API-Key: k\r\n",
+                &[(key, "k"), (key, "l"), (link, "s")],
+            ),
+            ("/?apiKey=&share=", "X-API-Key: \r\n", &[]),
+            ("/?token=t", "", &[]),
+        ] {
             let bytes = format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
             let (head, _) = head::parse(bytes.as_bytes()).unwrap().unwrap();
-            let target = Target::parse(head.target).unwrap();
-            Presented::find(&head, &target).unwrap().has_key_or_link()
-        };
-        assert!(sent("/?apiKey=k", "") && sent("/?share=s", "") && sent("/", "X-API-Key: k\r\n"));
-        assert!(!sent("/?apiKey=&share=", "") && !sent("/?token=t", ""));
+            let parsed = Target::parse(head.target).unwrap();
+            let found: Vec<SentSecret> = Presented::find(&head, &parsed).unwrap().secrets().collect();
+            let expected = expected.iter().map(|(kind, text)| SentSecret {
+                kind: *kind,
+                hash: SecretHash::of(text),
+            });
+            assert_eq!(found, expected.collect::<Vec<_>>(), "{target} {fields}");
+        }
     }
 
     #[test]
@@ -154,9 +200,16 @@ mod tests {
     fn a_credential_sent_twice_is_refused() {
         let twice = "Authorization: Bearer abc\r\nAuthorization: Bearer abc\r\n";
         assert_eq!(tokens("/", twice), Err(PresentedError::Head(HeadError::Field)));
-        assert_eq!(
-            tokens("/?token=abc&token=def", ""),
-            Err(PresentedError::Target(TargetError::Duplicate))
-        );
+        for fields in ["X-API-Key: abc\r\nx-api-key: abc\r\n", "X-API-Key: \u{e4}\r\n"] {
+            assert_eq!(tokens("/", fields), Err(PresentedError::Head(HeadError::Field)));
+        }
+        for target in [
+            "/?token=abc&token=def",
+            "/?apiKey=abc&apiKey=abc",
+            "/?share=abc&sh%61re=abc",
+        ] {
+            let refused = Err(PresentedError::Target(TargetError::Duplicate));
+            assert_eq!(tokens(target, ""), refused, "{target}");
+        }
     }
 }

@@ -1,16 +1,27 @@
-//! `GET /v1/boards/{board}/document`: the board's state as a Yjs update, or its shared types as JSON.
+//! `/v1/boards/{board}/document`: the board's state as a Yjs update, or its shared types as JSON; and updates to it.
+//!
+//! Key invariants: an update is answered once all of it is durable, and accepted by rights that hold at that moment;
+//! neither reading nor writing creates a board. Tests: tests/it/document.rs.
 
+use std::sync::Arc;
+
+use async_io::Timer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use smol::channel::Receiver;
 
 use crate::api::{Answer, Call, invalid_parameter};
 use crate::fault::Fault;
 use crate::http::response::{Problem, Response};
+use crate::limits;
+use crate::room::UpdateOutcome;
 use crate::room::document::{self, Unopened};
 use crate::rooms::RoomCell;
 use crate::server::Server;
 use crate::server::admission;
 use crate::server::loader::Creation;
+use crate::store::Applied;
 use crate::update::vector::StateVector;
 
 /// What was asked for.
@@ -45,6 +56,67 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
         Form::Update { lacking: Some(text) } => lacking_update(&cell, text),
         Form::Json => json(call.server, &cell).await,
     }
+}
+
+/// `POST`: takes an update of somebody with `edit`.
+pub(crate) async fn post(mut call: Call<'_>) -> Answer {
+    let mut granted = call.editor(call.granted().await?)?;
+    let update = Bytes::from(call.body().await?);
+    let server = call.server;
+    while server.committer_is_full() {
+        Timer::after(limits::BACKPRESSURE_RETRY).await;
+    }
+    loop {
+        let cell = server.room(&granted.board, Creation::Denied).await;
+        let cell = cell.map_err(admission::problem)?;
+        let now = server.now();
+        let (accepted, saved) = server.step_awaited(&cell, |room, effects| {
+            // Since the decision the room may have been unloaded, or the rights been taken away.
+            let holds = granted.holds_in(server, room);
+            holds.then(|| room.accept(None, &update, now, effects))
+        });
+        match accepted {
+            None => {
+                let renewed = admission::renew(server, granted).await;
+                granted = call.editor(renewed.map_err(admission::problem)?)?;
+            }
+            Some(Err(refused)) => return Err(admission::problem(refused.fault())),
+            Some(Ok(UpdateOutcome::Hole)) => return Err(missing_updates(&cell)),
+            Some(Ok(UpdateOutcome::New | UpdateOutcome::Known)) => {
+                return saved_answer(server, &cell, saved).await;
+            }
+        }
+    }
+}
+
+/// Waits until an update is durable; `saved` is `None` where it brought nothing new, which may be on its way.
+async fn saved_answer(server: &Arc<Server>, cell: &RoomCell, saved: Option<Receiver<Applied>>) -> Answer {
+    let is_saved = match saved {
+        Some(saved) => saved.recv().await == Ok(Applied::Done),
+        None => {
+            let flushed = server.settled().await;
+            // What was lost with the room is none of the board's any more.
+            flushed.is_ok() && !cell.lock().is_retired()
+        }
+    };
+    if is_saved {
+        Ok(Response::new(204))
+    } else {
+        Err(admission::problem(Fault::StoreFailed))
+    }
+}
+
+/// The update builds on changes that the board has not seen.
+fn missing_updates(cell: &RoomCell) -> Response {
+    let vector = URL_SAFE_NO_PAD.encode(cell.lock().board().state_vector());
+    let problem = Problem {
+        status: 409,
+        code: "missing_updates",
+        title: "The update builds on changes that the board has not seen",
+        detail: "send all that the state_vector lacks, as one update".into(),
+        field: None,
+    };
+    Response::problem_with(&problem, &[("state_vector", &vector)])
 }
 
 fn update_response(update: Vec<u8>) -> Response {

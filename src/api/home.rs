@@ -13,7 +13,7 @@ pub(crate) async fn get(_: Call<'_>) -> Answer {
          \x20 const doc = new Y.Doc()\n\
          \x20 new WebsocketProvider('ws://HOST:PORT/ws/canvas', 'my-board', doc, {{ params: {{ token: '<JWT>' }} }})\n\n\
          A token is made by your application, or on the command line by `boardwire token --help`.\n\
-         Other paths: /health, /v1/boards/{{board}}/document\n",
+         Other paths: /health, /metrics, /v1/boards (docs/openapi.yaml describes them)\n",
         version = env!("CARGO_PKG_VERSION")
     );
     Ok(Response::text(200, text))

@@ -9,6 +9,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::api::invalid_parameter;
 use crate::http::response::Response;
@@ -47,6 +48,17 @@ impl Page {
         self.limit + 1
     }
 
+    /// Where the page before ended, as the resource reads it.
+    ///
+    /// # Errors
+    /// 400 `invalid_parameter` where it cannot.
+    pub(crate) fn after<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Response> {
+        let cursor = self.cursor.as_deref();
+        cursor
+            .map(|text| parse(text).ok_or_else(Self::bad_cursor))
+            .transpose()
+    }
+
     /// The cursor was not made by this list: for a resource that cannot read its text.
     pub(crate) fn bad_cursor() -> Response {
         invalid_parameter("cursor", "is not one that this list gave")
@@ -63,6 +75,12 @@ impl Page {
         };
         Response::json(200, &envelope).field("Cache-Control", "no-store")
     }
+}
+
+/// A member of a row that is a text, for a cursor.
+pub(crate) fn text_of(row: &Value, member: &str) -> String {
+    let text = row.get(member).and_then(Value::as_str);
+    text.unwrap_or_default().to_owned()
 }
 
 fn limit(target: &Target<'_>) -> Result<usize, Response> {
@@ -95,7 +113,7 @@ mod tests {
     fn refused(query: &str, field: &str) {
         let target = Target::parse(query).unwrap();
         let refusal = Page::of(&target).unwrap_err();
-        let problem: serde_json::Value = serde_json::from_slice(refusal.body()).unwrap();
+        let problem: Value = serde_json::from_slice(refusal.body()).unwrap();
         assert_eq!(refusal.status, 400, "{query}");
         assert_eq!(
             (&problem["code"], &problem["field"]),
@@ -145,7 +163,7 @@ mod tests {
                 .map_or(0, |text| text.parse::<usize>().unwrap() + 1);
             let rows = &all[from..(from + page.lookup()).min(all.len())];
             let answer = page.answer(rows, ToString::to_string);
-            let list: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+            let list: Value = serde_json::from_slice(answer.body()).unwrap();
             let items = list["items"].as_array().unwrap();
             assert!(items.len() <= 2);
             seen.extend(

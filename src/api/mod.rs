@@ -4,14 +4,18 @@
 //! Key invariants: every path answers `HEAD` where it answers `GET`, `OPTIONS`, and any other method with 405 and
 //! `Allow`; a body is read only by a resource that wants one, after it has decided who may. Tests: tests/it/http.rs.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for the resources that come next"))]
+mod audit;
+mod boards;
 pub(crate) mod body;
 pub(crate) mod cors;
 mod document;
 mod health;
 mod home;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the resources that come next"))]
 pub(crate) mod list;
+mod metrics;
+mod permissions;
+mod presence;
+mod secrets;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,10 +23,15 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use crate::access::Manage;
+use crate::access::secret::SecretKind;
+use crate::api::permissions::Whose;
+use crate::fault::Fault;
 use crate::http::head::Method;
 use crate::http::response::{Problem, Response};
+use crate::ids::Level;
 use crate::server::Server;
-use crate::server::admission::{self, Granted, Request};
+use crate::server::admission::{self, Granted, Identity, Request};
 use crate::server::incoming::Incoming;
 
 /// What a resource answers; `Err` is a refusal, on the short way.
@@ -49,8 +58,103 @@ pub(crate) const ROUTES: &[Route] = &[
         methods: &[(Method::Get, |call| Box::pin(health::get(call)))],
     },
     Route {
+        path: "/metrics",
+        methods: &[(Method::Get, |call| Box::pin(metrics::get(call)))],
+    },
+    Route {
+        path: "/v1/boards",
+        methods: &[
+            (Method::Get, |call| Box::pin(boards::list(call))),
+            (Method::Post, |call| Box::pin(boards::create(call))),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}",
+        methods: &[
+            (Method::Get, |call| Box::pin(boards::get(call))),
+            (Method::Patch, |call| Box::pin(boards::update(call))),
+            (Method::Delete, |call| Box::pin(boards::delete(call))),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/permissions",
+        methods: &[(Method::Get, |call| Box::pin(permissions::list(call)))],
+    },
+    Route {
+        path: "/v1/boards/{board}/permissions/users/{user}",
+        methods: &[
+            (Method::Put, |call| Box::pin(permissions::put(call, Whose::User))),
+            (Method::Delete, |call| {
+                Box::pin(permissions::delete(call, Whose::User))
+            }),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/permissions/teams/{team}",
+        methods: &[
+            (Method::Put, |call| Box::pin(permissions::put(call, Whose::Team))),
+            (Method::Delete, |call| {
+                Box::pin(permissions::delete(call, Whose::Team))
+            }),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/permissions/public",
+        methods: &[
+            (Method::Put, |call| {
+                Box::pin(permissions::put(call, Whose::Public))
+            }),
+            (Method::Delete, |call| {
+                Box::pin(permissions::delete(call, Whose::Public))
+            }),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/links",
+        methods: &[
+            (Method::Get, |call| {
+                Box::pin(secrets::list(call, SecretKind::Link))
+            }),
+            (Method::Post, |call| {
+                Box::pin(secrets::create(call, SecretKind::Link))
+            }),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/links/{link}",
+        methods: &[(Method::Delete, |call| {
+            Box::pin(secrets::delete(call, SecretKind::Link))
+        })],
+    },
+    Route {
+        path: "/v1/boards/{board}/keys",
+        methods: &[
+            (Method::Get, |call| Box::pin(secrets::list(call, SecretKind::Key))),
+            (Method::Post, |call| {
+                Box::pin(secrets::create(call, SecretKind::Key))
+            }),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/keys/{key}",
+        methods: &[(Method::Delete, |call| {
+            Box::pin(secrets::delete(call, SecretKind::Key))
+        })],
+    },
+    Route {
+        path: "/v1/boards/{board}/audit",
+        methods: &[(Method::Get, |call| Box::pin(audit::get(call)))],
+    },
+    Route {
+        path: "/v1/boards/{board}/presence",
+        methods: &[(Method::Get, |call| Box::pin(presence::get(call)))],
+    },
+    Route {
         path: "/v1/boards/{board}/document",
-        methods: &[(Method::Get, |call| Box::pin(document::get(call)))],
+        methods: &[
+            (Method::Get, |call| Box::pin(document::get(call))),
+            (Method::Post, |call| Box::pin(document::post(call))),
+        ],
     },
 ];
 
@@ -87,7 +191,49 @@ impl Call<'_> {
     /// The refusal.
     pub(crate) async fn granted(&self) -> Result<Granted, Response> {
         let granted = admission::grant(self.server, self.request, self.captured(0)).await;
-        granted.map_err(admission::problem)
+        let granted = granted.map_err(admission::problem)?;
+        if granted.grant.create.is_some() {
+            // Only connecting creates a board on the way.
+            return Err(admission::problem(Fault::NoSuchBoard));
+        }
+        self.server
+            .note_request(&granted.board, &granted.actor, granted.grant.level);
+        Ok(granted)
+    }
+
+    /// The same for what only the board's owner and an admin may do.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) async fn manager(&self) -> Result<Granted, Response> {
+        let granted = self.granted().await?;
+        self.only_if(granted.grant.manage != Manage::No, granted)
+    }
+
+    /// Lets somebody on who may edit.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) fn editor(&self, granted: Granted) -> Result<Granted, Response> {
+        self.only_if(granted.grant.level == Level::Edit, granted)
+    }
+
+    fn only_if(&self, may: bool, granted: Granted) -> Result<Granted, Response> {
+        if may {
+            return Ok(granted);
+        }
+        self.server
+            .note_refusal(&granted.board, granted.actor, Fault::NoPermission);
+        Err(admission::problem(Fault::NoPermission))
+    }
+
+    /// Who asks, for what needs a JWT and is about no one board.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) async fn identity(&self) -> Result<Identity, Response> {
+        let identity = admission::identify(self.server, self.request).await;
+        identity.map_err(admission::problem)
     }
 
     /// The request's body, whole; empty where there is none. Ask for it once, after access is decided.
@@ -103,7 +249,6 @@ impl Call<'_> {
     ///
     /// # Errors
     /// The refusal: as for [`Self::body`], or as [`body::parse`] has them.
-    #[expect(dead_code, reason = "for the resources that come next")]
     pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Response> {
         body::parse(&self.body().await?)
     }
@@ -183,6 +328,28 @@ fn not_found() -> Response {
         code: "not_found",
         title: "There is nothing under this path",
         detail: "the server's start page / says what there is".into(),
+        field: None,
+    })
+}
+
+/// A refusal because of what there is already: 409.
+pub(crate) fn conflict(code: &'static str, detail: &'static str) -> Response {
+    Response::problem(&Problem {
+        status: 409,
+        code,
+        title: "It conflicts with what is there",
+        detail: detail.into(),
+        field: None,
+    })
+}
+
+/// A refusal because something of a board is not there: 404.
+pub(crate) fn missing(code: &'static str, detail: &'static str) -> Response {
+    Response::problem(&Problem {
+        status: 404,
+        code,
+        title: "Not found",
+        detail: detail.into(),
         field: None,
     })
 }

@@ -135,8 +135,12 @@ fn what_is_wrong_is_told_in_one_line() {
     wrong(&["serve", "--lisen", "x"], "unknown flag --lisen");
     wrong(&["serve", "extra"], "unknown argument extra");
     wrong(&["serve", "--redis", "redis://x"], "unknown flag --redis");
-    wrong(&["serve", "--metrics-token", "x"], "unknown flag --metrics-token");
-    wrong(&["serve", "--audit-days", "9"], "unknown flag --audit-days");
+    for days in ["0", "3651", "90d", "x"] {
+        wrong(
+            &["serve", "--dev", "--audit-days", days],
+            &format!("--audit-days \"{days}\" is not right; expected a number of days, 1 to 3650"),
+        );
+    }
     wrong(&["serve", "--listen"], "--listen");
     wrong(
         &["serve", "--data", "a", "--data", "b"],

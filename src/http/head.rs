@@ -38,6 +38,20 @@ pub enum Method {
 }
 
 impl Method {
+    /// The method of this name; names are case-sensitive (RFC 9110, 9.1).
+    fn named(name: &[u8]) -> Self {
+        match name {
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            b"POST" => Self::Post,
+            b"PUT" => Self::Put,
+            b"PATCH" => Self::Patch,
+            b"DELETE" => Self::Delete,
+            b"OPTIONS" => Self::Options,
+            _ => Self::Other,
+        }
+    }
+
     /// The method as it is written; empty for those that no resource has.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -320,18 +334,8 @@ fn request_line(line: &[u8]) -> Result<(Method, &str, Version), HeadError> {
         }
         _ => return Err(HeadError::RequestLine),
     };
-    let method = match method {
-        b"GET" => Method::Get,
-        b"HEAD" => Method::Head,
-        b"POST" => Method::Post,
-        b"PUT" => Method::Put,
-        b"PATCH" => Method::Patch,
-        b"DELETE" => Method::Delete,
-        b"OPTIONS" => Method::Options,
-        _ => Method::Other,
-    };
     let target = str::from_utf8(target).map_err(|_| HeadError::RequestLine)?;
-    Ok((method, target, version))
+    Ok((Method::named(method), target, version))
 }
 
 fn field_line(line: &[u8]) -> Result<(&[u8], &[u8]), HeadError> {

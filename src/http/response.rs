@@ -5,6 +5,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -55,6 +56,8 @@ struct ProblemDocument<'a> {
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    #[serde(flatten)]
+    members: BTreeMap<&'a str, &'a str>,
 }
 
 impl Response {
@@ -107,6 +110,12 @@ impl Response {
     /// A response with a problem document, not to be cached.
     #[must_use]
     pub fn problem(problem: &Problem) -> Self {
+        Self::problem_with(problem, &[])
+    }
+
+    /// The same with further members, which the code of the problem defines.
+    #[must_use]
+    pub fn problem_with(problem: &Problem, members: &[(&str, &str)]) -> Self {
         let document = ProblemDocument {
             r#type: format!("urn:boardwire:problem:{}", problem.code),
             title: problem.title,
@@ -114,6 +123,7 @@ impl Response {
             detail: &problem.detail,
             code: problem.code,
             field: problem.field,
+            members: members.iter().copied().collect(),
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         Self::new(problem.status)
@@ -316,9 +326,15 @@ mod tests {
         );
         let without = Response::problem(&Problem {
             field: None,
-            ..problem
+            ..problem.clone()
         });
         assert!(!String::from_utf8_lossy(without.body()).contains("field"));
+        let with = Response::problem_with(&problem, &[("state_vector", "AA")]);
+        let document: serde_json::Value = serde_json::from_slice(with.body()).unwrap();
+        assert_eq!(
+            (&document["state_vector"], &document["field"]),
+            (&"AA".into(), &"title".into())
+        );
     }
 
     #[test]

@@ -291,11 +291,13 @@ impl Awareness {
             .filter_map(move |(id, e)| Some((*id, Some(e).filter(claimed)?.owner?)))
     }
 
-    /// The state of each live id with the subject that owns it.
-    pub fn live(&self) -> impl Iterator<Item = (&Subject, MemberId, &str)> {
-        self.entries
-            .values()
-            .filter_map(|e| Some((&e.subject, e.owner?, e.state.as_deref()?)))
+    /// The live states with who owns them; of one owner that which it claimed comes last.
+    pub fn live(&self) -> impl Iterator<Item = (MemberId, &str)> {
+        let states = |claimed| {
+            let entries = self.entries.values().filter(move |e| e.claimed == claimed);
+            entries.filter_map(|e| Some((e.owner?, e.state.as_deref()?)))
+        };
+        states(false).chain(states(true))
     }
 
     fn voice_of(&self, member: MemberId) -> Voice {

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::access::{Decision, Grant, Manage};
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level, Subject, UserId};
 use crate::lib0::{self, Reader};
@@ -88,6 +89,10 @@ pub struct Table {
     pub broadcasts_due: usize,
     /// How often the last one to leave asked for a compaction.
     pub compactions_due: usize,
+    /// How often a credential was said to have ended.
+    pub decisions_due: usize,
+    /// Messages of unknown type so far.
+    pub unknown_messages: u32,
 }
 
 /// Settings with small numbers.
@@ -149,6 +154,8 @@ impl Table {
             durable: Vec::new(),
             broadcasts_due: 0,
             compactions_due: 0,
+            decisions_due: 0,
+            unknown_messages: 0,
         }
     }
 
@@ -160,7 +167,28 @@ impl Table {
         effects.wakers.into_iter().for_each(Waker::wake);
         self.broadcasts_due += usize::from(effects.awareness_due);
         self.compactions_due += usize::from(effects.compaction_due);
+        self.decisions_due += usize::from(effects.access_due);
+        self.unknown_messages += effects.tally.unknown_messages;
         value
+    }
+
+    /// Carries out that `peer` has this level from now on, or none for this reason.
+    pub fn decide(&mut self, peer: usize, decided: Result<Level, Fault>) {
+        let member = self.member(peer);
+        let held = self.room.held().into_iter().find(|held| held.member == member);
+        let decision = match decided {
+            Err(fault) => Decision::Refused(fault),
+            Ok(level) => Decision::Granted(Grant {
+                level,
+                subject: Subject::anonymous(),
+                manage: Manage::No,
+                create: None,
+                ends_at: None,
+            }),
+        };
+        if let Some(held) = held {
+            self.step(|room, effects, now| room.set_access(&held, &decision, now.tick, effects));
+        }
     }
 
     /// Lets somebody join; nothing it was sent is read yet.
@@ -170,6 +198,7 @@ impl Table {
             subject: user(name),
             level,
             ends_at: None,
+            credentials: Arc::default(),
             pulse: Arc::clone(&pulse),
         };
         let member = self.step(|room, effects, now| room.join(joiner, now, effects))?;

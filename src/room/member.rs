@@ -10,6 +10,7 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
+use crate::access::Credentials;
 use crate::fault::Fault;
 use crate::ids::{Level, Subject};
 use crate::room::Effects;
@@ -26,6 +27,12 @@ impl MemberId {
     #[must_use]
     pub const fn new(index: u32) -> Self {
         Self(index)
+    }
+
+    /// The number that it was made from.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
     }
 
     pub(crate) fn index(self) -> usize {
@@ -195,8 +202,10 @@ pub struct Joiner {
     pub subject: Subject,
     /// What it may do.
     pub level: Level,
-    /// When its credential ends, leeway included; `None` for never.
+    /// When the first of its credentials ends, leeway included; `None` for never.
     pub ends_at: Option<UnixMillis>,
+    /// What its rights rest on, to decide about it anew.
+    pub credentials: Arc<Credentials>,
     /// Its signs of life.
     pub pulse: Arc<Pulse>,
 }
@@ -263,6 +272,7 @@ impl Member {
                 .answers
                 .fetch_add(usize::from(out.kind.is_answer()), Ordering::Relaxed);
             self.own.push_back(out);
+            effects.tally.frames += 1;
             effects.wakers.extend(self.waker.take());
         }
     }

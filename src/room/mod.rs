@@ -19,11 +19,15 @@ mod presence;
 #[cfg(test)]
 mod tests;
 
+pub use presence::Present;
+
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::access::{Credentials, Decision};
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level};
 use crate::limits;
@@ -35,7 +39,7 @@ use crate::room::outbox::Log;
 use crate::room::persistence::Persistence;
 use crate::store::{BoardRecord, Change};
 use crate::sync;
-use crate::time::{Now, Tick, UnixMillis};
+use crate::time::{Now, Tick};
 use crate::update::vector::StateVector;
 
 /// The settings that a room obeys.
@@ -73,6 +77,29 @@ pub struct Effects {
     pub awareness_due: bool,
     /// The last member left a changed board: compact now rather than at the next tick.
     pub compaction_due: bool,
+    /// A credential of a member has ended: decide about [`Room::held`] anew.
+    pub access_due: bool,
+    /// What the step did, for whoever counts.
+    pub tally: Tally,
+}
+
+/// How often a step did what operators want to know of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Updates that brought something new.
+    pub new: u32,
+    /// Updates that brought nothing new.
+    pub known: u32,
+    /// Updates that build on unseen changes, and were not kept.
+    pub holes: u32,
+    /// Updates that would have brought something new, from members that may not change the board.
+    pub denied: u32,
+    /// Messages of unknown type.
+    pub unknown_messages: u32,
+    /// Broadcasts of changed awareness.
+    pub awareness_broadcasts: u32,
+    /// Frames queued, one for each member that is to get it.
+    pub frames: u32,
 }
 
 /// What has become of an update.
@@ -99,6 +126,15 @@ pub enum Due {
     Close(Fault),
 }
 
+/// A member, and what it may do rests on.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Its place.
+    pub member: MemberId,
+    /// What it came with.
+    pub credentials: Arc<Credentials>,
+}
+
 /// A board in memory with its members.
 #[derive(Debug)]
 pub struct Room {
@@ -116,6 +152,8 @@ pub struct Room {
     persistence: Persistence,
     active_at: Tick,
     retired: bool,
+    /// Whether what its members may do is being decided anew.
+    deciding: bool,
 }
 
 impl Room {
@@ -145,6 +183,7 @@ impl Room {
             persistence: Persistence::new(sequence, uncompacted, now),
             active_at: now,
             retired: false,
+            deciding: false,
         }
     }
 
@@ -186,12 +225,6 @@ impl Room {
     #[must_use]
     pub fn level(&self, member: MemberId) -> Option<Level> {
         self.member(member).map(|m| m.joiner.level)
-    }
-
-    /// When `member` joined; `None` once it has left.
-    #[must_use]
-    pub fn joined_at(&self, member: MemberId) -> Option<UnixMillis> {
-        self.member(member).map(|m| m.joined_at)
     }
 
     fn member(&self, id: MemberId) -> Option<&Member> {
@@ -253,13 +286,43 @@ impl Room {
         }
     }
 
-    /// Changes what a connection may do: one that is raised to edit is asked for its changes; one that is lowered
-    /// stays, and is told at its next write.
-    pub fn set_level(&mut self, id: MemberId, level: Level, now: Tick, effects: &mut Effects) {
-        let Some(member) = self.member_mut(id) else { return };
-        let was = std::mem::replace(&mut member.joiner.level, level);
-        if was != Level::Edit && level == Level::Edit {
-            self.ask(id, now, effects);
+    /// What the members may do rests on this.
+    #[must_use]
+    pub fn held(&self) -> Vec<Held> {
+        let held = self.members.iter().enumerate().filter_map(|(index, slot)| {
+            Some(Held {
+                member: MemberId::new(u32::try_from(index).ok()?),
+                credentials: Arc::clone(&slot.as_ref()?.joiner.credentials),
+            })
+        });
+        held.collect()
+    }
+
+    /// Notes that what was decided about [`Self::held`] was carried out; the next end of a credential is told again.
+    pub fn note_decided(&mut self) {
+        self.deciding = false;
+    }
+
+    /// Carries out what was decided anew about a member: one that is raised to edit is asked for its changes; one that
+    /// is lowered stays, and is told at its next write; one that is refused ends.
+    ///
+    /// Nothing happens when the member has left meanwhile.
+    pub fn set_access(&mut self, held: &Held, decision: &Decision, now: Tick, effects: &mut Effects) {
+        let Some(member) = self.member_mut(held.member) else {
+            return;
+        };
+        if !Arc::ptr_eq(&member.joiner.credentials, &held.credentials) {
+            return;
+        }
+        match decision {
+            Decision::Refused(fault) => member.close(*fault, effects),
+            Decision::Granted(grant) => {
+                member.joiner.ends_at = grant.ends_at;
+                let was = std::mem::replace(&mut member.joiner.level, grant.level);
+                if was != Level::Edit && grant.level == Level::Edit {
+                    self.ask(held.member, now, effects);
+                }
+            }
         }
     }
 
@@ -267,13 +330,6 @@ impl Room {
     #[must_use]
     pub fn closing(&self, id: MemberId) -> Option<Fault> {
         self.member(id).and_then(|member| member.closing)
-    }
-
-    /// Makes one connection end for `fault`, after what is queued for it.
-    pub fn close(&mut self, id: MemberId, fault: Fault, effects: &mut Effects) {
-        if let Some(member) = self.member_mut(id) {
-            member.close(fault, effects);
-        }
     }
 
     /// Makes every connection end for `fault`, after what is queued for it.
@@ -285,7 +341,7 @@ impl Room {
 
     // --- time ---------------------------------------------------------------------------------------------
 
-    /// Does what has become due: pings, keepalives, ends of credentials, silent and stuck connections, expired
+    /// Does what has become due: pings, keepalives, ends of credentials (which are decided about outside), silent and stuck connections, expired
     /// presence. Called every second or more often.
     pub fn tick(&mut self, now: Now, effects: &mut Effects) {
         if self.awareness.expire(now.tick) {
@@ -295,6 +351,10 @@ impl Room {
             if let Some(fault) = overdue(member, now) {
                 member.close(fault, effects);
                 continue;
+            }
+            if !self.deciding && member.joiner.ends_at.is_some_and(|end| now.unix >= end) {
+                self.deciding = true;
+                effects.access_due = true;
             }
             if now.tick.since(member.joiner.pulse.told_at()) >= limits::KEEPALIVE_AFTER {
                 member.joiner.pulse.told(now.tick);
@@ -316,7 +376,8 @@ impl Room {
         }
     }
 
-    /// Marks the room as no longer the board's room; whoever still holds it must look again.
+    /// Marks the room as no longer the board's room: whoever still holds it must look again. Its members are about to be
+    /// closed, and nothing they send counts any more.
     pub fn retire(&mut self) {
         self.retired = true;
     }
@@ -338,9 +399,7 @@ fn weight_max(settings: &RoomSettings) -> usize {
 /// Why a connection must end by now, if it must.
 fn overdue(member: &Member, now: Now) -> Option<Fault> {
     let pulse = &member.joiner.pulse;
-    if member.joiner.ends_at.is_some_and(|end| now.unix >= end) {
-        Some(Fault::ExpiredCredential)
-    } else if now.tick.since(pulse.received_at()) >= limits::SILENCE_MAX {
+    if now.tick.since(pulse.received_at()) >= limits::SILENCE_MAX {
         Some(Fault::ConnectionLost)
     } else if pulse
         .blocked_since()

@@ -98,6 +98,7 @@ impl Room {
         if others == 0 {
             return;
         }
+        effects.tally.frames += u32::try_from(others).unwrap_or(u32::MAX);
         let before = self.log.end();
         self.log.append(frame, author);
         let after = self.log.end();

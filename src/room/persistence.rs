@@ -82,28 +82,35 @@ impl Room {
         self.board.would_change(update)
     }
 
-    /// Accepts an update: relays what is new, numbers it and queues it for the disk.
+    /// Accepts an update: relays what is new, numbers it and queues it for the disk. `author` is the member that sent it, if one did.
     ///
     /// # Errors
     /// [`Refused`] when it does not decode or goes over a budget; the board is unchanged.
     pub fn accept(
         &mut self,
-        author: MemberId,
+        author: Option<MemberId>,
         update: &Bytes,
         now: Now,
         effects: &mut Effects,
     ) -> Result<UpdateOutcome, Refused> {
         let news = match self.board.accept(update)? {
-            Accepted::Hole => return Ok(UpdateOutcome::Hole),
+            Accepted::Hole => {
+                effects.tally.holes += 1;
+                return Ok(UpdateOutcome::Hole);
+            }
             Accepted::Nothing => None,
             Accepted::Whole => Some(update.clone()),
             Accepted::Trimmed(rest) => Some(rest),
         };
         self.active_at = now.tick;
         let outcome = match news {
-            None => UpdateOutcome::Known,
+            None => {
+                effects.tally.known += 1;
+                UpdateOutcome::Known
+            }
             Some(news) => {
-                self.broadcast(&sync::update_frame(&news), Some(author), effects);
+                effects.tally.new += 1;
+                self.broadcast(&sync::update_frame(&news), author, effects);
                 let persistence = &mut self.persistence;
                 persistence.sequence += 1;
                 persistence.changed_at = now.tick;
@@ -118,7 +125,8 @@ impl Room {
             }
         };
         // What a step 2 repeats may be the whole delete set of the board; only a small one can be a lost echo.
-        if outcome == UpdateOutcome::New || update.len() <= limits::ECHO_AGAIN_BYTES_MAX {
+        let is_small = outcome == UpdateOutcome::New || update.len() <= limits::ECHO_AGAIN_BYTES_MAX;
+        if let Some(author) = author.filter(|_| is_small) {
             self.queue_echo(author, update.clone(), effects);
         }
         Ok(outcome)

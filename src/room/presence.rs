@@ -4,13 +4,30 @@
 //! may say what; `awareness` decides it. Key invariants: one broadcast is due at a time; a client is made to announce
 //! itself at its claim, and otherwise at most once in `limits::RETELL_EVERY`. Tests: `room/tests.rs`.
 
-use crate::ids::Level;
+use std::collections::BTreeMap;
+
+use crate::ids::{Level, Subject};
 use crate::limits;
 use crate::room::awareness::{self, Applied, First, Speaker};
 use crate::room::member::{MemberId, Out};
 use crate::room::{Effects, Room};
 use crate::sync;
-use crate::time::{Now, Tick};
+use crate::time::{Now, Tick, UnixMillis};
+
+/// Somebody who is connected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Present {
+    /// Its place in the room.
+    pub member: MemberId,
+    /// Whom it acts for.
+    pub subject: Subject,
+    /// What it may do.
+    pub level: Level,
+    /// When it connected.
+    pub connected_at: UnixMillis,
+    /// Its awareness state, as JSON; `None` while it has none. Of one that speaks for several ids, that which it claimed.
+    pub state: Option<String>,
+}
 
 impl Room {
     /// Applies an awareness payload from `id`.
@@ -101,6 +118,30 @@ impl Room {
         }
     }
 
+    /// Who is connected, in the order of their places: the first `limit` after `after`.
+    #[must_use]
+    pub fn present(&self, after: Option<MemberId>, limit: usize) -> Vec<Present> {
+        let states: BTreeMap<MemberId, &str> = self.awareness.live().collect();
+        let from = after.map_or(0, |after| after.index().saturating_add(1));
+        let members = self
+            .members
+            .iter()
+            .enumerate()
+            .skip(from)
+            .filter_map(|(index, slot)| {
+                let member = slot.as_ref()?;
+                let id = MemberId::new(u32::try_from(index).ok()?);
+                Some(Present {
+                    member: id,
+                    subject: member.joiner.subject.clone(),
+                    level: member.joiner.level,
+                    connected_at: member.joined_at,
+                    state: states.get(&id).map(|state| (*state).to_owned()),
+                })
+            });
+        members.take(limit).collect()
+    }
+
     /// Answers a query for all awareness states.
     pub fn answer_query_awareness(&mut self, id: MemberId, effects: &mut Effects) {
         let frame = self
@@ -119,6 +160,7 @@ impl Room {
     pub fn broadcast_awareness(&mut self, effects: &mut Effects) {
         self.awareness_scheduled = false;
         if let Some(changes) = self.awareness.take_changes() {
+            effects.tally.awareness_broadcasts += 1;
             self.broadcast(&sync::awareness_frame(&changes), None, effects);
         }
     }

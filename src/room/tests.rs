@@ -295,11 +295,10 @@ fn those_without_edit_change_nothing_and_are_told_at_most_once_a_second() {
 fn a_raised_member_is_asked_and_a_lowered_one_is_told_at_its_next_write() {
     let mut table = Table::default();
     let peer = table.join("a", Level::View);
-    let member = table.member(peer);
-    table.step(|room, effects, now| room.set_level(member, Level::Edit, now.tick, effects));
+    table.decide(peer, Ok(Level::Edit));
     assert_eq!(table.read(peer), [Got::Step1(vec![0])]);
     table.update(peer, &insert(7, 0, "a")).unwrap();
-    table.step(|room, effects, now| room.set_level(member, Level::Comment, now.tick, effects));
+    table.decide(peer, Ok(Level::Comment));
     assert_eq!(table.read(peer), []);
     table.update(peer, &insert(7, 1, "b")).unwrap();
     assert_eq!(table.read(peer), [Got::Denied]);
@@ -326,12 +325,11 @@ fn refused_updates_close_and_leave_the_board_alone() {
 fn one_who_is_about_to_end_changes_nothing_any_more() {
     let mut table = Table::default();
     let [peer, other] = [table.editor("a"), table.editor("b")];
-    let member = table.member(peer);
-    table.step(|room, effects, _| room.close(member, Fault::NoPermission, effects));
+    table.decide(peer, Err(Fault::NoPermission));
     assert!(table.is_woken(peer));
     assert_eq!(table.update(peer, &insert(7, 0, "a")), Err(Fault::NoPermission));
     assert_eq!(table.read(peer), [Got::Closed(Fault::NoPermission)]);
-    table.step(|room, effects, _| room.close(member, Fault::Internal, effects));
+    table.decide(peer, Err(Fault::Internal));
     assert_eq!(
         table.read(peer),
         [Got::Closed(Fault::NoPermission)],
@@ -347,7 +345,8 @@ fn a_retired_room_refuses_everything() {
     table.update(peer, &insert(7, 0, "a")).unwrap();
     let (capture, covers) = table.room.begin_compaction().unwrap();
     table.room.retire();
-    assert_eq!(table.update(peer, &insert(7, 1, "b")), Err(Fault::StoreFailed));
+    assert_eq!(table.update(peer, &insert(7, 1, "b")), Ok(Duration::ZERO));
+    assert_eq!((table.queued.len(), table.read(peer)), (1, vec![]));
     let compacted = board::compact(&capture).unwrap();
     table.step(|room, effects, _| room.finish_compaction(compacted, covers, effects));
     assert_eq!(table.queued.len(), 1, "what it holds may never have been durable");

@@ -59,7 +59,7 @@ fn one_is_told_to_load_and_all_get_the_same_room() {
         "each once, however often it polled"
     );
     let cell = rooms.live(&board()).unwrap();
-    let Poll::Ready(Ok(same)) = loading.poll(Waker::noop()) else {
+    let Poll::Ready(Outcome::Room(same)) = loading.poll(Waker::noop()) else {
         panic!("it is loaded")
     };
     assert!(Arc::ptr_eq(&cell, &same));
@@ -81,7 +81,7 @@ fn a_failed_load_tells_all_who_wait_and_leaves_no_slot() {
     for told in [&waits, &loading] {
         assert!(matches!(
             told.poll(Waker::noop()),
-            Poll::Ready(Err(Fault::StateUnreadable))
+            Poll::Ready(Outcome::Refused(Fault::StateUnreadable))
         ));
     }
     // The next who asks loads again.
@@ -140,7 +140,8 @@ fn join(rooms: &Rooms, loads: &AtomicUsize) -> (Arc<RoomCell>, MemberId) {
                 continue;
             }
             Found::Loading(loading) => match loading.poll(Waker::noop()) {
-                Poll::Ready(outcome) => outcome.unwrap(),
+                Poll::Ready(Outcome::Room(cell)) => cell,
+                Poll::Ready(outcome) => panic!("{outcome:?}"),
                 Poll::Pending => {
                     std::thread::yield_now();
                     continue;
@@ -152,6 +153,7 @@ fn join(rooms: &Rooms, loads: &AtomicUsize) -> (Arc<RoomCell>, MemberId) {
             subject: user("a"),
             level: Level::Edit,
             ends_at: None,
+            credentials: Arc::default(),
             pulse,
         };
         let mut room = cell.lock();
@@ -228,4 +230,31 @@ fn a_panic_inside_a_step_shows() {
     assert!(cell.is_broken());
     rooms.remove(&board(), &cell);
     assert!(rooms.is_empty());
+}
+
+#[test]
+fn who_takes_the_slot_ends_the_room_and_keeps_everybody_out_until_it_is_free() {
+    let rooms = Rooms::default();
+    let cell = loaded(&rooms);
+    let Taken::Now(held, Some(live)) = rooms.take(&board()) else {
+        panic!("it is live");
+    };
+    assert!(Arc::ptr_eq(&cell, &live));
+    assert!(cell.lock().is_retired());
+    assert!(rooms.live(&board()).is_none());
+    assert!(matches!(rooms.take(&board()), Taken::Later(_)));
+    let Found::Loading(waits) = rooms.find(&board()) else {
+        panic!("it is held");
+    };
+    rooms.free(&board(), &held, Outcome::Refused(Fault::BoardDeleted));
+    assert!(matches!(
+        waits.poll(Waker::noop()),
+        Poll::Ready(Outcome::Refused(Fault::BoardDeleted))
+    ));
+    let Taken::Now(held, None) = rooms.take(&board()) else {
+        panic!("it is free");
+    };
+    rooms.free(&board(), &held, Outcome::Free);
+    assert!(matches!(held.poll(Waker::noop()), Poll::Ready(Outcome::Free)));
+    loaded(&rooms);
 }

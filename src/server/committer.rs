@@ -1,6 +1,6 @@
 //! The one writer: gathers the changes of all boards and makes them durable together, one fsync a group.
 //!
-//! Owns the queue, the writer's thread, its timing and its health. Must not know rooms, sockets or the engine behind
+//! Owns the queue and the health of the disk; the thread that empties it is `committer/writer.rs`. Must not know rooms, sockets or the engine behind
 //! [`Store`]. Key invariant: a change is reported durable only after the commit that contains it returned, each change
 //! is reported once, and after a board's change was lost nothing more of that board is stored until
 //! [`Committer::resume`]: what follows a lost change would make a later echo a lie. Tests: `committer/tests.rs`.
@@ -8,30 +8,24 @@
 //! A group is committed when its first change has waited for the window, at once when the writer was idle for as long
 //! (waiting gains nothing), when it is large, and when somebody waits for it (`flush`, `finish`).
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod writer;
+
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use smol::channel::{Receiver, Sender};
+
 use crate::ids::BoardId;
+use crate::server::committer::writer::Writer;
+use crate::server::metrics::CommitMetrics;
 use crate::store::{Applied, Change, Store, StoreError};
+use crate::time::UnixMillis;
 
 /// Weight at which a group is committed without waiting for more, and beyond which the rest waits for the next one.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
-
-/// The wait before the second attempt to open a failed store again; it doubles up to `RETRY_MAX`.
-const RETRY_MIN: Duration = Duration::from_millis(100);
-
-/// The longest wait between attempts to open a failed store again.
-const RETRY_MAX: Duration = Duration::from_secs(5);
-
-/// Weight of commits after which free space is looked for, to give it back, once the writer is idle.
-const RECLAIM_AFTER_BYTES: usize = 4 * 1024 * 1024;
-
-/// How long the writer must be idle before it gives space back.
-const RECLAIM_IDLE: Duration = Duration::from_secs(1);
 
 /// What the writer is to do besides what it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +54,12 @@ pub enum Outcome {
 pub struct Committed {
     /// Boards with the last of their sequences that is durable now, each board once.
     pub durable: Vec<(BoardId, u64)>,
-    /// `CreateBoard`: `Done`, `Exists`, `Deleted` or `Unreadable`.
+    /// `Act::Create`: `Done`, `Exists`, `Deleted` or `Unreadable`.
     pub created: Vec<(BoardId, Applied)>,
+    /// Boards of which another act was done: who may do what with them may have changed. Each board once.
+    pub acted: Vec<BoardId>,
     /// `Snapshot`, with the sequence it covers.
     pub compacted: Vec<(BoardId, u64, Applied)>,
-    /// `DeleteBoard`.
-    pub deleted: Vec<(BoardId, Applied)>,
     /// Boards an update of which did not fit what is stored; nothing after it was stored. They take no change until
     /// [`Committer::resume`].
     pub refused: Vec<(BoardId, Applied)>,
@@ -100,6 +94,15 @@ struct Queued {
     number: u64,
     since: Instant,
     change: Change,
+    answer: Option<Sender<Applied>>,
+}
+
+/// What is committed together.
+#[derive(Default)]
+struct Group {
+    changes: Vec<Change>,
+    /// Who waits for the change at an index.
+    answers: Vec<(usize, Sender<Applied>)>,
 }
 
 struct Queue {
@@ -118,6 +121,8 @@ struct Queue {
     lost: u64,
     last_error: Option<StoreError>,
     status: Status,
+    /// Audit entries from before this are to be removed.
+    prune: Option<UnixMillis>,
     /// Reading failed, and the writer has not seen to it yet.
     outage: Option<StoreError>,
     stop_at: Option<Instant>,
@@ -132,6 +137,7 @@ struct Shared {
     settled: Condvar,
     /// Weight of all that is queued or being committed.
     bytes: AtomicUsize,
+    metrics: CommitMetrics,
 }
 
 /// Tells the server what became of its changes; called on the writer's thread, so it must be quick.
@@ -154,16 +160,9 @@ impl Committer {
             work: Condvar::new(),
             settled: Condvar::new(),
             bytes: AtomicUsize::new(0),
+            metrics: CommitMetrics::default(),
         });
-        let writer = Writer {
-            shared: Arc::clone(&shared),
-            store,
-            window: settings.window,
-            notify,
-            idle_since: None,
-            retry: RETRY_MIN,
-            written_bytes: 0,
-        };
+        let writer = Writer::new(Arc::clone(&shared), store, settings.window, notify);
         let thread = thread::Builder::new()
             .name("boardwire-committer".into())
             .spawn(move || writer.run())?;
@@ -178,6 +177,19 @@ impl Committer {
     ///
     /// A change of a board that has lost one, or after `finish`, is dropped: it was reported lost, or nobody waits.
     pub fn submit(&self, change: Change) {
+        self.enqueue(change, None);
+    }
+
+    /// As [`Committer::submit`], for somebody who waits: the channel gives what became of the change once that is
+    /// durable, after [`Notify`] was told, and closes without a word when the change was lost.
+    #[must_use]
+    pub fn submit_awaited(&self, change: Change) -> Receiver<Applied> {
+        let (answer, answered) = smol::channel::bounded(1);
+        self.enqueue(change, Some(answer));
+        answered
+    }
+
+    fn enqueue(&self, change: Change, answer: Option<Sender<Applied>>) {
         let mut queue = self.shared.lock();
         if queue.stop_at.is_some() || queue.fenced.contains(change.board()) {
             return;
@@ -192,6 +204,7 @@ impl Committer {
             number,
             since: Instant::now(),
             change,
+            answer,
         });
         // Between the first and the last change of a group the writer's timer runs.
         if was_empty || (was_small && queue.bytes >= GROUP_BYTES) {
@@ -205,6 +218,18 @@ impl Committer {
         self.shared.bytes.load(Ordering::Relaxed)
     }
 
+    /// Asks for the audit entries from before `before` to be removed, when there is time for it.
+    pub fn prune_audit(&self, before: UnixMillis) {
+        self.shared.lock().prune = Some(before);
+        self.shared.work.notify_one();
+    }
+
+    /// What it measures.
+    #[must_use]
+    pub fn metrics(&self) -> &CommitMetrics {
+        &self.shared.metrics
+    }
+
     /// Takes changes of a board again that has lost one. Called before the board is loaded anew, when the room that
     /// submitted the lost change is gone.
     pub fn resume(&self, board: &BoardId) {
@@ -212,7 +237,7 @@ impl Committer {
     }
 
     /// Tells the writer that reading failed: where the whole store is out of order it is opened again, since nothing
-    /// else would, without a commit to fail. Callers of [`Store::load`] and [`Store::facts`] pass each error on.
+    /// else would, without a commit to fail. Who reads from the store passes each error on.
     pub fn note_read_error(&self, error: &StoreError) {
         if error.is_outage() {
             let mut queue = self.shared.lock();
@@ -299,6 +324,7 @@ impl Queue {
             lost: 0,
             last_error: None,
             status: Status::Healthy,
+            prune: None,
             outage: None,
             stop_at: None,
             stopped: false,
@@ -330,257 +356,6 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What the writer does next.
-enum Next {
-    Commit(Vec<Change>),
-    Recover(StoreError),
-    Reclaim,
-    Stop,
-}
-
-struct Writer {
-    shared: Arc<Shared>,
-    store: Arc<dyn Store>,
-    window: Duration,
-    notify: Arc<Notify>,
-    /// When the last commit ended; `None` before the first.
-    idle_since: Option<Instant>,
-    /// The wait before the next attempt to open the store again.
-    retry: Duration,
-    /// Weight of what was committed since free space was last looked for.
-    written_bytes: usize,
-}
-
-impl Writer {
-    fn run(mut self) {
-        loop {
-            match self.wait() {
-                Next::Commit(group) => self.commit(&group),
-                Next::Recover(error) => {
-                    self.fail(Vec::new(), error, 0);
-                    self.recover();
-                }
-                Next::Reclaim => self.reclaim(),
-                Next::Stop => break,
-            }
-        }
-        // Last, since the server may exit as soon as this is seen.
-        if self.written_bytes > 0 {
-            self.reclaim();
-        }
-        drop(self.store);
-        self.shared.lock().stopped = true;
-        self.shared.settled.notify_all();
-    }
-
-    /// Waits until there is something to do.
-    fn wait(&self) -> Next {
-        let mut queue = self.shared.lock();
-        loop {
-            let now = Instant::now();
-            if let Some(error) = queue.outage.take() {
-                return Next::Recover(error);
-            }
-            let due = match queue.changes.front() {
-                Some(_) if queue.bytes >= GROUP_BYTES || queue.stop_at.is_some() => Some(now),
-                Some(first) if first.number < queue.wanted => Some(now),
-                Some(first) => {
-                    let from = self.idle_since.map_or(first.since, |idle| idle.min(first.since));
-                    // Before the first commit the writer has been idle for ever.
-                    Some(self.idle_since.map_or(now, |_| from + self.window))
-                }
-                None if queue.stop_at.is_some() => return Next::Stop,
-                None => None,
-            };
-            let until = match due {
-                Some(due) if due <= now => return Next::Commit(self.take_group(&mut queue)),
-                Some(due) => Some(due),
-                None if self.written_bytes >= RECLAIM_AFTER_BYTES => {
-                    let at = self.idle_since.map_or(now, |idle| idle + RECLAIM_IDLE);
-                    if at <= now {
-                        return Next::Reclaim;
-                    }
-                    Some(at)
-                }
-                None => None,
-            };
-            queue = match until {
-                Some(until) => {
-                    let waited = self.shared.work.wait_timeout(queue, until - now);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self
-                    .shared
-                    .work
-                    .wait(queue)
-                    .unwrap_or_else(PoisonError::into_inner),
-            };
-        }
-    }
-
-    fn take_group(&self, queue: &mut Queue) -> Vec<Change> {
-        queue.committing = queue.changes.front().map(|first| first.number);
-        let mut group = Vec::new();
-        let mut weight = 0;
-        while weight < GROUP_BYTES {
-            let Some(queued) = queue.changes.pop_front() else {
-                break;
-            };
-            weight += queued.change.weight();
-            group.push(queued.change);
-        }
-        queue.bytes -= weight;
-        group
-    }
-
-    fn commit(&mut self, group: &[Change]) {
-        let weight: usize = group.iter().map(Change::weight).sum();
-        let result = guarded(|| self.store.commit(group));
-        match result {
-            Ok(applied) => {
-                self.retry = RETRY_MIN;
-                self.written_bytes = self.written_bytes.saturating_add(weight);
-                let committed = sort_out(group, &applied);
-                let refused: HashSet<BoardId> =
-                    committed.refused.iter().map(|(board, _)| board.clone()).collect();
-                let dropped = match refused.is_empty() {
-                    true => 0,
-                    false => self.drop_queued(Some(&refused)).1,
-                };
-                self.tell(Outcome::Committed(committed));
-                self.settle(weight + dropped);
-            }
-            Err(error) => {
-                let boards: HashSet<BoardId> = group.iter().map(|change| change.board().clone()).collect();
-                let dropped = self.drop_queued(Some(&boards)).1;
-                let lost = u64::try_from(group.len()).unwrap_or(u64::MAX);
-                self.fail(boards.into_iter().collect(), error, lost);
-                self.settle(weight + dropped);
-                self.recover();
-            }
-        }
-        self.idle_since = Some(Instant::now());
-    }
-
-    /// Fences `lost` (all that have something queued, for `None`) and drops what is queued for them. Gives the boards
-    /// that something was dropped of, and its weight. In one step, so that nothing slips in behind a lost change.
-    fn drop_queued(&self, lost: Option<&HashSet<BoardId>>) -> (HashSet<BoardId>, usize) {
-        let mut queue = self.shared.lock();
-        let mut boards = HashSet::new();
-        let (before, mut weight) = (queue.changes.len(), 0);
-        queue.changes.retain(|queued| {
-            let board = queued.change.board();
-            let dropped = lost.is_none_or(|lost| lost.contains(board));
-            if dropped {
-                weight += queued.change.weight();
-                boards.insert(board.clone());
-            }
-            !dropped
-        });
-        let dropped = before - queue.changes.len();
-        queue.bytes -= weight;
-        queue.lost += u64::try_from(dropped).unwrap_or(u64::MAX);
-        queue.fenced.extend(lost.unwrap_or(&boards).iter().cloned());
-        (boards, weight)
-    }
-
-    /// Notes that the store failed and `lost` changes with it, and reports the boards they were of.
-    fn fail(&self, boards: Vec<BoardId>, error: StoreError, lost: u64) {
-        let mut queue = self.shared.lock();
-        queue.lost += lost;
-        queue.note_failure(&error);
-        drop(queue);
-        if !boards.is_empty() {
-            self.tell(Outcome::Failed { boards, error });
-        }
-    }
-
-    /// Marks the current group as done.
-    fn settle(&self, weight: usize) {
-        self.shared.bytes.fetch_sub(weight, Ordering::Relaxed);
-        self.shared.lock().committing = None;
-        self.shared.settled.notify_all();
-    }
-
-    /// Opens the store again, at once and then with growing waits, until the server stops. What is queued when an
-    /// attempt fails is lost: its rooms must know, and memory must not fill.
-    fn recover(&mut self) {
-        loop {
-            let error = match guarded(|| self.store.reopen()) {
-                Ok(()) => {
-                    let mut queue = self.shared.lock();
-                    queue.status = Status::Healthy;
-                    // What was noted until now was of the old handle.
-                    queue.outage = None;
-                    return;
-                }
-                Err(error) => error,
-            };
-            let (boards, weight) = self.drop_queued(None);
-            self.fail(boards.into_iter().collect(), error, 0);
-            self.settle(weight);
-            let again = Instant::now() + self.retry;
-            self.retry = (self.retry * 2).min(RETRY_MAX);
-            let mut queue = self.shared.lock();
-            while Instant::now() < again {
-                if queue.stop_at.is_some() {
-                    return;
-                }
-                let left = again.saturating_duration_since(Instant::now());
-                let waited = self.shared.work.wait_timeout(queue, left);
-                queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-            }
-        }
-    }
-
-    fn reclaim(&mut self) {
-        self.written_bytes = 0;
-        if let Err(error) = guarded(|| self.store.reclaim()) {
-            self.fail(Vec::new(), error, 0);
-            self.recover();
-        }
-        self.idle_since = Some(Instant::now());
-    }
-
-    fn tell(&self, outcome: Outcome) {
-        // A panic of the receiver is its own; the panic hook has reported it, and the writer must go on.
-        drop(catch_unwind(AssertUnwindSafe(|| (self.notify)(outcome))));
-    }
-}
-
-/// Runs a call of the store; a panic in it is a failure like another.
-fn guarded<T>(call: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(StoreError::Panicked))
-}
-
-/// Sorts what became of each change by its kind.
-fn sort_out(group: &[Change], applied: &[Applied]) -> Committed {
-    let mut committed = Committed::default();
-    let mut durable: HashMap<&BoardId, usize> = HashMap::new();
-    let mut refused: HashSet<&BoardId> = HashSet::new();
-    for (change, &applied) in group.iter().zip(applied) {
-        let board = change.board();
-        match change {
-            Change::CreateBoard { .. } => committed.created.push((board.clone(), applied)),
-            Change::DeleteBoard { .. } => committed.deleted.push((board.clone(), applied)),
-            Change::Snapshot { covers, .. } => committed.compacted.push((board.clone(), *covers, applied)),
-            Change::Append { sequence, .. } if applied == Applied::Done => {
-                let at = *durable.entry(board).or_insert(committed.durable.len());
-                match committed.durable.get_mut(at) {
-                    Some(entry) => entry.1 = *sequence,
-                    None => committed.durable.push((board.clone(), *sequence)),
-                }
-            }
-            Change::Append { .. } => {
-                if refused.insert(board) {
-                    committed.refused.push((board.clone(), applied));
-                }
-            }
-        }
-    }
-    committed
 }
 
 #[cfg(test)]

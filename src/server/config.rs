@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access::Mode;
+use crate::access::secret::SecretHash;
 use crate::http::{forwarded::Cidr, origin::Origin};
 use crate::jwt::{Algorithm, Keys, Secret};
 use crate::limits;
@@ -41,13 +42,15 @@ pub struct Config {
     pub origins: Vec<Origin>,
     /// `--trusted-proxy`.
     pub trusted_proxies: Vec<Cidr>,
+    /// `--metrics-token`, as its hash: nothing but the comparison needs it.
+    pub metrics_token: Option<SecretHash>,
     /// `--close-codes`.
     pub close_codes: CloseCodes,
     /// `--saved-echo`.
     pub saved_echo: SavedEcho,
     /// `--max-*`.
     pub bounds: Bounds,
-    /// `--room-*`, `--commit-window`, `--compact-*`, `--drain`.
+    /// `--room-*`, `--commit-window`, `--compact-*`, `--drain`, `--audit-days`.
     pub times: Times,
     /// `--log-level`.
     pub log_level: LogLevel,
@@ -91,6 +94,8 @@ pub struct Times {
     pub compact_every: Duration,
     /// `--drain`.
     pub drain: Duration,
+    /// `--audit-days`.
+    pub audit: Duration,
 }
 
 /// Which close codes refusals use.
@@ -216,6 +221,14 @@ impl Config {
                 "an address or a range, such as 10.0.0.0/8 or fd00::/8",
                 Cidr::parse,
             )?,
+            metrics_token: values.optional(
+                "metrics-token",
+                "visible ASCII characters without space, such as `openssl rand -hex 32` prints",
+                |text| {
+                    let sendable = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+                    sendable.then(|| SecretHash::of(text))
+                },
+            )?,
             close_codes: values.one("close-codes", "plain or mirror", |text| match text {
                 "plain" => Some(CloseCodes::Plain),
                 "mirror" => Some(CloseCodes::Mirror),
@@ -293,6 +306,10 @@ impl Times {
             compact_after: within("compact-after", "10ms", "1d")?,
             compact_every: within("compact-every", "10ms", "1d")?,
             drain: within("drain", "0s", "1h")?,
+            audit: values.one("audit-days", "a number of days, 1 to 3650", |text| {
+                let days = values::count(text).filter(|days| (1..=3_650).contains(days))?;
+                Some(Duration::from_secs(u64::try_from(days).ok()? * 24 * 3_600))
+            })?,
         };
         if times.compact_every < times.compact_after {
             let expected = "a duration that is not shorter than --compact-after";

@@ -61,6 +61,16 @@ pub(crate) enum End {
     Peer,
 }
 
+impl End {
+    /// What it was, if it was we who ended it.
+    fn fault(self) -> Option<Fault> {
+        match self {
+            Self::Fault(fault) => Some(fault),
+            Self::Peer => None,
+        }
+    }
+}
+
 /// A place in a room.
 pub(crate) struct Joined {
     /// The room.
@@ -212,6 +222,7 @@ impl Connection {
 
     fn handle(&mut self, frame: &Bytes) -> Result<(), Fault> {
         self.burst_bytes += frame.len();
+        self.server.metrics.received(frame.len());
         let Self {
             server,
             cell,
@@ -273,6 +284,7 @@ impl Connection {
                 }
             }
         }
+        self.server.metrics.sent(sent);
         Poll::Ready(Ok(()))
     }
 
@@ -288,6 +300,7 @@ impl Connection {
             match self.stream.get_ref().poll_send(cx, rest) {
                 Poll::Ready(Ok(n)) => {
                     *at += n;
+                    self.server.metrics.sent(n);
                     self.pulse.blocked(self.server.now().tick);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -304,6 +317,7 @@ impl Connection {
 
     /// Leaves the room; after a bug of ours the room is given up, since what a step left half done is not to be trusted.
     pub(crate) fn leave_room(&self, end: End) {
+        self.server.metrics.ended(end.fault());
         if let End::Fault(fault @ Fault::Internal) = end {
             self.server.drop_room(&self.cell, fault);
         }

@@ -4,7 +4,7 @@
 //! room's lock and off the executor threads, one at a time.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_io::Timer;
 
@@ -13,6 +13,8 @@ use crate::limits;
 use crate::room::{Room, board};
 use crate::rooms::RoomCell;
 use crate::server::Server;
+use crate::server::metrics::Outcome;
+use crate::time::{Tick, UnixMillis};
 
 impl Server {
     /// Looks at every room again and again: ticks it, and asks for its compaction when that is due.
@@ -58,6 +60,22 @@ impl Server {
         }
     }
 
+    /// Writes the counts of repeated refusals, and has old audit entries removed.
+    pub(crate) async fn keep_auditing(self: Arc<Self>) {
+        let mut pruned: Option<Tick> = None;
+        loop {
+            let now = self.now();
+            if pruned.is_none_or(|at| now.tick.since(at) >= limits::AUDIT_PRUNE_EVERY) {
+                pruned = Some(now.tick);
+                let kept = u64::try_from(self.config.times.audit.as_millis()).unwrap_or(u64::MAX);
+                self.committer
+                    .prune_audit(UnixMillis(now.unix.0.saturating_sub(kept)));
+            }
+            Timer::after(limits::AUDIT_COUNT_EVERY).await;
+            self.write_refusals();
+        }
+    }
+
     /// Queues a compaction.
     pub(crate) fn request_compaction(&self, cell: &Arc<RoomCell>) {
         if cell.lock().mark_compaction_queued() {
@@ -80,12 +98,14 @@ impl Server {
         let Some((capture, covers)) = cell.lock().begin_compaction() else {
             return;
         };
+        let started = Instant::now();
         let work = self.unblock(move || board::compact(&capture));
         match Self::fenced(work).await {
             Ok(Ok(compacted)) => {
                 self.step(cell, |room, effects| {
                     room.finish_compaction(compacted, covers, effects)
                 });
+                self.metrics.compacted(started, Outcome::Done);
             }
             failed => {
                 let board = cell.lock().id().clone();
@@ -94,6 +114,7 @@ impl Server {
                     .map_or("its output did not verify", |_| "it panicked");
                 tracing::error!(%board, cause, "compaction failed; the log is kept");
                 cell.lock().abandon_compaction();
+                self.metrics.compacted(started, Outcome::Failed);
             }
         }
     }

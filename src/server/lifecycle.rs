@@ -24,10 +24,12 @@ use crate::jwt::Verifier;
 use crate::limits;
 use crate::room::{RoomSettings, SavedEcho};
 use crate::rooms::Rooms;
+use crate::server::audit::Audit;
 use crate::server::clock::SystemClock;
 use crate::server::committer::{Committer, Finished, Outcome, Settings};
 use crate::server::config::{self, Config};
 use crate::server::doors::Doors;
+use crate::server::metrics::Metrics;
 use crate::server::receiving::Receiving;
 use crate::server::threads::Helpers;
 use crate::server::{Server, requests, telemetry};
@@ -107,6 +109,7 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
     server.spawn(Arc::clone(&server).keep_ticking());
     server.spawn(Arc::clone(&server).keep_unloading());
     server.spawn(Arc::clone(&server).keep_compacting(queue));
+    server.spawn(Arc::clone(&server).keep_auditing());
     ready(address);
     let ended = smol::block_on(executor.run(serve(&server, listener, signals)));
     drop(helpers);
@@ -180,7 +183,9 @@ fn build(
             config.bounds.connections,
             config.bounds.connections_per_address,
         )),
+        audit: Audit::new(),
         receiving: Receiving::new(limits::RECEIVING_BYTES_MAX),
+        metrics: Metrics::new(committer.metrics()),
         started: clock.now().tick,
         config,
         store,
@@ -189,7 +194,10 @@ fn build(
         executor,
         stopping: AtomicBool::new(false),
         blocking: Semaphore::new(limits::BLOCKING_MAX),
+        reading: Semaphore::new(limits::BLOCKING_MAX),
+        waiting: Semaphore::new(limits::BLOCKING_MAX),
         connection_ids: AtomicU64::new(1),
+        access_epochs: (0..limits::ACCESS_EPOCHS).map(|_| AtomicU64::new(0)).collect(),
         compactions,
         dropped: Mutex::new(HashSet::new()),
     });
@@ -259,6 +267,7 @@ async fn shut_down(server: &Arc<Server>, deadline: Instant) -> Ended {
             Timer::at(deadline - server.config.times.drain / 8).await;
         })
         .await;
+    server.write_refusals();
     let (finishing, left) = (
         Arc::clone(server),
         deadline.saturating_duration_since(Instant::now()),
@@ -286,12 +295,22 @@ impl Server {
                         self.step_fenced(&cell, |room, effects| room.handle_durable(through, effects));
                     }
                 }
+                // Before anybody looks for whom it concerns: see `Server::access_epoch`.
+                committed
+                    .acted
+                    .iter()
+                    .for_each(|board| self.count_access_change(board));
+                for cell in committed.acted.iter().filter_map(|board| self.rooms.live(board)) {
+                    self.reconsider(cell);
+                }
                 let lost = committed
                     .created
                     .into_iter()
                     .filter(|(_, applied)| *applied != Applied::Done);
                 for (board, applied) in lost.chain(committed.refused) {
-                    tracing::error!(%board, ?applied, "the store refused a change");
+                    if self.rooms.live(&board).is_some() {
+                        tracing::error!(%board, ?applied, "the store refused a change");
+                    }
                     self.give_up(&board);
                 }
             }

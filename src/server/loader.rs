@@ -4,15 +4,17 @@
 //! and never replaced by an empty one; however many ask at once, it is loaded once.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::access::BoardFacts;
+use crate::access::{Asked, BoardFacts, Facts};
+use crate::audit::{Action, Actor};
 use crate::fault::Fault;
-use crate::ids::{BoardId, UserId};
+use crate::ids::{BoardId, Level, UserId};
 use crate::room::board::{Accepted, Board};
 use crate::room::{Loaded, Room};
-use crate::rooms::{Found, Loading, RoomCell};
+use crate::rooms::{Found, Loading, Outcome, RoomCell};
 use crate::server::{Server, telemetry};
-use crate::store::{BoardRecord, Change, StoreError, Stored, StoredBoard};
+use crate::store::{Act, BoardRecord, Change, Store, StoreError, Stored, StoredBoard};
 use crate::update::Budgets;
 
 /// Who may create the board on the way.
@@ -20,29 +22,52 @@ use crate::update::Budgets;
 pub(crate) enum Creation {
     /// The board must exist.
     Denied,
-    /// It is created, owned by this user, when there is none.
-    Allowed(UserId),
+    /// It is created, owned by this user, when there is none; for the audit log: by whom, from where.
+    Allowed(UserId, Actor),
 }
 
 impl Server {
-    /// What decides about access to `board`: from its room if it has one, otherwise from the store.
+    /// What decides about access to `board`. A board that is live and not on disk yet is waited for.
     ///
     /// # Errors
     /// [`Fault::StateUnreadable`].
-    pub(crate) async fn facts(self: &Arc<Self>, board: &BoardId) -> Result<BoardFacts, Fault> {
-        if let Some(cell) = self.rooms.live(board) {
-            return Ok(facts_of(cell.lock().record()));
+    pub(crate) async fn facts(self: &Arc<Self>, board: &BoardId, asked: Asked) -> Result<Facts, Fault> {
+        let facts = self.look_up(board, asked.clone()).await?;
+        if facts.board == BoardFacts::Absent && self.rooms.live(board).is_some() {
+            // Whether its creation was lost is seen by looking again.
+            drop(self.settled().await);
+            return self.look_up(board, asked).await;
         }
+        Ok(facts)
+    }
+
+    async fn look_up(self: &Arc<Self>, board: &BoardId, asked: Asked) -> Result<Facts, Fault> {
         let (server, id) = (Arc::clone(self), board.clone());
-        match self.unblock(move || server.store.facts(&id)).await {
-            Ok(Stored::Absent) => Ok(BoardFacts::Absent),
-            Ok(Stored::Deleted) => Ok(BoardFacts::Deleted),
-            Ok(Stored::Present(record)) => Ok(facts_of(&record)),
-            Err(error) => {
-                self.read_failed(board, &error);
-                Err(Fault::StateUnreadable)
+        let looked_up = self.unblock_read(move || server.store.access(&id, &asked));
+        looked_up.await.map_err(|error| {
+            self.read_failed(board, &error);
+            Fault::StateUnreadable
+        })
+    }
+
+    /// Reads from the store, on the blocking pool.
+    ///
+    /// # Errors
+    /// [`Fault::StateUnreadable`].
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let server = Arc::clone(self);
+        let read = self.unblock_read(move || {
+            let read = work(&*server.store);
+            if let Err(error) = &read {
+                tracing::error!(error = telemetry::chain(error), "stored rows unreadable");
+                server.committer.note_read_error(error);
             }
-        }
+            read
+        });
+        read.await.map_err(|_| Fault::StateUnreadable)
     }
 
     /// The board's room, loaded if need be.
@@ -63,23 +88,27 @@ impl Server {
                     (loading, true)
                 }
             };
-            let outcome = std::future::poll_fn(|cx| loading.poll(cx.waker())).await;
-            let missing = matches!(outcome, Err(Fault::NoSuchBoard));
-            if !missing || is_ours || matches!(creation, Creation::Denied) {
-                return outcome;
+            let outcome = ended(&loading).await;
+            match outcome {
+                Outcome::Room(cell) => return Ok(cell),
+                // Whoever loaded it may not create it, and we may: look again.
+                Outcome::Refused(Fault::NoSuchBoard)
+                    if !is_ours && matches!(creation, Creation::Allowed(..)) => {}
+                Outcome::Refused(fault) => return Err(fault),
+                Outcome::Free => {}
             }
-            // Whoever loaded it may not create it, and we may: look again.
         }
     }
 
     /// Loads a board on the blocking pool; whoever asked first may be gone when it ends.
     fn load(self: &Arc<Self>, board: BoardId, loading: Arc<Loading>, creation: Creation) {
-        let server = Arc::clone(self);
+        let (server, started) = (Arc::clone(self), Instant::now());
         self.spawn(async move {
             let loader = Arc::clone(&server);
             let id = board.clone();
             let load = server.unblock(move || loader.load_blocking(&id, creation));
             let outcome = Self::fenced(load).await.unwrap_or(Err(Fault::Internal));
+            server.metrics.loaded(started, &outcome);
             server.rooms.loaded(&board, &loading, outcome);
         });
     }
@@ -95,14 +124,19 @@ impl Server {
             (Stored::Deleted, _) => return Err(Fault::BoardDeleted),
             (Stored::Absent, Creation::Denied) => return Err(Fault::NoSuchBoard),
             (Stored::Present(stored), _) => self.rebuild(board, stored)?,
-            (Stored::Absent, Creation::Allowed(owner)) => {
+            (Stored::Absent, Creation::Allowed(owner, actor)) => {
                 let owner = Some(owner);
                 tracing::info!(%board, owner = owner.as_ref().map(UserId::as_str), "board created");
-                self.committer.submit(Change::CreateBoard {
+                self.committer.submit(Change::Act {
                     board: board.clone(),
-                    owner: owner.clone(),
-                    title: None,
-                    at: now.unix,
+                    act: Act::Create {
+                        owner: owner.clone(),
+                        title: None,
+                    },
+                    as_owner: None,
+                    entry: self
+                        .audit
+                        .entry(actor, Action::BoardCreate, Some(Level::Edit), now.unix),
                 });
                 Loaded {
                     record: BoardRecord {
@@ -160,8 +194,7 @@ impl Server {
     }
 }
 
-fn facts_of(record: &BoardRecord) -> BoardFacts {
-    BoardFacts::Present {
-        owner: record.owner.clone(),
-    }
+/// Waits until a held slot of the room table is given back.
+pub(crate) async fn ended(loading: &Loading) -> Outcome {
+    std::future::poll_fn(|cx| loading.poll(cx.waker())).await
 }

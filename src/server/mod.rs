@@ -4,7 +4,9 @@
 //! due; rooms and sessions do. Key invariants: executor threads never block on a disk; a step's changes are given to
 //! the committer under the room's lock, so that they are stored in the order they were accepted.
 
+pub(crate) mod acts;
 pub(crate) mod admission;
+pub(crate) mod audit;
 pub mod clock;
 pub mod committer;
 pub mod config;
@@ -16,6 +18,7 @@ mod housekeeping;
 pub(crate) mod incoming;
 mod lifecycle;
 pub(crate) mod loader;
+pub mod metrics;
 mod receiving;
 mod requests;
 mod socket;
@@ -24,13 +27,16 @@ mod threads;
 mod upgrades;
 
 use std::collections::HashSet;
+use std::collections::hash_map::DefaultHasher;
 use std::future::Future;
+use std::hash::{Hash, Hasher};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_io::Timer;
 use smol::Executor;
+use smol::channel::Receiver;
 use smol::future::FutureExt;
 use smol::lock::Semaphore;
 
@@ -42,12 +48,14 @@ use crate::jwt::Verifier;
 use crate::limits;
 use crate::room::{Effects, Room, RoomSettings};
 use crate::rooms::{RoomCell, Rooms};
+use crate::server::audit::Audit;
 use crate::server::clock::SystemClock;
 use crate::server::committer::Committer;
 use crate::server::config::Config;
 use crate::server::doors::Doors;
+use crate::server::metrics::Metrics;
 use crate::server::receiving::Receiving;
-use crate::store::Store;
+use crate::store::{Applied, Change, Store, StoreError};
 use crate::time::{Clock, Now, Tick};
 
 /// Everything that the tasks of a running server share.
@@ -59,14 +67,22 @@ pub(crate) struct Server {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) committer: Committer,
     pub(crate) doors: Arc<Doors>,
+    pub(crate) audit: Audit,
     pub(crate) receiving: Receiving,
+    pub(crate) metrics: Metrics,
     pub(crate) started: Tick,
     clock: SystemClock,
     executor: Arc<Executor<'static>>,
     stopping: AtomicBool,
     /// Permits for work on the blocking pool.
     blocking: Semaphore,
+    /// Permits for short reads there, and for waiting for the writer: what is decided about access must wait neither for
+    /// loads and compactions, nor for those who wait for a commit.
+    reading: Semaphore,
+    waiting: Semaphore,
     connection_ids: AtomicU64,
+    /// Count changes of who may do what, after they are on disk; each for some of the boards.
+    access_epochs: Box<[AtomicU64]>,
     compactions: smol::channel::Sender<Arc<RoomCell>>,
     /// Boards whose room was given up with changes under way: these must settle before the board is read again.
     dropped: Mutex<HashSet<BoardId>>,
@@ -93,6 +109,31 @@ impl Server {
         self.committer.queued_bytes() > limits::COMMIT_QUEUE_BYTES_MAX
     }
 
+    /// How often who may do what with `board` has changed, or with a few others. Who decides by facts and acts later
+    /// looks whether it still is what it was before the facts were read.
+    ///
+    /// Not one count for all boards: where changes come faster than a queue of joins is decided about, nobody would ever
+    /// get in.
+    pub(crate) fn access_epoch(&self, board: &BoardId) -> u64 {
+        let epoch = self.epoch_of(board);
+        epoch.map_or(0, |epoch| epoch.load(Ordering::Acquire))
+    }
+
+    /// Counts a change of who may do what with `board`, once it is durable.
+    fn count_access_change(&self, board: &BoardId) {
+        if let Some(epoch) = self.epoch_of(board) {
+            epoch.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn epoch_of(&self, board: &BoardId) -> Option<&AtomicU64> {
+        let mut hasher = DefaultHasher::new();
+        board.hash(&mut hasher);
+        let count = self.access_epochs.len().max(1) as u64;
+        let index = usize::try_from(hasher.finish() % count).ok()?;
+        self.access_epochs.get(index)
+    }
+
     fn next_connection_id(&self) -> u64 {
         self.connection_ids.fetch_add(1, Ordering::Relaxed)
     }
@@ -103,15 +144,36 @@ impl Server {
         cell: &Arc<RoomCell>,
         step: impl FnOnce(&mut Room, &mut Effects) -> T,
     ) -> T {
+        self.step_submitting(cell, step, |change| self.committer.submit(change))
+    }
+
+    /// As [`Self::step`], for somebody who waits until the last change of the step is durable, if it made one.
+    pub(crate) fn step_awaited<T>(
+        self: &Arc<Self>,
+        cell: &Arc<RoomCell>,
+        step: impl FnOnce(&mut Room, &mut Effects) -> T,
+    ) -> (T, Option<Receiver<Applied>>) {
+        let mut last = None;
+        let value = self.step_submitting(cell, step, |change| {
+            last = Some(self.committer.submit_awaited(change));
+        });
+        (value, last)
+    }
+
+    fn step_submitting<T>(
+        self: &Arc<Self>,
+        cell: &Arc<RoomCell>,
+        step: impl FnOnce(&mut Room, &mut Effects) -> T,
+        submit: impl FnMut(Change),
+    ) -> T {
         let mut effects = Effects::default();
         let value = {
             let mut room = cell.lock();
             let value = step(&mut room, &mut effects);
-            for change in effects.changes.drain(..) {
-                self.committer.submit(change);
-            }
+            effects.changes.drain(..).for_each(submit);
             value
         };
+        self.metrics.step(&effects.tally);
         for waker in effects.wakers {
             waker.wake();
         }
@@ -121,6 +183,9 @@ impl Server {
                 Timer::after(limits::AWARENESS_EVERY).await;
                 server.step(&cell, Room::broadcast_awareness);
             });
+        }
+        if effects.access_due {
+            self.reconsider(Arc::clone(cell));
         }
         if effects.compaction_due {
             self.request_compaction(cell);
@@ -180,6 +245,22 @@ impl Server {
     pub(crate) async fn unblock<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let _permit = self.blocking.acquire().await;
         smol::unblock(work).await
+    }
+
+    /// As [`Self::unblock`], for a read of some rows.
+    async fn unblock_read<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let _permit = self.reading.acquire().await;
+        smol::unblock(work).await
+    }
+
+    /// Waits until everything submitted so far is durable or lost.
+    ///
+    /// # Errors
+    /// As [`Committer::flush`].
+    pub(crate) async fn settled(self: &Arc<Self>) -> Result<(), StoreError> {
+        let _permit = self.waiting.acquire().await;
+        let server = Arc::clone(self);
+        smol::unblock(move || server.committer.flush()).await
     }
 
     /// Runs `task`; a panic in it is logged and becomes [`Fault::Internal`].

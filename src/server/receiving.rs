@@ -49,6 +49,11 @@ impl Receiving {
         }
     }
 
+    /// Bytes of all that is counted.
+    pub(crate) fn bytes(&self) -> usize {
+        self.table().total
+    }
+
     /// Whether `connection`, which holds `bytes`, must wait until others are done.
     pub(crate) fn must_pause(&self, connection: u64, bytes: usize) -> bool {
         if bytes < COUNTED_BYTES_MIN {

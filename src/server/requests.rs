@@ -70,6 +70,7 @@ async fn exchange(
                 Box::pin(answer(server, &head, peer, &mut incoming)).await
             }
             ReadHead::Refused(refusal) => {
+                server.metrics.answered(Method::Other, refusal.status);
                 let bytes = refusal.encode(Method::Get, Persistence::Close);
                 incoming.send(&bytes).await.map(|()| Next::Close)
             }
@@ -80,7 +81,11 @@ async fn exchange(
                 opening.ahead = ahead;
                 return Some((opening, stream));
             }
-            Next::Request => patience = limits::KEEP_ALIVE_IDLE_MAX,
+            Next::Request => {
+                patience = limits::KEEP_ALIVE_IDLE_MAX;
+                // Who sends faster than we answer is never waited for: without this it would have the thread for itself.
+                smol::future::yield_now().await;
+            }
             Next::Close => {
                 incoming.linger().await;
                 return None;
@@ -157,6 +162,7 @@ async fn answer(
     } else {
         Persistence::Close
     };
+    server.metrics.answered(head.method, response.status);
     incoming.send(&response.encode(head.method, persistence)).await?;
     Ok(match persistence {
         Persistence::KeepAlive => Next::Request,
@@ -180,6 +186,7 @@ async fn decide(
         head,
         target: &target,
         address,
+        peer,
     };
     match (target.path().as_slice(), head.method) {
         (["ws", "canvas", _], Method::Options) => Err(cors::options(server, head, upgrade::ALLOWED)),

@@ -68,6 +68,7 @@ pub(crate) async fn decide(
         let admission = server.doors.admit(request.address)?;
         Ok((grant, admission))
     });
+    let outcome = outcome.inspect_err(|fault| server.metrics.refused(*fault));
     let address = request.address;
     match (upgrade, outcome) {
         (Ok(upgrade), Ok((grant, admission))) => Ok(Opening {
@@ -120,7 +121,8 @@ pub(crate) async fn enter(
             return None;
         }
     };
-    let joined = match join(server, &granted).await {
+    let joined = join(server, granted).await;
+    let (granted, joined) = match joined.inspect_err(|fault| server.metrics.refused(*fault)) {
         Ok(joined) => joined,
         Err(fault) => {
             let hold = server.doors.refuse(address, server.now().tick);
@@ -128,10 +130,14 @@ pub(crate) async fn enter(
             return None;
         }
     };
-    let Granted { board, grant } = granted;
+    let Granted {
+        board, grant, actor, ..
+    } = granted;
     let (id, subject) = (server.next_connection_id(), grant.subject);
     let access = grant.level.as_str();
     tracing::info!(connection = id, %board, subject = subject.as_str(), access, %address, "connected");
+    server.note_connection(&board, actor, grant.level);
+    server.metrics.opened();
     let connection = Connection::new(Arc::clone(server), id, joined, socket).await;
     Some(Box::new(Connected {
         connection,
@@ -142,28 +148,37 @@ pub(crate) async fn enter(
     }))
 }
 
-/// Finds or loads the room and joins it.
-async fn join(server: &Arc<Server>, granted: &Granted) -> Result<Joined, Fault> {
-    let Granted { board, grant } = granted;
-    let creation = grant.create.clone().map_or(Creation::Denied, Creation::Allowed);
+/// Finds or loads the room and joins it, by rights that hold at that moment.
+async fn join(server: &Arc<Server>, mut granted: Granted) -> Result<(Granted, Joined), Fault> {
     loop {
-        let cell = server.room(board, creation.clone()).await?;
+        let Granted {
+            board, grant, actor, ..
+        } = &granted;
+        let creation = grant
+            .create
+            .clone()
+            .map_or(Creation::Denied, |owner| Creation::Allowed(owner, actor.clone()));
+        let cell = server.room(board, creation).await?;
         let now = server.now();
         let pulse = Arc::new(Pulse::new(now.tick));
         let joiner = Joiner {
             subject: grant.subject.clone(),
             level: grant.level,
             ends_at: grant.ends_at,
+            credentials: Arc::clone(&granted.credentials),
             pulse: Arc::clone(&pulse),
         };
         let joined = server.step(&cell, |room, effects| {
-            // Between finding and locking it, the room may have been unloaded.
-            (!room.is_retired()).then(|| room.join(joiner, now, effects))
+            // Since the decision the room may have been unloaded, or the rights been taken away.
+            granted
+                .holds_in(server, room)
+                .then(|| room.join(joiner, now, effects))
         });
         if let Some(member) = joined {
             let session = Session::new(member?, server.config.bounds.messages_per_second, now.tick);
-            return Ok(Joined { cell, session, pulse });
+            return Ok((granted, Joined { cell, session, pulse }));
         }
+        granted = admission::renew(server, granted).await?;
     }
 }
 

@@ -349,9 +349,7 @@ impl World {
         let owes = self.manners == Manners::Honest && client.level == Level::Edit && level != Level::Edit;
         if !owes {
             client.level = level;
-            let member = self.table.member(client.peer);
-            self.table
-                .step(|room, effects, now| room.set_level(member, level, now.tick, effects));
+            self.table.decide(client.peer, Ok(level));
         }
     }
 

@@ -8,24 +8,28 @@
 pub mod redb;
 pub(crate) mod rows;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 
 use bytes::Bytes;
 
-use crate::ids::{BoardId, UserId};
+use crate::access::secret::SecretKind;
+use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
+use crate::audit::{Entry, EntryKey};
+use crate::ids::{BoardId, Level, Principal, SecretId, Subject, UserId};
 use crate::time::UnixMillis;
 
 /// What the server knows about a board besides its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoardRecord {
-    /// Who made it; `None` for a board made without an identified user.
+    /// Who owns it; `None` for a board made without an identified user.
     pub owner: Option<UserId>,
     /// The title, as its users gave it.
     pub title: Option<String>,
     /// When it was made.
     pub created_at: UnixMillis,
-    /// When its last stored update was accepted; the creation's time before the first.
+    /// When its document, title or owner last changed; the creation's time before that.
     pub updated_at: UnixMillis,
 }
 
@@ -60,20 +64,72 @@ pub enum Stored<T> {
     Present(T),
 }
 
+/// A board's record and how much its document takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Owner, title, times.
+    pub record: BoardRecord,
+    /// Bytes that the stored full state and the updates stored since take, with the lengths between those.
+    pub size_bytes: u64,
+}
+
+/// A share link or API key as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSecret {
+    /// What decides about access by it.
+    pub facts: SecretFacts,
+    /// The name of a key, as its maker gave it; `None` for a link.
+    pub name: Option<String>,
+    /// Who made it.
+    pub created_by: Subject,
+    /// When.
+    pub created_at: UnixMillis,
+}
+
+/// Whose boards are listed: those a principal owns or is granted, and those a token claims.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holder {
+    /// All boards, whoever has them; the rest then does not matter.
+    pub everything: bool,
+    /// Who may own boards.
+    pub owners: Vec<UserId>,
+    /// To whom boards may be granted; the public is no holder.
+    pub principals: Vec<Principal>,
+    /// Boards by id, of which those that exist are listed.
+    pub claimed: Vec<BoardId>,
+}
+
+/// One board of a list, with what [`Store::access`] would say about the holder's principals and the public.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Which.
+    pub board: BoardId,
+    /// What it is; or that its rows cannot be read.
+    pub summary: Result<Summary, Unreadable>,
+    /// The holder's grants on it.
+    pub grants: BTreeMap<Principal, Level>,
+}
+
+impl Listed {
+    /// What decides about the holder's level on the board.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let owner = self
+            .summary
+            .as_ref()
+            .ok()
+            .and_then(|summary| summary.record.owner.clone());
+        Facts {
+            board: BoardFacts::Present { owner },
+            grants: self.grants.clone(),
+            secrets: BTreeMap::new(),
+        }
+    }
+}
+
 /// One change to be made durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Makes a board.
-    CreateBoard {
-        /// Its id.
-        board: BoardId,
-        /// Its owner, if somebody is.
-        owner: Option<UserId>,
-        /// Its title; cut after 65,534 bytes.
-        title: Option<String>,
-        /// When.
-        at: UnixMillis,
-    },
     /// Adds one accepted update.
     Append {
         /// Whose.
@@ -94,24 +150,81 @@ pub enum Change {
         /// The full state, update v1.
         state: Bytes,
     },
-    /// Removes every row of a board and leaves a tombstone.
-    DeleteBoard {
+    /// Does something to a board as a whole, and writes the audit entry of it if it is done.
+    Act {
         /// Which.
         board: BoardId,
-        /// When.
-        at: UnixMillis,
+        /// What is done; when is the entry's time.
+        act: Act,
+        /// Only while this user owns the board: who was allowed to ask may have lost it since. Not looked at by
+        /// `Create`; of a board that cannot be read nobody knows the owner.
+        as_owner: Option<UserId>,
+        /// For the audit log.
+        entry: Box<Entry>,
+    },
+    /// Writes an entry to the audit log of a board that exists, in place of one under the same key.
+    Audit {
+        /// Whose.
+        board: BoardId,
+        /// What happened.
+        entry: Box<Entry>,
     },
 }
+
+/// What can be done to a board as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Makes it.
+    Create {
+        /// Its owner, if somebody is.
+        owner: Option<UserId>,
+        /// Its title; at most `limits::TITLE_BYTES_MAX`.
+        title: Option<String>,
+    },
+    /// Changes its record; what is `None` stays as it is.
+    Update {
+        /// The new title, or none.
+        title: Option<Option<String>>,
+        /// The new owner.
+        owner: Option<UserId>,
+    },
+    /// Removes every row of it but its audit log, and leaves a tombstone. Also of a board that cannot be read.
+    Delete,
+    /// Grants a level, in place of one granted before.
+    Grant {
+        /// To whom.
+        principal: Principal,
+        /// What.
+        level: Level,
+    },
+    /// Takes a grant back.
+    Ungrant {
+        /// Whose.
+        principal: Principal,
+    },
+    /// Adds a link or key; its `facts.board` is this board.
+    AddSecret(Box<StoredSecret>),
+    /// Revokes a link or key.
+    Revoke {
+        /// Which of the two it must be.
+        kind: SecretKind,
+        /// Its id.
+        id: SecretId,
+    },
+}
+
+/// What an act or an entry weighs at most, about: a title, a name, a `User-Agent`.
+const ACT_WEIGHT: usize = 4 * 1024;
 
 impl Change {
     /// The board that the change is about.
     #[must_use]
     pub fn board(&self) -> &BoardId {
         match self {
-            Self::CreateBoard { board, .. }
-            | Self::Append { board, .. }
+            Self::Append { board, .. }
             | Self::Snapshot { board, .. }
-            | Self::DeleteBoard { board, .. } => board,
+            | Self::Act { board, .. }
+            | Self::Audit { board, .. } => board,
         }
     }
 
@@ -121,8 +234,7 @@ impl Change {
         let payload = match self {
             Self::Append { update, .. } => update.len(),
             Self::Snapshot { state, .. } => state.len(),
-            Self::CreateBoard { title, .. } => title.as_ref().map_or(0, String::len),
-            Self::DeleteBoard { .. } => 0,
+            Self::Act { .. } | Self::Audit { .. } => ACT_WEIGHT,
         };
         payload.saturating_add(size_of::<Self>())
     }
@@ -133,12 +245,18 @@ impl Change {
 pub enum Applied {
     /// It is durable.
     Done,
-    /// `CreateBoard`: the board is there already.
+    /// `Create`: the board is there already. `AddSecret`: one with this id is.
     Exists,
     /// The board was deleted.
     Deleted,
     /// There is no such board.
     Absent,
+    /// `Ungrant`, `Revoke`: the board has no such grant, link or key.
+    NotThere,
+    /// `Grant`, `AddSecret`: the board has as many as `limits` allows.
+    TooMany,
+    /// The act was asked for by somebody who owns the board no more.
+    NotOwner,
     /// `Append`: the sequence is not the last one plus one. `Snapshot`: it covers what is not stored, or less than
     /// the snapshot that is there. A bug of ours, or a room that outlived a failed commit.
     OutOfOrder,
@@ -161,6 +279,8 @@ pub enum Unreadable {
     UpdateMissing(u64),
     /// There is no record, and no proof that there never was one.
     RecordMissing,
+    /// Two rows that must agree do not, or one of them is missing: a record, grant, link or key and its index.
+    Disagreement,
 }
 
 impl fmt::Display for Unreadable {
@@ -172,6 +292,7 @@ impl fmt::Display for Unreadable {
             Self::SnapshotIncomplete => f.write_str("the snapshot is incomplete"),
             Self::UpdateMissing(sequence) => write!(f, "update {sequence} is missing"),
             Self::RecordMissing => f.write_str("the board's record is missing"),
+            Self::Disagreement => f.write_str("a row and its index do not agree"),
         }
     }
 }
@@ -335,11 +456,71 @@ pub trait Store: Send + Sync {
     /// disk or the engine fails. Never an empty board in place of an error.
     fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError>;
 
-    /// Reads a board's record without its state: one lookup, for decisions about access.
+    /// Reads a board's record, and how large its document is.
     ///
     /// # Errors
     /// As `load`, of the record only.
-    fn facts(&self, board: &BoardId) -> Result<Stored<BoardRecord>, StoreError>;
+    fn summary(&self, board: &BoardId) -> Result<Stored<Summary>, StoreError>;
+
+    /// Looks up what decides about access to a board: a few rows, all of one moment.
+    ///
+    /// # Errors
+    /// As `load`, of the rows that were looked up.
+    fn access(&self, board: &BoardId, asked: &Asked) -> Result<Facts, StoreError>;
+
+    /// Looks up links and keys of whatever board; what does not exist is left out.
+    ///
+    /// # Errors
+    /// As `load`, of the rows that were looked up.
+    fn find_secrets(&self, ids: &[SecretId]) -> Result<BTreeMap<SecretId, SecretFacts>, StoreError>;
+
+    /// Lists the boards of a holder by id: the first `limit` after `after`. Deleted ones are left out.
+    ///
+    /// # Errors
+    /// Where the index of holders, or a grant, cannot be read; a board that cannot is in the list.
+    fn list(&self, holder: &Holder, after: Option<&BoardId>, limit: usize)
+    -> Result<Vec<Listed>, StoreError>;
+
+    /// The grants on a board: users, teams, the public, each by id; the first `limit` after `after`.
+    ///
+    /// # Errors
+    /// As `load`, of the grants.
+    fn grants(
+        &self,
+        board: &BoardId,
+        after: Option<&Principal>,
+        limit: usize,
+    ) -> Result<Vec<(Principal, Level)>, StoreError>;
+
+    /// The links or keys of a board by id; the first `limit` after `after`.
+    ///
+    /// # Errors
+    /// As `load`, of the links or keys.
+    fn secrets(
+        &self,
+        board: &BoardId,
+        kind: SecretKind,
+        after: Option<&SecretId>,
+        limit: usize,
+    ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError>;
+
+    /// The audit log of a board, newest first: the first `limit` before `before`.
+    ///
+    /// # Errors
+    /// As `load`, of the entries.
+    fn audit(
+        &self,
+        board: &BoardId,
+        before: Option<EntryKey>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError>;
+
+    /// Removes audit entries older than `before`, also of deleted boards, in one transaction of bounded length; true if
+    /// there may be more: the next call goes on there. Called by who calls `commit`.
+    ///
+    /// # Errors
+    /// As `commit`.
+    fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError>;
 
     /// Makes all `changes` durable in one transaction, in their order, and says what became of each.
     ///

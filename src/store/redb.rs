@@ -5,8 +5,9 @@
 //! nothing is written through the same handle again; the file is opened anew or stays closed.
 //! Tests: `redb/tests.rs`, and beside it `simdisk.rs`, a disk that fails and forgets.
 //!
-//! Tables of format 1: `meta`, `boards`, `ids`, `snapshots`, `updates` (bytes in `rows`). Reserved for what comes next:
-//! `grants`, `links`, `keys`, `audit`. Deleting a board must delete its rows in each table that knows boards.
+//! Tables of format 1: `meta`, `boards`, `ids`, `snapshots`, `updates`. Format 2 adds `grants`, `links`, `keys`, `audit`
+//! and the indexes `secrets` (over links and keys) and `holders` (over owners and grants); bytes in `rows`. Deleting a
+//! board must delete its rows in each table that knows boards, but the audit log.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the newest slot
 //! whose whole tree matches its checksums. Opening after a crash therefore reads the file once.
@@ -18,6 +19,8 @@ mod batch;
     reason = "test code that clippy does not see as such"
 )]
 pub mod fuzzing;
+mod migrate;
+mod prune;
 mod read;
 #[cfg(any(test, fuzzing))]
 #[expect(
@@ -26,12 +29,13 @@ mod read;
 )]
 pub mod simdisk;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use ::redb::{
     Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
@@ -39,8 +43,15 @@ use ::redb::{
 };
 
 use super::rows::{self, FILE_FORMAT};
-use super::{Applied, BoardRecord, Change, OpenError, Store, StoreError, Stored, StoredBoard, Unreadable};
-use crate::ids::BoardId;
+use super::{
+    Applied, Change, Holder, Listed, OpenError, Store, StoreError, Stored, StoredBoard, StoredSecret,
+    Summary, Unreadable,
+};
+use crate::access::secret::SecretKind;
+use crate::access::{Asked, Facts, SecretFacts};
+use crate::audit::{Entry, EntryKey};
+use crate::ids::{BoardId, Level, Principal, SecretId};
+use crate::time::UnixMillis;
 
 /// Keys and values are plain bytes: the engine's typed keys panic on bytes that do not decode.
 type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -50,7 +61,15 @@ const BOARDS: Table = TableDefinition::new("boards");
 const IDS: Table = TableDefinition::new("ids");
 const SNAPSHOTS: Table = TableDefinition::new("snapshots");
 const UPDATES: Table = TableDefinition::new("updates");
-const TABLES: [Table; 5] = [META, BOARDS, IDS, SNAPSHOTS, UPDATES];
+const GRANTS: Table = TableDefinition::new("grants");
+const LINKS: Table = TableDefinition::new("links");
+const KEYS: Table = TableDefinition::new("keys");
+const SECRETS: Table = TableDefinition::new("secrets");
+const HOLDERS: Table = TableDefinition::new("holders");
+const AUDIT: Table = TableDefinition::new("audit");
+const TABLES: [Table; 11] = [
+    META, BOARDS, IDS, SNAPSHOTS, UPDATES, GRANTS, LINKS, KEYS, SECRETS, HOLDERS, AUDIT,
+];
 
 /// The key of the file's format in `meta`.
 const FORMAT_KEY: &[u8] = b"format";
@@ -72,6 +91,8 @@ pub struct RedbStore {
     /// `None` while the file could not be opened again. Write-locked only to open and to give space back.
     database: RwLock<Option<Database>>,
     poisoned: AtomicBool,
+    /// Where `prune_audit` goes on; `None` for the beginning.
+    pruned_to: Mutex<Option<Vec<u8>>>,
 }
 
 /// Opens one more backend over the same bytes.
@@ -176,6 +197,7 @@ impl RedbStore {
             source,
             database: RwLock::new(Some(database)),
             poisoned: AtomicBool::new(false),
+            pruned_to: Mutex::new(None),
         })
     }
 
@@ -236,8 +258,62 @@ impl Store for RedbStore {
         self.with(|database| read::load(database, board))
     }
 
-    fn facts(&self, board: &BoardId) -> Result<Stored<BoardRecord>, StoreError> {
-        self.with(|database| read::facts(database, board))
+    fn summary(&self, board: &BoardId) -> Result<Stored<Summary>, StoreError> {
+        self.with(|database| read::summary(database, board))
+    }
+
+    fn access(&self, board: &BoardId, asked: &Asked) -> Result<Facts, StoreError> {
+        self.with(|database| read::access::access(database, board, asked))
+    }
+
+    fn find_secrets(&self, ids: &[SecretId]) -> Result<BTreeMap<SecretId, SecretFacts>, StoreError> {
+        self.with(|database| read::access::find_secrets(database, ids))
+    }
+
+    fn list(
+        &self,
+        holder: &Holder,
+        after: Option<&BoardId>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        self.with(|database| read::access::list(database, holder, after, limit))
+    }
+
+    fn grants(
+        &self,
+        board: &BoardId,
+        after: Option<&Principal>,
+        limit: usize,
+    ) -> Result<Vec<(Principal, Level)>, StoreError> {
+        self.with(|database| read::access::grants(database, board, after, limit))
+    }
+
+    fn secrets(
+        &self,
+        board: &BoardId,
+        kind: SecretKind,
+        after: Option<&SecretId>,
+        limit: usize,
+    ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError> {
+        self.with(|database| read::access::secrets(database, (board, kind), after, limit))
+    }
+
+    fn audit(
+        &self,
+        board: &BoardId,
+        before: Option<EntryKey>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.with(|database| read::access::audit(database, board, before, limit))
+    }
+
+    fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {
+        self.refuse_if_poisoned()?;
+        let mut pruned_to = self.pruned_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = pruned_to.clone();
+        let pruned = self.with(|database| prune::audit(database, before, from));
+        *pruned_to = self.poison_on_error(pruned)?;
+        Ok(pruned_to.is_some())
     }
 
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
@@ -371,7 +447,8 @@ fn sync_parent(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the format to a file in which nothing was ever stored, and refuses files of other makers and newer ones.
+/// Writes the format to a file in which nothing was ever stored, brings an older one up to the present one, and refuses
+/// files of other makers and newer ones.
 fn ensure_format(database: &Database) -> Result<(), OpenError> {
     let found = read_format(database).map_err(refused)?;
     match found {
@@ -381,6 +458,7 @@ fn ensure_format(database: &Database) -> Result<(), OpenError> {
             found,
             known: FILE_FORMAT,
         }),
+        Format::Version(1) => migrate::from_1(database).map_err(refused),
         Format::Version(_) => Ok(()),
     }
 }
@@ -464,7 +542,7 @@ pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
     let checked = catch_unwind(|| {
         let mut database = open_file(path)?;
         let sound = database.check_integrity().map_err(opening)?;
-        let mut report = read::check(&database).map_err(refused)?;
+        let mut report = read::check::check(&database).map_err(refused)?;
         report.mended = !sound;
         Ok(report)
     });
@@ -482,9 +560,9 @@ fn is_free(ids: &impl ReadableTable<&'static [u8], &'static [u8]>, id: &[u8]) ->
     }
 }
 
-/// The bounds of all chunk rows of a board.
-fn chunks_of(board: &BoardId) -> (Vec<u8>, Vec<u8>) {
-    (rows::chunk_key(board, 0, 0), rows::chunks_end(board))
+/// The bounds of all rows of a board in a table whose keys begin with its id and 00; the upper one is exclusive.
+fn rows_of(board: &BoardId) -> (Vec<u8>, Vec<u8>) {
+    (rows::board_start(board), rows::board_end(board))
 }
 
 #[cfg(test)]

@@ -1,21 +1,35 @@
 //! The bytes of keys and values in the data file.
 //!
-//! Owns the encoding of board records and blobs; must not know the engine or its tables' handles. Key invariant:
-//! each value carries a checksum over its table, its key and itself, since the engine does not verify its page
-//! checksums when it reads: rot, or a row under the wrong key, is an error and never data. Tests: here.
+//! Owns the encoding of board records and blobs, and in `access` and `audit` that of the other rows; must not know the
+//! engine or its tables' handles. Key invariant: each value carries a checksum over its table, its key and itself,
+//! since the engine does not verify its page checksums when it reads: rot, or a row under the wrong key, is an error
+//! and never data. Tests: `rows/tests.rs`, and beside each file.
 //!
 //! ```text
 //! boards     key: board id                                        value: record
 //! ids        key: board id, or nothing for the first              value: the next id, or nothing for the last
 //! snapshots  key: board id, 00, covers (u64 be), part (u32 be)    value: chunk
 //! updates    key: board id, 00, first  (u64 be), part (u32 be)    value: chunk
+//! grants     key: board id, 00, principal                         value: level
+//! links      key: board id, 00, secret id                         value: secret
+//! keys       key: board id, 00, secret id                         value: secret
+//! secrets    key: secret id                                       value: kind (u8), board id
+//! holders    key: holder, 00, board id                            value: nothing
+//! audit      key: board id, 00, time (u64 be), number (u32 be)    value: entry
 //! meta       key: "format"                                        value: version (u32 le)
 //!
 //! value  = row format (u8, 1), first 8 bytes of SHA-256(table tag, key length (u16 le), key, row format, body), body
 //! record = 0, created, updated, last sequence, covers, snapshot length (u64 le each), owner, title | 1, deleted at
 //! text   = ffff | length (u16 le), bytes                           (ffff: none)
 //! chunk  = parts (u32 le), updates (u32 le), bytes                 a blob is the bytes of its parts in order
+//! level  = u8: 1 view, 2 comment, 3 edit; in an entry also 0, none
+//! kind   = u8: 1 link, 2 key
+//! principal = 1, user id | 2, team id | 3                          in the order of lists
+//! holder = 0, user id of an owner | principal but the public       no id contains 00
+//! secret = SHA-256 of its text, level, created, expires (u64 le each; the greatest: never), created by, name
+//! entry  = action, level, subject, address (0 | 4, 4 bytes | 6, 16 bytes), user agent, detail as JSON or nothing
 //! ```
+//! Action, subject, user agent, created by and name are texts. Of a secret's text itself nothing is in any row.
 //!
 //! `ids` links all ids that were ever used in their order. An id is free only where a row says so: that of the id
 //! before it, whose next id is beyond. Without that, rot in a search path would make a deleted board, or one without
@@ -28,14 +42,17 @@
 
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
+pub(crate) mod access;
+pub(crate) mod audit;
+
 use sha2::{Digest, Sha256};
 
 use super::{BoardRecord, Unreadable};
-use crate::ids::{BoardId, UserId};
+use crate::ids::{BoardId, Level, UserId};
 use crate::time::UnixMillis;
 
 /// The version of the whole file, in table `meta`.
-pub(crate) const FILE_FORMAT: u32 = 1;
+pub(crate) const FILE_FORMAT: u32 = 2;
 
 /// The version of a row.
 const ROW_FORMAT: u8 = 1;
@@ -60,6 +77,18 @@ pub(crate) enum Tag {
     Update = 3,
     /// `ids`.
     Id = 4,
+    /// `grants`.
+    Grant = 5,
+    /// `links`.
+    Link = 6,
+    /// `keys`.
+    Key = 7,
+    /// `secrets`.
+    Secret = 8,
+    /// `holders`.
+    Holder = 9,
+    /// `audit`.
+    Audit = 10,
 }
 
 fn checksum(tag: Tag, key: &[u8], format: u8, body: &[&[u8]]) -> [u8; 8] {
@@ -139,6 +168,22 @@ impl<'a> Fields<'a> {
         std::str::from_utf8(bytes)
             .map(Some)
             .map_err(|_| Unreadable::Malformed)
+    }
+
+    /// A text that is there, as `parse` understands it.
+    fn parsed<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Unreadable> {
+        self.text()?.and_then(parse).ok_or(Unreadable::Malformed)
+    }
+
+    /// A level; `None` for none.
+    fn level(&mut self) -> Result<Option<Level>, Unreadable> {
+        Ok(match self.array()? {
+            [0] => None,
+            [1] => Some(Level::View),
+            [2] => Some(Level::Comment),
+            [3] => Some(Level::Edit),
+            _ => return Err(Unreadable::Malformed),
+        })
     }
 
     fn end(&self) -> Result<(), Unreadable> {
@@ -263,6 +308,16 @@ fn push_text(body: &mut Vec<u8>, text: Option<&str>) {
     body.extend_from_slice(cut.as_bytes());
 }
 
+/// The byte of a level.
+fn level_byte(level: Option<Level>) -> u8 {
+    match level {
+        None => 0,
+        Some(Level::View) => 1,
+        Some(Level::Comment) => 2,
+        Some(Level::Edit) => 3,
+    }
+}
+
 /// The row of `ids` which says that `next` follows `key`.
 pub(crate) fn encode_next(key: &[u8], next: &[u8]) -> Vec<u8> {
     seal(Tag::Id, key, &[next])
@@ -289,20 +344,50 @@ pub(crate) fn chunk_key(board: &BoardId, sequence: u64, part: u32) -> Vec<u8> {
     key
 }
 
-/// The first key that is greater than each chunk key of `board`: no board id contains a byte below 2.
-pub(crate) fn chunks_end(board: &BoardId) -> Vec<u8> {
+/// The first key that is not below any key of `board` with more after its id.
+pub(crate) fn board_start(board: &BoardId) -> Vec<u8> {
+    board_key(board, &[])
+}
+
+/// The first key that is greater than each key of `board` with more after its id: no board id contains a byte below 2.
+pub(crate) fn board_end(board: &BoardId) -> Vec<u8> {
     let mut key = board.as_str().as_bytes().to_vec();
     key.push(1);
     key
+}
+
+/// A board's id, 00, and the rest.
+fn board_key(board: &BoardId, rest: &[u8]) -> Vec<u8> {
+    let id = board.as_str().as_bytes();
+    let mut key = Vec::with_capacity(id.len().saturating_add(rest.len()).saturating_add(1));
+    key.extend_from_slice(id);
+    key.push(0);
+    key.extend_from_slice(rest);
+    key
+}
+
+/// The board in a key, and what follows the 00 after it.
+fn split_board_key(key: &[u8]) -> Result<(BoardId, &[u8]), Unreadable> {
+    let mut parts = key.splitn(2, |byte| *byte == 0);
+    let board = parts.next().and_then(parse_board).ok_or(Unreadable::Malformed)?;
+    Ok((board, parts.next().ok_or(Unreadable::Malformed)?))
+}
+
+/// The board of a key in which its id is followed by 00.
+pub(crate) fn board_of(key: &[u8]) -> Option<BoardId> {
+    split_board_key(key).ok().map(|(board, _)| board)
+}
+
+/// A board id, and nothing else.
+pub(crate) fn parse_board(bytes: &[u8]) -> Option<BoardId> {
+    std::str::from_utf8(bytes).ok().and_then(BoardId::parse)
 }
 
 /// The board, sequence and part of a chunk key.
 pub(crate) fn parse_chunk_key(key: &[u8]) -> Result<(BoardId, u64, u32), Unreadable> {
     let split = key.len().checked_sub(13).ok_or(Unreadable::Malformed)?;
     let mut fields = Fields(key);
-    let board = std::str::from_utf8(fields.bytes(split)?)
-        .ok()
-        .and_then(BoardId::parse);
+    let board = parse_board(fields.bytes(split)?);
     let [zero] = fields.array()?;
     let (sequence, part) = (
         u64::from_be_bytes(fields.array()?),
@@ -350,6 +435,12 @@ impl<'a> Chunk<'a> {
     }
 }
 
+/// How many bytes of updates (of a state) are in the row of a chunk, by its length alone: the checksum is not looked at.
+pub(crate) fn chunk_length(value: &[u8]) -> u64 {
+    let envelope = ENVELOPE_BYTES.saturating_add(8);
+    u64::try_from(value.len().saturating_sub(envelope)).unwrap_or(u64::MAX)
+}
+
 /// Appends one update to a blob of updates.
 pub(crate) fn push_update(blob: &mut Vec<u8>, update: &[u8]) {
     // An update is a message, and those are bounded far below 4 GiB.
@@ -373,185 +464,4 @@ pub(crate) fn split_updates(blob: &[u8], count: u32) -> Result<Vec<std::ops::Ran
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn board(id: &str) -> BoardId {
-        BoardId::parse(id).unwrap()
-    }
-
-    fn live() -> LiveBoard {
-        LiveBoard {
-            record: BoardRecord {
-                owner: UserId::parse("alice"),
-                title: Some("plan".into()),
-                created_at: UnixMillis(1),
-                updated_at: UnixMillis(2),
-            },
-            last_sequence: 9,
-            covers: 7,
-            snapshot_bytes: Some(0),
-        }
-    }
-
-    #[test]
-    fn records_round_trip_and_any_flipped_bit_is_found() {
-        let bare = LiveBoard::new(None, Some(String::new()), UnixMillis(5));
-        for row in [
-            BoardRow::Live(live()),
-            BoardRow::Live(bare),
-            BoardRow::Tombstone(UnixMillis(3)),
-        ] {
-            let value = row.encode(b"b");
-            assert_eq!(BoardRow::decode(b"b", &value), Ok(row));
-            for bit in 0..value.len() * 8 {
-                let mut rotten = value.clone();
-                rotten[bit / 8] ^= 1 << (bit % 8);
-                assert_eq!(
-                    BoardRow::decode(b"b", &rotten),
-                    Err(Unreadable::Checksum),
-                    "bit {bit}"
-                );
-            }
-            for length in 0..value.len() {
-                assert!(BoardRow::decode(b"b", &value[..length]).is_err());
-            }
-            assert_eq!(
-                BoardRow::decode(b"c", &value),
-                Err(Unreadable::Checksum),
-                "another board's row"
-            );
-        }
-    }
-
-    #[test]
-    fn a_row_of_a_later_format_is_named() {
-        let mut value = vec![2];
-        value.extend_from_slice(&checksum(Tag::Board, b"b", 2, &[b"new"]));
-        value.extend_from_slice(b"new");
-        assert_eq!(BoardRow::decode(b"b", &value), Err(Unreadable::RowFormat(2)));
-    }
-
-    #[test]
-    fn a_row_that_was_sealed_wrong_is_malformed() {
-        for body in [&b""[..], &[2], &[0, 1, 2], &[1, 0, 0, 0, 0, 0, 0, 0, 0, 9]] {
-            let value = seal(Tag::Board, b"b", &[body]);
-            assert_eq!(
-                BoardRow::decode(b"b", &value),
-                Err(Unreadable::Malformed),
-                "{body:?}"
-            );
-        }
-        let value = seal(Tag::Update, b"k", &[&[0; 8]]);
-        assert_eq!(
-            Chunk::decode(Tag::Update, b"k", &value),
-            Err(Unreadable::Malformed),
-            "no parts"
-        );
-    }
-
-    #[test]
-    fn texts_are_kept_up_to_their_bound_and_cut_at_a_character() {
-        for (length, kept) in [
-            (0, 0),
-            (TEXT_BYTES_MAX - 1, TEXT_BYTES_MAX - 1),
-            (TEXT_BYTES_MAX, TEXT_BYTES_MAX),
-            (TEXT_BYTES_MAX + 1, TEXT_BYTES_MAX),
-        ] {
-            let row = BoardRow::Live(LiveBoard::new(None, Some("x".repeat(length)), UnixMillis(0)));
-            let BoardRow::Live(back) = BoardRow::decode(b"b", &row.encode(b"b")).unwrap() else {
-                panic!("not live");
-            };
-            assert_eq!(back.record.title.unwrap().len(), kept);
-        }
-        let wide = LiveBoard::new(None, Some("\u{20ac}".repeat(30_000)), UnixMillis(0));
-        assert!(BoardRow::decode(b"b", &BoardRow::Live(wide).encode(b"b")).is_ok());
-    }
-
-    #[test]
-    fn chunk_keys_sort_by_board_sequence_and_part_and_stay_inside_their_board() {
-        let mut keys = Vec::new();
-        for id in ["a", "a-", "a-b", "a0", "aa", "b", "~"] {
-            for sequence in [0, 1, 255, 256, u64::MAX] {
-                for part in [0, 1, u32::MAX] {
-                    let key = chunk_key(&board(id), sequence, part);
-                    assert_eq!(parse_chunk_key(&key), Ok((board(id), sequence, part)));
-                    assert!(key < chunks_end(&board(id)));
-                    keys.push(key);
-                }
-            }
-        }
-        assert!(keys.is_sorted());
-        for other in ["a", "a-", "a-b", "a0", "aa"] {
-            assert!(keys.iter().filter(|key| **key >= chunk_key(&board(other), 0, 0) && **key < chunks_end(&board(other))).count() == 15);
-        }
-        for bad in [&b""[..], &[0; 12], &[0; 13], b"a\x01aaaabbbbcccc"] {
-            assert_eq!(parse_chunk_key(bad), Err(Unreadable::Malformed));
-        }
-    }
-
-    #[test]
-    fn blobs_of_updates_split_into_what_went_in() {
-        let mut blob = Vec::new();
-        for update in [&b"one"[..], b"", b"three"] {
-            push_update(&mut blob, update);
-        }
-        let parts: Vec<&[u8]> = split_updates(&blob, 3)
-            .unwrap()
-            .into_iter()
-            .map(|range| &blob[range])
-            .collect();
-        assert_eq!(parts, [&b"one"[..], b"", b"three"]);
-        for count in [0, 2, 4] {
-            assert_eq!(split_updates(&blob, count), Err(Unreadable::Malformed));
-        }
-        assert_eq!(
-            split_updates(&blob[..blob.len() - 1], 3),
-            Err(Unreadable::Malformed)
-        );
-    }
-
-    #[test]
-    fn an_id_is_free_only_between_two_that_follow_each_other() {
-        let value = encode_next(b"b", b"d");
-        for (id, free) in [
-            (&b"a"[..], false),
-            (b"b", false),
-            (b"c", true),
-            (b"d", false),
-            (b"e", false),
-        ] {
-            assert_eq!(leaves_free(b"b", &value, id), Ok(free));
-        }
-        assert_eq!(
-            leaves_free(b"", &encode_next(b"", b""), b"a"),
-            Ok(true),
-            "the empty chain"
-        );
-        assert_eq!(
-            leaves_free(b"d", &encode_next(b"d", b""), b"e"),
-            Ok(true),
-            "after the last"
-        );
-        assert_eq!(
-            leaves_free(b"a", &value, b"c"),
-            Err(Unreadable::Checksum),
-            "under another key"
-        );
-    }
-
-    #[test]
-    fn a_chunk_knows_its_table() {
-        let chunk = Chunk {
-            parts: 2,
-            updates: 3,
-            bytes: b"state",
-        };
-        let value = chunk.encode(Tag::Update, b"k");
-        assert_eq!(Chunk::decode(Tag::Update, b"k", &value), Ok(chunk));
-        assert_eq!(
-            Chunk::decode(Tag::Snapshot, b"k", &value),
-            Err(Unreadable::Checksum)
-        );
-    }
-}
+mod tests;

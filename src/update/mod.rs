@@ -31,6 +31,7 @@ pub mod vector;
 
 use std::fmt;
 
+use crate::fault::Fault;
 use crate::lib0::Malformed;
 use crate::limits;
 
@@ -110,6 +111,17 @@ pub enum Refused {
     Malformed(Reason),
     /// It would take the board over a budget.
     OverBudget(Budget),
+}
+
+impl Refused {
+    /// How it is refused: the peer's fault either way.
+    #[must_use]
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::Malformed(_) => Fault::MalformedUpdate,
+            Self::OverBudget(_) => Fault::OverBudget,
+        }
+    }
 }
 
 impl From<Reason> for Refused {

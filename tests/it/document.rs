@@ -1,12 +1,14 @@
-//! `GET /v1/boards/{board}/document`: the board's state over HTTP.
+//! `/v1/boards/{board}/document`: the board's state, and updates to it, over HTTP.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::support::api::Api;
 use crate::support::client::{Client, content_of};
 use crate::support::http::{self, Http};
-use crate::support::server::Server;
+use crate::support::server::{Server, Setup};
 use crate::support::tokens::{Token, editor, viewer};
+use crate::support::{SOON, until};
 
 fn target(query: &str) -> String {
     format!("/v1/boards/b/document?token={}{query}", viewer("reader", "b"))
@@ -139,4 +141,84 @@ fn refusals_are_plain_statuses_and_create_nothing() {
         }
     }
     assert_eq!(server.rooms(), 1, "only the one that was there");
+}
+
+#[test]
+fn a_posted_update_reaches_the_clients_and_is_durable_when_answered() {
+    let (server, mut client) = board();
+    let agent = Api::token(&server, &editor("agent", "b"));
+    let mut author = Client::offline(7);
+    author.apply(&agent.get("/v1/boards/b/document").body);
+    let update = author.setting("shape:9", "posted");
+    assert_eq!(agent.send("POST", "/v1/boards/b/document", &update).status, 204);
+    until(SOON, || {
+        client.poll();
+        client.value("shape:9").as_deref() == Some("posted")
+    });
+    // Again is harmless, and so is nothing.
+    assert_eq!(agent.send("POST", "/v1/boards/b/document", &update).status, 204);
+    assert_eq!(agent.send("POST", "/v1/boards/b/document", &[0, 0]).status, 204);
+    let server = Setup::on(&server.kill()).start();
+    let stored = Api::token(&server, &editor("agent", "b"))
+        .get("/v1/boards/b/document")
+        .body;
+    assert_eq!(content_of(&stored).map["shape:9"], "posted");
+}
+
+#[test]
+fn an_update_over_a_hole_is_told_what_the_server_has() {
+    let (server, _client) = board();
+    let agent = Api::token(&server, &editor("agent", "b"));
+    let mut author = Client::offline(7);
+    author.set("a", "first");
+    let before = author.state_vector();
+    let second = author.setting("b", "second");
+    let refused = agent.send("POST", "/v1/boards/b/document", &second);
+    assert_eq!(
+        (refused.status, refused.json()["code"].as_str()),
+        (409, Some("missing_updates"))
+    );
+    let vector = refused.json()["state_vector"].as_str().unwrap().to_owned();
+    let vector = URL_SAFE_NO_PAD.decode(vector).unwrap();
+    assert_ne!(vector, before);
+    assert_eq!(
+        agent
+            .send("POST", "/v1/boards/b/document", &author.lacking(&vector))
+            .status,
+        204
+    );
+    let stored = content_of(&agent.get("/v1/boards/b/document").body);
+    assert_eq!(
+        (stored.map["a"].as_str(), stored.map["b"].as_str()),
+        ("first", "second")
+    );
+}
+
+#[test]
+fn what_may_not_or_cannot_be_accepted_is_refused_and_changes_nothing() {
+    let server = Setup::new()
+        .flag("max-board-bytes", "1KiB")
+        .flag("max-body-bytes", "4KiB")
+        .start();
+    let client = Client::join(&server, "b", 1);
+    let agent = Api::token(&server, &editor("agent", "b"));
+    let mut author = Client::offline(7);
+    author.set("big", &"x".repeat(2_000));
+    for (body, status, code) in [
+        (&b""[..], 400, "malformed_update"),
+        (b"\x01", 400, "malformed_update"),
+        (b"not an update", 400, "malformed_update"),
+        (&author.state(), 413, "board_too_large"),
+        (&[0; 5_000], 413, "body_too_large"),
+    ] {
+        let refused = agent.send("POST", "/v1/boards/b/document", body);
+        assert_eq!(
+            (refused.status, refused.json()["code"].as_str()),
+            (status, Some(code))
+        );
+    }
+    let view = Api::token(&server, &viewer("reader", "b"));
+    assert_eq!(view.send("POST", "/v1/boards/b/document", &[0, 0]).status, 403);
+    assert_eq!(view.get("/v1/boards/b/document").body, [0, 0]);
+    drop(client);
 }

@@ -1,9 +1,10 @@
 //! The general part of the HTTP half: connections, methods, paths and CORS, the same for every resource.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::time::{Duration, Instant};
 
-use crate::support::http::{Http, request};
+use crate::support::http::{self, Http, request};
 use crate::support::server::{Server, Setup};
 use crate::support::until;
 
@@ -80,6 +81,32 @@ fn pipelined_requests_are_answered_in_their_order() {
         assert_eq!(http.answer(method).status, status, "{method}");
     }
     assert!(http.is_closed(), "what comes behind a close is not answered");
+}
+
+#[test]
+fn who_pipelines_without_end_takes_turns_with_others() {
+    let server = Server::start();
+    // As many as the server has threads; they end with it.
+    for _ in 0..2 {
+        let mut asking = Http::connect(server.address()).stream;
+        let mut reading = asking.try_clone().unwrap();
+        let requests = request("GET", "/nothing", &[]).repeat(5_000);
+        std::thread::spawn(move || while asking.write_all(requests.as_bytes()).is_ok() {});
+        std::thread::spawn(move || {
+            let mut sink = vec![0; 1 << 20];
+            while matches!(reading.read(&mut sink), Ok(1..)) {}
+        });
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    for _ in 0..20 {
+        let since = Instant::now();
+        assert_eq!(http::get(server.address(), "/health").status, 200);
+        assert!(
+            since.elapsed() < Duration::from_millis(500),
+            "{:?}",
+            since.elapsed()
+        );
+    }
 }
 
 #[test]
@@ -191,12 +218,14 @@ fn segments_are_decoded_after_the_path_was_split() {
 #[test]
 fn a_401_names_the_scheme_that_would_do() {
     let server = Server::start();
-    let target = "/v1/boards/b/document?token=x";
-    let answer = Http::connect(server.address()).request("GET", target, &[]);
-    assert_eq!(
-        (answer.status, answer.field("www-authenticate")),
-        (401, Some("Bearer"))
-    );
+    for (query, challenge) in [("", "Bearer"), ("?token=x", "Bearer error=\"invalid_token\"")] {
+        let target = format!("/v1/boards/b/document{query}");
+        let answer = Http::connect(server.address()).request("GET", &target, &[]);
+        assert_eq!(
+            (answer.status, answer.field("www-authenticate")),
+            (401, Some(challenge))
+        );
+    }
 }
 
 #[test]

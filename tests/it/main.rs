@@ -12,8 +12,11 @@
 
 mod support;
 
+mod audit;
 mod auth;
 mod awareness;
+mod boards;
+mod bodies;
 mod compaction;
 mod document;
 mod durability;
@@ -23,7 +26,12 @@ mod layers;
 mod limits;
 mod logs;
 mod malformed;
+mod metrics;
+mod permissions;
+mod presence;
+mod revocation;
 mod rooms;
+mod secrets;
 mod shutdown;
 mod sync;
 mod upgrade;

@@ -4,9 +4,10 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use boardwire::audit::{Action, Actor, Entry, EntryKey};
 use boardwire::ids::{BoardId, UserId};
 use boardwire::store::redb::RedbStore;
-use boardwire::store::{Applied, Change, Store};
+use boardwire::store::{Act, Applied, Change, Store};
 use boardwire::time::UnixMillis;
 use bytes::Bytes;
 
@@ -197,6 +198,26 @@ fn unloading_races_with_joining_and_nothing_is_lost() {
     }
 }
 
+/// Makes a board.
+fn create(board: &BoardId) -> Change {
+    Change::Act {
+        board: board.clone(),
+        act: Act::Create {
+            owner: UserId::parse("alice"),
+            title: None,
+        },
+        as_owner: None,
+        entry: Box::new(Entry::new(
+            EntryKey {
+                at: UnixMillis(0),
+                n: 0,
+            },
+            Actor::unknown(),
+            Action::BoardCreate,
+        )),
+    }
+}
+
 #[test]
 fn a_board_that_cannot_be_read_is_refused_and_left_alone() {
     let place = Place::new();
@@ -207,12 +228,6 @@ fn a_board_that_cannot_be_read_is_refused_and_left_alone() {
         sequence,
         update: Bytes::copy_from_slice(update),
         at: UnixMillis(1),
-    };
-    let create = |board: &BoardId| Change::CreateBoard {
-        board: board.clone(),
-        owner: UserId::parse("alice"),
-        title: None,
-        at: UnixMillis(0),
     };
     let mut client = Client::offline(7);
     let update = client.change(|transaction, _, text, _| {

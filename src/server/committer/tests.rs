@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
 
+use super::writer::RECLAIM_AFTER_BYTES;
 use super::*;
-use crate::store::{BoardRecord, OpenError, Stored, StoredBoard};
+use crate::access::secret::SecretKind;
+use crate::access::{Asked, Facts, SecretFacts};
+use crate::audit::{Action, Actor, Entry, EntryKey};
+use crate::ids::{Level, Principal, SecretId};
+use crate::store::{Act, Holder, Listed, OpenError, Stored, StoredBoard, StoredSecret, Summary};
 use crate::time::UnixMillis;
 use bytes::Bytes;
 
@@ -26,6 +31,9 @@ struct Script {
     failing_reopenings: u32,
     reopenings: u32,
     reclaims: u32,
+    /// What was asked to be pruned, and what the next calls answer.
+    prunes: Vec<UnixMillis>,
+    prune_results: VecDeque<Result<bool, StoreError>>,
     poisoned: bool,
 }
 
@@ -61,8 +69,49 @@ impl Store for Scripted {
         Ok(Stored::Absent)
     }
 
-    fn facts(&self, _: &BoardId) -> Result<Stored<BoardRecord>, StoreError> {
+    fn summary(&self, _: &BoardId) -> Result<Stored<Summary>, StoreError> {
         Ok(Stored::Absent)
+    }
+
+    fn access(&self, _: &BoardId, _: &Asked) -> Result<Facts, StoreError> {
+        Err(StoreError::Poisoned)
+    }
+
+    fn list(&self, _: &Holder, _: Option<&BoardId>, _: usize) -> Result<Vec<Listed>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn grants(
+        &self,
+        _: &BoardId,
+        _: Option<&Principal>,
+        _: usize,
+    ) -> Result<Vec<(Principal, Level)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn secrets(
+        &self,
+        _: &BoardId,
+        _: SecretKind,
+        _: Option<&SecretId>,
+        _: usize,
+    ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn audit(&self, _: &BoardId, _: Option<EntryKey>, _: usize) -> Result<Vec<Entry>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn find_secrets(&self, _: &[SecretId]) -> Result<BTreeMap<SecretId, SecretFacts>, StoreError> {
+        Ok(BTreeMap::new())
+    }
+
+    fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {
+        let mut script = self.script();
+        script.prunes.push(before);
+        script.prune_results.pop_front().unwrap_or(Ok(false))
     }
 
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
@@ -125,6 +174,25 @@ fn append(board: &str, sequence: u64) -> Change {
         update: Bytes::from_static(b"update"),
         at: UnixMillis(0),
     }
+}
+
+fn act(board: &str, act: Act) -> Change {
+    let key = EntryKey {
+        at: UnixMillis(0),
+        n: 0,
+    };
+    let entry = Entry::new(key, Actor::unknown(), Action::BoardUpdate);
+    Change::Act {
+        board: id(board),
+        act,
+        as_owner: None,
+        entry: Box::new(entry),
+    }
+}
+
+fn create(board: &str) -> Change {
+    let (owner, title) = (None, None);
+    act(board, Act::Create { owner, title })
 }
 
 fn snapshot(board: &str, covers: u64, length: usize) -> Change {
@@ -339,18 +407,11 @@ fn each_kind_of_change_is_reported_as_what_it_is() {
     let (_store, committer, outcomes) = started(NEVER);
     committer.submit(append("x", 1));
     durable(&outcomes);
-    let at = UnixMillis(0);
-    let create = Change::CreateBoard {
-        board: id("a"),
-        owner: None,
-        title: None,
-        at,
-    };
     for change in [
-        create,
+        create("a"),
         append("a", 1),
         snapshot("a", 1, 3),
-        Change::DeleteBoard { board: id("a"), at },
+        act("a", Act::Delete),
     ] {
         committer.submit(change);
     }
@@ -359,7 +420,7 @@ fn each_kind_of_change_is_reported_as_what_it_is() {
         durable: vec![(id("a"), 1)],
         created: vec![(id("a"), Applied::Done)],
         compacted: vec![(id("a"), 1, Applied::Done)],
-        deleted: vec![(id("a"), Applied::Done)],
+        acted: vec![id("a")],
         refused: vec![],
     };
     assert_eq!(next(&outcomes), Outcome::Committed(expected));
@@ -463,12 +524,6 @@ fn over_a_disk_that_fails_now_and_then_what_was_reported_durable_is_stored_and_n
     )
     .unwrap();
     let boards = ["a", "b", "c"];
-    let create = |board| Change::CreateBoard {
-        board: id(board),
-        owner: None,
-        title: None,
-        at: UnixMillis(0),
-    };
     boards.iter().for_each(|board| committer.submit(create(board)));
     committer.flush().unwrap();
     let mut durable: BTreeMap<BoardId, u64> = boards.iter().map(|board| (id(board), 0)).collect();
@@ -529,4 +584,94 @@ fn a_failed_read_opens_the_store_again_and_an_unreadable_board_does_not() {
         assert!(Instant::now() < deadline);
         thread::yield_now();
     }
+}
+
+#[test]
+fn who_waits_for_a_change_hears_of_it_after_the_server_did() {
+    let (_store, committer, outcomes) = started(Duration::ZERO);
+    let answered = committer.submit_awaited(create("a"));
+    assert_eq!(smol::block_on(answered.recv()), Ok(Applied::Done));
+    assert!(matches!(outcomes.try_recv(), Ok(Outcome::Committed(_))));
+    let refused = committer.submit_awaited(append("a", 7));
+    assert_eq!(smol::block_on(refused.recv()), Ok(Applied::OutOfOrder));
+    // The board is fenced now.
+    let dropped = committer.submit_awaited(append("a", 1));
+    assert!(smol::block_on(dropped.recv()).is_err());
+    drop(committer.submit_awaited(create("b")));
+    assert_eq!(committer.flush(), Ok(()), "whoever waited may be gone");
+}
+
+#[test]
+fn who_waits_for_a_change_that_is_lost_hears_nothing_and_waits_no_longer() {
+    let (store, committer, _outcomes) = started(NEVER);
+    occupied(&store, &committer);
+    let waiting = [
+        committer.submit_awaited(create("a")),
+        committer.submit_awaited(append("a", 1)),
+        committer.submit_awaited(create("b")),
+    ];
+    store.script().failures.extend([Failure::Error, Failure::Error]);
+    store.set_shut(false);
+    drop(committer.flush());
+    for waits in waiting {
+        assert!(smol::block_on(waits.recv()).is_err());
+    }
+    until_healthy(&committer);
+    assert_eq!(committer.finish(LONG), Finished::Durable);
+    assert!(
+        smol::block_on(committer.submit_awaited(create("c")).recv()).is_err(),
+        "stopped"
+    );
+}
+
+#[test]
+fn who_waits_for_a_change_that_is_lost_does_not_wait_for_the_disk_to_heal() {
+    let (store, committer, outcomes) = started(Duration::ZERO);
+    store.script().failures.push_back(Failure::Error);
+    store.script().failing_reopenings = u32::MAX;
+    let waits = committer.submit_awaited(create("a"));
+    assert!(matches!(next(&outcomes), Outcome::Failed { .. }));
+    let answered = async { Some(waits.recv().await) };
+    let late = async {
+        smol::Timer::after(LONG).await;
+        None
+    };
+    let answer = smol::block_on(smol::future::or(answered, late));
+    assert!(matches!(answer, Some(Err(_))), "while the store stays closed");
+    assert!(matches!(committer.status(), Status::Failing { .. }));
+}
+
+#[test]
+fn old_entries_are_pruned_part_by_part_also_while_a_group_gathers() {
+    let (store, committer, outcomes) = started(NEVER);
+    committer.submit(append("a", 1));
+    durable(&outcomes);
+    committer.submit(append("a", 2));
+    store
+        .script()
+        .prune_results
+        .extend([Ok(true), Ok(true), Ok(false)]);
+    committer.prune_audit(UnixMillis(5));
+    let deadline = Instant::now() + LONG;
+    while store.script().prunes.len() < 3 {
+        assert!(Instant::now() < deadline);
+        thread::yield_now();
+    }
+    assert_eq!(committer.flush(), Ok(()));
+    assert_eq!(store.script().prunes, [UnixMillis(5); 3]);
+}
+
+#[test]
+fn a_prune_that_fails_is_a_failure_of_the_disk() {
+    let (store, committer, _outcomes) = started(NEVER);
+    store.script().prune_results.push_back(Err(StoreError::Full));
+    committer.prune_audit(UnixMillis(5));
+    let deadline = Instant::now() + LONG;
+    while store.script().reopenings == 0 {
+        assert!(Instant::now() < deadline);
+        thread::yield_now();
+    }
+    until_healthy(&committer);
+    committer.submit(append("a", 1));
+    assert_eq!(committer.flush(), Ok(()));
 }

@@ -190,6 +190,14 @@ pub const SETTINGS: &[Setting] = &[
         ..single("trusted-proxy", "CIDR", "")
     },
     Setting {
+        default: None,
+        default_words: Some("loopback only"),
+        group: Group::Clients,
+        kind: Kind::Secret,
+        help: "The bearer token that GET /metrics asks for. Without it only direct requests from this machine are answered",
+        ..single("metrics-token", "TOKEN", "")
+    },
+    Setting {
         group: Group::Clients,
         help: "Close codes of refusals. `mirror` (4400 to 4499) makes y-websocket 3.1 and later stop retrying",
         ..single("close-codes", "plain|mirror", "plain")
@@ -244,6 +252,11 @@ pub const SETTINGS: &[Setting] = &[
         "And at least this often under steady change",
     ),
     time("drain", "10s", "How long a shutdown may take"),
+    Setting {
+        group: Group::Times,
+        help: "Days that entries of the audit log are kept",
+        ..single("audit-days", "N", "90")
+    },
     Setting {
         group: Group::Logs,
         help: "How much is logged",

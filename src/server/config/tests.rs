@@ -62,6 +62,7 @@ fn defaults_are_those_of_the_contract() {
         dev_secret_file: None,
         origins: Vec::new(),
         trusted_proxies: Vec::new(),
+        metrics_token: None,
         close_codes: CloseCodes::Plain,
         saved_echo: SavedEcho::On,
         bounds: Bounds {
@@ -81,6 +82,7 @@ fn defaults_are_those_of_the_contract() {
             compact_after: limits::COMPACT_AFTER,
             compact_every: limits::COMPACT_EVERY,
             drain: limits::DRAIN,
+            audit: Duration::from_secs(90 * 24 * 3_600),
         },
         log_level: LogLevel::Info,
         log_format: LogFormat::Json,
@@ -344,6 +346,24 @@ fn named_secrets_are_a_list_of_names_and_secrets() {
         let line = keys(&text).unwrap_err();
         assert!(
             line.starts_with("--jwt-secrets: the value (not shown)") && !line.contains(SECRET),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn the_token_of_the_metrics_is_what_a_header_can_carry_and_is_not_shown() {
+    assert_eq!(
+        good("metrics-token", "a-token=").metrics_token,
+        Some(SecretHash::of("a-token="))
+    );
+    let config = configure(&[], &[("BOARDWIRE_METRICS_TOKEN", "~!x")]).unwrap();
+    assert_eq!(config.metrics_token, Some(SecretHash::of("~!x")));
+    assert!(!format!("{config:?}").contains("~!x"));
+    for text in ["", "two words", "tab\there", "line\n", "\u{fc}mlaut"] {
+        let line = configure(&[("metrics-token", text)], &[]).unwrap_err();
+        assert!(
+            line.starts_with("--metrics-token: the value (not shown) is not right; expected "),
             "{line}"
         );
     }

@@ -1,17 +1,23 @@
 //! One commit: changes to rows, in one write transaction.
 //!
-//! Owns the rules of each change; must not fsync anything but through redb's commit. Key invariant: each board's
-//! record is read once and written once, last, and says what its other rows are.
+//! Owns the rules of each change to a document and of a board's life, and in `access` those of who may do what; must
+//! not fsync anything but through redb's commit. Key invariants: each board's record is read once and written once,
+//! last, and says what the rows of its document are; the audit entry of an act is written if and only if it is done.
+
+mod access;
 
 use std::collections::BTreeMap;
 
 use ::redb::{Database, ReadableTable, Table as OpenTable, WriteTransaction};
 use bytes::Bytes;
 
+use self::access::Access;
+use super::super::rows::audit::{encode_entry, entry_key};
 use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag};
-use super::super::{Applied, Change, StoreError};
-use super::{BOARDS, IDS, SNAPSHOTS, UPDATES, chunks_of, engine, is_free};
-use crate::ids::BoardId;
+use super::super::{Act, Applied, Change, StoreError};
+use super::{AUDIT, BOARDS, IDS, SNAPSHOTS, UPDATES, engine, is_free, rows_of};
+use crate::audit;
+use crate::ids::{BoardId, UserId};
 use crate::time::UnixMillis;
 
 type Rows<'t> = OpenTable<'t, &'static [u8], &'static [u8]>;
@@ -32,6 +38,21 @@ struct Pending {
     first: u64,
     updates: u32,
     blob: Vec<u8>,
+    /// How many grants there are, once they were counted.
+    grants: Option<usize>,
+}
+
+impl Pending {
+    fn new(entry: Entry) -> Self {
+        Self {
+            entry,
+            dirty: false,
+            first: 0,
+            updates: 0,
+            blob: Vec::new(),
+            grants: None,
+        }
+    }
 }
 
 /// An id, and the one that follows it.
@@ -42,6 +63,8 @@ struct Batch<'t> {
     ids: Rows<'t>,
     snapshots: Rows<'t>,
     updates: Rows<'t>,
+    audit: Rows<'t>,
+    access: Access<'t>,
     pending: BTreeMap<BoardId, Pending>,
 }
 
@@ -73,6 +96,8 @@ impl<'t> Batch<'t> {
             ids: transaction.open_table(IDS).map_err(engine)?,
             snapshots: transaction.open_table(SNAPSHOTS).map_err(engine)?,
             updates: transaction.open_table(UPDATES).map_err(engine)?,
+            audit: transaction.open_table(AUDIT).map_err(engine)?,
+            access: Access::open(transaction)?,
             pending: BTreeMap::new(),
         })
     }
@@ -81,26 +106,103 @@ impl<'t> Batch<'t> {
         let board = change.board();
         let mut pending = match self.pending.remove(board) {
             Some(pending) => pending,
-            None => Pending {
-                entry: self.read(board)?,
-                dirty: false,
-                first: 0,
-                updates: 0,
-                blob: Vec::new(),
-            },
+            None => Pending::new(self.read(board)?),
         };
         let applied = match change {
-            Change::CreateBoard { owner, title, at, .. } => self.create(board, &mut pending, || {
-                LiveBoard::new(owner.clone(), title.clone(), *at)
-            })?,
             Change::Append {
                 sequence, update, at, ..
             } => append(&mut pending, *sequence, update, *at),
             Change::Snapshot { covers, state, .. } => self.snapshot(board, &mut pending, *covers, state)?,
-            Change::DeleteBoard { at, .. } => self.delete(board, &mut pending, *at)?,
+            Change::Act {
+                act, as_owner, entry, ..
+            } => {
+                let applied = self.act(board, &mut pending, (act, as_owner.as_ref()), entry.key.at)?;
+                if applied == Applied::Done {
+                    self.write_entry(board, entry)?;
+                }
+                applied
+            }
+            Change::Audit { entry, .. } => match live(&mut pending.entry) {
+                Ok(_) => {
+                    self.write_entry(board, entry)?;
+                    Applied::Done
+                }
+                Err(applied) => applied,
+            },
         };
         self.pending.insert(board.clone(), pending);
         Ok(applied)
+    }
+
+    fn act(
+        &mut self,
+        board: &BoardId,
+        pending: &mut Pending,
+        (act, as_owner): (&Act, Option<&UserId>),
+        at: UnixMillis,
+    ) -> Result<Applied, StoreError> {
+        match act {
+            Act::Create { owner, title } => {
+                let applied = self.create(board, pending, || {
+                    LiveBoard::new(owner.clone(), title.clone(), at)
+                })?;
+                if applied == Applied::Done {
+                    self.access.change_owner(board, None, owner.as_ref())?;
+                }
+                return Ok(applied);
+            }
+            // What cannot be read can still be deleted, but not by its owner, of whom nothing is known.
+            Act::Delete if as_owner.is_none() && matches!(pending.entry, Entry::Unreadable) => {}
+            _ => match live(&mut pending.entry) {
+                Ok(live) if as_owner.is_none() || live.record.owner.as_ref() == as_owner => {}
+                Ok(_) => return Ok(Applied::NotOwner),
+                Err(applied) => return Ok(applied),
+            },
+        }
+        match act {
+            Act::Create { .. } => Ok(Applied::Exists),
+            Act::Update { title, owner } => self.update(board, pending, (title, owner), at),
+            Act::Delete => self.delete(board, pending, at),
+            Act::Grant { principal, level } => {
+                self.access.grant(board, &mut pending.grants, principal, *level)
+            }
+            Act::Ungrant { principal } => self.access.ungrant(board, &mut pending.grants, principal),
+            Act::AddSecret(secret) => self.access.add_secret(board, secret, at),
+            Act::Revoke { kind, id } => self.access.revoke(board, *kind, id),
+        }
+    }
+
+    fn write_entry(&mut self, board: &BoardId, entry: &audit::Entry) -> Result<(), StoreError> {
+        let key = entry_key(board, entry.key);
+        self.audit
+            .insert(key.as_slice(), encode_entry(&key, entry).as_slice())
+            .map_err(engine)?;
+        Ok(())
+    }
+
+    /// Changes the record of a live board.
+    fn update(
+        &mut self,
+        board: &BoardId,
+        pending: &mut Pending,
+        (title, owner): (&Option<Option<String>>, &Option<UserId>),
+        at: UnixMillis,
+    ) -> Result<Applied, StoreError> {
+        let live = match live(&mut pending.entry) {
+            Ok(live) => live,
+            Err(applied) => return Ok(applied),
+        };
+        if let Some(title) = title {
+            live.record.title.clone_from(title);
+        }
+        if let Some(owner) = owner {
+            self.access
+                .change_owner(board, live.record.owner.as_ref(), Some(owner))?;
+            live.record.owner = Some(owner.clone());
+        }
+        live.record.updated_at = live.record.updated_at.max(at);
+        pending.dirty = true;
+        Ok(Applied::Done)
     }
 
     fn read(&self, board: &BoardId) -> Result<Entry, StoreError> {
@@ -208,27 +310,30 @@ impl<'t> Batch<'t> {
             .map_err(engine)
     }
 
+    /// Removes a board that is live or unreadable.
     fn delete(
         &mut self,
         board: &BoardId,
         pending: &mut Pending,
         at: UnixMillis,
     ) -> Result<Applied, StoreError> {
-        match pending.entry {
-            Entry::Absent => return Ok(Applied::Absent),
-            Entry::Deleted(_) => return Ok(Applied::Deleted),
-            // What cannot be read can still be deleted; its owner asked for it.
-            Entry::Unreadable | Entry::Live(_) => {}
+        match &pending.entry {
+            Entry::Live(live) => {
+                self.access
+                    .change_owner(board, live.record.owner.as_ref(), None)?;
+                self.access.clear(board)?;
+            }
+            _ => {
+                self.access.clear(board)?;
+                self.access.clear_indexes(board)?;
+            }
         }
-        *pending = Pending {
-            entry: Entry::Deleted(at),
-            dirty: true,
-            first: 0,
-            updates: 0,
-            blob: Vec::new(),
-        };
         clear(&mut self.snapshots, board)?;
         clear(&mut self.updates, board)?;
+        *pending = Pending {
+            dirty: true,
+            ..Pending::new(Entry::Deleted(at))
+        };
         Ok(Applied::Done)
     }
 
@@ -285,7 +390,7 @@ fn append(pending: &mut Pending, sequence: u64, update: &Bytes, at: UnixMillis) 
 }
 
 fn clear(table: &mut Rows<'_>, board: &BoardId) -> Result<(), StoreError> {
-    let (start, end) = chunks_of(board);
+    let (start, end) = rows_of(board);
     table
         .retain_in::<&[u8], _>(start.as_slice()..end.as_slice(), |_, _| false)
         .map_err(engine)

@@ -2,8 +2,11 @@
 
 use super::fuzzing::{Model, Step, Steps, store_ops};
 use super::simdisk::{Kept, SimDisk};
-use super::tests::{append, create, fresh, id, snapshot};
+use super::tests::{act, append, create, fresh, id, snapshot};
 use super::*;
+use crate::access::BoardFacts;
+use crate::store::Act;
+use std::collections::BTreeSet;
 
 /// A small generator of pseudo-random numbers (xorshift).
 struct Random(u64);
@@ -34,7 +37,7 @@ fn times() -> u64 {
     std::env::var("TEST_TIMES").map_or(1, |times| times.parse().unwrap())
 }
 
-fn on(disk: &SimDisk) -> Result<RedbStore, OpenError> {
+pub(super) fn on(disk: &SimDisk) -> Result<RedbStore, OpenError> {
     let handles = disk.clone();
     RedbStore::open_backend(move || handles.handle())
 }
@@ -47,6 +50,30 @@ fn any_sequence_of_operations_and_failures_leaves_what_the_model_holds() {
             panic!("seed {seed}");
         }
     }
+}
+
+#[test]
+fn the_sequences_reach_every_outcome_that_a_sound_store_with_few_rows_has() {
+    let mut seen = BTreeSet::new();
+    for seed in 0..200 {
+        let bytes = Random::new(seed).bytes(20 + seed as usize % 180);
+        let (mut model, mut steps) = (Model::default(), Steps::new(&bytes));
+        while let Some(step) = steps.next(&model) {
+            if let Step::Change(change) = step {
+                seen.insert(format!("{:?}", model.apply(&change)));
+            }
+        }
+    }
+    let all = [
+        "Absent",
+        "Deleted",
+        "Done",
+        "Exists",
+        "NotOwner",
+        "NotThere",
+        "OutOfOrder",
+    ];
+    assert!(seen.iter().eq(all), "{seen:?}");
 }
 
 /// A recorded run: what the model held after each commit, and how many operations the disk had done by then.
@@ -68,11 +95,16 @@ fn recorded(seed: u64, bytes: usize) -> (SimDisk, Vec<(usize, Model)>) {
             }
             Step::Reopen => store.reopen().unwrap(),
             Step::Reclaim => drop(store.reclaim().unwrap()),
-            Step::Commit | Step::Fail(_) => {}
+            Step::Commit | Step::Fail(_) | Step::Prune(_) => {}
         }
         store.commit(&batch).unwrap();
         batch.clear();
         history.push((disk.operations(), model.clone()));
+        if let Step::Prune(before) = step {
+            while store.prune_audit(before).unwrap() {}
+            model.prune(before);
+            history.push((disk.operations(), model.clone()));
+        }
     }
     drop(store);
     (disk, history)
@@ -82,7 +114,7 @@ fn recorded(seed: u64, bytes: usize) -> (SimDisk, Vec<(usize, Model)>) {
 fn after_a_power_cut_at_any_operation_every_acknowledged_commit_is_there_and_no_half_one() {
     let mut points = 0;
     for seed in 1..=3 * times() {
-        let (disk, history) = recorded(seed, 160);
+        let (disk, history) = recorded(seed, 260);
         let mut random = Random::new(seed);
         let mut replay = disk.replay();
         while replay.advance() {
@@ -120,6 +152,83 @@ fn after_a_power_cut_at_any_operation_every_acknowledged_commit_is_there_and_no_
         }
     }
     assert!(points > 500, "{points} points are too few to mean much");
+}
+
+#[test]
+fn after_a_power_cut_at_any_operation_an_act_is_done_with_its_entry_or_not_at_all() {
+    let bob = Principal::parse("user:bob").unwrap();
+    let grant = |level| Act::Grant {
+        principal: bob.clone(),
+        level,
+    };
+    let mut outcomes = BTreeSet::new();
+    for (number, (what, at)) in [(grant(Level::Edit), 30), (Act::Delete, 30)]
+        .into_iter()
+        .enumerate()
+    {
+        let disk = SimDisk::default();
+        let store = on(&disk).unwrap();
+        let before = [
+            create("a"),
+            append("a", 1, vec![1; 50_000]),
+            act("a", 20, grant(Level::View)),
+            create("b"),
+        ];
+        store.commit(&before).unwrap();
+        disk.record();
+        store.commit(&[act("a", at, what.clone())]).unwrap();
+        let acknowledged = disk.operations();
+        drop(store);
+        let state = |store: &RedbStore| {
+            let asked = Asked {
+                principals: vec![bob.clone()],
+                secrets: Vec::new(),
+            };
+            let holder = Holder {
+                principals: vec![bob.clone()],
+                ..Holder::default()
+            };
+            let facts = store.access(&id("a"), &asked).unwrap();
+            let listed = store.list(&holder, None, 9).unwrap().len();
+            let entries = store.audit(&id("a"), None, 9).unwrap();
+            (
+                facts.grants.get(&bob).copied(),
+                facts.board == BoardFacts::Deleted,
+                store.load(&id("a")) == Ok(Stored::Deleted),
+                listed,
+                entries[0].key.at == UnixMillis(at),
+            )
+        };
+        let old = (Some(Level::View), false, false, 1, false);
+        let new = match what {
+            Act::Delete => (None, true, true, 0, true),
+            _ => (Some(Level::Edit), false, false, 1, true),
+        };
+        let mut random = Random::new(at);
+        let mut replay = disk.replay();
+        while replay.advance() {
+            for pattern in 0..8 {
+                let last = replay.unsynced().saturating_sub(1);
+                let image = replay.image(|unsynced| match pattern {
+                    0 => Kept::Lost,
+                    1 => Kept::Whole,
+                    2 if unsynced == last => Kept::Torn(random.below(4096) as usize),
+                    2 => Kept::Whole,
+                    _ => match random.below(3) {
+                        0 => Kept::Lost,
+                        1 => Kept::Whole,
+                        _ => Kept::Torn(random.below(4096) as usize),
+                    },
+                });
+                let found = state(&on(&image).unwrap());
+                let name = format!("{what:?}, operation {}, pattern {pattern}", replay.done());
+                assert!(found == old || found == new, "{name}: {found:?}");
+                assert!(found == new || replay.done() < acknowledged, "{name}: lost");
+                outcomes.insert((number, found == new));
+            }
+        }
+    }
+    assert_eq!(outcomes.len(), 4, "each act was seen done and not done");
 }
 
 #[test]

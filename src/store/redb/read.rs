@@ -1,16 +1,17 @@
-//! Reading boards, and verifying them all.
+//! Reading boards; who may do what is in `access`, and verifying everything in `check`.
 //!
 //! Owns the way from rows back to a [`StoredBoard`]; must not write. Key invariant: what the record promises is there
 //! in full, row by row, or the board is refused.
 
-use std::collections::BTreeSet;
+pub(super) mod access;
+pub(super) mod check;
 
 use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 use bytes::Bytes;
 
 use super::super::rows::{self, BoardRow, Chunk, LiveBoard, Tag};
-use super::super::{BoardRecord, StoreError, Stored, StoredBoard, Unreadable};
-use super::{BOARDS, CheckReport, IDS, SNAPSHOTS, UPDATES, chunks_of, engine, is_free};
+use super::super::{StoreError, Stored, StoredBoard, Summary, Unreadable};
+use super::{BOARDS, IDS, SNAPSHOTS, UPDATES, engine, is_free, rows_of};
 use crate::ids::BoardId;
 
 /// Most memory reserved ahead on the word of a record.
@@ -38,12 +39,31 @@ fn row(transaction: &ReadTransaction, board: &BoardId) -> Result<Option<BoardRow
     }
 }
 
-/// See `Store::facts`.
-pub(super) fn facts(database: &Database, board: &BoardId) -> Result<Stored<BoardRecord>, StoreError> {
-    Ok(match row(&begin(database)?, board)? {
+/// See `Store::summary`.
+pub(super) fn summary(database: &Database, board: &BoardId) -> Result<Stored<Summary>, StoreError> {
+    let transaction = begin(database)?;
+    Ok(match row(&transaction, board)? {
         None => Stored::Absent,
         Some(BoardRow::Tombstone(_)) => Stored::Deleted,
-        Some(BoardRow::Live(live)) => Stored::Present(live.record),
+        Some(BoardRow::Live(live)) => Stored::Present(summary_of(&transaction, board, live)?),
+    })
+}
+
+fn summary_of(
+    transaction: &ReadTransaction,
+    board: &BoardId,
+    live: LiveBoard,
+) -> Result<Summary, StoreError> {
+    let table = transaction.open_table(UPDATES).map_err(engine)?;
+    let (start, end) = rows_of(board);
+    let mut size_bytes = live.snapshot_bytes.unwrap_or(0);
+    for row in ReadableTable::range::<&[u8]>(&table, start.as_slice()..end.as_slice()).map_err(engine)? {
+        let (_, value) = row.map_err(engine)?;
+        size_bytes = size_bytes.saturating_add(rows::chunk_length(value.value()));
+    }
+    Ok(Summary {
+        record: live.record,
+        size_bytes,
     })
 }
 
@@ -137,10 +157,10 @@ fn blobs(
 ) -> Result<Vec<Blob>, StoreError> {
     let (table, missing): (_, fn(u64) -> Unreadable) = match tag {
         Tag::Update => (UPDATES, Unreadable::UpdateMissing),
-        Tag::Snapshot | Tag::Board | Tag::Id => (SNAPSHOTS, |_| Unreadable::SnapshotIncomplete),
+        _ => (SNAPSHOTS, |_| Unreadable::SnapshotIncomplete),
     };
     let table = transaction.open_table(table).map_err(engine)?;
-    let (start, end) = chunks_of(board);
+    let (start, end) = rows_of(board);
     let mut blobs: Vec<Blob> = Vec::new();
     // How many parts the last blob still lacks.
     let mut lacking = 0;
@@ -190,74 +210,4 @@ pub(super) fn is_mostly_free(database: &Database) -> Result<bool, StoreError> {
     let free = stats.fragmented_bytes();
     transaction.abort().map_err(engine)?;
     Ok(free > used / 2)
-}
-
-/// Reads every board, and finds rows that belong to none.
-pub(super) fn check(database: &Database) -> Result<CheckReport, StoreError> {
-    let transaction = begin(database)?;
-    let mut report = CheckReport::default();
-    let mut known = BTreeSet::new();
-    let boards = transaction.open_table(BOARDS).map_err(engine)?;
-    for row in ReadableTable::iter(&boards).map_err(engine)? {
-        let (key, _) = row.map_err(engine)?;
-        let Some(board) = std::str::from_utf8(key.value()).ok().and_then(BoardId::parse) else {
-            report.unreadable.push((None, broken(Unreadable::Malformed)));
-            continue;
-        };
-        match load_in(&transaction, &board) {
-            Ok(Stored::Present(stored)) => {
-                let updates = stored.updates.iter().map(|(_, update)| update.len());
-                let bytes = updates.sum::<usize>() + stored.snapshot.map_or(0, |(_, state)| state.len());
-                report.boards += 1;
-                report.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
-            }
-            Ok(Stored::Deleted) => report.deleted += 1,
-            Ok(Stored::Absent) => report
-                .unreadable
-                .push((Some(board.clone()), broken(Unreadable::RecordMissing))),
-            Err(error) => report.unreadable.push((Some(board.clone()), error)),
-        }
-        known.insert(board);
-    }
-    let mut lost = unlinked(&transaction, &known)?;
-    for table in [SNAPSHOTS, UPDATES] {
-        let table = transaction.open_table(table).map_err(engine)?;
-        for row in ReadableTable::iter(&table).map_err(engine)? {
-            let (key, _) = row.map_err(engine)?;
-            let board = rows::parse_chunk_key(key.value()).ok().map(|(board, ..)| board);
-            if board.as_ref().is_none_or(|board| !known.contains(board)) {
-                lost.insert(board);
-            }
-        }
-    }
-    let lost = lost
-        .into_iter()
-        .map(|board| (board, broken(Unreadable::RecordMissing)));
-    report.unreadable.extend(lost);
-    Ok(report)
-}
-
-/// The boards that are in `ids` or among the `known`, and not in both; `None` for a break in the chain itself.
-fn unlinked(
-    transaction: &ReadTransaction,
-    known: &BTreeSet<BoardId>,
-) -> Result<BTreeSet<Option<BoardId>>, StoreError> {
-    let ids = transaction.open_table(IDS).map_err(engine)?;
-    let mut linked = BTreeSet::new();
-    let mut lost = BTreeSet::new();
-    let mut expected = Vec::new();
-    for row in ReadableTable::iter(&ids).map_err(engine)? {
-        let (key, value) = row.map_err(engine)?;
-        let next = rows::decode_next(key.value(), value.value());
-        if key.value() != expected || next.is_err() {
-            lost.insert(None);
-        }
-        expected = next.unwrap_or_default().to_vec();
-        linked.extend(std::str::from_utf8(key.value()).ok().and_then(BoardId::parse));
-    }
-    if !expected.is_empty() {
-        lost.insert(None);
-    }
-    lost.extend(linked.symmetric_difference(known).cloned().map(Some));
-    Ok(lost)
 }

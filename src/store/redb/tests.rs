@@ -1,8 +1,16 @@
 //! Tests of the store: what each change does, what is refused, and the life of the file.
 
+mod access;
+mod audit;
+mod check;
+mod lists;
+mod migration;
+
 use super::*;
-use crate::ids::UserId;
-use crate::time::UnixMillis;
+use crate::access::secret::SecretHash;
+use crate::audit::{Action, Actor};
+use crate::ids::{Subject, UserId};
+use crate::store::{Act, BoardRecord};
 use bytes::Bytes;
 use tempfile::TempDir;
 
@@ -10,13 +18,46 @@ pub(super) fn id(text: &str) -> BoardId {
     BoardId::parse(text).unwrap()
 }
 
-pub(super) fn create(board: &str) -> Change {
-    Change::CreateBoard {
+/// An entry at a time, of alice.
+pub(super) fn entry(at: u64, action: Action) -> Box<Entry> {
+    Box::new(Entry {
+        key: EntryKey {
+            at: UnixMillis(at),
+            n: 0,
+        },
+        actor: Actor {
+            subject: Subject::parse("user:alice").unwrap(),
+            address: None,
+            user_agent: None,
+        },
+        action,
+        level: None,
+        detail: serde_json::Value::Null,
+    })
+}
+
+/// An act at a time, asked for by nobody in particular.
+pub(super) fn act(board: &str, at: u64, act: Act) -> Change {
+    let action = match &act {
+        Act::Create { .. } => Action::BoardCreate,
+        Act::Update { .. } => Action::BoardUpdate,
+        Act::Delete => Action::BoardDelete,
+        Act::Grant { .. } => Action::PermissionSet,
+        Act::Ungrant { .. } => Action::PermissionRemove,
+        Act::AddSecret(_) => Action::LinkCreate,
+        Act::Revoke { .. } => Action::LinkRevoke,
+    };
+    Change::Act {
         board: id(board),
-        owner: UserId::parse("alice"),
-        title: Some("Plan".into()),
-        at: UnixMillis(10),
+        act,
+        as_owner: None,
+        entry: entry(at, action),
     }
+}
+
+pub(super) fn create(board: &str) -> Change {
+    let (owner, title) = (UserId::parse("alice"), Some("Plan".into()));
+    act(board, 10, Act::Create { owner, title })
 }
 
 pub(super) fn append(board: &str, sequence: u64, update: impl Into<Bytes>) -> Change {
@@ -37,10 +78,7 @@ pub(super) fn snapshot(board: &str, covers: u64, state: impl Into<Bytes>) -> Cha
 }
 
 pub(super) fn delete(board: &str) -> Change {
-    Change::DeleteBoard {
-        board: id(board),
-        at: UnixMillis(99),
-    }
+    act(board, 99, Act::Delete)
 }
 
 pub(super) fn fresh() -> (TempDir, RedbStore) {
@@ -72,7 +110,7 @@ fn rows_in(store: &RedbStore, table: Table) -> u64 {
 fn a_board_reads_back_as_it_was_written() {
     let (_directory, store) = fresh();
     assert_eq!(store.load(&id("a")), Ok(Stored::Absent));
-    assert_eq!(store.facts(&id("a")), Ok(Stored::Absent));
+    assert_eq!(store.summary(&id("a")), Ok(Stored::Absent));
     let changes = [
         create("a"),
         append("a", 1, "one"),
@@ -96,7 +134,11 @@ fn a_board_reads_back_as_it_was_written() {
         [(1, "one".into()), (2, "".into()), (3, "three".into())]
     );
     assert_eq!(stored.last_sequence(), 3);
-    assert_eq!(store.facts(&id("a")), Ok(Stored::Present(record)));
+    let size_bytes = [3, 0, 5].iter().map(|length| length + 4).sum();
+    assert_eq!(
+        store.summary(&id("a")),
+        Ok(Stored::Present(Summary { record, size_bytes }))
+    );
     assert_eq!(
         rows_in(&store, UPDATES),
         3,
@@ -208,7 +250,7 @@ fn deleting_a_board_removes_each_of_its_rows_and_no_other() {
     }
     store.commit(&[delete("a")]).unwrap();
     assert_eq!(store.load(&id("a")), Ok(Stored::Deleted));
-    assert_eq!(store.facts(&id("a")), Ok(Stored::Deleted));
+    assert_eq!(store.summary(&id("a")), Ok(Stored::Deleted));
     assert_eq!((rows_in(&store, SNAPSHOTS), rows_in(&store, UPDATES)), (6, 2));
     for board in ["a-", "aa"] {
         assert_eq!(present(&store, board).last_sequence(), 2);
@@ -369,7 +411,7 @@ fn an_id_whose_past_cannot_be_read_is_not_taken_for_a_new_one() {
         };
         let error = StoreError::Unreadable(Unreadable::RecordMissing);
         assert_eq!(store.load(&id(text)), Err(error.clone()), "{name}");
-        assert_eq!(store.facts(&id(text)), Err(error), "{name}");
+        assert_eq!(store.summary(&id(text)), Err(error), "{name}");
         assert_eq!(
             store.commit(&[create(text)]),
             Ok(vec![Applied::Unreadable]),
@@ -491,7 +533,7 @@ fn a_second_opening_is_refused_while_the_first_lasts() {
     assert_eq!(check(&path).unwrap_err(), OpenError::InUse);
     store.commit(&[create("a")]).unwrap();
     store.reopen().unwrap();
-    assert!(matches!(store.facts(&id("a")), Ok(Stored::Present(_))));
+    assert!(matches!(store.summary(&id("a")), Ok(Stored::Present(_))));
     drop(store);
     assert!(RedbStore::open(&path).is_ok());
 }

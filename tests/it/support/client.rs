@@ -245,11 +245,16 @@ impl Client {
         }
     }
 
+    /// Sets a key of the map, and gives the update without sending it.
+    pub(crate) fn setting(&mut self, key: &str, value: &str) -> Vec<u8> {
+        self.change(|transaction, map, _, _| {
+            map.insert(transaction, key, value);
+        })
+    }
+
     /// Sets a key of the map.
     pub(crate) fn set(&mut self, key: &str, value: &str) {
-        let update = self.change(|transaction, map, _, _| {
-            map.insert(transaction, key, value);
-        });
+        let update = self.setting(key, value);
         self.send(&update);
     }
 
@@ -299,6 +304,12 @@ impl Client {
         self.doc
             .transact()
             .encode_state_as_update_v1(&StateVector::default())
+    }
+
+    /// What an encoded state vector lacks of it.
+    pub(crate) fn lacking(&self, state_vector: &[u8]) -> Vec<u8> {
+        let vector = StateVector::decode_v1(state_vector).unwrap();
+        self.doc.transact().encode_state_as_update_v1(&vector)
     }
 
     /// The state vector, encoded.

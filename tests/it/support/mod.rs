@@ -1,5 +1,6 @@
 //! The harness: a server process, clients on plain sockets, and waiting for states.
 
+pub(crate) mod api;
 pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod random;

@@ -1,0 +1,224 @@
+//! `/v1/boards` and `/v1/boards/{board}`: boards as a whole.
+//!
+//! Owns the shape of a board in JSON. Must not decide access or touch rooms. Key invariant: what is answered is durable.
+//! Tests: tests/it/boards.rs.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::access::{self, Credentials, Decision, Mode, Moment, Question};
+use crate::api::body;
+use crate::api::list::{self, Page};
+use crate::api::{Answer, Call, conflict};
+use crate::audit::Action;
+use crate::fault::Fault;
+use crate::http::response::Response;
+use crate::ids::{BoardId, Level, UserId};
+use crate::limits;
+use crate::server::acts::Event;
+use crate::server::admission::{self, Granted, Identity};
+use crate::store::{Act, Applied, Holder, Listed, Stored, Summary};
+
+/// A board as clients see it; `level` is the caller's.
+fn board_json(board: &BoardId, summary: &Summary, level: Option<Level>) -> Value {
+    let record = &summary.record;
+    json!({
+        "id": board.as_str(),
+        "title": record.title,
+        "owner": record.owner.as_ref().map(UserId::as_str),
+        "level": level.map(Level::as_str),
+        "created_at": record.created_at.to_string(),
+        "updated_at": record.updated_at.to_string(),
+        "size_bytes": summary.size_bytes,
+    })
+}
+
+#[derive(Deserialize)]
+struct NewBoard {
+    id: Option<Value>,
+    title: Option<Value>,
+}
+
+/// `POST /v1/boards`: a board owned by the token's user.
+pub(crate) async fn create(mut call: Call<'_>) -> Answer {
+    let identity = call.identity().await?;
+    let owner = identity.claims.first().map(|claims| claims.user.clone());
+    let owner = owner.ok_or_else(|| admission::problem(Fault::NoCredential))?;
+    let new: NewBoard = call.json().await?;
+    let id = body::optional(new.id, |id| body::text("id", id, 0..=usize::MAX))?;
+    let board = match id {
+        Some(id) => BoardId::parse(&id).ok_or_else(|| admission::problem(Fault::InvalidBoardId))?,
+        None => random_id().map_err(admission::problem)?,
+    };
+    let title = body::optional(new.title, title)?;
+    if identity.has_ended(call.server) {
+        return Err(admission::problem(Fault::ExpiredCredential));
+    }
+    let create = call
+        .server
+        .create_board(board.clone(), owner, title, identity.actor);
+    let created = create.await;
+    if created.map_err(admission::problem)? == Applied::Exists {
+        return Err(conflict("board_exists", "there is a board with this id"));
+    }
+    let location = format!("/v1/boards/{board}");
+    let answer = answer(&call, 201, &board, Some(Level::Edit)).await?;
+    Ok(answer.field("Location", location))
+}
+
+/// `GET /v1/boards`: those that the caller owns, or is granted otherwise than with everybody.
+pub(crate) async fn list(call: Call<'_>) -> Answer {
+    let Identity { claims, .. } = call.identity().await?;
+    let page = Page::of(call.request.target)?;
+    let after = page.after(BoardId::parse)?;
+    let mode = call.server.config.mode;
+    let holder = Holder {
+        everything: mode == Mode::Dev || claims.iter().any(|claims| claims.admin),
+        owners: claims.iter().map(|claims| claims.user.clone()).collect(),
+        principals: claims.iter().flat_map(access::principals).collect(),
+        claimed: claims
+            .iter()
+            .flat_map(|claims| claims.boards())
+            .map(|(board, _)| board.clone())
+            .collect(),
+    };
+    let limit = page.lookup();
+    let listed = call
+        .server
+        .read(move |store| store.list(&holder, after.as_ref(), limit))
+        .await
+        .map_err(admission::problem)?;
+    let now = call.server.now().unix;
+    let row = |listed: Listed| {
+        let (board, facts) = (&listed.board, listed.facts());
+        let question = Question {
+            board,
+            facts: &facts,
+            mode,
+            moment: Moment::Connection,
+            now,
+        };
+        let level = match access::decide(&Credentials::of_tokens(board, &claims), question) {
+            Decision::Granted(grant) => Some(grant.level),
+            Decision::Refused(_) => None,
+        };
+        match &listed.summary {
+            Ok(summary) => board_json(board, summary, level),
+            // Its rows are damaged; that it is there must not be hidden.
+            Err(_) => json!({ "id": board.as_str(), "level": level.map(Level::as_str), "unreadable": true }),
+        }
+    };
+    let rows: Vec<Value> = listed.into_iter().map(row).collect();
+    Ok(page.answer(&rows, |row| list::text_of(row, "id")))
+}
+
+/// `GET /v1/boards/{board}`.
+pub(crate) async fn get(call: Call<'_>) -> Answer {
+    let Granted { board, grant, .. } = call.granted().await?;
+    answer(&call, 200, &board, Some(grant.level)).await
+}
+
+#[derive(Deserialize)]
+struct Patch {
+    #[serde(default, deserialize_with = "body::present")]
+    title: Option<Value>,
+    owner: Option<Value>,
+}
+
+/// `PATCH /v1/boards/{board}`: a new title, or a new owner.
+pub(crate) async fn update(mut call: Call<'_>) -> Answer {
+    let granted = call.manager().await?;
+    let patch: Patch = call.json().await?;
+    // What is null here removes the title; what is missing leaves it.
+    let title = patch
+        .title
+        .map(|value| body::optional(Some(value), title))
+        .transpose()?;
+    let owner = body::optional(patch.owner, |value| {
+        let text = body::text("owner", value, 1..=limits::USER_ID_BYTES_MAX)?;
+        UserId::parse(&text).ok_or_else(|| body::invalid("owner", "must have no control characters"))
+    })?;
+    let mut detail = Map::new();
+    detail.extend(title.as_ref().map(|title| ("title".to_owned(), json!(title))));
+    detail.extend(
+        owner
+            .as_ref()
+            .map(|owner| ("owner".to_owned(), json!(owner.as_str()))),
+    );
+    if !detail.is_empty() {
+        let event = Event {
+            action: Action::BoardUpdate,
+            level: Some(granted.grant.level),
+            detail: detail.into(),
+        };
+        let act = Act::Update { title, owner };
+        let updated = call.server.act(&granted, act, event).await;
+        updated.map_err(admission::problem)?;
+    }
+    let board = granted.board.clone();
+    // Who gave it away may have nothing left.
+    let level = admission::renew(call.server, granted).await;
+    answer(&call, 200, &board, level.ok().map(|granted| granted.grant.level)).await
+}
+
+/// `DELETE /v1/boards/{board}`.
+pub(crate) async fn delete(call: Call<'_>) -> Answer {
+    let granted = call.manager().await?;
+    let deleted = call.server.delete_board(&granted).await;
+    deleted.map(|()| Response::new(204)).map_err(admission::problem)
+}
+
+fn title(value: Value) -> Result<String, Response> {
+    let title = body::text("title", value, 0..=limits::TITLE_BYTES_MAX)?;
+    if title.chars().any(char::is_control) {
+        return Err(body::invalid("title", "must have no control characters"));
+    }
+    Ok(title)
+}
+
+/// Answers with the board as it is stored.
+async fn answer(call: &Call<'_>, status: u16, board: &BoardId, level: Option<Level>) -> Answer {
+    let id = board.clone();
+    let summary = call.server.read(move |store| store.summary(&id)).await;
+    match summary.map_err(admission::problem)? {
+        Stored::Present(summary) => {
+            let board = board_json(board, &summary, level);
+            Ok(Response::json(status, &board).field("Cache-Control", "no-store"))
+        }
+        Stored::Deleted => Err(admission::problem(Fault::BoardDeleted)),
+        Stored::Absent => Err(admission::problem(Fault::NoSuchBoard)),
+    }
+}
+
+/// A random UUID.
+///
+/// # Source
+/// RFC 9562, 5.4.
+fn random_id() -> Result<BoardId, Fault> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| Fault::Internal)?;
+    let version_and_variant = (0x4000_u128 << 64, 0x8000_u128 << 48);
+    let free = !((0xf000_u128 << 64) | (0xc000_u128 << 48));
+    let bits = u128::from_be_bytes(bytes) & free | version_and_variant.0 | version_and_variant.1;
+    let hex = format!("{bits:032x}");
+    let part = |range| hex.get(range).unwrap_or_default();
+    let id = [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-");
+    BoardId::parse(&id).ok_or(Fault::Internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_ids_are_uuids_of_version_4() {
+        for _ in 0..100 {
+            let id = random_id().unwrap();
+            let bytes = id.as_str().as_bytes();
+            assert_eq!(bytes.len(), 36);
+            assert!([8, 13, 18, 23].iter().all(|at| bytes[*at] == b'-'));
+            assert!(bytes[14] == b'4' && b"89ab".contains(&bytes[19]), "{id}");
+        }
+        assert_ne!(random_id().unwrap(), random_id().unwrap());
+    }
+}

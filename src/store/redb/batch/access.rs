@@ -1,0 +1,269 @@
+//! Changes of who may do what: grants, links and keys, and the indexes over them.
+//!
+//! Owns the rules of granting and revoking, and their bounds. Must not decide whether the board is there or who asks;
+//! `batch` did. Key invariant: each row and its row in `holders` or `secrets` are written and removed together.
+
+use ::redb::{ReadableTable, WriteTransaction};
+
+use super::super::super::rows::access::{
+    HolderKey, decode_place, decode_secret, encode_grant, encode_holder, encode_place, encode_secret,
+    grant_key, parse_grant_key, parse_secret_key, secret_key,
+};
+use super::super::super::{Applied, StoreError, StoredSecret};
+use super::super::{GRANTS, HOLDERS, KEYS, LINKS, SECRETS, engine, rows_of};
+use super::{Rows, clear};
+use crate::access::secret::SecretKind;
+use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
+use crate::limits;
+use crate::time::UnixMillis;
+
+/// The tables of who may do what.
+pub(super) struct Access<'t> {
+    grants: Rows<'t>,
+    links: Rows<'t>,
+    keys: Rows<'t>,
+    secrets: Rows<'t>,
+    holders: Rows<'t>,
+}
+
+impl<'t> Access<'t> {
+    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
+        let open = |table| transaction.open_table(table).map_err(engine);
+        Ok(Self {
+            grants: open(GRANTS)?,
+            links: open(LINKS)?,
+            keys: open(KEYS)?,
+            secrets: open(SECRETS)?,
+            holders: open(HOLDERS)?,
+        })
+    }
+
+    fn of_kind(&mut self, kind: SecretKind) -> &mut Rows<'t> {
+        match kind {
+            SecretKind::Link => &mut self.links,
+            SecretKind::Key => &mut self.keys,
+        }
+    }
+
+    /// Moves the board in the index of owners.
+    pub(super) fn change_owner(
+        &mut self,
+        board: &BoardId,
+        from: Option<&UserId>,
+        to: Option<&UserId>,
+    ) -> Result<(), StoreError> {
+        if let Some(owner) = from {
+            let key = HolderKey::Owner(owner.clone()).key(board);
+            self.holders.remove(key.as_slice()).map_err(engine)?;
+        }
+        match to {
+            Some(owner) => self.hold(&HolderKey::Owner(owner.clone()), board),
+            None => Ok(()),
+        }
+    }
+
+    fn hold(&mut self, holder: &HolderKey, board: &BoardId) -> Result<(), StoreError> {
+        let key = holder.key(board);
+        self.holders
+            .insert(key.as_slice(), encode_holder(&key).as_slice())
+            .map_err(engine)?;
+        Ok(())
+    }
+
+    /// Grants a level; `count` is how many grants the board has, once somebody counted them.
+    pub(super) fn grant(
+        &mut self,
+        board: &BoardId,
+        count: &mut Option<usize>,
+        principal: &Principal,
+        level: Level,
+    ) -> Result<Applied, StoreError> {
+        let key = grant_key(board, principal);
+        if self.grants.get(key.as_slice()).map_err(engine)?.is_none() {
+            let there = match *count {
+                Some(there) => there,
+                None => rows_up_to(&self.grants, board, limits::GRANTS_PER_BOARD_MAX)?,
+            };
+            *count = Some(there);
+            if there >= limits::GRANTS_PER_BOARD_MAX {
+                return Ok(Applied::TooMany);
+            }
+            *count = Some(there.saturating_add(1));
+        }
+        self.grants
+            .insert(key.as_slice(), encode_grant(&key, level).as_slice())
+            .map_err(engine)?;
+        if let Some(holder) = HolderKey::granted(principal) {
+            self.hold(&holder, board)?;
+        }
+        Ok(Applied::Done)
+    }
+
+    /// Takes a grant back.
+    pub(super) fn ungrant(
+        &mut self,
+        board: &BoardId,
+        count: &mut Option<usize>,
+        principal: &Principal,
+    ) -> Result<Applied, StoreError> {
+        let key = grant_key(board, principal);
+        if self.grants.remove(key.as_slice()).map_err(engine)?.is_none() {
+            return Ok(Applied::NotThere);
+        }
+        // A count may have stopped at the bound; the next grant counts anew.
+        *count = None;
+        self.release(principal, board)?;
+        Ok(Applied::Done)
+    }
+
+    fn release(&mut self, principal: &Principal, board: &BoardId) -> Result<(), StoreError> {
+        if let Some(holder) = HolderKey::granted(principal) {
+            let key = holder.key(board);
+            self.holders.remove(key.as_slice()).map_err(engine)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a link or key; where there are too many, those that have expired by `at` make room.
+    pub(super) fn add_secret(
+        &mut self,
+        board: &BoardId,
+        secret: &StoredSecret,
+        at: UnixMillis,
+    ) -> Result<Applied, StoreError> {
+        let (kind, id) = (secret.facts.kind, secret.facts.hash.id());
+        let place = id.as_str().as_bytes();
+        if self.secrets.get(place).map_err(engine)?.is_some() {
+            return Ok(Applied::Exists);
+        }
+        let most = match kind {
+            SecretKind::Link => limits::LINKS_PER_BOARD_MAX,
+            SecretKind::Key => limits::KEYS_PER_BOARD_MAX,
+        };
+        let there = rows_up_to(self.of_kind(kind), board, most)?;
+        if there >= most {
+            let (there, expired) = expired(self.of_kind(kind), kind, board, at)?;
+            if there.saturating_sub(expired.len()) >= most {
+                return Ok(Applied::TooMany);
+            }
+            for id in expired {
+                self.remove_secret(board, kind, &id)?;
+            }
+        }
+        let key = secret_key(board, &id);
+        self.of_kind(kind)
+            .insert(key.as_slice(), encode_secret(&key, secret).as_slice())
+            .map_err(engine)?;
+        self.secrets
+            .insert(place, encode_place(place, kind, board).as_slice())
+            .map_err(engine)?;
+        Ok(Applied::Done)
+    }
+
+    /// Removes a link or key and its row in the index; whether it was there.
+    fn remove_secret(
+        &mut self,
+        board: &BoardId,
+        kind: SecretKind,
+        id: &SecretId,
+    ) -> Result<bool, StoreError> {
+        let key = secret_key(board, id);
+        let removed = self.of_kind(kind).remove(key.as_slice()).map_err(engine)?;
+        if removed.is_none() {
+            return Ok(false);
+        }
+        drop(removed);
+        self.secrets.remove(id.as_str().as_bytes()).map_err(engine)?;
+        Ok(true)
+    }
+
+    /// Revokes a link or key of this board and kind.
+    pub(super) fn revoke(
+        &mut self,
+        board: &BoardId,
+        kind: SecretKind,
+        id: &SecretId,
+    ) -> Result<Applied, StoreError> {
+        Ok(match self.remove_secret(board, kind, id)? {
+            true => Applied::Done,
+            false => Applied::NotThere,
+        })
+    }
+
+    /// Removes all grants, links and keys of a board.
+    pub(super) fn clear(&mut self, board: &BoardId) -> Result<(), StoreError> {
+        let grants = keys_of(&self.grants, board)?;
+        for (_, principal) in grants.iter().filter_map(|key| parse_grant_key(key).ok()) {
+            self.release(&principal, board)?;
+        }
+        clear(&mut self.grants, board)?;
+        for kind in [SecretKind::Link, SecretKind::Key] {
+            let keys = keys_of(self.of_kind(kind), board)?;
+            for (_, id) in keys.iter().filter_map(|key| parse_secret_key(key).ok()) {
+                self.secrets.remove(id.as_str().as_bytes()).map_err(engine)?;
+            }
+            clear(self.of_kind(kind), board)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the board from both indexes by reading them whole: where its record does not say who owned it.
+    pub(super) fn clear_indexes(&mut self, board: &BoardId) -> Result<(), StoreError> {
+        let of_another = |key: &[u8]| HolderKey::parse(key).map(|(_, held)| held).as_ref() != Ok(board);
+        self.holders.retain(|key, _| of_another(key)).map_err(engine)?;
+        let of_another =
+            |key: &[u8], value: &[u8]| decode_place(key, value).map(|(_, place)| place).as_ref() != Ok(board);
+        self.secrets.retain(of_another).map_err(engine)
+    }
+}
+
+/// How many rows a board has in a table; it is not counted further than `most`.
+fn rows_up_to(table: &Rows<'_>, board: &BoardId, most: usize) -> Result<usize, StoreError> {
+    let (start, end) = rows_of(board);
+    let mut count = 0;
+    let range = table
+        .range::<&[u8]>(start.as_slice()..end.as_slice())
+        .map_err(engine)?;
+    for row in range.take(most) {
+        row.map_err(engine)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// The keys of a board in a table.
+fn keys_of(table: &Rows<'_>, board: &BoardId) -> Result<Vec<Vec<u8>>, StoreError> {
+    let (start, end) = rows_of(board);
+    let range = table
+        .range::<&[u8]>(start.as_slice()..end.as_slice())
+        .map_err(engine)?;
+    range
+        .map(|row| row.map(|(key, _)| key.value().to_vec()).map_err(engine))
+        .collect()
+}
+
+/// How many links or keys a board has, and which have expired by `at`.
+fn expired(
+    table: &Rows<'_>,
+    kind: SecretKind,
+    board: &BoardId,
+    at: UnixMillis,
+) -> Result<(usize, Vec<SecretId>), StoreError> {
+    let (start, end) = rows_of(board);
+    let (mut count, mut expired) = (0, Vec::new());
+    let range = table
+        .range::<&[u8]>(start.as_slice()..end.as_slice())
+        .map_err(engine)?;
+    for row in range {
+        let (key, value) = row.map_err(engine)?;
+        count += 1;
+        // One that does not decode counts as valid: who asks about it is told so.
+        let Ok(secret) = decode_secret(kind, key.value(), value.value()) else {
+            continue;
+        };
+        if secret.facts.expires_at.is_some_and(|end| end <= at) {
+            expired.push(secret.facts.hash.id());
+        }
+    }
+    Ok((count, expired))
+}

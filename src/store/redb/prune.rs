@@ -1,0 +1,76 @@
+//! Removing what is too old from the audit log, a little at a time.
+//!
+//! Owns the walk from board to board. Must not read entries: their keys say how old they are. Key invariant: each call
+//! visits a bounded number of rows and goes on where the last one stopped. Tests: `tests/audit.rs`.
+
+use ::redb::{Database, ReadableTable};
+
+use super::super::StoreError;
+use super::super::rows;
+use super::super::rows::audit::entry_key;
+use super::{AUDIT, engine};
+use crate::audit::EntryKey;
+use crate::time::UnixMillis;
+
+/// Rows visited by one call, inclusive: each removed one, and one more of each board. Some 50 ms.
+pub(super) const ROWS_MAX: usize = 10_000;
+
+/// Removes entries older than `before`, from the key `from` on; gives the key to go on from, `None` at the end.
+pub(super) fn audit(
+    database: &Database,
+    before: UnixMillis,
+    from: Option<Vec<u8>>,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let transaction = database.begin_write().map_err(engine)?;
+    let mut table = transaction.open_table(AUDIT).map_err(engine)?;
+    let mut from = from.unwrap_or_default();
+    let (mut left, mut removed) = (ROWS_MAX, 0_usize);
+    let next = loop {
+        let Some(key) = first_from(&table, &from)? else {
+            break None;
+        };
+        if left == 0 {
+            break Some(key);
+        }
+        left -= 1;
+        let Some(board) = rows::board_of(&key) else {
+            // No entry's key; `check` reports it.
+            from = key;
+            from.push(0);
+            continue;
+        };
+        let end = entry_key(&board, EntryKey { at: before, n: 0 });
+        let mut old = Vec::new();
+        for row in table
+            .range::<&[u8]>(key.as_slice()..end.as_slice().max(key.as_slice()))
+            .map_err(engine)?
+            .take(left)
+        {
+            old.push(row.map_err(engine)?.0.value().to_vec());
+        }
+        for key in &old {
+            table.remove(key.as_slice()).map_err(engine)?;
+        }
+        removed += old.len();
+        left -= old.len();
+        // With nothing left there may be more of this board: the walk goes on with its first row.
+        from = if left == 0 { key } else { rows::board_end(&board) };
+    };
+    drop(table);
+    if removed > 0 {
+        transaction.commit().map_err(engine)?;
+    } else {
+        transaction.abort().map_err(engine)?;
+    }
+    Ok(next)
+}
+
+/// The first key that is not below `from`.
+fn first_from(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    from: &[u8],
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let first = table.range::<&[u8]>(from..).map_err(engine)?.next();
+    let first = first.transpose().map_err(engine)?;
+    Ok(first.map(|(key, _)| key.value().to_vec()))
+}

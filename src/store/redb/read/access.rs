@@ -1,0 +1,306 @@
+//! Reading who may do what, lists of boards, and the audit log.
+//!
+//! Owns the queries over grants, links, keys and their indexes. Must not write, and must not decide about access. Key
+//! invariant: a row that cannot be read is an error, never "no grant" and never an unknown link or key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
+use std::ops::Bound;
+
+use ::redb::{Database, Range, ReadOnlyTable, ReadTransaction, ReadableTable};
+
+use super::super::super::rows::access::{
+    HolderKey, decode_grant, decode_holder, decode_place, decode_secret, grant_key, parse_grant_key,
+    secret_key,
+};
+use super::super::super::rows::audit::{decode_entry, entry_key};
+use super::super::super::rows::{self, BoardRow};
+use super::super::super::{Holder, Listed, StoreError, StoredSecret, Unreadable};
+use super::super::{AUDIT, BOARDS, GRANTS, HOLDERS, KEYS, LINKS, SECRETS, Table, engine, rows_of};
+use super::{begin, broken, row, summary_of};
+use crate::access::secret::SecretKind;
+use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
+use crate::audit::{Entry, EntryKey};
+use crate::ids::{BoardId, Level, Principal, SecretId};
+
+type ReadRows = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+fn of_kind(kind: SecretKind) -> Table {
+    match kind {
+        SecretKind::Link => LINKS,
+        SecretKind::Key => KEYS,
+    }
+}
+
+/// See `Store::access`.
+pub(in super::super) fn access(
+    database: &Database,
+    board: &BoardId,
+    asked: &Asked,
+) -> Result<Facts, StoreError> {
+    let transaction = begin(database)?;
+    let (facts, grants) = match row(&transaction, board)? {
+        None => (BoardFacts::Absent, BTreeMap::new()),
+        Some(BoardRow::Tombstone(_)) => (BoardFacts::Deleted, BTreeMap::new()),
+        Some(BoardRow::Live(live)) => {
+            let table = transaction.open_table(GRANTS).map_err(engine)?;
+            let owner = live.record.owner;
+            (
+                BoardFacts::Present { owner },
+                grants_to(&table, board, &asked.principals)?,
+            )
+        }
+    };
+    Ok(Facts {
+        board: facts,
+        grants,
+        secrets: known(&transaction, &asked.secrets)?,
+    })
+}
+
+/// See `Store::find_secrets`.
+pub(in super::super) fn find_secrets(
+    database: &Database,
+    ids: &[SecretId],
+) -> Result<BTreeMap<SecretId, SecretFacts>, StoreError> {
+    known(&begin(database)?, ids)
+}
+
+/// Those of the links and keys that exist.
+fn known(
+    transaction: &ReadTransaction,
+    ids: &[SecretId],
+) -> Result<BTreeMap<SecretId, SecretFacts>, StoreError> {
+    let mut known = BTreeMap::new();
+    for id in ids {
+        if let Some(found) = secret(transaction, id)? {
+            known.insert(id.clone(), found);
+        }
+    }
+    Ok(known)
+}
+
+/// The grants that these principals have on a board.
+fn grants_to(
+    table: &ReadRows,
+    board: &BoardId,
+    principals: &[Principal],
+) -> Result<BTreeMap<Principal, Level>, StoreError> {
+    let mut grants = BTreeMap::new();
+    for principal in principals {
+        let key = grant_key(board, principal);
+        if let Some(value) = ReadableTable::get(table, key.as_slice()).map_err(engine)? {
+            let level = decode_grant(&key, value.value()).map_err(broken)?;
+            grants.insert(principal.clone(), level);
+        }
+    }
+    Ok(grants)
+}
+
+/// The link or key with an id, of whatever board.
+fn secret(transaction: &ReadTransaction, id: &SecretId) -> Result<Option<SecretFacts>, StoreError> {
+    let index = transaction.open_table(SECRETS).map_err(engine)?;
+    let key = id.as_str().as_bytes();
+    let Some(place) = ReadableTable::get(&index, key).map_err(engine)? else {
+        return Ok(None);
+    };
+    let (kind, board) = decode_place(key, place.value()).map_err(broken)?;
+    let table = transaction.open_table(of_kind(kind)).map_err(engine)?;
+    let key = secret_key(&board, id);
+    let value = ReadableTable::get(&table, key.as_slice())
+        .map_err(engine)?
+        .ok_or_else(|| broken(Unreadable::Disagreement))?;
+    let secret = decode_secret(kind, &key, value.value()).map_err(broken)?;
+    Ok(Some(secret.facts))
+}
+
+/// See `Store::grants`.
+pub(in super::super) fn grants(
+    database: &Database,
+    board: &BoardId,
+    after: Option<&Principal>,
+    limit: usize,
+) -> Result<Vec<(Principal, Level)>, StoreError> {
+    let table = begin(database)?.open_table(GRANTS).map_err(engine)?;
+    let after = after.map(|principal| grant_key(board, principal));
+    let mut grants = Vec::new();
+    for row in following(&table, rows_of(board), after.as_deref())?.take(limit) {
+        let (key, value) = row.map_err(engine)?;
+        let (_, principal) = parse_grant_key(key.value()).map_err(broken)?;
+        let level = decode_grant(key.value(), value.value()).map_err(broken)?;
+        grants.push((principal, level));
+    }
+    Ok(grants)
+}
+
+/// See `Store::secrets`.
+pub(in super::super) fn secrets(
+    database: &Database,
+    (board, kind): (&BoardId, SecretKind),
+    after: Option<&SecretId>,
+    limit: usize,
+) -> Result<Vec<(SecretId, StoredSecret)>, StoreError> {
+    let table = begin(database)?.open_table(of_kind(kind)).map_err(engine)?;
+    let after = after.map(|id| secret_key(board, id));
+    let mut secrets = Vec::new();
+    for row in following(&table, rows_of(board), after.as_deref())?.take(limit) {
+        let (key, value) = row.map_err(engine)?;
+        let secret = decode_secret(kind, key.value(), value.value()).map_err(broken)?;
+        secrets.push((secret.facts.hash.id(), secret));
+    }
+    Ok(secrets)
+}
+
+/// See `Store::audit`.
+pub(in super::super) fn audit(
+    database: &Database,
+    board: &BoardId,
+    before: Option<EntryKey>,
+    limit: usize,
+) -> Result<Vec<Entry>, StoreError> {
+    let table = begin(database)?.open_table(AUDIT).map_err(engine)?;
+    let (start, end) = rows_of(board);
+    let end = before.map_or(end, |before| entry_key(board, before));
+    let range = ReadableTable::range::<&[u8]>(&table, start.as_slice()..end.as_slice()).map_err(engine)?;
+    let mut entries = Vec::new();
+    for row in range.rev().take(limit) {
+        let (key, value) = row.map_err(engine)?;
+        entries.push(decode_entry(key.value(), value.value()).map_err(broken)?);
+    }
+    Ok(entries)
+}
+
+/// The rows within bounds, the upper one exclusive, that come after a key.
+fn following<'t>(
+    table: &'t ReadRows,
+    (start, end): (Vec<u8>, Vec<u8>),
+    after: Option<&[u8]>,
+) -> Result<Range<'t, &'static [u8], &'static [u8]>, StoreError> {
+    let start = after.map_or(Bound::Included(start.as_slice()), Bound::Excluded);
+    ReadableTable::range::<&[u8]>(table, (start, Bound::Excluded(end.as_slice()))).map_err(engine)
+}
+
+/// One sorted list of boards, of those that are merged.
+enum Source<'t> {
+    /// A range of `holders`.
+    Holder(Range<'t, &'static [u8], &'static [u8]>),
+    /// Ids from outside.
+    Claimed(std::vec::IntoIter<BoardId>),
+    /// A range of `boards`: all of them.
+    Everything(Range<'t, &'static [u8], &'static [u8]>),
+}
+
+impl Iterator for Source<'_> {
+    type Item = Result<BoardId, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Claimed(boards) => boards.next().map(Ok),
+            Self::Holder(range) => Some(range.next()?.map_err(engine).and_then(|(key, value)| {
+                let (_, board) = HolderKey::parse(key.value()).map_err(broken)?;
+                decode_holder(key.value(), value.value()).map_err(broken)?;
+                Ok(board)
+            })),
+            // A key that is no board's cannot be listed; `check` reports it.
+            Self::Everything(range) => range
+                .map(|row| row.map_err(engine).map(|(key, _)| rows::parse_board(key.value())))
+                .find_map(Result::transpose),
+        }
+    }
+}
+
+/// See `Store::list`.
+pub(in super::super) fn list(
+    database: &Database,
+    holder: &Holder,
+    after: Option<&BoardId>,
+    limit: usize,
+) -> Result<Vec<Listed>, StoreError> {
+    let transaction = begin(database)?;
+    let boards = transaction.open_table(BOARDS).map_err(engine)?;
+    let index = transaction.open_table(HOLDERS).map_err(engine)?;
+    let grants = transaction.open_table(GRANTS).map_err(engine)?;
+    let mut sources = match holder.everything {
+        true => {
+            let start = after.map_or(Bound::Unbounded, |after| {
+                Bound::Excluded(after.as_str().as_bytes())
+            });
+            let range = ReadableTable::range::<&[u8]>(&boards, (start, Bound::Unbounded));
+            vec![Source::Everything(range.map_err(engine)?).peekable()]
+        }
+        false => sources(&index, holder, after)?,
+    };
+    let mut principals = holder.principals.clone();
+    principals.push(Principal::Public);
+    let mut listed = Vec::new();
+    while listed.len() < limit {
+        let Some((board, held)) = next_board(&mut sources)? else {
+            break;
+        };
+        let summary = match row(&transaction, &board) {
+            Ok(Some(BoardRow::Live(live))) => Ok(summary_of(&transaction, &board, live)?),
+            Ok(Some(BoardRow::Tombstone(_))) => continue,
+            // Claims name what they like; an index names only what was made.
+            Ok(None) if !held => continue,
+            Ok(None) => Err(Unreadable::Disagreement),
+            Err(StoreError::Unreadable(cause)) => Err(cause),
+            Err(error) => return Err(error),
+        };
+        let grants = grants_to(&grants, &board, &principals)?;
+        listed.push(Listed {
+            board,
+            summary,
+            grants,
+        });
+    }
+    Ok(listed)
+}
+
+/// The sorted lists of a holder's boards after one.
+fn sources<'t>(
+    index: &'t ReadRows,
+    holder: &Holder,
+    after: Option<&BoardId>,
+) -> Result<Vec<Peekable<Source<'t>>>, StoreError> {
+    let owners = holder.owners.iter().cloned().map(HolderKey::Owner);
+    let granted = holder.principals.iter().filter_map(HolderKey::granted);
+    let keys: BTreeSet<HolderKey> = owners.chain(granted).collect();
+    let claimed: BTreeSet<&BoardId> = holder
+        .claimed
+        .iter()
+        .filter(|board| after.is_none_or(|after| after < *board))
+        .collect();
+    let claimed: Vec<BoardId> = claimed.into_iter().cloned().collect();
+    let mut sources = vec![Source::Claimed(claimed.into_iter()).peekable()];
+    for key in keys {
+        let after = after.map(|board| key.key(board));
+        let range = following(index, key.bounds(), after.as_deref())?;
+        sources.push(Source::Holder(range).peekable());
+    }
+    Ok(sources)
+}
+
+/// Takes the least board from all lists, once; and whether an index or the table of boards has it.
+fn next_board(sources: &mut [Peekable<Source<'_>>]) -> Result<Option<(BoardId, bool)>, StoreError> {
+    let mut least: Option<BoardId> = None;
+    for source in &mut *sources {
+        match source.peek() {
+            Some(Ok(board)) if least.as_ref().is_none_or(|least| board < least) => {
+                least = Some(board.clone());
+            }
+            Some(Err(error)) => return Err(error.clone()),
+            _ => {}
+        }
+    }
+    let Some(least) = least else {
+        return Ok(None);
+    };
+    let is_least = |next: &Result<BoardId, StoreError>| next.as_ref() == Ok(&least);
+    let mut held = false;
+    for (number, source) in sources.iter_mut().enumerate() {
+        let taken = source.next_if(is_least).is_some();
+        // Claims are the first list, if there is another.
+        held |= taken && number > 0;
+    }
+    Ok(Some((least, held)))
+}

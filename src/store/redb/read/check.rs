@@ -1,0 +1,323 @@
+//! Verifying every row of a data file.
+//!
+//! Owns what must hold between tables: rows belong to boards, and each index agrees with what it is over, both ways.
+//! Must not mend anything. Key invariant: a file that `Store` has written, whatever happened to the machine, is sound.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::redb::{Database, ReadOnlyTable, ReadTransaction, ReadableTable};
+
+use super::super::super::rows;
+use super::super::super::rows::access::{
+    HolderKey, decode_grant, decode_holder, decode_place, decode_secret, grant_key, parse_grant_key,
+    parse_secret_id, parse_secret_key, secret_key,
+};
+use super::super::super::rows::audit::decode_entry;
+use super::super::super::{StoreError, Stored, Unreadable};
+use super::super::{
+    AUDIT, BOARDS, CheckReport, GRANTS, HOLDERS, IDS, KEYS, LINKS, SECRETS, SNAPSHOTS, Table, UPDATES, engine,
+};
+use super::{begin, broken, load_in};
+use crate::access::secret::SecretKind;
+use crate::ids::{BoardId, Principal, UserId};
+
+/// What a row of `boards` came to.
+enum State {
+    Live(Option<UserId>),
+    Deleted,
+    /// Reported already.
+    Unreadable,
+}
+
+/// A finding about one row: of which board, and what.
+type Finding = (Option<BoardId>, Unreadable);
+
+/// Reads every row of every table, and finds rows that belong to none or do not agree.
+pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreError> {
+    let transaction = begin(database)?;
+    let mut report = CheckReport::default();
+    let known = boards(&transaction, &mut report)?;
+    let mut lost = unlinked(&transaction, &known)?;
+    for table in [SNAPSHOTS, UPDATES] {
+        each_row(&transaction, table, |key, _| {
+            let board = rows::parse_chunk_key(key).ok().map(|(board, ..)| board);
+            if board.as_ref().is_none_or(|board| !known.contains_key(board)) {
+                lost.insert(board);
+            }
+            Ok(())
+        })?;
+    }
+    let mut findings: BTreeMap<Option<BoardId>, Unreadable> = BTreeMap::new();
+    Rows::open(&transaction, &known)?.verify(&transaction, |(board, cause)| {
+        if cause == Unreadable::RecordMissing {
+            lost.insert(board);
+        } else {
+            findings.entry(board).or_insert(cause);
+        }
+    })?;
+    let lost = lost
+        .into_iter()
+        .map(|board| (board, broken(Unreadable::RecordMissing)));
+    report.unreadable.extend(lost);
+    let findings = findings.into_iter().map(|(board, cause)| (board, broken(cause)));
+    report.unreadable.extend(findings);
+    Ok(report)
+}
+
+fn each_row(
+    transaction: &ReadTransaction,
+    table: Table,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let table = transaction.open_table(table).map_err(engine)?;
+    for row in ReadableTable::iter(&table).map_err(engine)? {
+        let (key, value) = row.map_err(engine)?;
+        visit(key.value(), value.value())?;
+    }
+    Ok(())
+}
+
+/// Reads every board whole.
+fn boards(
+    transaction: &ReadTransaction,
+    report: &mut CheckReport,
+) -> Result<BTreeMap<BoardId, State>, StoreError> {
+    let mut known = BTreeMap::new();
+    each_row(transaction, BOARDS, |key, _| {
+        let Some(board) = rows::parse_board(key) else {
+            report.unreadable.push((None, broken(Unreadable::Malformed)));
+            return Ok(());
+        };
+        let mut refuse = |error| {
+            report.unreadable.push((Some(board.clone()), error));
+            State::Unreadable
+        };
+        let state = match load_in(transaction, &board) {
+            Ok(Stored::Present(stored)) => {
+                let updates = stored.updates.iter().map(|(_, update)| update.len());
+                let bytes = updates.sum::<usize>() + stored.snapshot.map_or(0, |(_, state)| state.len());
+                report.boards += 1;
+                report.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+                State::Live(stored.record.owner)
+            }
+            Ok(Stored::Deleted) => {
+                report.deleted += 1;
+                State::Deleted
+            }
+            Ok(Stored::Absent) => refuse(broken(Unreadable::RecordMissing)),
+            Err(error) => refuse(error),
+        };
+        known.insert(board, state);
+        Ok(())
+    })?;
+    Ok(known)
+}
+
+type ReadRows = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// The rows that are held against each other.
+struct Rows<'a> {
+    grants: ReadRows,
+    links: ReadRows,
+    keys: ReadRows,
+    secrets: ReadRows,
+    holders: ReadRows,
+    known: &'a BTreeMap<BoardId, State>,
+}
+
+fn has(table: &ReadRows, key: &[u8]) -> Result<bool, StoreError> {
+    Ok(ReadableTable::get(table, key).map_err(engine)?.is_some())
+}
+
+/// Two rows that must agree.
+fn agree(agree: bool) -> Result<(), Unreadable> {
+    if agree {
+        Ok(())
+    } else {
+        Err(Unreadable::Disagreement)
+    }
+}
+
+impl<'a> Rows<'a> {
+    fn open(transaction: &ReadTransaction, known: &'a BTreeMap<BoardId, State>) -> Result<Self, StoreError> {
+        let open = |table| transaction.open_table(table).map_err(engine);
+        Ok(Self {
+            grants: open(GRANTS)?,
+            links: open(LINKS)?,
+            keys: open(KEYS)?,
+            secrets: open(SECRETS)?,
+            holders: open(HOLDERS)?,
+            known,
+        })
+    }
+
+    fn verify(
+        &self,
+        transaction: &ReadTransaction,
+        mut found: impl FnMut(Finding),
+    ) -> Result<(), StoreError> {
+        for (board, state) in self.known {
+            if let State::Live(Some(owner)) = state {
+                let held = has(&self.holders, &HolderKey::Owner(owner.clone()).key(board))?;
+                note(Some(board.clone()), agree(held), &mut found);
+            }
+        }
+        each_row(transaction, GRANTS, |key, value| {
+            let board = rows::board_of(key);
+            let verified = self.grant(key, value)?;
+            note(board, verified, &mut found);
+            Ok(())
+        })?;
+        for (table, kind) in [(LINKS, SecretKind::Link), (KEYS, SecretKind::Key)] {
+            each_row(transaction, table, |key, value| {
+                let verified = self.secret(kind, key, value)?;
+                note(rows::board_of(key), verified, &mut found);
+                Ok(())
+            })?;
+        }
+        each_row(transaction, SECRETS, |key, value| {
+            let (board, verified) = self.place(key, value)?;
+            note(board, verified, &mut found);
+            Ok(())
+        })?;
+        each_row(transaction, HOLDERS, |key, value| {
+            let (board, verified) = self.holder(key, value)?;
+            note(board, verified, &mut found);
+            Ok(())
+        })?;
+        each_row(transaction, AUDIT, |key, value| {
+            let board = rows::board_of(key);
+            let verified = decode_entry(key, value).and_then(|_| self.is_known(board.as_ref()));
+            note(board, verified, &mut found);
+            Ok(())
+        })
+    }
+
+    fn is_known(&self, board: Option<&BoardId>) -> Result<(), Unreadable> {
+        match board.and_then(|board| self.known.get(board)) {
+            Some(_) => Ok(()),
+            None => Err(Unreadable::RecordMissing),
+        }
+    }
+
+    /// That a row may belong to the board: it is there, or its record cannot be read.
+    fn is_live(&self, board: &BoardId) -> Result<(), Unreadable> {
+        match self.known.get(board) {
+            Some(State::Live(_) | State::Unreadable) => Ok(()),
+            Some(State::Deleted) => Err(Unreadable::Disagreement),
+            None => Err(Unreadable::RecordMissing),
+        }
+    }
+
+    fn grant(&self, key: &[u8], value: &[u8]) -> Result<Result<(), Unreadable>, StoreError> {
+        let (board, principal) = match parse_grant_key(key) {
+            Ok(parsed) => parsed,
+            Err(cause) => return Ok(Err(cause)),
+        };
+        let held = match HolderKey::granted(&principal) {
+            Some(holder) => has(&self.holders, &holder.key(&board))?,
+            None => true,
+        };
+        Ok(decode_grant(key, value)
+            .and_then(|_| self.is_live(&board))
+            .and_then(|()| agree(held)))
+    }
+
+    fn secret(
+        &self,
+        kind: SecretKind,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<Result<(), Unreadable>, StoreError> {
+        let (board, id) = match parse_secret_key(key) {
+            Ok(parsed) => parsed,
+            Err(cause) => return Ok(Err(cause)),
+        };
+        let place = id.as_str().as_bytes();
+        let index = ReadableTable::get(&self.secrets, place).map_err(engine)?;
+        let indexed = index.is_some_and(|value| match decode_place(place, value.value()) {
+            Ok((place, of)) => (place, &of) == (kind, &board),
+            // Reported where the index is read.
+            Err(_) => true,
+        });
+        Ok(decode_secret(kind, key, value)
+            .and_then(|_| self.is_live(&board))
+            .and_then(|()| agree(indexed)))
+    }
+
+    fn place(
+        &self,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(Option<BoardId>, Result<(), Unreadable>), StoreError> {
+        let parsed = parse_secret_id(key).and_then(|id| Ok((id, decode_place(key, value)?)));
+        let (id, (kind, board)) = match parsed {
+            Ok(parsed) => parsed,
+            Err(cause) => return Ok((None, Err(cause))),
+        };
+        let table = match kind {
+            SecretKind::Link => &self.links,
+            SecretKind::Key => &self.keys,
+        };
+        let there = has(table, &secret_key(&board, &id))?;
+        Ok((Some(board), agree(there)))
+    }
+
+    fn holder(
+        &self,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(Option<BoardId>, Result<(), Unreadable>), StoreError> {
+        let parsed = HolderKey::parse(key).and_then(|parsed| decode_holder(key, value).map(|()| parsed));
+        let (holder, board) = match parsed {
+            Ok(parsed) => parsed,
+            Err(cause) => return Ok((None, Err(cause))),
+        };
+        let live = self.is_live(&board);
+        let principal = match holder {
+            HolderKey::User(user) => Principal::User(user),
+            HolderKey::Team(team) => Principal::Team(team),
+            HolderKey::Owner(user) => {
+                let owns = match self.known.get(&board) {
+                    Some(State::Live(owner)) => owner.as_ref() == Some(&user),
+                    _ => true,
+                };
+                return Ok((Some(board), live.and_then(|()| agree(owns))));
+            }
+        };
+        let granted = has(&self.grants, &grant_key(&board, &principal))?;
+        Ok((Some(board), live.and_then(|()| agree(granted))))
+    }
+}
+
+fn note(board: Option<BoardId>, verified: Result<(), Unreadable>, found: &mut impl FnMut(Finding)) {
+    if let Err(cause) = verified {
+        found((board, cause));
+    }
+}
+
+/// The boards that are in `ids` or among the `known`, and not in both; `None` for a break in the chain itself.
+fn unlinked(
+    transaction: &ReadTransaction,
+    known: &BTreeMap<BoardId, State>,
+) -> Result<BTreeSet<Option<BoardId>>, StoreError> {
+    let ids = transaction.open_table(IDS).map_err(engine)?;
+    let mut linked = BTreeSet::new();
+    let mut lost = BTreeSet::new();
+    let mut expected = Vec::new();
+    for row in ReadableTable::iter(&ids).map_err(engine)? {
+        let (key, value) = row.map_err(engine)?;
+        let next = rows::decode_next(key.value(), value.value());
+        if key.value() != expected || next.is_err() {
+            lost.insert(None);
+        }
+        expected = next.unwrap_or_default().to_vec();
+        linked.extend(rows::parse_board(key.value()));
+    }
+    if !expected.is_empty() {
+        lost.insert(None);
+    }
+    let known: BTreeSet<BoardId> = known.keys().cloned().collect();
+    lost.extend(linked.symmetric_difference(&known).cloned().map(Some));
+    Ok(lost)
+}

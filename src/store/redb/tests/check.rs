@@ -1,0 +1,147 @@
+//! Tests of verifying the rows of who may do what and of the audit log.
+
+use super::access::{grant, principal, secret};
+use super::*;
+use crate::store::rows::access::{
+    HolderKey, encode_grant, encode_holder, encode_place, encode_secret, grant_key, secret_key,
+};
+use crate::store::rows::audit::{encode_entry, entry_key};
+
+/// Boards `a` and `b` of alice, each granted to bob and everybody, with a link and a key; and `gone`, deleted.
+fn shared() -> (TempDir, RedbStore) {
+    let (directory, store) = fresh();
+    for board in ["a", "b", "gone"] {
+        let changes = [
+            create(board),
+            act(board, 11, grant("user:bob", Level::View)),
+            act(board, 12, grant("public", Level::View)),
+            act(board, 13, secret(board, SecretKind::Link, "link")),
+            act(board, 14, secret(board, SecretKind::Key, "key")),
+        ];
+        assert_eq!(store.commit(&changes), Ok(vec![Applied::Done; 5]));
+    }
+    assert_eq!(store.commit(&[delete("gone")]), Ok(vec![Applied::Done]));
+    (directory, store)
+}
+
+/// What `check` says after one row is set or removed.
+fn after(table: Table, key: &[u8], value: Option<&[u8]>) -> Vec<(Option<BoardId>, StoreError)> {
+    let (directory, store) = shared();
+    let path = directory.path().join("boards.redb");
+    tamper(&store, table, |rows| match value {
+        Some(value) => drop(rows.insert(key, value).unwrap()),
+        None => drop(rows.remove(key).unwrap().expect("it was there")),
+    });
+    drop(store);
+    let report = check(&path).unwrap();
+    assert_eq!((report.boards, report.deleted), (2, 1));
+    report.unreadable
+}
+
+#[test]
+fn a_store_that_only_we_wrote_to_is_sound() {
+    let (directory, store) = shared();
+    drop(store);
+    let report = check(&directory.path().join("boards.redb")).unwrap();
+    assert!(report.is_sound(), "{report:?}");
+}
+
+#[test]
+fn each_row_that_is_missing_rotten_or_too_much_is_reported() {
+    let (bob, alice) = (principal("user:bob"), UserId::parse("alice").unwrap());
+    let on_a = grant_key(&id("a"), &bob);
+    let link = SecretHash::of("link of a").id();
+    let link_key = secret_key(&id("a"), &link);
+    let holder = HolderKey::granted(&bob).unwrap().key(&id("a"));
+    let owner = HolderKey::Owner(alice.clone()).key(&id("a"));
+    let place = link.as_str().as_bytes();
+    let logged = entry_key(&id("a"), entry(11, Action::PermissionSet).key);
+    let (broken, agree) = (Unreadable::Checksum, Unreadable::Disagreement);
+    let rot: Option<&[u8]> = Some(&[1; 30]);
+    let a = Some(id("a"));
+    type Case<'a> = (
+        &'a str,
+        Table,
+        &'a [u8],
+        Option<&'a [u8]>,
+        Option<BoardId>,
+        Unreadable,
+    );
+    let cases: [Case<'_>; 12] = [
+        ("grant gone", GRANTS, &on_a, None, a.clone(), agree),
+        ("grant rotten", GRANTS, &on_a, rot, a.clone(), broken),
+        ("holder gone", HOLDERS, &holder, None, a.clone(), agree),
+        ("holder rotten", HOLDERS, &holder, rot, None, broken),
+        ("owner gone", HOLDERS, &owner, None, a.clone(), agree),
+        ("link gone", LINKS, &link_key, None, a.clone(), agree),
+        ("link rotten", LINKS, &link_key, rot, a.clone(), broken),
+        ("place gone", SECRETS, place, None, a.clone(), agree),
+        ("place rotten", SECRETS, place, rot, None, broken),
+        ("entry rotten", AUDIT, &logged, rot, a, broken),
+        ("no grant's key", GRANTS, b"a", rot, None, Unreadable::Malformed),
+        ("no entry's key", AUDIT, b"x", rot, None, broken),
+    ];
+    for (name, table, key, value, board, cause) in cases {
+        let expected = [(board, StoreError::Unreadable(cause))];
+        assert_eq!(after(table, key, value), expected, "{name}");
+    }
+}
+
+#[test]
+fn rows_of_boards_that_are_not_there_are_reported() {
+    let (bob, carol) = (principal("user:bob"), UserId::parse("carol").unwrap());
+    for (board, cause) in [
+        ("gone", Unreadable::Disagreement),
+        ("never", Unreadable::RecordMissing),
+    ] {
+        let granted = grant_key(&id(board), &bob);
+        let held = HolderKey::Owner(carol.clone()).key(&id(board));
+        let Act::AddSecret(stored) = secret(board, SecretKind::Key, "other") else {
+            unreachable!();
+        };
+        let of = stored.facts.hash.id();
+        let key = secret_key(&id(board), &of);
+        let place = of.as_str().as_bytes();
+        let rows: [(Table, &[u8], Vec<u8>, Unreadable); 4] = [
+            (GRANTS, &granted, encode_grant(&granted, Level::Edit), cause),
+            (HOLDERS, &held, encode_holder(&held), cause),
+            (KEYS, &key, encode_secret(&key, &stored), cause),
+            (
+                SECRETS,
+                place,
+                encode_place(place, SecretKind::Key, &id(board)),
+                Unreadable::Disagreement,
+            ),
+        ];
+        for (table, key, value, cause) in rows {
+            let expected = [(Some(id(board)), StoreError::Unreadable(cause))];
+            assert_eq!(after(table, key, Some(&value)), expected, "{board} {table}");
+        }
+    }
+    let entry = entry(5, Action::AccessDenied);
+    for (board, sound) in [("gone", true), ("never", false)] {
+        let key = entry_key(&id(board), entry.key);
+        let found = after(AUDIT, &key, Some(&encode_entry(&key, &entry)));
+        assert_eq!(found.is_empty(), sound, "{board}: {found:?}");
+    }
+    let held = HolderKey::Owner(carol).key(&id("a"));
+    let expected = [(Some(id("a")), StoreError::Unreadable(Unreadable::Disagreement))];
+    assert_eq!(
+        after(HOLDERS, &held, Some(&encode_holder(&held))),
+        expected,
+        "not the owner"
+    );
+}
+
+#[test]
+fn a_backup_has_every_table() {
+    let (directory, store) = shared();
+    let copy = directory.path().join("copy.redb");
+    store.backup(&copy).unwrap();
+    assert!(check(&copy).unwrap().is_sound());
+    let copied = RedbStore::open(&copy).unwrap();
+    for table in TABLES {
+        assert_eq!(rows_in(&copied, table), rows_in(&store, table), "{table}");
+        assert!(rows_in(&copied, table) > 0 || [SNAPSHOTS.name(), UPDATES.name()].contains(&table.name()));
+    }
+}

@@ -1,0 +1,113 @@
+//! Tests of opening files of older formats.
+
+use super::super::fault_tests::on;
+use super::super::simdisk::{Kept, SimDisk};
+use super::*;
+use crate::store::rows::{BoardRow, LiveBoard};
+
+/// The tables that format 1 had, written by hand.
+const TABLES_1: [Table; 5] = [META, BOARDS, IDS, SNAPSHOTS, UPDATES];
+
+/// Fills a new database as format 1 did: boards `a` of alice, `b` of nobody, `c` deleted, `d` of alice and rotten.
+fn fill_1(database: &Database) {
+    let transaction = database.begin_write().unwrap();
+    for table in TABLES_1 {
+        transaction.open_table(table).unwrap();
+    }
+    let insert = |table: Table, key: &[u8], value: &[u8]| {
+        let mut table = transaction.open_table(table).unwrap();
+        table.insert(key, value).unwrap();
+    };
+    let live = |owner| BoardRow::Live(LiveBoard::new(owner, Some("Plan".into()), UnixMillis(10)));
+    let alice = || UserId::parse("alice");
+    insert(BOARDS, b"a", &live(alice()).encode(b"a"));
+    insert(BOARDS, b"b", &live(None).encode(b"b"));
+    insert(BOARDS, b"c", &BoardRow::Tombstone(UnixMillis(20)).encode(b"c"));
+    insert(BOARDS, b"d", &live(alice()).encode(b"another"));
+    for (id, next) in [("", "a"), ("a", "b"), ("b", "c"), ("c", "d"), ("d", "")] {
+        insert(
+            IDS,
+            id.as_bytes(),
+            &rows::encode_next(id.as_bytes(), next.as_bytes()),
+        );
+    }
+    insert(META, FORMAT_KEY, &1_u32.to_le_bytes());
+    transaction.commit().unwrap();
+}
+
+fn is_migrated(store: &RedbStore) {
+    let holder = Holder {
+        owners: vec![UserId::parse("alice").unwrap()],
+        ..Holder::default()
+    };
+    let listed = store.list(&holder, None, 10).unwrap();
+    assert_eq!(
+        listed.iter().map(|one| one.board.as_str()).collect::<Vec<_>>(),
+        ["a"]
+    );
+    assert!(matches!(store.load(&id("b")), Ok(Stored::Present(_))));
+    assert_eq!(store.load(&id("c")), Ok(Stored::Deleted));
+    let rotten = StoreError::Unreadable(Unreadable::Checksum);
+    assert_eq!(store.load(&id("d")), Err(rotten));
+    for table in TABLES {
+        rows_in(store, table);
+    }
+    assert_eq!(rows_in(store, HOLDERS), 1);
+}
+
+#[test]
+fn a_file_of_format_1_is_brought_up_to_the_present_one_at_opening() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("boards.redb");
+    let database = Database::create(&path).unwrap();
+    fill_1(&database);
+    drop(database);
+    for _ in 0..2 {
+        let store = RedbStore::open(&path).unwrap();
+        is_migrated(&store);
+        let stored = |database: &Database| match read_format(database)? {
+            Format::Version(version) => Ok(version),
+            _ => Ok(0),
+        };
+        assert_eq!(store.with(stored), Ok(2));
+    }
+    let report = check(&path).unwrap();
+    let rotten = StoreError::Unreadable(Unreadable::Checksum);
+    assert_eq!(report.unreadable, [(Some(id("d")), rotten)]);
+    assert_eq!((report.boards, report.deleted), (2, 1));
+    let store = RedbStore::open(&path).unwrap();
+    assert_eq!(
+        store.commit(&[delete("a"), delete("d")]),
+        Ok(vec![Applied::Done; 2])
+    );
+    drop(store);
+    assert!(check(&path).unwrap().is_sound());
+}
+
+#[test]
+fn after_a_power_cut_at_any_operation_of_the_migration_the_file_opens() {
+    let disk = SimDisk::default();
+    let database = builder().create_with_backend(disk.handle().unwrap()).unwrap();
+    fill_1(&database);
+    drop(database);
+    disk.record();
+    is_migrated(&on(&disk).unwrap());
+    let mut replay = disk.replay();
+    let mut points = 0;
+    while replay.advance() {
+        points += 1;
+        let last = replay.unsynced().saturating_sub(1);
+        for pattern in 0..4 {
+            let image = replay.image(|number| match pattern {
+                0 => Kept::Lost,
+                1 => Kept::Whole,
+                2 if number == last => Kept::Torn(100),
+                2 => Kept::Whole,
+                _ if number % 2 == 0 => Kept::Whole,
+                _ => Kept::Lost,
+            });
+            is_migrated(&on(&image).unwrap());
+        }
+    }
+    assert!(points > 5, "{points}");
+}
