@@ -27,7 +27,10 @@ process.setMaxListeners(0)
 let addresses = 0
 
 /** A loopback address that no other client of this process has: the server counts refusals by address. */
-export const freshAddress = () => `127.${1 + (process.pid % 200)}.${1 + (addresses >> 8)}.${1 + (addresses++ & 0xff) % 254}`
+export const freshAddress = () => {
+  const n = addresses++
+  return `127.${1 + process.pid % 200}.${1 + Math.floor(n / 254)}.${1 + n % 254}`
+}
 
 /** The WebSocket class of Node, bound to a local address. */
 export const socketFrom = localAddress => class extends WebSocket {
@@ -40,23 +43,28 @@ export const socketFrom = localAddress => class extends WebSocket {
 export class Client {
   constructor (server, board, options = {}) {
     const { provider = 'y-websocket 3.1', sub = 'alice', level = 'edit', token = tokenFor(board, { sub, level }) } = options
-    const { connect = true, localAddress, protocols = [], doc, tabs = false } = options
+    const { connect = true, localAddress, params = {}, protocols = [], doc, tabs = false } = options
     const { Provider, Y } = PROVIDERS[provider]
     this.name = `${provider} ${sub}`
     this.Y = Y
     this.doc = doc ?? new Y.Doc()
     this.closes = []
     this.denials = []
+    this.ended = null
     this.provider = new Provider(server.ws, board, this.doc, {
       connect: false,
-      params: token === null ? {} : { token },
+      params: token === null ? params : { token, ...params },
       protocols,
       // Tabs of one browser also reach each other past the server.
       disableBc: !tabs,
       WebSocketPolyfill: localAddress === undefined ? WebSocket : socketFrom(localAddress)
     })
     this.awareness = this.provider.awareness
-    this.provider.on('connection-close', event => { if (event !== null) this.closes.push({ code: event.code, reason: event.reason }) })
+    this.provider.on('connection-close', event => {
+      if (event !== null) this.closes.push({ code: event.code, reason: event.reason, at: performance.now() })
+    })
+    // Only version 3.1 knows it: the end for good.
+    this.provider.on('closed', event => { this.ended = event })
     this.#listenForDenials()
     if (connect) this.provider.connect()
   }
