@@ -1,0 +1,539 @@
+// Promise: docs/openapi.yaml describes the HTTP API: every operation is driven, every answer is held against it, and every
+// status and code that it documents is provoked, or stands below with a reason.
+import { test, before, after, describe } from 'node:test'
+import assert from 'node:assert/strict'
+import net from 'node:net'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import * as Y from 'yjs'
+import { call, document, documented, examples, exchange, judge, operation, operations, references, schemas, seen, validator } from './support/openapi.mjs'
+import { Raw, Wire, messages } from './support/raw.mjs'
+import { Server } from './support/server.mjs'
+import { adminToken, mint, seconds, tokenFor } from './support/token.mjs'
+import { until } from './support/wait.mjs'
+
+const BODY_BYTES_MAX = 256 * 1024
+const BOARD_BYTES_MAX = 64 * 1024
+
+/** What is documented and cannot be provoked from outside, and why: `operation status code`, `*` for any. */
+const UNPROVOKED = [
+  ['* 503 store_failed', 'needs a disk that fails'],
+  ['* 503 state_unreadable', 'needs a damaged file; tests/it/rooms.rs has it'],
+  ['* default internal', 'needs a bug of the server'],
+  ['* default body_timeout', 'takes two minutes; src/server/incoming/tests.rs has it']
+]
+
+/** What is answered alike whatever the operation is: one of them shows it. */
+const ANYWHERE = ['default bad_request', 'default head_too_large', 'default body_too_large', 'default version_unsupported']
+
+const alice = mint({ sub: 'alice' })
+const stranger = mint({ sub: 'stranger' })
+const expired = mint({ sub: 'alice', exp: seconds(-3600) })
+
+const update = build => {
+  const doc = new Y.Doc()
+  build(doc)
+  return Y.encodeStateAsUpdate(doc)
+}
+const anUpdate = text => update(doc => doc.getMap('map').set('text', text))
+
+/** A member of a request for each path, valid, and unused unless a test says otherwise. */
+const NAMES = { user: 'bob', team: 'design', link: 'AAAAAAAAAAAAAAAA', key: 'AAAAAAAAAAAAAAAA' }
+const pathOf = (operation, board) => {
+  const names = { board, ...NAMES }
+  return Object.fromEntries([...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name, names[name]]))
+}
+
+/** A body for each operation that takes one. */
+const BODIES = {
+  createBoard: { json: { title: 'any' } },
+  updateBoard: { json: { title: 'any' } },
+  grantUser: { json: { level: 'view' } },
+  grantTeam: { json: { level: 'view' } },
+  grantPublic: { json: { level: 'view' } },
+  createLink: { json: { level: 'view' } },
+  createKey: { json: { level: 'view', name: 'any' } },
+  writeDocument: { body: anUpdate('any') }
+}
+
+/** JSON bodies that are well-formed and say something wrong, with the member that is named. */
+const long = bytes => 'x'.repeat(bytes)
+const LEVELS = [[{}, 'level'], [{ level: 'own' }, 'level'], [{ level: null }, 'level'], [{ level: 1 }, 'level']]
+const INVALID = {
+  createBoard: [[{ id: 1 }, 'id'], [{ title: 1 }, 'title'], [{ title: 'a\nb' }, 'title'], [{ title: long(1025) }, 'title']],
+  updateBoard: [[{ title: 1 }, 'title'], [{ title: long(1025) }, 'title'], [{ owner: '' }, 'owner'], [{ owner: long(257) }, 'owner'], [{ owner: 'a\nb' }, 'owner']],
+  grantUser: LEVELS,
+  grantTeam: LEVELS,
+  grantPublic: LEVELS,
+  createLink: [...LEVELS, ...[0, -1, 1.5, 316224001, '60'].map(value => [{ level: 'view', expires_in: value }, 'expires_in'])],
+  createKey: [...LEVELS.map(([json, field]) => [{ name: 'any', ...json }, field]), ...[undefined, null, '', 1, long(257)].map(name => [{ level: 'view', name }, 'name'])]
+}
+
+const of = predicate => operations.filter(predicate)
+const hasBoard = ({ path }) => path.includes('{board}')
+const isList = ({ parameters }) => parameters.some(({ value }) => value.name === 'cursor')
+const takesJson = ({ body }) => body?.types.includes('application/json')
+const needsManager = operation => hasBoard(operation) && !operation.security.some(one => 'apiKey' in one)
+
+describe('the document', () => {
+  test('is an OpenAPI 3.1 document', async () => {
+    const { valid, errors } = await new Validator().validate(structuredClone(document))
+    assert.ok(valid, JSON.stringify(errors, null, 1))
+  })
+
+  test('refers to nothing that is not there, and has nothing that nobody refers to', () => {
+    const targets = new Set([...references()].map(({ target }) => target))
+    for (const { target, at } of references()) {
+      const found = target.slice(2).split('/').reduce((value, name) => value?.[name], document)
+      assert.ok(target.startsWith('#/') && found !== undefined, `${at}: ${target}`)
+    }
+    // Said once for all paths, in the words of the document's description.
+    const spoken = ['#/components/responses/MethodNotAllowed', '#/components/responses/NoSuchPath']
+    for (const kind of ['schemas', 'responses', 'parameters', 'requestBodies', 'headers']) {
+      for (const name of Object.keys(document.components[kind])) {
+        const at = `#/components/${kind}/${name}`
+        assert.ok(targets.has(at) || spoken.includes(at), `${at} is used nowhere`)
+      }
+    }
+  })
+
+  test('has schemas without a slip: nothing in them is unknown to JSON Schema', () => {
+    for (const name of Object.keys(document.components.schemas)) validator(['components', 'schemas', name])
+  })
+
+  test('says of every object whether it may have other members', () => {
+    for (const { schema, at } of schemas()) {
+      const isOpen = at.endsWith('Members') // whoever refers to it closes it; to say here that it may have more would open those too
+      if (schema.type === 'object') assert.notEqual('additionalProperties' in schema || 'unevaluatedProperties' in schema, isOpen, at)
+      if (schema.$ref?.endsWith('Members')) assert.equal(schema.unevaluatedProperties, false, at)
+    }
+    for (const name of ['Problem', 'Link', 'CreatedLink', 'Key', 'CreatedKey', 'MissingUpdates', 'Board', 'Grant', 'AuditEntry', 'Present', 'Healthy']) {
+      assert.match(validator(['components', 'schemas', name])({ undocumented: 1 }), /must NOT have (unevaluated|additional) properties/, name)
+    }
+  })
+
+  test('has examples that it calls valid', () => {
+    const all = [...examples()]
+    assert.ok(all.length > 15, `${all.length} examples`)
+    for (const { example, at } of all) assert.equal(validator(at)(example), null, at.join('/'))
+  })
+
+  test('names each operation once, with a summary and the right path parameters', () => {
+    assert.equal(new Set(operations.map(({ id }) => id)).size, operations.length)
+    for (const { id, path, parameters, place } of operations) {
+      const told = parameters.map(({ value }) => value).filter(one => one.in === 'path').map(({ name }) => name)
+      assert.deepEqual(told, [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name), id)
+      assert.ok(place.reduce((at, name) => at[name], document).summary.length > 3, id)
+    }
+  })
+})
+
+describe('the server', () => {
+  let server
+  const to = (id, expected, code, options) => call(server, id, expected, code, options)
+  const create = (id, token = alice) => to('createBoard', 201, null, { json: { id }, token })
+
+  before(async () => {
+    server = await Server.start({ 'max-body-bytes': BODY_BYTES_MAX, 'max-board-bytes': BOARD_BYTES_MAX })
+    await create('known')
+    await create('deleted')
+    await to('deleteBoard', 204, null, { path: { board: 'deleted' }, token: alice })
+  })
+  after(() => server.dispose())
+
+  describe('answers alike on every operation', () => {
+    /** What an operation is called with where only one thing is wrong. */
+    const valid = (operation, board = 'known') => ({ path: pathOf(operation, board), token: alice, ...BODIES[operation.id] })
+
+    for (const operation of operations) {
+      test(`${operation.id}: a malformed target, and a head that is too large`, async () => {
+        await to(operation.id, 400, 'bad_request', { ...valid(operation), query: 'a=%zz', raw: true })
+        await to(operation.id, 431, 'head_too_large', { ...valid(operation), headers: { 'X-Large': long(17 * 1024) } })
+      })
+
+      test(`${operation.id}: an announced body that is too large`, async () => {
+        await to(operation.id, 413, 'body_too_large', { ...valid(operation), json: undefined, body: Buffer.alloc(BODY_BYTES_MAX + 1, ' ') })
+      })
+    }
+
+    // The metrics have a token of their own.
+    for (const operation of of(({ id, statuses }) => statuses.includes('401') && id !== 'metrics')) {
+      test(`${operation.id}: no credential, invalid and expired ones`, async () => {
+        const sent = valid(operation)
+        await to(operation.id, 401, 'unauthenticated', { ...sent, token: undefined })
+        await to(operation.id, 401, 'invalid_credential', { ...sent, token: 'letmein' })
+        await to(operation.id, 401, 'invalid_credential', { ...sent, key: 'bw_no' })
+        await to(operation.id, 401, 'invalid_credential', { ...sent, share: 'bwl_no' })
+        await to(operation.id, 401, 'expired_credential', { ...sent, token: expired })
+      })
+    }
+
+    for (const operation of of(hasBoard)) {
+      test(`${operation.id}: a board that is somebody else's, invalid, missing or deleted`, async () => {
+        await to(operation.id, 403, 'forbidden', { ...valid(operation), token: stranger })
+        for (const board of ['a b', '.', '..', 'a/b', long(129)]) await to(operation.id, 400, 'invalid_board_id', { ...valid(operation, board), invalid: true })
+        await to(operation.id, 404, 'no_such_board', valid(operation, 'missing'))
+        await to(operation.id, 410, 'board_deleted', valid(operation, 'deleted'))
+      })
+    }
+
+    for (const operation of of(needsManager)) {
+      test(`${operation.id}: editing is not managing`, async () => {
+        await to(operation.id, 403, 'forbidden', { ...valid(operation), token: tokenFor('known', { sub: 'editor' }) })
+      })
+    }
+
+    for (const operation of of(takesJson)) {
+      test(`${operation.id}: what is no JSON, what is no object, and what says something wrong`, async () => {
+        const sent = { ...valid(operation), json: undefined, token: alice }
+        for (const body of ['{', '', '{"level":"view","level":"edit"}', '{} {}']) await to(operation.id, 400, 'invalid_json', { ...sent, body })
+        const { value } = await to(operation.id, 422, 'invalid_value', { ...sent, json: [], invalid: true })
+        assert.equal(value.field, undefined)
+        assert.ok(INVALID[operation.id].length > 2)
+        for (const [json, field] of INVALID[operation.id]) {
+          const { value } = await to(operation.id, 422, 'invalid_value', { ...sent, json, invalid: true })
+          assert.equal(value.field, field, JSON.stringify(json))
+        }
+      })
+    }
+
+    for (const operation of of(isList)) {
+      test(`${operation.id}: pages that are not there`, async () => {
+        for (const [field, values] of Object.entries({ limit: ['0', '501', '-1', 'x'], cursor: ['!', 'YQ=='] })) {
+          for (const value of values) {
+            const { value: problem } = await to(operation.id, 400, 'invalid_parameter', { ...valid(operation), query: { [field]: value }, invalid: true })
+            assert.equal(problem.field, field)
+          }
+        }
+        for (const limit of ['1', '500']) await to(operation.id, 200, null, { ...valid(operation), query: { limit } })
+      })
+    }
+
+    test('an HTTP version that is not spoken, and a malformed head', async t => {
+      for (const [head, status, code] of [['GET / HTTP/2.0\r\nHost: a\r\n\r\n', 505, 'version_unsupported'], ['GET / HTTP/1.1\r\n\r\n', 400, 'bad_request']]) {
+        const socket = net.connect(server.port, server.host)
+        t.after(() => socket.destroy())
+        let received = ''
+        socket.setEncoding('utf8').on('data', chunk => { received += chunk })
+        socket.write(head)
+        await until(() => received.includes('}'), () => `the answer: ${received}`)
+        assert.match(received, new RegExp(`^HTTP/1.1 ${status} `))
+        const body = Buffer.from(received.split('\r\n\r\n')[1])
+        const value = judge({ status, headers: { 'content-type': 'application/problem+json' }, body }, ['paths', '/', 'get', 'responses', 'default'], code)
+        assert.equal(value.code, code)
+        seen.add(`home default ${code}`)
+      }
+    })
+  })
+
+  describe('answers on every path', () => {
+    const paths = Object.keys(document.paths)
+    const methodsOf = path => of(one => one.path === path).map(({ method }) => method)
+    const allowOf = path => [...methodsOf(path).flatMap(method => method === 'GET' ? ['GET', 'HEAD'] : [method]), 'OPTIONS'].sort()
+    const fill = path => path.replaceAll(/\{(\w+)\}/g, (_, name) => ({ board: 'known', ...NAMES })[name])
+
+    for (const path of paths) {
+      test(`${path}: 405 with Allow to methods that the document does not list, and OPTIONS`, async () => {
+        for (const method of ['GET', 'PUT', 'POST', 'PATCH', 'DELETE', 'TRACE'].filter(method => !methodsOf(path).includes(method))) {
+          const answer = await exchange(server, method, fill(path), { headers: { Authorization: `Bearer ${alice}` } })
+          assert.equal(answer.status, 405, method)
+          judge(answer, ['components', 'responses', 'MethodNotAllowed'], `${method} ${path}`)
+          assert.deepEqual(answer.headers.allow.split(', ').sort(), allowOf(path))
+        }
+        const options = await exchange(server, 'OPTIONS', fill(path))
+        assert.equal(options.status, 204)
+        assert.deepEqual(options.headers.allow.split(', ').sort(), allowOf(path))
+      })
+
+      test(`${path}/x and ${path}/: nothing is there`, async () => {
+        for (const end of path === '/' ? ['x'] : ['/x/y/z', '/']) {
+          const answer = await exchange(server, 'GET', fill(path) + end, { headers: { Authorization: `Bearer ${alice}` } })
+          assert.equal(answer.status, 404, fill(path) + end)
+          judge(answer, ['components', 'responses', 'NoSuchPath'], path + end)
+        }
+      })
+    }
+
+    for (const operation of of(({ method }) => method === 'GET')) {
+      test(`${operation.id}: HEAD has the head of GET and no body`, async () => {
+        const headers = { Authorization: `Bearer ${alice}` }
+        const get = await exchange(server, 'GET', fill(operation.path), { headers })
+        const head = await exchange(server, 'HEAD', fill(operation.path), { headers })
+        assert.equal(head.status, get.status)
+        assert.equal(head.body.length, 0)
+        for (const name of ['content-type', 'cache-control', 'allow']) assert.equal(head.headers[name], get.headers[name], name)
+      })
+    }
+  })
+
+  test('what needs no credential', async () => {
+    const { value } = await to('home', 200)
+    assert.match(value, /y-websocket/)
+    await to('health', 200)
+    await to('metrics', 200)
+    await to('metrics', 403, 'metrics_private', { headers: { 'X-Forwarded-For': '192.0.2.1' } })
+  })
+
+  test('metrics with a token of their own', async t => {
+    const other = await Server.start({ 'metrics-token': 'only-for-prometheus' }, t)
+    await call(other, 'metrics', 200, null, { token: 'only-for-prometheus' })
+    await call(other, 'metrics', 401, 'unauthenticated')
+    await call(other, 'metrics', 401, 'invalid_credential', { token: adminToken() })
+  })
+
+  test('boards are made, read, renamed, given away and deleted', async () => {
+    const made = await to('createBoard', 201, null, { json: {}, token: alice })
+    assert.match(made.value.id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    assert.equal(made.headers.location, `/v1/boards/${made.value.id}`)
+    assert.equal(made.value.title, null)
+    const path = { board: 'made' }
+    const named = await to('createBoard', 201, null, { json: { id: 'made', title: 'One' }, token: alice })
+    assert.deepEqual([named.value.title, named.value.owner, named.value.level], ['One', 'alice', 'edit'])
+    await to('createBoard', 409, 'board_exists', { json: { id: 'made' }, token: stranger })
+    await to('createBoard', 410, 'board_deleted', { json: { id: 'deleted' }, token: alice })
+    await to('createBoard', 400, 'invalid_board_id', { json: { id: 'a b' }, token: alice, invalid: true })
+    assert.deepEqual((await to('getBoard', 200, null, { path, token: alice })).value, named.value)
+    assert.deepEqual((await to('getBoard', 200, null, { path, query: { token: alice } })).value, named.value)
+    assert.equal((await to('updateBoard', 200, null, { path, token: alice, json: { title: 'Two' } })).value.title, 'Two')
+    assert.equal((await to('updateBoard', 200, null, { path, token: alice, json: {} })).value.title, 'Two')
+    assert.equal((await to('updateBoard', 200, null, { path, token: alice, json: { title: null, more: 1 } })).value.title, null)
+    const given = await to('updateBoard', 200, null, { path, token: alice, json: { owner: 'bob' } })
+    assert.deepEqual([given.value.owner, given.value.level], ['bob', null])
+    await to('getBoard', 403, 'forbidden', { path, token: alice })
+    await to('deleteBoard', 204, null, { path, token: adminToken() })
+    await to('getBoard', 410, 'board_deleted', { path, token: mint({ sub: 'bob' }) })
+  })
+
+  test('names and texts may be as long as the document says', async () => {
+    const board = long(128)
+    const sent = { path: { board }, token: alice }
+    await to('createBoard', 201, null, { json: { id: board, title: long(1024) }, token: alice })
+    await to('updateBoard', 200, null, { ...sent, json: { title: '' } })
+    await to('createKey', 201, null, { ...sent, json: { level: 'comment', name: long(256) } })
+    await to('grantUser', 200, null, { ...sent, path: { board, user: long(256) }, json: { level: 'edit' } })
+    await to('grantTeam', 200, null, { ...sent, path: { board, team: long(256) }, json: { level: 'edit' } })
+    assert.equal((await to('updateBoard', 200, null, { ...sent, json: { owner: long(256) } })).value.owner, long(256))
+  })
+
+  test('a list of boards comes in pages', async () => {
+    const token = mint({ sub: 'collector' })
+    for (const board of ['c1', 'c2', 'c3']) await create(board, token)
+    const first = (await to('listBoards', 200, null, { token, query: { limit: '2' } })).value
+    assert.deepEqual(first.items.map(({ id }) => id), ['c1', 'c2'])
+    const second = (await to('listBoards', 200, null, { token, query: { limit: '2', cursor: first.next_cursor } })).value
+    assert.deepEqual([second.items.map(({ id }) => id), second.next_cursor], [['c3'], null])
+  })
+
+  for (const [kind, name, principal] of [['User', 'user', 'user:bob'], ['Team', 'team', 'team:design'], ['Public', null, 'public']]) {
+    test(`${principal} is granted a level, and it is taken back`, async () => {
+      const board = `grants-${kind}`
+      await create(board)
+      const path = pathOf(operation(`grant${kind}`), board)
+      const sent = { path, token: alice }
+      for (const level of ['comment', 'view']) assert.deepEqual((await to(`grant${kind}`, 200, null, { ...sent, json: { level } })).value, { principal, level })
+      const listed = (await to('listPermissions', 200, null, { path: { board }, token: alice })).value
+      assert.deepEqual(listed, { items: [{ principal, level: 'view' }], next_cursor: null })
+      const holder = { User: { token: mint({ sub: 'bob' }) }, Team: { token: mint({ sub: 'x', teams: ['design'] }) }, Public: {} }[kind]
+      assert.equal((await to('getBoard', 200, null, { path: { board }, ...holder })).value.level, 'view')
+      await to(`ungrant${kind}`, 204, null, sent)
+      await to(`ungrant${kind}`, 404, 'no_such_grant', sent)
+      if (name === null) return
+      for (const bad of ['a\nb', long(257)]) {
+        const wrong = { ...sent, path: { ...path, [name]: bad }, invalid: true }
+        await to(`grant${kind}`, 400, `invalid_${name}_id`, { ...wrong, json: { level: 'view' } })
+        await to(`ungrant${kind}`, 400, `invalid_${name}_id`, wrong)
+      }
+      await to(`grant${kind}`, 200, null, { ...sent, path: { ...path, [name]: 'ä/% ?' }, json: { level: 'view' } })
+    })
+  }
+
+  for (const [one, many, body, credential, shown] of [['Link', 'Links', { level: 'view' }, 'share', 'token'], ['Key', 'Keys', { level: 'view', name: 'robot' }, 'key', 'key']]) {
+    test(`${many} are made, shown once, used and revoked`, async () => {
+      const board = `secrets-${one}`
+      const path = { board }
+      await create(board)
+      const made = (await to(`create${one}`, 201, null, { path, token: alice, json: body })).value
+      const { [shown]: secret, ...rest } = made
+      assert.deepEqual((await to(`list${many}`, 200, null, { path, token: alice })).value, { items: [rest], next_cursor: null })
+      assert.equal((await to('getBoard', 200, null, { path, [credential]: secret })).value.level, 'view')
+      await to('getBoard', 403, 'forbidden', { path: { board: 'known' }, [credential]: secret })
+      await to('listBoards', 403, 'forbidden', { [credential]: secret })
+      await to('createBoard', 403, 'forbidden', { json: {}, [credential]: secret })
+      const named = { ...path, [one.toLowerCase()]: made.id }
+      await to(`revoke${one}`, 204, null, { path: named, token: alice })
+      await to(`revoke${one}`, 404, `no_such_${one.toLowerCase()}`, { path: named, token: alice })
+      await to(`revoke${one}`, 404, `no_such_${one.toLowerCase()}`, { path: { ...named, [one.toLowerCase()]: 'short' }, token: alice, invalid: true })
+      await to('getBoard', 401, 'invalid_credential', { path, [credential]: secret })
+    })
+  }
+
+  test('a share link expires', async () => {
+    await create('expiring')
+    const path = { board: 'expiring' }
+    const { value } = await to('createLink', 201, null, { path, token: alice, json: { level: 'edit', expires_in: 1 } })
+    assert.ok(Date.parse(value.expires_at) - Date.now() < 1000)
+    const last = (await to('createLink', 201, null, { path, token: alice, json: { level: 'edit', expires_in: 316224000 } })).value
+    assert.ok(Date.parse(last.expires_at) > Date.now())
+    await until(() => Date.now() > Date.parse(value.expires_at), 'the expiry')
+    await to('getBoard', 401, 'expired_credential', { path, share: value.token })
+  })
+
+  test('what a board may have no more of is refused', async () => {
+    const path = { board: 'full' }
+    await create('full')
+    const fill = async (count, one) => {
+      let next = 0
+      const worker = async () => { while (next < count) await one(next++) }
+      await Promise.all(Array.from({ length: 64 }, worker))
+    }
+    const sent = { path, token: alice }
+    await fill(1024, () => to('createLink', 201, null, { ...sent, json: { level: 'view' } }))
+    await to('createLink', 409, 'too_many_links', { ...sent, json: { level: 'view' } })
+    await fill(1024, n => to('createKey', 201, null, { ...sent, json: { level: 'view', name: `key ${n}` } }))
+    await to('createKey', 409, 'too_many_keys', { ...sent, json: { level: 'view', name: 'one more' } })
+    await fill(4096, n => to('grantUser', 200, null, { ...sent, path: { ...path, user: `user ${n}` }, json: { level: 'view' } }))
+    for (const id of ['grantUser', 'grantTeam', 'grantPublic']) {
+      await to(id, 409, 'too_many_grants', { ...sent, path: pathOf(operation(id), 'full'), json: { level: 'view' } })
+    }
+    await to('grantUser', 200, null, { ...sent, path: { ...path, user: 'user 0' }, json: { level: 'edit' } })
+  })
+
+  test('the audit log has every action, with what belongs to it', async () => {
+    const board = 'audited'
+    const sent = { path: { board }, token: alice }
+    await create(board)
+    const { value: link } = await to('createLink', 201, null, { ...sent, json: { level: 'view', expires_in: 60 } })
+    await to('revokeLink', 204, null, { ...sent, path: { board, link: link.id } })
+    const { value: key } = await to('createKey', 201, null, { ...sent, json: { level: 'edit', name: 'robot' } })
+    await to('revokeKey', 204, null, { ...sent, path: { board, key: key.id } })
+    await to('grantTeam', 200, null, { ...sent, path: { board, team: 'design' }, json: { level: 'view' } })
+    await to('ungrantTeam', 204, null, { ...sent, path: { board, team: 'design' } })
+    await to('updateBoard', 200, null, { ...sent, json: { title: 'Seen' }, headers: { 'User-Agent': long(300) } })
+    for (let n = 0; n < 3; n++) await to('getBoard', 403, 'forbidden', { ...sent, token: stranger })
+    await to('getBoard', 401, 'unauthenticated', { path: { board } })
+    const entries = await until(async () => {
+      const { value } = await to('readAudit', 200, null, { ...sent, query: { limit: '500' } })
+      // A deleted board has no log that could be read.
+      const wanted = ['board.create', 'board.access', 'board.update', 'permission.set', 'permission.remove', 'link.create', 'link.revoke', 'key.create', 'key.revoke', 'access.denied']
+      return wanted.every(action => value.items.some(entry => entry.action === action)) && value.items
+    }, 'every action in the log')
+    assert.deepEqual(entries.map(({ at }) => at), entries.map(({ at }) => at).sort().reverse(), 'newest first')
+    const of = action => entries.find(entry => entry.action === action)
+    assert.deepEqual([of('link.create').detail, of('key.create').detail], [{ id: link.id, expires_at: link.expires_at }, { id: key.id, name: 'robot' }])
+    assert.deepEqual([of('permission.set').level, of('board.update').user_agent.length, of('board.create').address], ['view', 256, '127.0.0.1'])
+    const pages = []
+    for (let cursor = ''; cursor !== null;) {
+      const { value } = await to('readAudit', 200, null, { ...sent, query: { limit: '3', ...(cursor === '' ? {} : { cursor }) } })
+      pages.push(...value.items)
+      cursor = value.next_cursor
+    }
+    assert.deepEqual(pages.map(({ action }) => action), entries.map(({ action }) => action))
+  })
+
+  test('those who are connected are listed, with their states', async t => {
+    const path = { board: 'lively' }
+    await create('lively')
+    assert.deepEqual((await to('listPresence', 200, null, { path, token: alice })).value, { items: [], next_cursor: null })
+    const raw = await Raw.open(t, server, 'lively', { sub: 'carol' })
+    await Raw.open(t, server, 'lively', { sub: 'dave', level: 'view' })
+    raw.send(messages.awareness([{ id: 7, clock: 1, state: { user: { name: 'Carol' } } }]))
+    await raw.settled()
+    const items = await until(async () => {
+      const { value } = await to('listPresence', 200, null, { path, token: alice })
+      return value.items.some(({ state }) => state !== null) && value.items
+    }, 'a state')
+    assert.deepEqual(items.map(({ subject, level, state }) => [subject, level, state]).sort(), [['user:carol', 'edit', { user: { name: 'Carol' } }], ['user:dave', 'view', null]])
+    const { value: first } = await to('listPresence', 200, null, { path, token: alice, query: { limit: '1' } })
+    assert.ok(first.next_cursor !== null)
+    await to('listPresence', 200, null, { path, token: alice, query: { limit: '1', cursor: first.next_cursor } })
+  })
+
+  test('a shutdown refuses what had not been asked yet', async t => {
+    const own = await Server.start({}, t)
+    await call(own, 'createBoard', 201, null, { json: { id: 'known' }, token: alice })
+    // One tells when the shutdown has begun; the other does not hear of it, so that the server waits for it some seconds.
+    const wire = await Wire.open(t, own, 'known')
+    const deaf = await Wire.open(t, own, 'known')
+    deaf.socket.pause()
+    const waiting = []
+    for (const asked of of(({ statuses }) => statuses.includes('503'))) {
+      const socket = net.connect(own.port, own.host)
+      t.after(() => socket.destroy())
+      const one = { ...asked, socket, received: '' }
+      socket.setEncoding('latin1').on('data', chunk => { one.received += chunk }).on('error', () => {})
+      socket.write('HEAD /health HTTP/1.1\r\nHost: a\r\n\r\n')
+      await until(() => one.received.endsWith('\r\n\r\n'), 'an answer, which shows that the connection is served')
+      one.received = ''
+      const path = asked.path.replaceAll(/\{(\w+)\}/g, (_, name) => pathOf(asked, 'known')[name])
+      socket.write(`${asked.method} ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${alice}\r\n`)
+      waiting.push(one)
+    }
+    own.signal('SIGTERM')
+    await until(() => wire.frames.some(({ opcode }) => opcode === 8), 'the close frame')
+    for (const { socket } of waiting) socket.write('\r\n')
+    for (const one of waiting) {
+      await until(() => /\r\n\r\n.*\}$/s.test(one.received), () => `the answer of ${one.id}: ${one.received}`)
+      const [head, body] = one.received.split('\r\n\r\n')
+      const [line, ...fields] = head.split('\r\n')
+      assert.match(line, /^HTTP\/1.1 503 /, one.id)
+      const headers = Object.fromEntries(fields.map(field => [field.split(': ')[0].toLowerCase(), field.split(': ')[1]]))
+      assert.equal(headers.connection, 'close', one.id)
+      const value = judge({ status: 503, headers, body: Buffer.from(body, 'latin1') }, [...one.place, 'responses', '503'], one.id)
+      assert.equal(value.code ?? value.status, one.id === 'health' ? 'stopping' : 'shutting_down')
+      seen.add(`${one.id} 503 ${value.code ?? '-'}`)
+    }
+  })
+
+  test('documents are written and read, whole, in part and as JSON', async () => {
+    const path = { board: 'written' }
+    const sent = { path, token: alice }
+    await create('written')
+    const doc = new Y.Doc()
+    doc.getMap('map').set('a', 1)
+    const first = Y.encodeStateAsUpdate(doc)
+    const vector = Y.encodeStateVector(doc)
+    doc.getMap('map').set('b', 2)
+    const second = Y.encodeStateAsUpdate(doc, vector)
+    const { value: hole } = await to('writeDocument', 409, 'missing_updates', { ...sent, body: second })
+    assert.deepEqual([...Buffer.from(hole.state_vector, 'base64url')], [0])
+    await to('writeDocument', 204, null, { ...sent, body: first })
+    await to('writeDocument', 204, null, { ...sent, body: first })
+    await to('writeDocument', 204, null, { ...sent, body: second })
+    await to('writeDocument', 400, 'malformed_update', { ...sent, body: Buffer.from([1, 2, 3]) })
+    await to('writeDocument', 413, 'board_too_large', { ...sent, body: anUpdate(long(BOARD_BYTES_MAX + 1000)) })
+    await to('writeDocument', 403, 'forbidden', { path, token: tokenFor('written', { sub: 'viewer', level: 'comment' }), body: first })
+    assert.deepEqual((await to('readDocument', 200, null, { ...sent, query: { format: 'json' } })).value, { map: { a: 1, b: 2 } })
+    for (const query of [{}, { state_vector: Buffer.from(vector).toString('base64url') }]) {
+      const { value } = await to('readDocument', 200, null, { ...sent, query })
+      const copy = new Y.Doc()
+      if ('state_vector' in query) Y.applyUpdate(copy, first)
+      Y.applyUpdate(copy, value)
+      assert.deepEqual(copy.getMap('map').toJSON(), { a: 1, b: 2 })
+    }
+    for (const [query, field] of [[{ format: 'xml' }, 'format'], [{ state_vector: '!' }, 'state_vector']]) {
+      assert.equal((await to('readDocument', 400, 'invalid_parameter', { ...sent, query, invalid: true })).value.field, field)
+    }
+    await to('readDocument', 400, 'invalid_parameter', { ...sent, query: { format: 'json', state_vector: 'AA' } })
+    await create('unread')
+    await to('writeDocument', 204, null, { path: { board: 'unread' }, token: alice, body: update(doc => doc.getMap('map').set('sub', new Y.Doc())) })
+    await to('readDocument', 409, 'content_unsupported', { path: { board: 'unread' }, token: alice, query: { format: 'json' } })
+  })
+})
+
+// Last in the file: what was seen above.
+test('every operation, status and code of the document was provoked, or is excused', () => {
+  const excuses = UNPROVOKED.map(([words]) => new RegExp(`^${words.replaceAll('.', '\\.').replaceAll('*', '\\S+')}$`))
+  const used = new Set()
+  const isExcused = words => {
+    const excuse = excuses.findIndex(excuse => excuse.test(words))
+    used.add(excuse)
+    return excuse >= 0
+  }
+  const isSeen = words => {
+    const answer = words.slice(words.indexOf(' ') + 1)
+    return seen.has(words) || (ANYWHERE.includes(answer) && [...seen].some(other => other.endsWith(` ${answer}`)))
+  }
+  const never = documented().filter(words => !isSeen(words) && !isExcused(words))
+  assert.deepEqual(never, [], 'documented and never provoked')
+  assert.deepEqual(UNPROVOKED.filter((_, index) => !used.has(index)), [], 'excused for nothing')
+  for (const { id } of operations) assert.ok([...seen].some(words => new RegExp(`^${id} 2`).test(words)), `${id} never succeeded`)
+})
