@@ -387,7 +387,12 @@ async fn receive(stream: &Async<TcpStream>, bytes_max: usize, into: &mut Vec<u8>
             Ok(received)
         })
     };
-    stream.read_with(|socket| read(socket)).await
+    let received = stream.read_with(|socket| read(socket)).await?;
+    if received == bytes_max {
+        // There is more, for all we know: others have their turn first, and so does the timer beside this.
+        smol::future::yield_now().await;
+    }
+    Ok(received)
 }
 
 async fn send_all(stream: &Async<TcpStream>, mut bytes: &[u8]) -> io::Result<()> {
