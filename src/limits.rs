@@ -45,7 +45,8 @@ pub const USER_AGENT_BYTES_MAX: usize = 256;
 /// Reads and writes of one actor on one board over HTTP make one audit entry in this time; repeated refusals likewise.
 pub const AUDIT_ONCE_IN: Duration = Duration::from_secs(3_600);
 
-/// Kinds of refusal (board, who, address, why) that are told apart and counted at a time; past it counting begins anew.
+/// Kinds of refusal (board, who, address, why) at boards that exist that are told apart in [`AUDIT_ONCE_IN`]; past it those
+/// of a board are counted into one, and past twice as many boards none are.
 pub const AUDIT_REFUSALS_MAX: usize = 10_000;
 
 /// Entries that refusals make in one board's audit log in [`AUDIT_ONCE_IN`], inclusive; what is beyond is counted into

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::access::{self, Credentials, Decision, Grant, Moment, Presented, Question, SentSecret};
+use crate::access::{
+    self, Asked, BoardFacts, Credentials, Decision, Grant, Moment, Presented, Question, SentSecret,
+};
 use crate::audit::Actor;
 use crate::fault::Fault;
 use crate::http::head::Head;
@@ -81,22 +83,18 @@ pub(crate) async fn grant(
     let credentials = match credentials(server, request, &board) {
         Ok(credentials) => Arc::new(credentials),
         Err(fault) => {
-            server.note_refusal(&board, origin, fault);
+            // Only what is refused at a board that exists is noted: made-up ids must not fill the log's memory.
+            let facts = server.facts(&board, Asked::default()).await;
+            if facts.is_ok_and(|facts| matches!(facts.board, BoardFacts::Present { .. })) {
+                server.note_refusal(&board, origin, fault);
+            }
             return Err(fault);
         }
     };
     if matches!(server.committer.status(), committer::Status::Failing { .. }) {
         return Err(Fault::StoreFailed);
     }
-    let decided = decide(server, board.clone(), Arc::clone(&credentials), origin.clone()).await;
-    if let Err(fault) = decided {
-        let refused = Actor {
-            subject: credentials.subject(fault),
-            ..origin
-        };
-        server.note_refusal(&board, refused, fault);
-    }
-    decided
+    decide(server, board, credentials, origin).await
 }
 
 /// Decides by what is stored now; `origin` is from where, whoever it is.
@@ -119,7 +117,13 @@ async fn decide(
         now: server.now().unix,
     };
     match access::decide(&credentials, question) {
-        Decision::Refused(fault) => Err(fault),
+        Decision::Refused(fault) => {
+            if matches!(facts.board, BoardFacts::Present { .. }) {
+                let subject = credentials.subject(fault);
+                server.note_refusal(&board, Actor { subject, ..origin }, fault);
+            }
+            Err(fault)
+        }
         Decision::Granted(grant) => Ok(Granted {
             board,
             actor: Actor {

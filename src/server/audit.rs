@@ -1,9 +1,7 @@
 //! The audit log's way in: who did what, and which of many like events are written.
 //!
 //! Owns [`Audit`]. Must not block or await. Key invariants: an event is queued before anything that follows from it;
-//! however many refusals come, the memory and the entries they take are bounded. Whether a board exists that somebody was
-//! refused at is left to the store, which writes no entry for others: here it would show in the time of the answer.
-//! Tests are below.
+//! however many refusals come, the memory and the entries they take are bounded. Tests are below.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -130,7 +128,7 @@ impl Audit {
     ) -> Vec<(BoardId, Box<Entry>)> {
         let mut seen = self.seen();
         let mut due = Vec::new();
-        if is_over(seen.since, now) || seen.refusals.len() >= limits::AUDIT_REFUSALS_MAX {
+        if is_over(seen.since, now) {
             due = seen.unwritten();
             seen.refusals.clear();
             seen.by_board.clear();
@@ -142,9 +140,11 @@ impl Audit {
             source: actor.address.map(|address| (address, fault)),
         };
         let of_board = seen.by_board.get(board).copied().unwrap_or(0);
+        let full = of_board >= limits::AUDIT_REFUSALS_PER_BOARD_MAX
+            || seen.refusals.len() >= limits::AUDIT_REFUSALS_MAX;
         let mut actor = actor;
         let mut reason = disposition::of(fault).code;
-        if of_board >= limits::AUDIT_REFUSALS_PER_BOARD_MAX && !seen.refusals.contains_key(&refusal) {
+        if full && !seen.refusals.contains_key(&refusal) {
             (refusal.subject, refusal.source) = (Subject::anonymous(), None);
             actor = Actor::unknown();
             reason = "various";
@@ -153,6 +153,10 @@ impl Audit {
             counted.count = counted.count.saturating_add(1);
             counted.last = now;
             counted.unwritten = true;
+            return due;
+        }
+        if seen.refusals.len() >= 2 * limits::AUDIT_REFUSALS_MAX {
+            // So many boards at once: what comes further is in nobody's log until the hour is over.
             return due;
         }
         let mut counted = Counted {
@@ -349,9 +353,22 @@ mod tests {
             (grown[0].1.actor.address, &grown[0].1.detail["reason"]),
             (None, &json!("various"))
         );
-        for n in 0..2 * limits::AUDIT_REFUSALS_MAX {
-            refused(&audit, &n.to_string(), from(1), Fault::NoCredential, minutes(0));
-            assert!(audit.seen().refusals.len() <= limits::AUDIT_REFUSALS_MAX);
+        let mut entries = 0;
+        for n in 0..3 * limits::AUDIT_REFUSALS_MAX {
+            entries += refused(&audit, &n.to_string(), from(1), Fault::NoCredential, minutes(0)).len();
         }
+        let known = limits::AUDIT_REFUSALS_PER_BOARD_MAX + 1;
+        assert_eq!(entries + known, 2 * limits::AUDIT_REFUSALS_MAX);
+        assert_eq!(
+            refused(&audit, "a", from(1), Fault::NoCredential, minutes(1)),
+            [],
+            "counted"
+        );
+        let later = refused(&audit, "x", from(1), Fault::NoCredential, minutes(60));
+        assert_eq!(
+            later.last().map(|(board, _)| board.as_str()),
+            Some("x"),
+            "a new hour"
+        );
     }
 }
