@@ -159,7 +159,7 @@ fn a_slow_consumer_is_closed_1013_delays_nobody_and_converges_on_its_return() {
 #[test]
 fn a_burst_of_echoes_does_not_make_its_author_a_slow_consumer() {
     let server = Setup::new()
-        .flag("max-outbox-bytes", "64KiB")
+        .flag("max-outbox-bytes", "256KiB")
         .flag("commit-window", "200ms")
         .start();
     let mut clients = [Client::join(&server, "b", 1), Client::join(&server, "b", 2)];
