@@ -254,11 +254,12 @@ fn whoever_connects_while_the_grant_is_taken_away_does_not_stay() {
     let server = Server::start();
     let alice = board(&server);
     let target = path("b", &Token::of("bob").sign());
-    for round in 0..15_u64 {
+    // A refusal is held for longer each time, so there are few rounds; tests/node/access-race.test.mjs has many.
+    for round in 0..4_u64 {
         alice.grant("users/bob", "view");
         let mut client = std::thread::scope(|scope| {
             let connecting = scope.spawn(|| {
-                std::thread::sleep(Duration::from_millis(round * 4));
+                std::thread::sleep(Duration::from_millis(round * 15));
                 let mut client = Client::offline(round + 1);
                 client.connect(server.address(), &target);
                 client
@@ -268,13 +269,6 @@ fn whoever_connects_while_the_grant_is_taken_away_does_not_stay() {
         });
         let (code, _) = closed(&mut client, Instant::now());
         assert_eq!(code, 4003, "round {round}");
-        if client.denied.is_empty() {
-            continue;
-        }
-        // A refusal is held longer each time: let this address be forgotten by a new server's doors.
-        if round > 2 {
-            break;
-        }
     }
 }
 
