@@ -120,9 +120,8 @@ pub const PAGE_ITEMS: usize = 100;
 /// Descriptors beyond sockets: the data file, the poller, standard streams.
 pub const SPARE_DESCRIPTORS: usize = 64;
 
-/// Loads and compactions that run at a time on the blocking pool, and, apart from them, short reads, and those who wait
-/// for the writer: a storm of joins after a restart must not
-/// become hundreds of threads, and disks serve few at once anyway.
+/// Loads and compactions that run at a time on the blocking pool; and, apart from them, short reads, and those who wait
+/// for the writer. A storm of joins after a restart must not become hundreds of threads, and disks serve few at once anyway.
 pub const BLOCKING_MAX: usize = 8;
 
 /// How long a kept-alive HTTP connection may stay idle between two requests.
