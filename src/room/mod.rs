@@ -318,6 +318,8 @@ impl Room {
             Decision::Refused(fault) => member.close(*fault, effects),
             Decision::Granted(grant) => {
                 member.joiner.ends_at = grant.ends_at;
+                // Nothing more is wanted from one who may not edit.
+                member.ask_owed &= grant.level == Level::Edit;
                 let was = std::mem::replace(&mut member.joiner.level, grant.level);
                 if was != Level::Edit && grant.level == Level::Edit {
                     self.ask(held.member, now, effects);

@@ -306,6 +306,27 @@ fn a_raised_member_is_asked_and_a_lowered_one_is_told_at_its_next_write() {
 }
 
 #[test]
+fn one_that_was_lowered_is_not_asked_for_what_it_was_to_be_asked() {
+    for (level, asked) in [(Level::Edit, 1), (Level::Comment, 0)] {
+        let mut table = Table::default();
+        let peer = table.editor("a");
+        // Two holes within a second: the second is asked about later.
+        table.update(peer, &insert(7, 5, "a")).unwrap();
+        table.update(peer, &insert(7, 6, "b")).unwrap();
+        assert_eq!(table.read(peer), [Got::Step1(vec![0])]);
+        table.decide(peer, Ok(level));
+        table.pass(Duration::from_millis(1_001));
+        table.tick();
+        let steps = table.read(peer).into_iter();
+        assert_eq!(
+            steps.filter(|got| matches!(got, Got::Step1(_))).count(),
+            asked,
+            "{level:?}"
+        );
+    }
+}
+
+#[test]
 fn refused_updates_close_and_leave_the_board_alone() {
     let mut table = Table::default();
     let peer = table.editor("a");

@@ -125,6 +125,8 @@ pub(crate) async fn enter(
     let (granted, joined) = match joined.inspect_err(|fault| server.metrics.refused(*fault)) {
         Ok(joined) => joined,
         Err(fault) => {
+            // While it is held, a refused client takes no place of those who may come in.
+            drop(admission);
             let hold = server.doors.refuse(address, server.now().tick);
             refuse(server, socket, address, fault, hold).await;
             return None;

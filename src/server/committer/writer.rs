@@ -274,6 +274,8 @@ impl Writer {
         match guarded(|| self.store.prune_audit(before)) {
             Ok(true) => {
                 self.shared.lock().prune.get_or_insert(before);
+                // So much was removed that giving the space back is worth a look.
+                self.written_bytes = self.written_bytes.saturating_add(RECLAIM_AFTER_BYTES);
             }
             Ok(false) => {}
             Err(error) => {
