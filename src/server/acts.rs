@@ -2,7 +2,8 @@
 //!
 //! Owns creation, deletion, changes of who may do what, and the new decision about open connections. Must not know HTTP.
 //! Key invariants: an act is answered once it is durable; while a board is made or deleted no room of it can be loaded;
-//! who is in a room is decided about again after every change that is durable, by facts at least as new.
+//! who is in a room is decided about again after every change that is durable, by facts at least as new. Tests:
+//! `acts/tests.rs`, and over TCP tests/it/{boards,permissions,revocation}.rs.
 
 use std::sync::Arc;
 
@@ -228,3 +229,6 @@ fn asked(held: &[Held]) -> Asked {
     asked.secrets.dedup();
     asked
 }
+
+#[cfg(test)]
+mod tests;

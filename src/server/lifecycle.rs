@@ -146,7 +146,7 @@ fn listen(address: SocketAddr) -> io::Result<Async<TcpListener>> {
 }
 
 /// Puts the server's parts together.
-fn build(
+pub(super) fn build(
     config: Config,
     store: Arc<dyn Store>,
     executor: Arc<Executor<'static>>,
