@@ -1,7 +1,5 @@
 //! Boards over HTTP: made, listed, read, renamed, given away, deleted.
 
-use std::time::Duration;
-
 use boardwire::ids::Level;
 use serde_json::{Value, json};
 
@@ -339,10 +337,7 @@ fn of_a_connection_and_a_request_that_make_one_board_at_once_one_does() {
 
 #[test]
 fn a_deleted_board_closes_everybody_and_never_comes_back() {
-    let server = Setup::new()
-        .flag("room-idle", "10ms")
-        .flag("room-sweep", "10ms")
-        .start();
+    let server = Server::start();
     let alice = Api::user(&server, "alice");
     alice.must("POST", "/v1/boards", &json!({"id": "b"}), 201);
     let mut clients: Vec<Client> = (1..5).map(|id| Client::join(&server, "b", id)).collect();
@@ -372,7 +367,6 @@ fn a_deleted_board_closes_everybody_and_never_comes_back() {
     };
     assert_eq!(refused(&server), 4004);
     assert_eq!(server.rooms(), 0);
-    std::thread::sleep(Duration::from_millis(100));
     let server = Setup::on(&server.kill()).start();
     assert_eq!(refused(&server), 4004);
     let alice = Api::user(&server, "alice");

@@ -2,11 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::http::{self, Http, request};
 use crate::support::server::{Server, Setup};
-use crate::support::until;
+use crate::support::{SOON, until};
 
 const PAGE: &str = "https://app.example";
 
@@ -86,18 +88,22 @@ fn pipelined_requests_are_answered_in_their_order() {
 #[test]
 fn who_pipelines_without_end_takes_turns_with_others() {
     let server = Server::start();
+    let answered = Arc::new(AtomicUsize::new(0));
     // As many as the server has threads; they end with it.
     for _ in 0..2 {
         let mut asking = Http::connect(server.address()).stream;
         let mut reading = asking.try_clone().unwrap();
         let requests = request("GET", "/nothing", &[]).repeat(5_000);
         std::thread::spawn(move || while asking.write_all(requests.as_bytes()).is_ok() {});
+        let answered = Arc::clone(&answered);
         std::thread::spawn(move || {
             let mut sink = vec![0; 1 << 20];
-            while matches!(reading.read(&mut sink), Ok(1..)) {}
+            while let Ok(read @ 1..) = reading.read(&mut sink) {
+                answered.fetch_add(read, Ordering::Relaxed);
+            }
         });
     }
-    std::thread::sleep(Duration::from_millis(300));
+    until(SOON, || answered.load(Ordering::Relaxed) > 1 << 20);
     for _ in 0..20 {
         let since = Instant::now();
         assert_eq!(http::get(server.address(), "/health").status, 200);
@@ -356,7 +362,7 @@ fn sockets_beyond_the_spare_ones_are_closed_and_their_places_given_back() {
     assert!(Http::connect(server.address()).is_closed());
     all.truncate(1_000);
     // The server sees the end of the last one in its own time.
-    until(crate::support::SOON, || {
+    until(SOON, || {
         let mut http = Http::connect(server.address());
         let sent = http.stream.write_all(request("GET", "/health", &[]).as_bytes());
         sent.is_ok() && !http.is_closed()
