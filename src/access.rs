@@ -76,8 +76,7 @@ impl TokenRights {
 
     /// To whom a grant must be for this token to have it; the public is everybody.
     fn principals(&self) -> impl Iterator<Item = Principal> {
-        let teams = self.teams.iter().cloned().map(Principal::Team);
-        std::iter::once(Principal::User(self.user.clone())).chain(teams)
+        principals(&self.user, &self.teams)
     }
 }
 
@@ -90,10 +89,10 @@ pub struct SentSecret {
     pub hash: SecretHash,
 }
 
-/// To whom a grant must be for a token to have it; the public is everybody.
-pub fn principals(claims: &Claims) -> impl Iterator<Item = Principal> {
-    let teams = claims.teams.iter().cloned().map(Principal::Team);
-    std::iter::once(Principal::User(claims.user.clone())).chain(teams)
+/// To whom a grant must be for a user who is in these teams to have it; the public is everybody.
+pub fn principals(user: &UserId, teams: &[TeamId]) -> impl Iterator<Item = Principal> {
+    let teams = teams.iter().cloned().map(Principal::Team);
+    std::iter::once(Principal::User(user.clone())).chain(teams)
 }
 
 /// Who asks for something that needs a JWT and is about no one board.

@@ -1,4 +1,4 @@
-//! The audit log as values: what an entry says, and which of many like ones are written.
+//! The audit log as values: what an entry says.
 //!
 //! Owns [`Entry`], [`Action`] and [`EntryKey`]. Must not store or send anything. Key invariant: an entry holds no credential: who
 //! acted is named by an id, never by what was sent. Tests are below.

@@ -9,7 +9,6 @@ use std::time::Duration;
 use boardwire::ids::{BoardId, Level, Subject};
 use boardwire::room::member::{Joiner, Kind, MemberId, Out, Pulse};
 use boardwire::room::{Due, Effects, Loaded, Room, RoomSettings, SavedEcho, UpdateOutcome};
-use boardwire::store::BoardRecord;
 use boardwire::sync;
 use boardwire::time::{Now, Tick, UnixMillis};
 use boardwire::update::vector::StateVector;
@@ -27,12 +26,6 @@ const NOW: Now = Now {
 /// A room over the board of 5,000 shapes, with so many editors who have read all there was.
 fn room(members: u32) -> (Room, Vec<MemberId>) {
     let loaded = Loaded {
-        record: BoardRecord {
-            owner: None,
-            title: None,
-            created_at: NOW.unix,
-            updated_at: NOW.unix,
-        },
         board: shapes::loaded(&COMPACTED),
         sequence: 0,
         uncompacted: false,

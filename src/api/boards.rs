@@ -75,7 +75,10 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
     let holder = Holder {
         everything: mode == Mode::Dev || claims.iter().any(|claims| claims.admin),
         owners: claims.iter().map(|claims| claims.user.clone()).collect(),
-        principals: claims.iter().flat_map(access::principals).collect(),
+        principals: claims
+            .iter()
+            .flat_map(|claims| access::principals(&claims.user, &claims.teams))
+            .collect(),
         claimed: claims
             .iter()
             .flat_map(|claims| claims.boards())

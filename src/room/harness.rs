@@ -28,7 +28,7 @@ use crate::room::board::Board;
 use crate::room::member::{Joiner, MemberId, Pulse};
 use crate::room::{Due, Effects, Loaded, Room, RoomSettings, SavedEcho};
 use crate::session::Session;
-use crate::store::{BoardRecord, Change};
+use crate::store::Change;
 use crate::sync::{Message, Messages};
 use crate::time::{Now, Tick, UnixMillis};
 use crate::update::Budgets;
@@ -110,15 +110,8 @@ pub fn settings() -> RoomSettings {
 /// An empty board.
 #[must_use]
 pub fn empty_room(settings: RoomSettings, now: Now) -> Room {
-    let record = BoardRecord {
-        owner: None,
-        title: None,
-        created_at: now.unix,
-        updated_at: now.unix,
-    };
     let board = Board::new(Budgets::default());
     let loaded = Loaded {
-        record,
         board,
         sequence: 0,
         uncompacted: false,

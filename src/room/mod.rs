@@ -37,7 +37,7 @@ use crate::room::member::{Joiner, Kind, Member, MemberId, Out};
 use crate::room::outbound::CUT_BYTES_MIN;
 use crate::room::outbox::Log;
 use crate::room::persistence::Persistence;
-use crate::store::{BoardRecord, Change};
+use crate::store::Change;
 use crate::sync;
 use crate::time::{Now, Tick};
 use crate::update::vector::StateVector;
@@ -139,7 +139,6 @@ pub struct Held {
 #[derive(Debug)]
 pub struct Room {
     id: BoardId,
-    record: BoardRecord,
     settings: RoomSettings,
     board: Board,
     awareness: Awareness,
@@ -163,14 +162,12 @@ impl Room {
     #[must_use]
     pub fn new(id: BoardId, loaded: Loaded, settings: RoomSettings, now: Tick) -> Self {
         let Loaded {
-            record,
             board,
             sequence,
             uncompacted,
         } = loaded;
         Self {
             id,
-            record,
             settings,
             board,
             awareness: Awareness::default(),
@@ -191,12 +188,6 @@ impl Room {
     #[must_use]
     pub fn id(&self) -> &BoardId {
         &self.id
-    }
-
-    /// Who owns the board, its title and times.
-    #[must_use]
-    pub fn record(&self) -> &BoardRecord {
-        &self.record
     }
 
     /// The board's state.
@@ -416,8 +407,6 @@ fn overdue(member: &Member, now: Now) -> Option<Fault> {
 /// A board as it came from the store.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Owner, title, times.
-    pub record: BoardRecord,
     /// Its state.
     pub board: Board,
     /// The number of its last stored update.

@@ -14,7 +14,7 @@ use crate::room::board::{Accepted, Board};
 use crate::room::{Loaded, Room};
 use crate::rooms::{Found, Loading, Outcome, RoomCell};
 use crate::server::{Server, telemetry};
-use crate::store::{Act, BoardRecord, Change, Store, StoreError, Stored, StoredBoard};
+use crate::store::{Act, Change, Store, StoreError, Stored, StoredBoard};
 use crate::update::Budgets;
 
 /// Who may create the board on the way.
@@ -125,12 +125,11 @@ impl Server {
             (Stored::Absent, Creation::Denied) => return Err(Fault::NoSuchBoard),
             (Stored::Present(stored), _) => self.rebuild(board, stored)?,
             (Stored::Absent, Creation::Allowed(owner, actor)) => {
-                let owner = Some(owner);
-                tracing::info!(%board, owner = owner.as_ref().map(UserId::as_str), "board created");
+                tracing::info!(%board, owner = owner.as_str(), "board created");
                 self.committer.submit(Change::Act {
                     board: board.clone(),
                     act: Act::Create {
-                        owner: owner.clone(),
+                        owner: Some(owner),
                         title: None,
                     },
                     as_owner: None,
@@ -139,12 +138,6 @@ impl Server {
                         .entry(actor, Action::BoardCreate, Some(Level::Edit), now.unix),
                 });
                 Loaded {
-                    record: BoardRecord {
-                        owner,
-                        title: None,
-                        created_at: now.unix,
-                        updated_at: now.unix,
-                    },
                     board: Board::new(self.budgets()),
                     sequence: 0,
                     uncompacted: false,
@@ -179,7 +172,6 @@ impl Server {
             }
         }
         Ok(Loaded {
-            record: stored.record,
             board: state,
             sequence,
             uncompacted,

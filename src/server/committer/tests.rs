@@ -1,15 +1,15 @@
 //! Tests of the committer over a store in memory that fails, blocks and panics when told to.
 
+mod scripted;
+
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
 
+use self::scripted::{Failure, Scripted};
 use super::writer::RECLAIM_AFTER_BYTES;
 use super::*;
-use crate::access::secret::SecretKind;
-use crate::access::{Asked, Facts, SecretFacts};
 use crate::audit::{Action, Actor, Entry, EntryKey};
-use crate::ids::{Level, Principal, SecretId};
-use crate::store::{Act, Holder, Listed, OpenError, Stored, StoredBoard, StoredSecret, Summary};
+use crate::store::{Act, OpenError, Stored};
 use crate::time::UnixMillis;
 use bytes::Bytes;
 
@@ -18,150 +18,6 @@ const LONG: Duration = Duration::from_secs(20);
 
 /// A window that never ends by itself within a test.
 const NEVER: Duration = Duration::from_secs(3600);
-
-#[derive(Default)]
-struct Script {
-    /// Last sequence of each board.
-    boards: BTreeMap<BoardId, u64>,
-    /// The groups that were tried.
-    groups: Vec<Vec<Change>>,
-    /// What the next commits do instead of succeeding.
-    failures: VecDeque<Failure>,
-    /// How many reopenings fail.
-    failing_reopenings: u32,
-    reopenings: u32,
-    reclaims: u32,
-    /// What was asked to be pruned, and what the next calls answer.
-    prunes: Vec<UnixMillis>,
-    prune_results: VecDeque<Result<bool, StoreError>>,
-    poisoned: bool,
-}
-
-#[derive(Clone, Copy)]
-enum Failure {
-    Error,
-    Panic,
-}
-
-/// The store, and a gate at which commits wait while it is shut.
-#[derive(Default)]
-struct Scripted {
-    script: Mutex<Script>,
-    shut: Mutex<bool>,
-    gate: Condvar,
-}
-
-impl Scripted {
-    fn script(&self) -> MutexGuard<'_, Script> {
-        self.script.lock().unwrap()
-    }
-
-    fn set_shut(&self, shut: bool) {
-        *self.shut.lock().unwrap() = shut;
-        self.gate.notify_all();
-    }
-}
-
-impl Store for Scripted {
-    fn close(&self) {}
-
-    fn load(&self, _: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
-        Ok(Stored::Absent)
-    }
-
-    fn summary(&self, _: &BoardId) -> Result<Stored<Summary>, StoreError> {
-        Ok(Stored::Absent)
-    }
-
-    fn access(&self, _: &BoardId, _: &Asked) -> Result<Facts, StoreError> {
-        Err(StoreError::Poisoned)
-    }
-
-    fn list(&self, _: &Holder, _: Option<&BoardId>, _: usize) -> Result<Vec<Listed>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn grants(
-        &self,
-        _: &BoardId,
-        _: Option<&Principal>,
-        _: usize,
-    ) -> Result<Vec<(Principal, Level)>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn secrets(
-        &self,
-        _: &BoardId,
-        _: SecretKind,
-        _: Option<&SecretId>,
-        _: usize,
-    ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn audit(&self, _: &BoardId, _: Option<EntryKey>, _: usize) -> Result<Vec<Entry>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn find_secrets(&self, _: &[SecretId]) -> Result<BTreeMap<SecretId, SecretFacts>, StoreError> {
-        Ok(BTreeMap::new())
-    }
-
-    fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {
-        let mut script = self.script();
-        script.prunes.push(before);
-        script.prune_results.pop_front().unwrap_or(Ok(false))
-    }
-
-    fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
-        let mut script = self.script();
-        script.groups.push(changes.to_vec());
-        drop(script);
-        let shut = self.shut.lock().unwrap();
-        drop(self.gate.wait_timeout_while(shut, LONG, |shut| *shut).unwrap());
-        let mut script = self.script();
-        if script.poisoned {
-            return Err(StoreError::Poisoned);
-        }
-        if let Some(failure) = script.failures.pop_front() {
-            script.poisoned = true;
-            drop(script);
-            match failure {
-                Failure::Error => return Err(StoreError::Full),
-                Failure::Panic => panic!("scripted"),
-            }
-        }
-        let apply = |change: &Change| match change {
-            Change::Append { board, sequence, .. } => {
-                let last = script.boards.entry(board.clone()).or_insert(0);
-                if *sequence != *last + 1 {
-                    return Applied::OutOfOrder;
-                }
-                *last = *sequence;
-                Applied::Done
-            }
-            _ => Applied::Done,
-        };
-        Ok(changes.iter().map(apply).collect())
-    }
-
-    fn reopen(&self) -> Result<(), StoreError> {
-        let mut script = self.script();
-        script.reopenings += 1;
-        if script.failing_reopenings > 0 {
-            script.failing_reopenings -= 1;
-            return Err(StoreError::Open(OpenError::Full));
-        }
-        script.poisoned = false;
-        Ok(())
-    }
-
-    fn reclaim(&self) -> Result<bool, StoreError> {
-        self.script().reclaims += 1;
-        Ok(true)
-    }
-}
 
 fn id(text: &str) -> BoardId {
     BoardId::parse(text).unwrap()
