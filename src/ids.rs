@@ -1,6 +1,6 @@
 //! Names that came from outside, checked once and then carried as types.
 //!
-//! Owns [`BoardId`], [`UserId`], [`TeamId`], [`SecretId`], [`Level`], [`Principal`] and [`Subject`]. Must not know where a name came from
+//! Owns [`BoardId`], [`ItemId`], [`UserId`], [`TeamId`], [`SecretId`], [`Level`], [`Principal`] and [`Subject`]. Must not know where a name came from
 //! (path, token, row).
 //! Key invariant: a value of these types satisfies the rules of the contract, "Names".
 
@@ -45,6 +45,30 @@ impl fmt::Debug for BoardId {
 }
 
 impl fmt::Display for BoardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of an item; the rules of a [`BoardId`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ItemId(Arc<str>);
+
+impl ItemId {
+    /// Checks `text`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        BoardId::parse(text).map(|id| Self(id.0))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

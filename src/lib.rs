@@ -5,7 +5,7 @@
 //! | layer | modules | what it is |
 //! | --- | --- | --- |
 //! | L0 | [`limits`] [`ids`] [`time`] [`fault`] | bounds, parsed names, instants, the closed list of refusals |
-//! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] | bytes to values and back, pure decisions |
+//! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] [`items`] | bytes to values and back, pure decisions |
 //! | L2 | [`session`] [`room`] [`rooms`] [`store`] | state machines without I/O |
 //! | L3 | `store::redb` | the one file that names redb |
 //! | L4 | [`server`] [`api`] | tasks, sockets, timers |
@@ -20,6 +20,7 @@ pub mod audit;
 pub mod fault;
 pub mod http;
 pub mod ids;
+pub mod items;
 pub mod jwt;
 pub mod lib0;
 pub mod limits;

@@ -1,0 +1,130 @@
+//! Items: what agents and applications see of a board's drawing, and the tldraw records behind it.
+//!
+//! Owns the way from an item to records of the Y.Map `tldraw` and back. Must not know documents, rooms or HTTP: records
+//! come in through [`Records`], and what must be written goes out as values. Key invariant: every record that leaves
+//! here is valid for the tldraw version that web/ pins; several operations change all or nothing.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::ids::ItemId;
+use crate::time::UnixMillis;
+
+/// A record of the Y.Map `tldraw`: a JSON object.
+pub type Record = Map<String, Value>;
+
+/// The records of a document, as they are at one moment.
+pub trait Records {
+    /// The record under `key`; `None` where there is none, or something else than a plain JSON object.
+    fn get(&self, key: &str) -> Option<Record>;
+
+    /// A member of a record that is a string, without reading the rest of it.
+    fn text(&self, key: &str, member: &str) -> Option<String>;
+
+    /// The keys of all records, in no order.
+    fn keys(&self) -> Vec<String>;
+}
+
+/// What somebody wants done.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// Make an item.
+    Create {
+        /// The item as it was sent: JSON, not checked yet.
+        item: Record,
+        /// The id where the item names none.
+        id: ItemId,
+        /// What tells a repetition of this very request; kept in the record's meta as `request`.
+        request: Option<String>,
+    },
+    /// Change an item.
+    Update {
+        /// Which.
+        id: ItemId,
+        /// A merge patch (RFC 7396), not checked yet.
+        patch: Record,
+    },
+    /// Delete an item.
+    Delete {
+        /// Which.
+        id: ItemId,
+    },
+}
+
+/// Who does it, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp<'a> {
+    /// As the contract writes it: `user:alice`, `key:...`.
+    pub actor: &'a str,
+    /// The time.
+    pub at: UnixMillis,
+}
+
+/// An item as the contract shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Item {
+    /// The contract's JSON.
+    pub json: Value,
+    /// Changes whenever a record of the item does: for `ETag` and `If-Match`. Not part of the JSON.
+    #[serde(skip)]
+    pub revision: String,
+}
+
+/// What became of one operation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The item is new.
+    Created(Item),
+    /// The same request made it before; this is what it is now.
+    Repeated(Item),
+    /// The item was changed.
+    Updated(Item),
+    /// This is what it was.
+    Deleted(Item),
+}
+
+/// One entry of the Y.Map to be set, or to be removed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write {
+    /// The record's id, which is its key.
+    pub key: String,
+    /// The record; `None` removes it.
+    pub record: Option<Record>,
+}
+
+/// What must be written, and what to answer once it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// In order; a key stands once.
+    pub writes: Vec<Write>,
+    /// One for each operation.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// Why nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Of which operation, from 0.
+    pub index: usize,
+    /// Why.
+    pub why: Why,
+}
+
+/// What is wrong with an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A member is missing, unknown, or has a value that it cannot have.
+    Invalid {
+        /// The path to it: `content.text`.
+        field: String,
+        /// What would be right, in words.
+        detail: String,
+    },
+    /// There is an item, or another record, of this id.
+    Exists,
+    /// There is no such item.
+    Absent,
+    /// The key of this request was used for another one.
+    Reused,
+}
