@@ -4,11 +4,39 @@
 //! come in through [`Records`], and what must be written goes out as values. Key invariant: every record that leaves
 //! here is valid for the tldraw version that web/ pins; several operations change all or nothing.
 
+mod apply;
+mod asset;
+mod change;
+mod index_key;
+mod kind;
+mod link;
+mod note;
+mod number;
+mod overlay;
+mod place;
+mod read;
+mod revision;
+mod rich_text;
+mod shape;
+mod style;
+mod text_size;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::ids::ItemId;
 use crate::time::UnixMillis;
+
+/// The page that tldraw makes on an empty board.
+const PAGE: &str = "page:page";
+
+/// The record that each board has once.
+const DOCUMENT: &str = "document:document";
 
 /// A record of the Y.Map `tldraw`: a JSON object.
 pub type Record = Map<String, Value>;
@@ -80,8 +108,8 @@ pub enum Outcome {
     Repeated(Item),
     /// The item was changed.
     Updated(Item),
-    /// This is what it was.
-    Deleted(Item),
+    /// This is what it was; `None` where a repeated request finds that it was gone.
+    Deleted(Option<Item>),
 }
 
 /// One entry of the Y.Map to be set, or to be removed.
@@ -127,4 +155,25 @@ pub enum Why {
     Absent,
     /// The key of this request was used for another one.
     Reused,
+}
+
+/// What operations do to records, each seeing those before it, and what to answer once it is written.
+///
+/// Where one creation finds the item that the same request made before, the whole request was done before (all of it, or
+/// it would not be there): nothing is written, and each operation reports what is there now.
+///
+/// # Errors
+/// The first operation that cannot be done; then none is.
+pub fn apply(records: &dyn Records, operations: &[Operation], stamp: Stamp<'_>) -> Result<Plan, Refused> {
+    apply::apply(records, operations, stamp)
+}
+
+/// The item `id`; `None` where there is none, or a shape that is no item.
+pub fn read(records: &dyn Records, id: &ItemId) -> Option<Item> {
+    read::read(records, id)
+}
+
+/// The ids of all items, sorted by their text. Looks at two members of each record.
+pub fn ids(records: &dyn Records) -> Vec<ItemId> {
+    read::ids(records)
 }
