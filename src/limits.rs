@@ -124,6 +124,15 @@ pub const SPARE_DESCRIPTORS: usize = 64;
 /// for the writer. A storm of joins after a restart must not become hundreds of threads, and disks serve few at once anyway.
 pub const BLOCKING_MAX: usize = 8;
 
+/// How long a board stays open as a document after its content was read or written: an agent's next call comes soon.
+pub const DOCUMENT_IDLE: Duration = Duration::from_secs(30);
+
+/// Encoded bytes of the boards that stay open as documents, inclusive; yrs takes about 15 times as much memory.
+pub const DOCUMENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How often a write is decided anew when it wants the board unchanged and somebody changes it meanwhile.
+pub const CONTENT_ATTEMPTS: usize = 16;
+
 /// How long a kept-alive HTTP connection may stay idle between two requests.
 pub const KEEP_ALIVE_IDLE_MAX: Duration = Duration::from_secs(60);
 
