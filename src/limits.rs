@@ -246,6 +246,15 @@ pub const AWARENESS_EVERY: Duration = Duration::from_millis(33);
 /// A clock further beyond the known one than this is ignored; a hostile clock would silence its owner for ever.
 pub const AWARENESS_CLOCK_STEP_MAX: u64 = 1_000_000;
 
+/// How long an agent that only calls HTTP is shown after a change: long enough to be seen, short enough to be true.
+pub const AGENT_SHOWN: Duration = Duration::from_secs(5);
+
+/// Agents shown at a time in one room, inclusive; each is told to everybody there.
+pub const AGENTS_SHOWN_MAX: usize = 64;
+
+/// Items that an agent holds selected after a change, inclusive; a batch may change more.
+pub const AGENT_SELECTION_MAX: usize = 32;
+
 // --- boards -----------------------------------------------------------------------------------------------
 
 /// `--max-board-bytes`: encoded size of a board's state, inclusive.

@@ -6,6 +6,7 @@
 
 pub(crate) mod acts;
 pub(crate) mod admission;
+pub(crate) mod agents;
 pub(crate) mod audit;
 pub mod clock;
 pub mod committer;
