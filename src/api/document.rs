@@ -3,13 +3,10 @@
 //! Key invariants: an update is answered once all of it is durable, and accepted by rights that hold at that moment;
 //! neither reading nor writing creates a board. Tests: tests/it/document.rs.
 
-use std::sync::Arc;
-
 use async_io::Timer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use smol::channel::Receiver;
 
 use crate::api::{Answer, Call, invalid_parameter};
 use crate::fault::Fault;
@@ -21,7 +18,6 @@ use crate::rooms::RoomCell;
 use crate::server::Server;
 use crate::server::admission;
 use crate::server::loader::Creation;
-use crate::store::Applied;
 use crate::update::vector::StateVector;
 
 /// What was asked for.
@@ -83,26 +79,10 @@ pub(crate) async fn post(mut call: Call<'_>) -> Answer {
             Some(Err(refused)) => return Err(admission::problem(refused.fault())),
             Some(Ok(UpdateOutcome::Hole)) => return Err(missing_updates(&cell)),
             Some(Ok(UpdateOutcome::New | UpdateOutcome::Known)) => {
-                return saved_answer(server, &cell, saved).await;
+                let durable = server.saved(&cell, saved).await;
+                return durable.map(|()| Response::new(204)).map_err(admission::problem);
             }
         }
-    }
-}
-
-/// Waits until an update is durable; `saved` is `None` where it brought nothing new, which may be on its way.
-async fn saved_answer(server: &Arc<Server>, cell: &RoomCell, saved: Option<Receiver<Applied>>) -> Answer {
-    let is_saved = match saved {
-        Some(saved) => saved.recv().await == Ok(Applied::Done),
-        None => {
-            let flushed = server.settled().await;
-            // What was lost with the room is none of the board's any more.
-            flushed.is_ok() && !cell.lock().is_retired()
-        }
-    };
-    if is_saved {
-        Ok(Response::new(204))
-    } else {
-        Err(admission::problem(Fault::StoreFailed))
     }
 }
 

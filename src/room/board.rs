@@ -363,6 +363,15 @@ impl Board {
         out
     }
 
+    /// The clock that comes after the last struct of `client`.
+    #[must_use]
+    pub fn clock_of(&self, client: u64) -> u32 {
+        let place = self.known.place(client);
+        place
+            .and_then(|at| self.known.client(at))
+            .map_or(0, |client| client.end)
+    }
+
     /// Whether there is neither a struct nor a deletion.
     #[must_use]
     pub fn is_empty(&self) -> bool {

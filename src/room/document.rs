@@ -1,25 +1,35 @@
-//! A board opened as a yrs document, where the server itself reads content.
+//! A board opened as a yrs document, where the server itself reads or writes content.
 //!
 //! Owns the one use of yrs, fenced: canonical state only, past `update::gate`, and never again after an error or a
-//! panic. Must not know rooms or members. Key invariant: what strangers sent reaches yrs only as the compacted state
-//! of a board, never as it came.
+//! panic. Must not know rooms or members. Key invariants: what strangers sent reaches yrs only as the compacted state
+//! of a board, never as it came; what yrs encodes is stored only where the server wrote it. Tests: `document/tests.rs`.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::{Map as Object, Number, Value};
 use yrs::types::ToJson;
 use yrs::updates::decoder::Decode;
-use yrs::{Doc, GetString, OffsetKind, Options, ReadTxn, Transact, Update};
+use yrs::{Any, ClientID, Doc, GetString, Map, MapRef, OffsetKind, Options, Out, ReadTxn, Transact, Update};
 
+use crate::items::{Record, Records, Write};
 use crate::room::board::{self, Board};
 use crate::update::Budgets;
 use crate::update::gate::{self, Root, RootContent};
+use crate::update::vector::{StateVector, put_state_vector};
+
+#[cfg(test)]
+mod tests;
+
+/// The name of the Y.Map that holds a board's tldraw records.
+pub const RECORDS: &str = "tldraw";
 
 /// Why a board cannot be opened as a document; it still syncs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unopened {
-    /// It holds content that yrs must not be given.
+    /// It holds content that yrs must not be given, or no records where they should be.
     Unsupported,
     /// yrs refused it, or panicked over it. A bug of the gate or of yrs.
     Failed,
@@ -28,7 +38,7 @@ pub enum Unopened {
 /// The shared types of a board by name, as JSON.
 ///
 /// A map becomes an object, an array an array, a text its string, XML its string; a type of both kinds shows its
-/// entries. `state` is any complete state of a board; it is compacted first, since yrs must be given nothing else.
+/// entries. `state` is any complete state of a board.
 ///
 /// # Errors
 /// [`Unopened`].
@@ -36,33 +46,263 @@ pub enum Unopened {
 /// # Panics
 /// Never: a panic of yrs is caught, and the document it happened in is leaked, since dropping it could panic again.
 pub fn to_json(state: Bytes) -> Result<Value, Unopened> {
-    let mut board = Board::load(state, Budgets::UNBOUNDED).map_err(|_| Unopened::Failed)?;
-    let state = board::compact(&board.capture())
-        .map_err(|_| Unopened::Failed)?
-        .bytes();
-    let roots = gate::document_gate(&state).map_err(|_| Unopened::Unsupported)?;
-    let client = yrs::ClientID::new(READER_CLIENT);
-    let doc = Doc::with_options(Options {
-        offset_kind: OffsetKind::Utf16,
-        ..Options::with_client_id(client)
-    });
-    let read = catch_unwind(AssertUnwindSafe(|| read(&doc, &state, &roots)));
-    let value = read.unwrap_or(Err(Unopened::Failed));
-    if value.is_err() {
-        std::mem::forget(doc);
-    }
-    value
+    let canonical = Canonical::of(state)?;
+    let mut document = Document::empty(READER_CLIENT);
+    document.apply(&canonical.state)?;
+    let roots = canonical.roots;
+    document.fenced(|doc| read_roots(doc, &roots))
 }
 
 /// A client id for documents that are only read: nothing is ever written under it.
 const READER_CLIENT: u64 = 1;
 
-fn read(doc: &Doc, state: &[u8], roots: &[Root]) -> Result<Value, Unopened> {
-    let update = Update::decode_v1(state).map_err(|_| Unopened::Failed)?;
-    doc.transact_mut()
-        .apply_update(update)
-        .map_err(|_| Unopened::Failed)?;
-    let mut shared = Map::new();
+/// A board's state as yrs may be given it.
+struct Canonical {
+    state: Bytes,
+    roots: Vec<Root>,
+}
+
+impl Canonical {
+    /// Compacts a complete state, and lets it through the gate.
+    fn of(state: Bytes) -> Result<Self, Unopened> {
+        let mut board = Board::load(state, Budgets::UNBOUNDED).map_err(|_| Unopened::Failed)?;
+        let compacted = board::compact(&board.capture()).map_err(|_| Unopened::Failed)?;
+        let state = compacted.bytes();
+        let roots = gate::document_gate(&state).map_err(|_| Unopened::Unsupported)?;
+        Ok(Self { state, roots })
+    }
+
+    /// Whether the records stand in a map, or nowhere yet.
+    fn has_records(&self) -> bool {
+        let root = self.roots.iter().find(|root| root.name == RECORDS);
+        root.is_none_or(|root| root.content == RootContent::None)
+    }
+}
+
+/// A board's records, open for reading and writing; it follows the board when told to.
+pub struct Document {
+    /// `None` after an error or a panic: it must neither be used nor dropped then.
+    doc: Option<Doc>,
+    writer: ClientID,
+}
+
+impl Document {
+    /// Opens a board whose complete state is `state`, to be written to under the client id `writer`: one that nobody else
+    /// uses, and that was never used for anything that may have been lost.
+    ///
+    /// # Errors
+    /// [`Unopened`].
+    pub fn open(state: Bytes, writer: u64) -> Result<Self, Unopened> {
+        let mut document = Self::empty(writer);
+        document.follow(state)?;
+        Ok(document)
+    }
+
+    fn empty(writer: u64) -> Self {
+        let writer = ClientID::new(writer);
+        let doc = Doc::with_options(Options {
+            offset_kind: OffsetKind::Utf16,
+            ..Options::with_client_id(writer)
+        });
+        Self {
+            doc: Some(doc),
+            writer,
+        }
+    }
+
+    /// Takes in what the board has and the document lacks. `state` is the board's complete state by now; all of it goes
+    /// through the gate again, since what is new may be harmful only together with what was there.
+    ///
+    /// # Errors
+    /// [`Unopened`]; the document is of no use then.
+    pub fn follow(&mut self, state: Bytes) -> Result<(), Unopened> {
+        let canonical = Canonical::of(state)?;
+        if !canonical.has_records() {
+            return Err(Unopened::Unsupported);
+        }
+        let known = self.fenced(|doc| Ok(state_vector(doc)))?;
+        let lacking = if known.is_empty() {
+            canonical.state
+        } else {
+            let mut board = Board::load(canonical.state, Budgets::UNBOUNDED).map_err(|_| Unopened::Failed)?;
+            let asked = StateVector::parse(&known).map_err(|_| Unopened::Failed)?;
+            board.diff(&asked)
+        };
+        self.apply(&lacking)
+    }
+
+    fn apply(&mut self, update: &[u8]) -> Result<(), Unopened> {
+        self.fenced(|doc| {
+            let update = Update::decode_v1(update).map_err(|_| Unopened::Failed)?;
+            let mut transaction = doc.transact_mut();
+            transaction.apply_update(update).map_err(|_| Unopened::Failed)?;
+            drop(transaction);
+            if doc.transact().has_missing_updates() {
+                return Err(Unopened::Failed);
+            }
+            Ok(())
+        })
+    }
+
+    /// The next clock of the client id that the document writes under.
+    ///
+    /// # Errors
+    /// [`Unopened::Failed`].
+    pub fn writer_clock(&mut self) -> Result<u32, Unopened> {
+        let writer = self.writer;
+        self.fenced(|doc| Ok(doc.transact().state_vector().get(&writer)))
+    }
+
+    /// Reads the records.
+    ///
+    /// # Errors
+    /// [`Unopened::Failed`] where yrs, or `read`, panicked.
+    pub fn read<T>(&mut self, read: impl FnOnce(&dyn Records) -> T) -> Result<T, Unopened> {
+        self.fenced(|doc| {
+            let map = doc.get_or_insert_map(RECORDS);
+            let transaction = doc.transact();
+            Ok(read(&Reader { map, transaction }))
+        })
+    }
+
+    /// Sets and removes records in one transaction; returns the update that does so elsewhere.
+    ///
+    /// # Errors
+    /// [`Unopened::Failed`].
+    pub fn write(&mut self, writes: &[Write]) -> Result<Bytes, Unopened> {
+        self.fenced(|doc| {
+            let map = doc.get_or_insert_map(RECORDS);
+            let mut transaction = doc.transact_mut();
+            for Write { key, record } in writes {
+                match record {
+                    Some(record) => {
+                        map.insert(&mut transaction, key.as_str(), any_of_object(record));
+                    }
+                    None => {
+                        map.remove(&mut transaction, key);
+                    }
+                }
+            }
+            Ok(transaction.encode_update_v1().into())
+        })
+    }
+
+    /// Runs `work`; after an error or a panic the document is leaked, since dropping it could panic again.
+    fn fenced<T>(&mut self, work: impl FnOnce(&Doc) -> Result<T, Unopened>) -> Result<T, Unopened> {
+        let doc = self.doc.take().ok_or(Unopened::Failed)?;
+        match catch_unwind(AssertUnwindSafe(|| work(&doc))) {
+            Ok(Ok(value)) => {
+                self.doc = Some(doc);
+                Ok(value)
+            }
+            Ok(Err(unopened)) => {
+                std::mem::forget(doc);
+                Err(unopened)
+            }
+            Err(_) => {
+                std::mem::forget(doc);
+                Err(Unopened::Failed)
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Document {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Document")
+            .field("writer", &self.writer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How far the document knows each client, encoded; empty where it knows none.
+fn state_vector(doc: &Doc) -> Vec<u8> {
+    let vector = doc.transact().state_vector();
+    if vector.is_empty() {
+        return Vec::new();
+    }
+    let pairs: Vec<(u64, u32)> = vector
+        .iter()
+        .map(|(client, clock)| (client.get(), *clock))
+        .collect();
+    let mut out = Vec::new();
+    put_state_vector(&mut out, pairs.into_iter());
+    out
+}
+
+/// The records of an open document.
+struct Reader<T> {
+    map: MapRef,
+    transaction: T,
+}
+
+impl<T: ReadTxn> Reader<T> {
+    fn members(&self, key: &str) -> Option<Arc<HashMap<String, Any>>> {
+        match self.map.get(&self.transaction, key)? {
+            Out::Any(Any::Map(members)) => Some(members),
+            _ => None,
+        }
+    }
+}
+
+impl<T: ReadTxn> Records for Reader<T> {
+    fn get(&self, key: &str) -> Option<Record> {
+        Some(object_of(&*self.members(key)?))
+    }
+
+    fn text(&self, key: &str, member: &str) -> Option<String> {
+        match self.members(key)?.get(member)? {
+            Any::String(text) => Some(text.as_ref().to_owned()),
+            _ => None,
+        }
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.map.keys(&self.transaction).map(ToOwned::to_owned).collect()
+    }
+}
+
+/// As a browser would show it; what JSON has no word for is null. As deep as the board's budgets let values be.
+fn value_of(any: &Any) -> Value {
+    match any {
+        Any::Null | Any::Undefined | Any::Buffer(_) => Value::Null,
+        Any::Bool(value) => Value::Bool(*value),
+        Any::Number(yrs::any::Number::Int(value)) => Value::from(*value),
+        Any::Number(yrs::any::Number::Float(value)) => match yrs::any::Number::try_i64(*value) {
+            yrs::any::Number::Int(whole) => Value::from(whole),
+            yrs::any::Number::Float(value) => Number::from_f64(value).map_or(Value::Null, Value::Number),
+        },
+        Any::String(text) => Value::from(text.as_ref()),
+        Any::Array(values) => values.iter().map(value_of).collect(),
+        Any::Map(members) => Value::Object(object_of(members)),
+    }
+}
+
+fn object_of(members: &HashMap<String, Any>) -> Record {
+    let members = members.iter();
+    members.map(|(name, any)| (name.clone(), value_of(any))).collect()
+}
+
+/// Numbers become what a browser writes for them, never bigints.
+fn any_of(value: &Value) -> Any {
+    match value {
+        Value::Null => Any::Null,
+        Value::Bool(value) => Any::Bool(*value),
+        Value::Number(number) => number.as_f64().map_or(Any::Null, Any::from),
+        Value::String(text) => Any::String(text.as_str().into()),
+        Value::Array(values) => Any::Array(values.iter().map(any_of).collect()),
+        Value::Object(members) => any_of_object(members),
+    }
+}
+
+fn any_of_object(members: &Record) -> Any {
+    let members = members.iter();
+    let members = members.map(|(name, value)| (name.clone(), any_of(value)));
+    Any::Map(Arc::new(members.collect()))
+}
+
+fn read_roots(doc: &Doc, roots: &[Root]) -> Result<Value, Unopened> {
+    let mut shared = Object::new();
     for root in roots {
         let any = if root.has_entries {
             doc.get_or_insert_map(root.name.as_str()).to_json(&doc.transact())
@@ -86,9 +326,6 @@ fn read(doc: &Doc, state: &[u8], roots: &[Root]) -> Result<Value, Unopened> {
             root.name.clone(),
             serde_json::to_value(&any).map_err(|_| Unopened::Failed)?,
         );
-    }
-    if doc.transact().has_missing_updates() {
-        return Err(Unopened::Failed);
     }
     Ok(Value::Object(shared))
 }

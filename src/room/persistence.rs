@@ -176,6 +176,12 @@ impl Room {
         }
     }
 
+    /// The number of the last update that was accepted: the board is the same as long as it is.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.persistence.sequence
+    }
+
     /// Whether no update of the board is on disk.
     #[must_use]
     pub fn has_nothing_stored(&self) -> bool {

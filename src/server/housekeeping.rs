@@ -24,6 +24,10 @@ impl Server {
         let every = (shortest / 4).clamp(limits::TICK_MIN, limits::TICK_MAX);
         loop {
             Timer::after(every).await;
+            let idle = self.documents.take_idle(self.now().tick);
+            if !idle.is_empty() {
+                smol::unblock(move || drop(idle)).detach();
+            }
             for (_, cell) in self.rooms.all() {
                 let now = self.now();
                 let due = self.step_fenced(&cell, |room, effects| {

@@ -28,6 +28,7 @@ use crate::server::audit::Audit;
 use crate::server::clock::SystemClock;
 use crate::server::committer::{Committer, Finished, Outcome, Settings};
 use crate::server::config::{self, Config};
+use crate::server::content::Documents;
 use crate::server::doors::Doors;
 use crate::server::metrics::Metrics;
 use crate::server::receiving::Receiving;
@@ -179,6 +180,7 @@ pub(super) fn build(
         },
         verifier: Verifier::new(config.keys.clone()),
         rooms: Rooms::default(),
+        documents: Documents::new(),
         doors: Arc::new(Doors::new(
             config.bounds.connections,
             config.bounds.connections_per_address,

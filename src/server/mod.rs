@@ -6,14 +6,18 @@
 
 pub(crate) mod acts;
 pub(crate) mod admission;
+pub(crate) mod agents;
 pub(crate) mod audit;
 pub mod clock;
 pub mod committer;
 pub mod config;
 mod connection;
+pub(crate) mod content;
 pub mod dev_secret;
 pub mod disposition;
 mod doors;
+#[cfg(test)]
+pub(crate) mod harness;
 mod housekeeping;
 pub(crate) mod incoming;
 mod lifecycle;
@@ -52,6 +56,7 @@ use crate::server::audit::Audit;
 use crate::server::clock::SystemClock;
 use crate::server::committer::Committer;
 use crate::server::config::Config;
+use crate::server::content::Documents;
 use crate::server::doors::Doors;
 use crate::server::metrics::Metrics;
 use crate::server::receiving::Receiving;
@@ -64,6 +69,7 @@ pub(crate) struct Server {
     pub(crate) room_settings: RoomSettings,
     pub(crate) verifier: Verifier,
     pub(crate) rooms: Rooms,
+    pub(crate) documents: Documents,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) committer: Committer,
     pub(crate) doors: Arc<Doors>,
@@ -214,6 +220,8 @@ impl Server {
     pub(crate) fn drop_room(self: &Arc<Self>, cell: &Arc<RoomCell>, fault: Fault) {
         let board = cell.lock().id().clone();
         self.note_dropped(&board);
+        // The clocks of what the server itself wrote may be given out again.
+        self.documents.renew_writer();
         self.rooms.remove(&board, cell);
         self.step(cell, |room, effects| room.close_all(fault, effects));
     }
