@@ -99,6 +99,19 @@ pub struct Item {
     pub revision: String,
 }
 
+impl Item {
+    /// Bytes of what it says, about.
+    #[must_use]
+    pub fn content_bytes(&self) -> usize {
+        let content = self.json.get("content").and_then(Value::as_object);
+        let texts = content
+            .into_iter()
+            .flat_map(Map::values)
+            .filter_map(Value::as_str);
+        texts.map(str::len).sum()
+    }
+}
+
 /// What became of one operation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
@@ -110,6 +123,17 @@ pub enum Outcome {
     Updated(Item),
     /// This is what it was; `None` where a repeated request finds that it was gone.
     Deleted(Option<Item>),
+}
+
+impl Outcome {
+    /// The item that it is about.
+    #[must_use]
+    pub fn item(&self) -> Option<&Item> {
+        match self {
+            Self::Created(item) | Self::Repeated(item) | Self::Updated(item) => Some(item),
+            Self::Deleted(item) => item.as_ref(),
+        }
+    }
 }
 
 /// One entry of the Y.Map to be set, or to be removed.
@@ -155,6 +179,8 @@ pub enum Why {
     Absent,
     /// The key of this request was used for another one.
     Reused,
+    /// All that there is to answer is too much.
+    TooLarge,
 }
 
 /// What operations do to records, each seeing those before it, and what to answer once it is written.
@@ -176,4 +202,15 @@ pub fn read(records: &dyn Records, id: &ItemId) -> Option<Item> {
 /// The ids of all items, sorted by their text. Looks at two members of each record.
 pub fn ids(records: &dyn Records) -> Vec<ItemId> {
     read::ids(records)
+}
+
+/// A name that was sent, as it may stand in an answer.
+#[must_use]
+pub fn shown(name: &str) -> String {
+    let short: String = name.chars().take(64).collect();
+    if short.len() < name.len() {
+        short + "..."
+    } else {
+        short
+    }
 }

@@ -12,6 +12,7 @@ use crate::items::overlay::Overlay;
 use crate::items::place::{self, Point};
 use crate::items::{DOCUMENT, PAGE, asset, index_key, number, read, shape};
 use crate::items::{Item, Operation, Outcome, Plan, Record, Records, Refused, Stamp, Why};
+use crate::limits;
 
 /// See [`crate::items::apply`].
 pub(super) fn apply(
@@ -25,13 +26,20 @@ pub(super) fn apply(
         stamp,
     };
     let mut outcomes = Vec::with_capacity(operations.len());
+    let mut bytes = 0_usize;
     for (index, operation) in operations.iter().enumerate() {
         let outcome = if is_repeated {
             pen.repeat(operation)
         } else {
             pen.perform(operation)
         };
-        outcomes.push(outcome.map_err(|why| Refused { index, why })?);
+        let outcome = outcome.map_err(|why| Refused { index, why })?;
+        bytes = bytes.saturating_add(outcome.item().map_or(0, Item::content_bytes));
+        if index > 0 && bytes > limits::ITEM_ANSWER_BYTES_MAX {
+            let why = Why::TooLarge;
+            return Err(Refused { index, why });
+        }
+        outcomes.push(outcome);
     }
     let writes = if is_repeated {
         Vec::new()

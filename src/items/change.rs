@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::items::kind::{Kind, Member};
 use crate::items::style::Style;
-use crate::items::{Record, Why, link};
+use crate::items::{Record, Why, link, shown};
 use crate::limits;
 
 /// Members that the server writes; ignored where they are sent.
@@ -110,16 +110,6 @@ fn news(patch: &Record, shown: &Value) -> Record {
         Some((name.clone(), value))
     };
     patch.iter().filter_map(new).collect()
-}
-
-/// A name that was sent, as it may stand in an answer.
-fn shown(name: &str) -> String {
-    let short: String = name.chars().take(64).collect();
-    if short.len() < name.len() {
-        short + "..."
-    } else {
-        short
-    }
 }
 
 fn one_of(words: &[&str]) -> String {
