@@ -22,6 +22,7 @@ mod document;
 mod durability;
 mod holes;
 mod http;
+mod items;
 mod layers;
 mod limits;
 mod logs;
