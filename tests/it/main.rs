@@ -27,6 +27,7 @@ mod limits;
 mod logs;
 mod malformed;
 mod metrics;
+mod page;
 mod permissions;
 mod presence;
 mod revocation;
