@@ -20,6 +20,7 @@ mod bodies;
 mod compaction;
 mod document;
 mod durability;
+mod health;
 mod holes;
 mod http;
 mod layers;
