@@ -56,6 +56,13 @@ export function takeCredentials (location: Location, history: History, tab: Toke
   return token ? { token } : {}
 }
 
+/** The token in what somebody pasted: itself, or a link that carries it. Null where there is none. */
+export function findToken (text: string): string | null {
+  const trimmed = text.trim()
+  const token = /[?&]token=([^&#\s]+)/.exec(trimmed)?.[1] ?? trimmed
+  return /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(token) ? token : null
+}
+
 /** Keeps a token that was typed in, for this tab. */
 export function keepToken (token: string, tab: TokenStore): void {
   tab.setItem(TOKEN_ITEM, token)

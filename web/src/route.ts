@@ -27,6 +27,11 @@ export function publicPath (id: string): string {
   return boardPath(id) + '/public'
 }
 
+/** What to hand to somebody who is to come in by a share link. */
+export function shareUrl (origin: string, id: string, token: string): string {
+  return origin + boardPath(id) + '?share=' + encodeURIComponent(token)
+}
+
 function decode (segment: string): string | undefined {
   try {
     return decodeURIComponent(segment)

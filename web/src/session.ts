@@ -47,3 +47,8 @@ function readClaims (token: string | undefined): Record<string, unknown> | null 
     return null
   }
 }
+
+/** Whether to offer what only an owner or admin may do. */
+export function manages (board: { readonly owner: string | null }, session: Session): boolean {
+  return session.admin || (session.sub !== null && board.owner === session.sub)
+}
