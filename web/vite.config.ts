@@ -1,8 +1,8 @@
 // How the page is built. What the server may rely on: index.html, sw.js, a few named files and licenses/ at the root,
 // everything else under assets/ with a hash of its content in its name.
 import { defineConfig } from 'vitest/config'
-import { licenses } from './build/licenses'
-import { precache, WORKER } from './build/precache'
+import { licenses } from './build/licenses.ts'
+import { precache, WORKER } from './build/precache.ts'
 
 const server = process.env['BOARDWIRE_URL'] ?? 'http://127.0.0.1:8080'
 

@@ -1,7 +1,7 @@
 // API keys: for agents and scripts that draw on this board.
 import { type FormEvent, useCallback, useState } from 'react'
 import { type CreatedKey, everyPage, type Key, type Level } from '../api'
-import { CopyField } from '../ui/CopyField'
+import { CopyButton, CopyField } from '../ui/CopyField'
 import { useAct, useLoaded } from '../ui/hooks'
 import { LevelSelect } from '../ui/LevelSelect'
 import { Problem } from '../ui/Notice'
@@ -51,7 +51,7 @@ export function Keys ({ api, board }: ShareProps) {
         <button type='submit' className='bw-button bw-primary' disabled={busy}>Make a key</button>
       </form>
       <Problem cause={problem} />
-      <div role='status'>{made !== null && <Made made={made} board={board} />}</div>
+      <div className='bw-live' role='status'>{made !== null && <Made made={made} board={board} />}</div>
       {keys.items !== null && keys.items.length > 0 && (
         <ul className='bw-list' aria-label='Keys of this board'>
           {keys.items.map(key => (
@@ -75,14 +75,18 @@ export function Keys ({ api, board }: ShareProps) {
 }
 
 function Made ({ made, board }: { made: CreatedKey, board: string }) {
+  const command = snippet(location.origin, board, made.key)
   return (
     <div className='bw-once'>
       <CopyField label={`New key: ${made.name}`} value={made.key} />
       <p className='bw-small bw-soft'>Copy it now: it is not shown again.</p>
       {made.level === 'edit' && (
         <>
-          <h3>Try it: this draws a sticky note</h3>
-          <pre className='bw-code' tabIndex={0} aria-label='A command that draws a sticky note'>{snippet(location.origin, board, made.key)}</pre>
+          <div className='bw-code-head'>
+            <h3>Try it: this draws a sticky note</h3>
+            <CopyButton value={command} what='the command' />
+          </div>
+          <pre className='bw-code' tabIndex={0} aria-label='A command that draws a sticky note'>{command}</pre>
         </>
       )}
     </div>

@@ -56,7 +56,7 @@ export function Links ({ api, board }: ShareProps) {
         <button type='submit' className='bw-button bw-primary' disabled={busy}>Make a link</button>
       </form>
       <Problem cause={problem} />
-      <div role='status'>
+      <div className='bw-live' role='status'>
         {made !== null && (
           <div className='bw-once'>
             <CopyField label={`New link: ${levelWords(made.level).toLowerCase()}`} value={shareUrl(location.origin, board, made.token)} />

@@ -9,7 +9,7 @@ interface Note { readonly x: number, readonly y: number, readonly width: number,
 export function Sketch ({ seed }: { seed: string }) {
   const notes = layOut(seed)
   return (
-    <svg className='bw-sketch' viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio='xMidYMid slice' aria-hidden='true' focusable='false'>
+    <svg className='bw-sketch' viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden='true' focusable='false'>
       {notes.slice(1).map((note, index) => {
         const from = notes[index] ?? note
         return <line key={index} x1={middle(from).x} y1={middle(from).y} x2={middle(note).x} y2={middle(note).y} />

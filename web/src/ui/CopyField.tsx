@@ -1,18 +1,42 @@
 // A value to take along, with a button that copies it.
 import { useEffect, useId, useRef, useState } from 'react'
 
-/** How long the button says that it worked. */
+/** How long a button says that it worked. */
 const THANKS_MS = 2000
 
-/** Where the clipboard is closed to pages (plain http, say) the text is selected instead, ready for the keyboard. */
+/** Shows the value in a field of its own. */
 export function CopyField ({ label, value }: { label: string, value: string }) {
   const field = useRef<HTMLInputElement>(null)
-  const [outcome, setOutcome] = useState<'none' | 'copied' | 'selected'>('none')
   const id = useId()
+  const select = () => {
+    field.current?.focus()
+    field.current?.select()
+  }
+  return (
+    <div className='bw-field'>
+      <label htmlFor={id}>{label}</label>
+      <div className='bw-copy'>
+        <input ref={field} id={id} className='bw-input' readOnly value={value} onFocus={event => event.target.select()} />
+        <CopyButton value={value} what={label} onRefused={select} />
+      </div>
+    </div>
+  )
+}
+
+interface CopyButtonProps {
+  readonly value: string
+  /** For assistive technology: what is copied. */
+  readonly what: string
+  /** Where the clipboard is closed to pages (plain http, say): shows the value, ready for the keyboard. */
+  readonly onRefused?: () => void
+}
+
+export function CopyButton ({ value, what, onRefused }: CopyButtonProps) {
+  const [outcome, setOutcome] = useState<'copied' | 'refused' | null>(null)
 
   useEffect(() => {
-    if (outcome === 'none') return
-    const timer = setTimeout(() => setOutcome('none'), THANKS_MS)
+    if (outcome === null) return
+    const timer = setTimeout(() => setOutcome(null), THANKS_MS)
     return () => clearTimeout(timer)
   }, [outcome])
 
@@ -21,25 +45,17 @@ export function CopyField ({ label, value }: { label: string, value: string }) {
       await navigator.clipboard.writeText(value)
       setOutcome('copied')
     } catch {
-      field.current?.focus()
-      field.current?.select()
-      setOutcome('selected')
+      setOutcome('refused')
+      onRefused?.()
     }
   }
 
   return (
-    <div className='bw-field'>
-      <label htmlFor={id}>{label}</label>
-      <div className='bw-copy'>
-        <input ref={field} id={id} className='bw-input' readOnly value={value} onFocus={event => event.target.select()} />
-        <button type='button' className='bw-button bw-primary' onClick={() => { void copy() }}>
-          {outcome === 'copied' ? 'Copied' : 'Copy'}
-        </button>
-      </div>
-      <span className='bw-hidden' role='status'>
-        {outcome === 'copied' && 'Copied.'}
-        {outcome === 'selected' && 'Selected. Press Ctrl+C or Cmd+C.'}
-      </span>
-    </div>
+    <button
+      type='button' className='bw-button bw-copy-button' aria-live='polite'
+      aria-label={outcome === null ? `Copy: ${what}` : undefined} onClick={() => { void copy() }}
+    >
+      {outcome === null ? 'Copy' : outcome === 'copied' ? 'Copied' : 'Press Ctrl+C'}
+    </button>
   )
 }

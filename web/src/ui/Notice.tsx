@@ -5,7 +5,7 @@ import { explain } from '../problems'
 /** A problem in words, with a way to try again where there is one. Nothing without a problem. */
 export function Problem ({ cause, onRetry }: { cause: unknown, onRetry?: (() => void) | undefined }) {
   return (
-    <div role='alert'>
+    <div className='bw-live' role='alert'>
       {cause != null && (
         <div className='bw-notice bw-bad'>
           <span>{explain(cause)}</span>
