@@ -23,6 +23,8 @@ export default defineConfig({
       }
     }
   },
+  // Its imports end in ?url, which only Vite itself understands.
+  optimizeDeps: { exclude: ['@tldraw/assets'] },
   server: {
     proxy: {
       '/ws': { target: server, ws: true },
