@@ -16,11 +16,13 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
   const api = useMemo(() => createApi(credentials), [credentials])
   const list = useBoards(api)
   const heading = useRef<HTMLHeadingElement>(null)
+  const [removed, setRemoved] = useState(0)
   const remove = (id: string) => {
-    // The focus was on the card that goes.
-    heading.current?.focus()
     list.remove(id)
+    setRemoved(count => count + 1)
   }
+  // The focus was on the card that went. It can go elsewhere once the dialog is closed.
+  useEffect(() => { if (removed > 0) heading.current?.focus() }, [removed])
   return (
     <>
       <div className='bw-main-head'>
