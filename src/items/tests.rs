@@ -976,7 +976,10 @@ fn an_item_serializes_as_its_json() {
 #[test]
 fn answers_are_bounded_past_the_first() {
     let mut table = Table::default();
-    let data = format!("data:image/png;base64,{}", "A".repeat(limits::ITEM_IMAGE_BYTES_MAX - 22));
+    let data = format!(
+        "data:image/png;base64,{}",
+        "A".repeat(limits::ITEM_IMAGE_BYTES_MAX - 22)
+    );
     made(
         &mut table,
         "a",
@@ -988,6 +991,12 @@ fn answers_are_bounded_past_the_first() {
     assert_eq!(why(&table, &updates(count + 1)), (count, Why::TooLarge));
     let huge = "x".repeat(limits::ITEM_ANSWER_BYTES_MAX + 1);
     let text = super::rich_text::whole(super::rich_text::paragraphs(&huge));
-    drawn(&mut table, "huge", "note", json!({}), json!({"scale": 1, "richText": text}));
+    drawn(
+        &mut table,
+        "huge",
+        "note",
+        json!({}),
+        json!({"scale": 1, "richText": text}),
+    );
     assert!(apply(&table, &[update("huge", json!({"x": 1}))], ALICE).is_ok());
 }
