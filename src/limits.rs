@@ -124,6 +124,10 @@ pub const SPARE_DESCRIPTORS: usize = 64;
 /// for the writer. A storm of joins after a restart must not become hundreds of threads, and disks serve few at once anyway.
 pub const BLOCKING_MAX: usize = 8;
 
+/// Structs and values of a board that is opened as a document, inclusive: yrs takes a hundred bytes and more for each,
+/// however few it has here. A board of 5,000 shapes has a quarter of a million.
+pub const DOCUMENT_PARTS_MAX: usize = 2_000_000;
+
 /// How long a board stays open as a document after its content was read or written: an agent's next call comes soon.
 pub const DOCUMENT_IDLE: Duration = Duration::from_secs(30);
 
@@ -245,6 +249,15 @@ pub const AWARENESS_EVERY: Duration = Duration::from_millis(33);
 
 /// A clock further beyond the known one than this is ignored; a hostile clock would silence its owner for ever.
 pub const AWARENESS_CLOCK_STEP_MAX: u64 = 1_000_000;
+
+/// How long an agent that only calls HTTP is shown after a change: long enough to be seen, short enough to be true.
+pub const AGENT_SHOWN: Duration = Duration::from_secs(5);
+
+/// Agents shown at a time in one room, inclusive; each is told to everybody there.
+pub const AGENTS_SHOWN_MAX: usize = 64;
+
+/// Items that an agent holds selected after a change, inclusive; a batch may change more.
+pub const AGENT_SELECTION_MAX: usize = 32;
 
 // --- boards -----------------------------------------------------------------------------------------------
 

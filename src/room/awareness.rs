@@ -202,6 +202,32 @@ impl Awareness {
         true
     }
 
+    /// Sets the state of somebody without a connection, whose place is `member` and whose id is that number; returns
+    /// whether there is something to broadcast. Not where the id is somebody else's.
+    pub fn show(&mut self, member: MemberId, subject: &Subject, state: &str, now: Tick) -> bool {
+        let id = u64::from(member.number());
+        let speaker = Speaker {
+            member,
+            subject,
+            first: First::No,
+            now,
+        };
+        match self.entries.get_mut(&id) {
+            Some(entry) if entry.owner == Some(member) => {
+                entry.clock = entry.clock.saturating_add(1);
+                entry.state = Some(state.into());
+                entry.renewed_at = now;
+            }
+            Some(_) => return false,
+            None => {
+                self.entries
+                    .insert(id, Entry::new(1, Some(state), speaker, false));
+            }
+        }
+        self.dirty.insert(id);
+        true
+    }
+
     /// `member` has left: its ids pass to an heir, or their states are removed.
     ///
     /// Returns whether something changed that must be broadcast.

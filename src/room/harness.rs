@@ -24,6 +24,7 @@ use crate::access::{Decision, Grant, Manage};
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level, Subject, UserId};
 use crate::lib0::{self, Reader};
+use crate::room::agents::Agent;
 use crate::room::board::Board;
 use crate::room::member::{Joiner, MemberId, Pulse};
 use crate::room::{Due, Effects, Loaded, Room, RoomSettings, SavedEcho};
@@ -248,6 +249,11 @@ impl Table {
     /// Sends awareness entries.
     pub fn aware(&mut self, peer: usize, entries: &[(u64, u64, &str)]) -> Result<Duration, Fault> {
         self.send(peer, &message(&[1], &awareness(entries)))
+    }
+
+    /// Shows an agent that only calls HTTP.
+    pub fn show(&mut self, agent: &Agent) {
+        self.step(|room, effects, now| room.show_agent(agent, now, effects));
     }
 
     /// Whether the peer was woken since it last read.

@@ -2,10 +2,11 @@
 //!
 //! Owns the board state, the awareness table, the outbound log and the list of members, and decides what each event
 //! makes due. Must not know sockets, clocks or disks: instants come in, [`Effects`] come out. Here: members and time;
-//! `outbound`, what they are sent; `presence`, awareness; `persistence`, the way to the disk and back.
+//! `outbound`, what they are sent; `presence`, awareness; `agents`, those without a connection; `persistence`, the way to the disk and back.
 //! Key invariants: an update gets its sequence number in the order it was accepted; nothing is echoed to its author
 //! before that number is durable; one member never waits for another. Tests: `room/tests.rs`.
 
+pub mod agents;
 pub mod awareness;
 pub mod board;
 pub mod document;
@@ -31,6 +32,7 @@ use crate::access::{Credentials, Decision};
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level};
 use crate::limits;
+use crate::room::agents::Shown;
 use crate::room::awareness::Awareness;
 use crate::room::board::Board;
 use crate::room::member::{Joiner, Kind, Member, MemberId, Out};
@@ -143,6 +145,7 @@ pub struct Room {
     board: Board,
     awareness: Awareness,
     awareness_scheduled: bool,
+    agents: Vec<Shown>,
     log: Log,
     /// Log bytes at which the slowest member is looked for.
     cut_at: usize,
@@ -172,6 +175,7 @@ impl Room {
             board,
             awareness: Awareness::default(),
             awareness_scheduled: false,
+            agents: Vec::new(),
             // However large one frame is, it alone makes nobody a slow consumer.
             log: Log::new(weight_max(&settings)),
             cut_at: CUT_BYTES_MIN.min(settings.outbox_bytes_max),
@@ -340,6 +344,7 @@ impl Room {
         if self.awareness.expire(now.tick) {
             self.schedule_awareness(effects);
         }
+        self.expire_agents(now.tick, effects);
         for member in self.members.iter_mut().flatten() {
             if let Some(fault) = overdue(member, now) {
                 member.close(fault, effects);

@@ -14,7 +14,7 @@ use crate::room::{Effects, Room};
 use crate::sync;
 use crate::time::{Now, Tick, UnixMillis};
 
-/// Somebody who is connected.
+/// Somebody who is connected, or an agent that is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Present {
     /// Its place in the room.
@@ -23,7 +23,7 @@ pub struct Present {
     pub subject: Subject,
     /// What it may do.
     pub level: Level,
-    /// When it connected.
+    /// When it connected; of an agent, since when it is shown.
     pub connected_at: UnixMillis,
     /// Its awareness state, as JSON; `None` while it has none. Of one that speaks for several ids, that which it claimed.
     pub state: Option<String>,
@@ -118,7 +118,7 @@ impl Room {
         }
     }
 
-    /// Who is connected, in the order of their places: the first `limit` after `after`.
+    /// Who is connected, in the order of their places, then agents that are shown: the first `limit` after `after`.
     #[must_use]
     pub fn present(&self, after: Option<MemberId>, limit: usize) -> Vec<Present> {
         let states: BTreeMap<MemberId, &str> = self.awareness.live().collect();
@@ -139,7 +139,11 @@ impl Room {
                     state: states.get(&id).map(|state| (*state).to_owned()),
                 })
             });
-        members.take(limit).collect()
+        let agents = self.present_agents(|member| states.get(&member).map(|state| (*state).to_owned()));
+        let agents = agents
+            .into_iter()
+            .filter(|agent| after.is_none_or(|after| agent.member > after));
+        members.chain(agents).take(limit).collect()
     }
 
     /// Answers a query for all awareness states.

@@ -10,6 +10,7 @@ use super::harness::*;
 use super::member::Pulse;
 use super::*;
 
+mod agents;
 mod outbox;
 mod presence;
 mod time;

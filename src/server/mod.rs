@@ -6,6 +6,7 @@
 
 pub(crate) mod acts;
 pub(crate) mod admission;
+pub(crate) mod agents;
 pub(crate) mod audit;
 pub mod clock;
 pub mod committer;
@@ -15,6 +16,8 @@ pub(crate) mod content;
 pub mod dev_secret;
 pub mod disposition;
 mod doors;
+#[cfg(test)]
+pub(crate) mod harness;
 mod housekeeping;
 pub(crate) mod incoming;
 mod lifecycle;

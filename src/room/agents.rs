@@ -1,0 +1,113 @@
+//! Agents that only call HTTP: shown among the members for a few seconds after each change.
+//!
+//! Owns who is shown so, and until when. Must not know what they did. Key invariants: an agent takes no place of a
+//! connection, receives nothing, and its awareness id is nobody else's; who shows itself by a connection is not shown
+//! twice. Tests: `room/tests/agents.rs`.
+
+use std::collections::BTreeSet;
+
+use crate::ids::{Level, Subject};
+use crate::limits;
+use crate::room::member::MemberId;
+use crate::room::presence::Present;
+use crate::room::{Effects, Room};
+use crate::time::{Now, Tick, UnixMillis};
+
+/// Numbers of agents begin here, where no connection's place ever is; each is its awareness id too.
+const AGENTS_FROM: u32 = 1 << 31;
+
+/// Somebody who acted over HTTP.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Whom it acts for.
+    pub subject: Subject,
+    /// What it may do.
+    pub level: Level,
+    /// Its awareness state, as JSON.
+    pub state: String,
+    /// Any number: what its awareness id is made of.
+    pub number: u32,
+}
+
+/// One that is shown.
+#[derive(Debug)]
+pub(super) struct Shown {
+    member: MemberId,
+    subject: Subject,
+    level: Level,
+    since: UnixMillis,
+    until: Tick,
+}
+
+impl Room {
+    /// Whether an agent that acts for `subject` is shown.
+    #[must_use]
+    pub fn shows_agent(&self, subject: &Subject) -> bool {
+        self.agents.iter().any(|shown| shown.subject == *subject)
+    }
+
+    /// Shows an agent to the members for [`limits::AGENT_SHOWN`], from now or for longer.
+    pub fn show_agent(&mut self, agent: &Agent, now: Now, effects: &mut Effects) {
+        let until = now.tick.after(limits::AGENT_SHOWN);
+        let subject = &agent.subject;
+        let shown = self.agents.iter().position(|shown| shown.subject == *subject);
+        if shown.is_none() && (self.agents.len() >= limits::AGENTS_SHOWN_MAX || self.shows_itself(subject)) {
+            return;
+        }
+        let member = if let Some(shown) = shown.and_then(|at| self.agents.get_mut(at)) {
+            shown.until = until;
+            shown.level = agent.level;
+            shown.member
+        } else {
+            let member = MemberId::new(AGENTS_FROM | agent.number);
+            self.agents.push(Shown {
+                member,
+                subject: subject.clone(),
+                level: agent.level,
+                since: now.unix,
+                until,
+            });
+            member
+        };
+        if self.awareness.show(member, subject, &agent.state, now.tick) {
+            self.schedule_awareness(effects);
+        }
+    }
+
+    /// Whether a connection of `subject` shows presence.
+    fn shows_itself(&self, subject: &Subject) -> bool {
+        let live: BTreeSet<MemberId> = self.awareness.live().map(|(member, _)| member).collect();
+        let mut members = live.iter().filter_map(|id| self.member(*id));
+        members.any(|m| m.joiner.subject == *subject)
+    }
+
+    /// Ends what was shown for long enough.
+    pub(super) fn expire_agents(&mut self, now: Tick, effects: &mut Effects) {
+        let Self {
+            agents, awareness, ..
+        } = self;
+        let mut changed = false;
+        agents.retain(|shown| {
+            let keep = shown.until > now;
+            changed |= !keep && awareness.leave(shown.member, now);
+            keep
+        });
+        if changed {
+            self.schedule_awareness(effects);
+        }
+    }
+
+    /// The agents that are shown, as [`Room::present`] has them; `state_of` gives the state of a place.
+    pub(super) fn present_agents(&self, state_of: impl Fn(MemberId) -> Option<String>) -> Vec<Present> {
+        let present = |shown: &Shown| Present {
+            member: shown.member,
+            subject: shown.subject.clone(),
+            level: shown.level,
+            connected_at: shown.since,
+            state: state_of(shown.member),
+        };
+        let mut present: Vec<Present> = self.agents.iter().map(present).collect();
+        present.sort_unstable_by_key(|present| present.member);
+        present
+    }
+}

@@ -1,0 +1,138 @@
+//! Agents that only call HTTP, shown in presence for what they change.
+//!
+//! Owns the awareness state that is made for them; web/ draws it like any other. Must not know what they change. Key
+//! invariant: an agent's call never waits for this. Tests: tests/it/items.rs.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::access::secret::SecretKind;
+use crate::ids::{BoardId, Level, SecretId, Subject};
+use crate::limits;
+use crate::room::agents::Agent;
+use crate::server::Server;
+use crate::server::admission::Granted;
+
+/// What an agent has just changed.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Touched {
+    /// Where, in coordinates of the page; there it points.
+    pub(crate) cursor: Option<Cursor>,
+    /// The ids of the records, which it holds selected.
+    pub(crate) selection: Vec<String>,
+}
+
+/// A point on the canvas.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Cursor {
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+}
+
+/// The awareness state, in the shape that web/ uses for people.
+#[derive(Serialize)]
+struct State<'a> {
+    user: User<'a>,
+    kind: &'static str,
+    page: &'static str,
+    #[serde(flatten)]
+    touched: &'a Touched,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    id: &'a str,
+    name: &'a str,
+    color: &'static str,
+}
+
+/// Colours that are told apart on light and on dark ground.
+const COLORS: [&str; 8] = [
+    "#d9480f", "#2b8a3e", "#1971c2", "#9c36b5", "#c2255c", "#0b7285", "#e67700", "#5f3dc4",
+];
+
+impl Server {
+    /// Shows who made a request on its board, with what it changed; by and by.
+    pub(crate) fn show_agent(self: &Arc<Self>, granted: &Granted, touched: Touched) {
+        let server = Arc::clone(self);
+        let (board, subject) = (granted.board.clone(), granted.grant.subject.clone());
+        let level = granted.grant.level;
+        self.spawn(async move {
+            let Some(cell) = server.rooms.live(&board) else {
+                return;
+            };
+            let name = server.agent_name(&board, &subject).await;
+            let agent = agent(subject, level, &name, touched);
+            let now = server.now();
+            server.step_fenced(&cell, |room, effects| room.show_agent(&agent, now, effects));
+        });
+    }
+
+    /// A key by the name that its maker gave it, a user by the id.
+    async fn agent_name(self: &Arc<Self>, board: &BoardId, subject: &Subject) -> String {
+        let id = subject.as_str().split_once(':').map_or("Agent", |(_, id)| id);
+        let Some(key) = subject.as_str().strip_prefix("key:").and_then(SecretId::parse) else {
+            return id.to_owned();
+        };
+        let board = board.clone();
+        let keys =
+            self.read(move |store| store.secrets(&board, SecretKind::Key, None, limits::KEYS_PER_BOARD_MAX));
+        let keys = keys.await.unwrap_or_default();
+        let found = keys.into_iter().find(|(id, _)| *id == key);
+        let name = found.and_then(|(_, stored)| stored.name);
+        name.unwrap_or_else(|| id.to_owned())
+    }
+}
+
+fn agent(subject: Subject, level: Level, name: &str, mut touched: Touched) -> Agent {
+    touched.selection.truncate(limits::AGENT_SELECTION_MAX);
+    let mut hasher = DefaultHasher::new();
+    subject.hash(&mut hasher);
+    let color = usize::try_from(hasher.finish()).unwrap_or_default() % COLORS.len();
+    let state = State {
+        user: User {
+            id: subject.as_str(),
+            name,
+            color: COLORS.get(color).copied().unwrap_or_default(),
+        },
+        kind: "agent",
+        page: "page:page",
+        touched: &touched,
+    };
+    let state = serde_json::to_string(&state).unwrap_or_default();
+    Agent {
+        subject,
+        level,
+        state,
+        number: getrandom::u32().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_has_the_shape_of_a_person_and_is_bounded() {
+        let touched = Touched {
+            cursor: Some(Cursor { x: 1.5, y: -2.0 }),
+            selection: (0..1_000).map(|n| format!("shape:{n:0128}")).collect(),
+        };
+        let subject = Subject::parse("key:0123456789abcdef").unwrap();
+        let agent = agent(
+            subject,
+            Level::Edit,
+            &"n".repeat(limits::KEY_NAME_BYTES_MAX),
+            touched,
+        );
+        assert!(agent.state.len() <= limits::AWARENESS_STATE_BYTES_MAX);
+        let state: serde_json::Value = serde_json::from_str(&agent.state).unwrap();
+        assert_eq!(state["user"]["id"], "key:0123456789abcdef");
+        assert_eq!(state["kind"], "agent");
+        assert_eq!(state["cursor"], serde_json::json!({"x": 1.5, "y": -2.0}));
+        let selection = state["selection"].as_array().unwrap();
+        assert_eq!(selection.len(), limits::AGENT_SELECTION_MAX);
+    }
+}
