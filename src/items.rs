@@ -128,16 +128,3 @@ pub enum Why {
     /// The key of this request was used for another one.
     Reused,
 }
-
-/// STUB until branch items.
-pub fn apply(_: &dyn Records, _: &[Operation], _: Stamp<'_>) -> Result<Plan, Refused> {
-    Err(Refused {
-        index: 0,
-        why: Why::Absent,
-    })
-}
-
-/// STUB until branch items.
-pub fn read(_: &dyn Records, _: &ItemId) -> Option<Item> {
-    None
-}

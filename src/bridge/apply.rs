@@ -65,6 +65,9 @@ fn plan(records: &dyn Records, messages: &[Message], at: UnixMillis) -> (Vec<Wri
             }
             *is_there = message.action != Action::Delete;
         }
+        if operations.is_empty() {
+            return (Vec::new(), outcomes);
+        }
         let (indices, operations): (Vec<_>, Vec<_>) = operations.into_iter().unzip();
         match items::apply(records, &operations, stamp) {
             Ok(plan) => return (plan.writes, outcomes),

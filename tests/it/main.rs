@@ -29,6 +29,7 @@ mod malformed;
 mod metrics;
 mod permissions;
 mod presence;
+mod redis;
 mod revocation;
 mod rooms;
 mod secrets;
