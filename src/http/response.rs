@@ -150,7 +150,7 @@ impl Response {
     /// The bytes to send.
     ///
     /// # Shape
-    /// Status line, fields, `Content-Length` (not with 1xx and 204), `Connection`, empty line, and the body unless
+    /// Status line, fields, `Content-Length` (not with 1xx, 204 and 304), `Connection`, empty line, and the body unless
     /// `method` is `HEAD`.
     ///
     /// # Source
@@ -158,7 +158,8 @@ impl Response {
     #[must_use]
     pub fn encode(&self, method: Method, persistence: Persistence) -> Vec<u8> {
         let mut head = self.encode_fields();
-        if self.status >= 200 && self.status != 204 {
+        // The length of a 304 would be that of the answer that it stands for.
+        if self.status >= 200 && !matches!(self.status, 204 | 304) {
             push_field(&mut head, "Content-Length", &self.body.len().to_string());
         }
         let connection = match persistence {
@@ -168,7 +169,7 @@ impl Response {
         push_field(&mut head, "Connection", connection);
         head.push_str("\r\n");
         let mut bytes = head.into_bytes();
-        if method != Method::Head && self.status != 204 {
+        if method != Method::Head && !matches!(self.status, 204 | 304) {
             bytes.extend_from_slice(&self.body);
         }
         bytes
@@ -244,6 +245,7 @@ pub fn phrase(status: u16) -> &'static str {
         200 => "OK",
         201 => "Created",
         204 => "No Content",
+        304 => "Not Modified",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
@@ -252,6 +254,7 @@ pub fn phrase(status: u16) -> &'static str {
         408 => "Request Timeout",
         409 => "Conflict",
         410 => "Gone",
+        412 => "Precondition Failed",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         422 => "Unprocessable Content",

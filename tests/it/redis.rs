@@ -278,3 +278,225 @@ fn a_message_beyond_all_bounds_costs_a_new_connection_and_no_more() {
     redis.publish("board:b:updates", "{}");
     until(SOON, || received(&server, "malformed") == 1);
 }
+
+/// Another service that is subscribed to all boards.
+struct Listener(redis::Connection);
+
+impl Listener {
+    fn of(redis: &Redis) -> Self {
+        let mut connection = redis.connect();
+        let mut subscribe = redis::cmd("PSUBSCRIBE");
+        let subscribed: redis::Value = subscribe.arg("board:*:updates").query(&mut connection).unwrap();
+        assert!(matches!(subscribed, redis::Value::Array(_)), "{subscribed:?}");
+        Self(connection)
+    }
+
+    /// The next message: its channel, and what it says.
+    #[track_caller]
+    fn next(&mut self) -> (String, Value) {
+        let parts: Vec<Vec<u8>> = redis::from_redis_value(self.0.recv_response().unwrap()).unwrap();
+        let channel = String::from_utf8(parts[2].clone()).unwrap();
+        (channel, serde_json::from_slice(&parts[3]).unwrap())
+    }
+}
+
+/// The text of an item, where there is one.
+#[track_caller]
+fn text_of(api: &Api, item: &str) -> Option<String> {
+    let answer = api.get(&format!("/v1/boards/b/items/{item}"));
+    (answer.status == 200).then(|| answer.json()["content"]["text"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn what_another_service_publishes_appears_on_the_canvas_and_among_the_items() {
+    let redis = Redis::start();
+    let server = server(&redis.url());
+    until_connected(&server);
+    let api = Api::user(&server, "ann");
+    api.must("POST", "/v1/boards", &json!({ "id": "b" }), 201);
+    let mut canvas = Client::join(&server, "b", 1);
+    let publish = |action: &str, item: Value| {
+        let message = json!({"action": action, "item": item, "origin": "another"});
+        redis.publish("board:b:updates", message.to_string());
+    };
+    publish(
+        "create",
+        json!({"id": "i", "type": "sticky", "x": 10, "y": 20, "content": {"text": "one"}, "updated_by": "user:bob"}),
+    );
+    until(SOON, || {
+        canvas.poll();
+        canvas.content().map.contains_key("shape:i")
+    });
+    assert!(canvas.content().map["shape:i"].contains("one"));
+    let item = api.must("GET", "/v1/boards/b/items/i", &Value::Null, 200);
+    assert_eq!(
+        (&item["x"], &item["content"]["text"]),
+        (&json!(10), &json!("one"))
+    );
+    assert_eq!(item["updated_by"], "user:bob");
+    // What is there is created again, and what is not there is changed.
+    publish(
+        "create",
+        json!({"id": "i", "type": "sticky", "x": 11, "y": 20, "content": {"text": "two"}}),
+    );
+    publish(
+        "update",
+        json!({"id": "j", "type": "sticky", "x": 1, "y": 2, "content": {"text": "late"}}),
+    );
+    publish("update", json!({"id": "k", "x": 3}));
+    publish("update", json!({"id": "i", "content": {"text": "three"}}));
+    until(SOON, || {
+        received(&server, "applied") == 4 && received(&server, "refused") == 1
+    });
+    assert_eq!(text_of(&api, "i").as_deref(), Some("three"));
+    assert_eq!(text_of(&api, "j").as_deref(), Some("late"));
+    assert_eq!(text_of(&api, "k"), None);
+    let item = api.must("GET", "/v1/boards/b/items/i", &Value::Null, 200);
+    assert_eq!(
+        (&item["x"], &item["updated_by"]),
+        (&json!(11), &json!("anonymous"))
+    );
+    publish("delete", json!({"id": "i"}));
+    until(SOON, || {
+        canvas.poll();
+        !canvas.content().map.contains_key("shape:i") && canvas.content().map.contains_key("shape:j")
+    });
+    // In order, however many there are.
+    for x in 0..500 {
+        publish("update", json!({"id": "j", "x": x}));
+    }
+    until(SOON, || received(&server, "applied") == 505);
+    let item = api.must("GET", "/v1/boards/b/items/j", &Value::Null, 200);
+    assert_eq!(item["x"], 499);
+}
+
+#[test]
+fn what_is_changed_over_http_is_published_once_and_its_own_message_is_skipped() {
+    let redis = Redis::start();
+    let server = server(&redis.url());
+    until_connected(&server);
+    let mut listener = Listener::of(&redis);
+    let api = Api::user(&server, "ann");
+    api.must("POST", "/v1/boards", &json!({ "id": "b" }), 201);
+    let item = json!({"id": "i", "type": "sticky", "x": 1, "y": 2, "content": {"text": "a"}});
+    let created = api.must("POST", "/v1/boards/b/items", &item, 201);
+    let updated = api.must("PATCH", "/v1/boards/b/items/i", &json!({"x": 5}), 200);
+    let batch = json!({"operations": [
+        {"action": "create", "item": {"id": "j", "type": "text", "x": 0, "y": 0}},
+        {"action": "delete", "item": {"id": "j"}},
+    ]});
+    api.must("POST", "/v1/boards/b/items/batch", &batch, 200);
+    api.must("DELETE", "/v1/boards/b/items/i", &Value::Null, 204);
+    let messages: Vec<_> = (0..5).map(|_| listener.next()).collect();
+    let told: Vec<_> = messages
+        .iter()
+        .map(|(_, told)| (&told["action"], &told["item"]["id"]))
+        .collect();
+    let expected = [
+        ("create", "i"),
+        ("update", "i"),
+        ("create", "j"),
+        ("delete", "j"),
+        ("delete", "i"),
+    ];
+    let expected = expected.map(|(action, id)| (json!(action), json!(id)));
+    assert!(
+        told.into_iter()
+            .eq(expected.iter().map(|(action, id)| (action, id))),
+        "{messages:?}"
+    );
+    assert_eq!(
+        (&messages[0].1["item"], &messages[1].1["item"]),
+        (&created, &updated)
+    );
+    assert!(messages.iter().all(|(channel, _)| channel == "board:b:updates"));
+    let origin = messages[0].1["origin"].as_str().unwrap();
+    assert!(origin.len() == 32 && messages.iter().all(|(_, told)| told["origin"] == origin));
+    until(SOON, || received(&server, "own") == 5);
+    assert_eq!(received(&server, "applied"), 0);
+    assert_eq!(
+        metric(
+            &server,
+            "boardwire_redis_publications_total{outcome=\"published\"}"
+        ),
+        5
+    );
+}
+
+#[test]
+fn two_servers_on_one_redis_see_each_others_items_and_make_no_loop() {
+    let redis = Redis::start();
+    let servers = [server(&redis.url()), server(&redis.url())];
+    let apis = [Api::user(&servers[0], "ann"), Api::user(&servers[1], "bob")];
+    for (server, api) in servers.iter().zip(&apis) {
+        until_connected(server);
+        api.must("POST", "/v1/boards", &json!({ "id": "b" }), 201);
+    }
+    let mut canvas = Client::join(&servers[1], "b", 1);
+    let kinds = ["sticky", "text", "shape", "frame", "image", "document"];
+    for kind in kinds {
+        let item = json!({"id": kind, "type": kind, "x": 1, "y": 2});
+        apis[0].must("POST", "/v1/boards/b/items", &item, 201);
+    }
+    until(SOON, || {
+        canvas.poll();
+        let map = canvas.content().map;
+        kinds
+            .iter()
+            .all(|kind| map.contains_key(&format!("shape:{kind}")))
+    });
+    apis[1].must(
+        "PATCH",
+        "/v1/boards/b/items/sticky",
+        &json!({"content": {"text": "from bob"}}),
+        200,
+    );
+    until(SOON, || {
+        text_of(&apis[0], "sticky").as_deref() == Some("from bob")
+    });
+    for kind in kinds {
+        let [mut a, mut b] = [0, 1]
+            .map(|at: usize| apis[at].must("GET", &format!("/v1/boards/b/items/{kind}"), &Value::Null, 200));
+        for item in [&mut a, &mut b] {
+            for own in ["created_at", "created_by", "updated_at"] {
+                item.as_object_mut().unwrap().remove(own);
+            }
+        }
+        assert_eq!(a, b, "{kind}");
+    }
+    apis[1].must("DELETE", "/v1/boards/b/items/text", &Value::Null, 204);
+    until(SOON, || text_of(&apis[0], "text").is_none());
+    // Nothing that came in went out again.
+    let counts = |server: &Server| (received(server, "applied"), received(server, "own"));
+    until(SOON, || {
+        counts(&servers[0]) == (2, 6) && counts(&servers[1]) == (6, 2)
+    });
+}
+
+#[test]
+fn changes_are_not_held_up_by_redis_and_are_published_when_it_is_back() {
+    let redis = Redis::start();
+    let server = server(&redis.url());
+    until_connected(&server);
+    let api = Api::user(&server, "ann");
+    api.must("POST", "/v1/boards", &json!({ "id": "b" }), 201);
+    let port = redis.kill();
+    until(SOON, || health(&server)["status"] == "unreachable");
+    for id in 0..20 {
+        let item = json!({"id": id.to_string(), "type": "sticky", "x": 1, "y": 2});
+        api.must("POST", "/v1/boards/b/items", &item, 201);
+    }
+    let redis = Redis::start_on(port, None);
+    let published = "boardwire_redis_publications_total{outcome=\"published\"}";
+    until(SOON, || metric(&server, published) == 20);
+    until_connected(&server);
+    let mut listener = Listener::of(&redis);
+    api.must("DELETE", "/v1/boards/b/items/7", &Value::Null, 204);
+    // What is queued leaves before the server does.
+    server.stop();
+    let (_, told) = listener.next();
+    assert_eq!(
+        (&told["action"], &told["item"]["id"]),
+        (&json!("delete"), &json!("7"))
+    );
+}
