@@ -383,10 +383,10 @@ fn what_is_changed_over_http_is_published_once_and_its_own_message_is_skipped() 
     let updated = api.must("PATCH", "/v1/boards/b/items/i", &json!({"x": 5}), 200);
     let batch = json!({"operations": [
         {"action": "create", "item": {"id": "j", "type": "text", "x": 0, "y": 0}},
-        {"action": "delete", "item": {"id": "j"}},
+        {"action": "delete", "item": {"id": "i"}},
     ]});
     api.must("POST", "/v1/boards/b/items/batch", &batch, 200);
-    api.must("DELETE", "/v1/boards/b/items/i", &Value::Null, 204);
+    api.must("DELETE", "/v1/boards/b/items/j", &Value::Null, 204);
     let messages: Vec<_> = (0..5).map(|_| listener.next()).collect();
     let told: Vec<_> = messages
         .iter()
@@ -396,8 +396,8 @@ fn what_is_changed_over_http_is_published_once_and_its_own_message_is_skipped() 
         ("create", "i"),
         ("update", "i"),
         ("create", "j"),
-        ("delete", "j"),
         ("delete", "i"),
+        ("delete", "j"),
     ];
     let expected = expected.map(|(action, id)| (json!(action), json!(id)));
     assert!(
