@@ -31,6 +31,7 @@ mod metrics;
 mod page;
 mod permissions;
 mod presence;
+mod redis;
 mod revocation;
 mod rooms;
 mod secrets;
