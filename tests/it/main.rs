@@ -23,6 +23,7 @@ mod durability;
 mod health;
 mod holes;
 mod http;
+mod items;
 mod layers;
 mod limits;
 mod logs;
