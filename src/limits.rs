@@ -124,6 +124,10 @@ pub const SPARE_DESCRIPTORS: usize = 64;
 /// for the writer. A storm of joins after a restart must not become hundreds of threads, and disks serve few at once anyway.
 pub const BLOCKING_MAX: usize = 8;
 
+/// Structs and values of a board that is opened as a document, inclusive: yrs takes a hundred bytes and more for each,
+/// however few it has here. A board of 5,000 shapes has a quarter of a million.
+pub const DOCUMENT_PARTS_MAX: usize = 2_000_000;
+
 /// How long a board stays open as a document after its content was read or written: an agent's next call comes soon.
 pub const DOCUMENT_IDLE: Duration = Duration::from_secs(30);
 

@@ -5,6 +5,9 @@
 //! goes the way of every update (checked, relayed, durable), and is made of what the board was when it was decided; a
 //! document that holds what the board did not accept is closed. Tests: tests/it/items.rs.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};

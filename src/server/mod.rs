@@ -16,6 +16,8 @@ pub(crate) mod content;
 pub mod dev_secret;
 pub mod disposition;
 mod doors;
+#[cfg(test)]
+pub(crate) mod harness;
 mod housekeeping;
 pub(crate) mod incoming;
 mod lifecycle;

@@ -11,15 +11,16 @@ use super::{Budget, Reason, Refused};
 use crate::lib0::Reader;
 use crate::limits;
 
-/// Steps over one Any value; strings and numbers are checked when `CHECK`.
+/// Steps over one Any value; strings and numbers are checked when `CHECK`. Returns how many values it is, with those in it.
 ///
 /// # Errors
 /// What the value breaks; [`Budget::AnyDepth`] when it nests too deep.
-pub fn skip_any<const CHECK: bool>(reader: &mut Reader<'_>) -> Result<(), Refused> {
+pub fn skip_any<const CHECK: bool>(reader: &mut Reader<'_>) -> Result<u32, Refused> {
     skip_level::<CHECK>(reader, 0)
 }
 
-fn skip_level<const CHECK: bool>(reader: &mut Reader<'_>, depth: usize) -> Result<(), Refused> {
+fn skip_level<const CHECK: bool>(reader: &mut Reader<'_>, depth: usize) -> Result<u32, Refused> {
+    let mut values = 1u32;
     match reader.byte()? {
         126 | 127 | 120 | 121 => {}
         125 => skip_integer::<CHECK>(reader)?,
@@ -31,18 +32,18 @@ fn skip_level<const CHECK: bool>(reader: &mut Reader<'_>, depth: usize) -> Resul
             let depth = deeper(depth)?;
             for _ in 0..reader.count()? {
                 reader.text::<CHECK>()?;
-                skip_level::<CHECK>(reader, depth)?;
+                values = values.saturating_add(skip_level::<CHECK>(reader, depth)?);
             }
         }
         117 => {
             let depth = deeper(depth)?;
             for _ in 0..reader.count()? {
-                skip_level::<CHECK>(reader, depth)?;
+                values = values.saturating_add(skip_level::<CHECK>(reader, depth)?);
             }
         }
         _ => return Err(Reason::UnknownAny.into()),
     }
-    Ok(())
+    Ok(values)
 }
 
 fn deeper(depth: usize) -> Result<usize, Budget> {
@@ -86,7 +87,7 @@ fn skip_integer<const CHECK: bool>(reader: &mut Reader<'_>) -> Result<(), Reason
 /// [`Reason::SubdocumentOptions`], or what the value breaks.
 pub fn skip_subdocument_options<const CHECK: bool>(reader: &mut Reader<'_>) -> Result<(), Refused> {
     if !CHECK {
-        return skip_any::<CHECK>(reader);
+        return skip_any::<CHECK>(reader).map(drop);
     }
     if reader.byte()? != 118 {
         return Err(Reason::SubdocumentOptions.into());

@@ -8,6 +8,7 @@
 
 use super::Budgets;
 use super::admit::admit;
+use super::any::skip_any;
 use super::known::{Known, Slot};
 use super::scan::{Outline, scan};
 use super::structs::{Kind, Struct, read_struct, type_ref};
@@ -33,6 +34,8 @@ pub enum Unsupported {
     Misplaced,
     /// A top-level type holds both text and array elements.
     MixedRoot,
+    /// It has more than `limits::DOCUMENT_PARTS_MAX` structs and values.
+    TooManyParts,
 }
 
 /// How the list content of a top-level type is to be read; its name does not say.
@@ -81,6 +84,7 @@ pub fn document_gate(state: &[u8]) -> Result<Vec<Root>, Unsupported> {
     let mut gate = Gate {
         known: &known,
         seen: vec![Seen::default(); known.types().len()],
+        parts: 0,
     };
     gate.each(state, &outline, Gate::learn)?;
     gate.each(state, &outline, Gate::check)?;
@@ -102,6 +106,8 @@ struct Seen {
 struct Gate<'k> {
     known: &'k Known,
     seen: Vec<Seen>,
+    /// Structs, and values in them: each takes a piece of memory of its own in a Doc, however few bytes it is here.
+    parts: usize,
 }
 
 /// One struct with its place.
@@ -148,6 +154,10 @@ impl Gate<'_> {
 
     /// Notes the references of the types.
     fn learn(&mut self, placed: &Placed<'_>) -> Result<(), Unsupported> {
+        self.parts = self.parts.saturating_add(parts(&placed.it));
+        if self.parts > limits::DOCUMENT_PARTS_MAX {
+            return Err(Unsupported::TooManyParts);
+        }
         let reference = placed.it.type_ref();
         if reference == Some(type_ref::XML_HOOK) {
             return Err(Unsupported::XmlHook);
@@ -235,6 +245,29 @@ impl Gate<'_> {
     }
 }
 
+/// The struct, and the values in it; of values that are JSON texts an upper bound.
+fn parts(it: &Struct<'_>) -> usize {
+    let values = match it.kind {
+        Kind::Any => {
+            let mut reader = Reader::new(it.content);
+            let count = reader.count().unwrap_or_default();
+            let mut values = 0usize;
+            for _ in 0..count {
+                // Checked before.
+                let skipped = skip_any::<false>(&mut reader).unwrap_or_default();
+                values = values.saturating_add(usize::try_from(skipped).unwrap_or(usize::MAX));
+            }
+            values
+        }
+        Kind::Embed | Kind::Format => {
+            let begins = |b: &&u8| matches!(b, b',' | b'[' | b'{');
+            it.content.iter().filter(begins).count()
+        }
+        _ => 0,
+    };
+    values.saturating_add(1)
+}
+
 /// Clients set a map entry to one value or type, after the entry before it and before nothing.
 fn check_entry(it: &Struct<'_>) -> Result<(), Unsupported> {
     let is_value = matches!(it.kind, Kind::Any | Kind::Binary | Kind::Embed | Kind::Type);
@@ -278,6 +311,24 @@ mod tests {
             root("x", RootContent::Xml, false),
         ];
         assert_eq!(document_gate(&state).as_deref(), Ok(&roots[..]));
+    }
+
+    #[test]
+    fn a_document_of_too_many_parts_is_refused() {
+        // One value of an array: an array of as many empty objects as fit, and one more.
+        let state = |objects: usize| {
+            let mut state = vec![1, 1, 9, 0, 8, 1, 1, b'a', 1, 117];
+            crate::lib0::put_number(&mut state, objects as u64);
+            state.resize(state.len() + 2 * objects, 0);
+            let from = state.len() - 2 * objects;
+            state[from..].chunks_mut(2).for_each(|object| object[0] = 118);
+            state.push(0);
+            state
+        };
+        // The struct, and the array.
+        let most = limits::DOCUMENT_PARTS_MAX - 2;
+        assert!(document_gate(&state(most)).is_ok());
+        assert_eq!(document_gate(&state(most + 1)), Err(Unsupported::TooManyParts));
     }
 
     #[test]

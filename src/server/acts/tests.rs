@@ -1,12 +1,9 @@
 //! Decisions that overtake each other, on a store that answers when it is told to.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsString;
-use std::num::NonZeroUsize;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use smol::Executor;
-use smol::channel::{Receiver, Sender, bounded, unbounded};
+use smol::channel::{Receiver, Sender, bounded};
 
 use super::*;
 use crate::access::secret::SecretKind;
@@ -15,8 +12,7 @@ use crate::audit::{Actor, Entry, EntryKey};
 use crate::ids::{Principal, SecretId, Subject};
 use crate::room::Effects;
 use crate::room::member::{Joiner, Pulse};
-use crate::server::config::{Config, LogFormat, Machine, Values};
-use crate::server::lifecycle;
+use crate::server::harness;
 use crate::server::loader::Creation;
 use crate::store::redb::RedbStore;
 use crate::store::{Holder, Listed, Store, StoreError, Stored, StoredBoard, StoredSecret, Summary};
@@ -124,20 +120,6 @@ impl Store for Gated {
     }
 }
 
-fn config() -> Config {
-    let flags: HashMap<&str, &str> = [("commit-window", "0ms")].into();
-    let given = |setting: &'static crate::server::config::Setting| {
-        flags.get(setting.name).map(|text| vec![(*text).to_owned()])
-    };
-    let secret = |name: &str| (name == "BOARDWIRE_JWT_SECRET").then(|| OsString::from("s".repeat(32)));
-    let values = Values::gather(given, secret).unwrap();
-    let machine = Machine {
-        cores: NonZeroUsize::MIN,
-        log_format: LogFormat::Json,
-    };
-    Config::from_values(&values, machine).unwrap()
-}
-
 fn act(act: Act) -> Change {
     let key = EntryKey {
         at: UnixMillis(1),
@@ -190,10 +172,7 @@ fn a_decision_by_old_facts_is_not_carried_out_after_one_by_newer_facts() {
     let (owner, title) = (None, None);
     let made = store.commit(&[act(Act::Create { owner, title }), bob(Level::Edit)]);
     assert_eq!(made, Ok(vec![Applied::Done; 2]));
-    let executor = Arc::new(Executor::new());
-    let (compactions, _queue) = unbounded();
-    let shared: Arc<dyn Store> = store.clone();
-    let server = lifecycle::build(config(), shared, Arc::clone(&executor), compactions).unwrap();
+    let (server, executor) = harness::server(&[], store.clone());
     smol::block_on(executor.run(async {
         let board = BoardId::parse("b").unwrap();
         let cell = server.room(&board, Creation::Denied).await.unwrap();

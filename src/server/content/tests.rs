@@ -1,0 +1,234 @@
+//! Content that others change while the server writes it, in the middle of a decision.
+
+use std::convert::Infallible;
+use std::sync::atomic::AtomicUsize;
+
+use serde_json::json;
+use smol::Executor;
+
+use super::*;
+use crate::audit::{Action, Actor, Entry, EntryKey};
+use crate::items::Record;
+use crate::server::harness;
+use crate::store::redb::RedbStore;
+use crate::store::{Act, Change, Store};
+use crate::time::{Clock, UnixMillis};
+
+/// A server with the board `b`, on disk.
+struct Stage {
+    _directory: tempfile::TempDir,
+    server: Arc<Server>,
+    executor: Arc<Executor<'static>>,
+}
+
+fn board() -> BoardId {
+    BoardId::parse("b").unwrap()
+}
+
+impl Stage {
+    fn new(flags: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = RedbStore::open(&directory.path().join("boards.redb")).unwrap();
+        let key = EntryKey {
+            at: UnixMillis(1),
+            n: 0,
+        };
+        let made = store.commit(&[Change::Act {
+            board: board(),
+            act: Act::Create {
+                owner: None,
+                title: None,
+            },
+            as_owner: None,
+            entry: Box::new(Entry::new(key, Actor::unknown(), Action::BoardCreate)),
+        }]);
+        assert_eq!(made, Ok(vec![Applied::Done]));
+        let (server, executor) = harness::server(flags, Arc::new(store));
+        Self {
+            _directory: directory,
+            server,
+            executor,
+        }
+    }
+
+    fn run<T>(&self, task: impl Future<Output = T>) -> T {
+        smol::block_on(self.executor.run(task))
+    }
+
+    fn cell(&self) -> Arc<RoomCell> {
+        let board = board();
+        self.run(self.server.room(&board, Creation::Denied)).unwrap()
+    }
+
+    fn write<T: Send + 'static, E: Send + 'static>(
+        &self,
+        basis: Basis,
+        decide: impl Fn(&dyn Records) -> Decided<T, E> + Send + Sync + 'static,
+    ) -> Result<T, Failed<E>> {
+        let authority = Authority::Server(board());
+        self.run(self.server.write_content(authority, basis, decide))
+    }
+
+    fn keys(&self) -> Vec<String> {
+        let read = self.run(self.server.read_content(&board(), |records| records.keys()));
+        let mut keys = read.unwrap();
+        keys.sort_unstable();
+        keys
+    }
+}
+
+fn record() -> Record {
+    let mut record = Record::new();
+    record.insert("text".to_owned(), json!("x".repeat(100)));
+    record
+}
+
+fn set(key: &str) -> Write {
+    Write {
+        key: key.to_owned(),
+        record: Some(record()),
+    }
+}
+
+/// Somebody else sets `key`, writing under `client`.
+fn intrude(server: &Arc<Server>, cell: &Arc<RoomCell>, client: u64, key: &str) {
+    let state = cell.lock().full_state();
+    let update = Document::open(state, client).unwrap().write(&[set(key)]).unwrap();
+    let now = server.clock.now();
+    server.step(cell, |room, effects| accept(room, &update, now, effects).unwrap());
+}
+
+#[test]
+fn what_is_written_is_durable_and_reads_back() {
+    let stage = Stage::new(&[]);
+    let written = stage.write(Basis::Any, |records| {
+        assert!(records.keys().is_empty());
+        Ok::<_, Infallible>((vec![set("a")], 7))
+    });
+    assert_eq!(written.unwrap(), 7);
+    assert_eq!(stage.keys(), ["a"]);
+    let stored = stage.server.store.load(&board()).unwrap();
+    assert!(format!("{stored:?}").len() > 100, "{stored:?}");
+}
+
+#[test]
+fn a_write_joins_what_others_did_while_it_was_decided() {
+    let stage = Stage::new(&[]);
+    let (server, cell) = (Arc::clone(&stage.server), stage.cell());
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let written = stage.write(Basis::Any, move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        intrude(&server, &cell, 1, "theirs");
+        Ok::<_, Infallible>((vec![set("ours")], ()))
+    });
+    assert!(written.is_ok());
+    assert_eq!(
+        (calls.load(Ordering::Relaxed), stage.keys()),
+        (1, vec!["ours".into(), "theirs".into()])
+    );
+}
+
+#[test]
+fn a_write_that_wants_the_board_unchanged_is_decided_anew_until_it_is() {
+    let stage = Stage::new(&[]);
+    let (server, cell) = (Arc::clone(&stage.server), stage.cell());
+    let calls = AtomicUsize::new(0);
+    let written = stage.write(Basis::Unchanged, move |records| {
+        let call = calls.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(records.keys().len(), call, "it sees what was done before");
+        if call < 3 {
+            intrude(&server, &cell, 1 + call as u64, &format!("theirs {call}"));
+        }
+        Ok::<_, Infallible>((vec![set("ours")], call))
+    });
+    assert_eq!(written.unwrap(), 3);
+    assert_eq!(stage.keys().len(), 4);
+}
+
+#[test]
+fn a_write_that_never_finds_the_board_unchanged_gives_up_and_writes_nothing() {
+    let stage = Stage::new(&[]);
+    let (server, cell) = (Arc::clone(&stage.server), stage.cell());
+    let calls = AtomicUsize::new(0);
+    let written = stage.write(Basis::Unchanged, move |_| {
+        let call = calls.fetch_add(1, Ordering::Relaxed);
+        intrude(&server, &cell, 1 + call as u64, "theirs");
+        Ok::<_, Infallible>((vec![set("ours")], ()))
+    });
+    assert!(matches!(written, Err(Failed::Busy)), "{written:?}");
+    assert_eq!(stage.keys(), ["theirs"]);
+}
+
+#[test]
+fn a_refused_write_leaves_the_board_as_it_was() {
+    let stage = Stage::new(&[]);
+    let refused = stage.write(Basis::Any, |_| Err::<(Vec<Write>, ()), _>("no"));
+    assert!(matches!(refused, Err(Failed::Work("no"))), "{refused:?}");
+    assert_eq!(stage.cell().lock().sequence(), 0);
+}
+
+#[test]
+fn who_uses_the_servers_client_id_cannot_make_its_writes_vanish() {
+    let stage = Stage::new(&[]);
+    let (server, cell) = (Arc::clone(&stage.server), stage.cell());
+    let first = server.documents.writer.load(Ordering::Acquire);
+    let calls = AtomicUsize::new(0);
+    let written = stage.write(Basis::Any, move |_| {
+        if calls.fetch_add(1, Ordering::Relaxed) == 0 {
+            intrude(&server, &cell, first, "theirs");
+        }
+        Ok::<_, Infallible>((vec![set("ours")], ()))
+    });
+    assert!(written.is_ok());
+    assert_eq!(stage.keys(), ["ours", "theirs"]);
+    assert_ne!(stage.server.documents.writer.load(Ordering::Acquire), first);
+}
+
+#[test]
+fn a_room_that_is_given_up_meanwhile_is_written_to_after_it_was_loaded_anew() {
+    let stage = Stage::new(&[]);
+    let (server, cell) = (Arc::clone(&stage.server), stage.cell());
+    let first = server.documents.writer.load(Ordering::Acquire);
+    let calls = AtomicUsize::new(0);
+    let written = stage.write(Basis::Any, move |_| {
+        if calls.fetch_add(1, Ordering::Relaxed) == 0 {
+            server.drop_room(&cell, Fault::StoreFailed);
+        }
+        Ok::<_, Infallible>((vec![set("ours")], ()))
+    });
+    assert!(written.is_ok());
+    assert_eq!(stage.keys(), ["ours"]);
+    assert_ne!(
+        stage.server.documents.writer.load(Ordering::Acquire),
+        first,
+        "what was lost may have been its own"
+    );
+}
+
+#[test]
+fn a_write_over_a_budget_is_refused_and_the_next_one_works() {
+    let stage = Stage::new(&[("max-board-bytes", "1KiB")]);
+    let large = stage.write(Basis::Any, |_| {
+        let writes = (0..20).map(|n| set(&format!("{n}"))).collect();
+        Ok::<_, Infallible>((writes, ()))
+    });
+    assert!(matches!(large, Err(Failed::Fault(_))), "{large:?}");
+    assert_eq!(stage.keys(), [""; 0]);
+    let small = stage.write(Basis::Any, |_| Ok::<_, Infallible>((vec![set("a")], ())));
+    assert!(small.is_ok());
+    assert_eq!(stage.keys(), ["a"]);
+}
+
+#[test]
+fn a_document_closes_when_it_was_not_used_for_a_while() {
+    let stage = Stage::new(&[]);
+    assert_eq!(stage.keys(), [""; 0]);
+    let documents = &stage.server.documents;
+    let now = stage.server.now().tick;
+    assert_eq!(documents.take_idle(now).len(), 0);
+    assert_eq!(documents.take_idle(now.after(limits::DOCUMENT_IDLE)).len(), 1);
+    assert_eq!(documents.take_idle(now.after(limits::DOCUMENT_IDLE)).len(), 0);
+    assert!(documents.slots.lock().unwrap().is_empty());
+    assert_eq!(stage.keys(), [""; 0]);
+}
