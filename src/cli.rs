@@ -4,11 +4,13 @@
 //! that everything here is tested as a function. Tests are in `cli/tests.rs`.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 
-use boardwire::server::config::{Config, Kind, Machine, SETTINGS, Setting, Values};
+use boardwire::server::config::{self, Config, Kind, Machine, SETTINGS, Setting, Values};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
 
+pub(crate) mod health;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
@@ -32,6 +34,8 @@ pub(crate) enum Command {
     Serve(Box<Config>),
     /// `boardwire token`
     Token(Box<token::Request>),
+    /// `boardwire health`, of the server that listens there
+    Health(SocketAddr),
 }
 
 /// Turns arguments, the program's name first, into what to do.
@@ -54,7 +58,11 @@ pub(crate) fn parse(
             .map_err(|error| error.to_string())
             .and_then(|values| token::Request::from_values(flags, &values))
             .map(|request| Command::Token(Box::new(request))),
-        _ => Err("a command is needed: serve or token".to_owned()),
+        Some(("health", flags)) => values(flags)
+            .and_then(|values| config::listen(&values))
+            .map(Command::Health)
+            .map_err(|error| error.to_string()),
+        _ => Err("a command is needed: serve, token or health".to_owned()),
     };
     outcome.map_or_else(Outcome::Wrong, Outcome::Run)
 }
@@ -84,7 +92,10 @@ Examples:
       Serve for real, behind a proxy that speaks TLS.
 
   boardwire token --sub alice --board plan:edit --expires-in 12h
-      Print a token with which alice may edit the board `plan`.";
+      Print a token with which alice may edit the board `plan`.
+
+  boardwire health
+      Ask a server on this machine how it is: exit code 0 if it is well, else 1.";
 
 const SERVE_HELP: &str = "\
 Every flag is also an environment variable: --jwt-secret is BOARDWIRE_JWT_SECRET, and so on.
@@ -99,6 +110,10 @@ Examples:
   boardwire token --sub agent-7 --board plan:edit --board notes:view --expires-in 90d
   boardwire token --sub bob --team design --not-before 1d --expires-in 7d
   boardwire token --sub ops --role admin --kid 2026 --jwt-secrets \"2026:$SECRET\" --algorithm HS256";
+
+const HEALTH_HELP: &str = "\
+For the health check of a container: asks GET /health of the server on this machine, prints one line, and ends with 0 for
+status 200 and with 1 for anything else. 0.0.0.0 and [::] are asked on loopback. BOARDWIRE_LISTEN counts here too.";
 
 /// The settings that `boardwire token` shares with the server.
 const OF_TOKEN: [&str; 7] = [
@@ -127,6 +142,11 @@ fn command() -> clap::Command {
         .after_help(TOKEN_HELP)
         .args(token::arguments())
         .args(shared.map(|setting| argument(setting, "As for `boardwire serve`")));
+    let listen = SETTINGS.iter().filter(|setting| setting.name == "listen");
+    let health = clap::Command::new("health")
+        .about("Ask a running server how it is")
+        .after_help(HEALTH_HELP)
+        .args(listen.map(|setting| argument(setting, "As for `boardwire serve`")));
     clap::Command::new("boardwire")
         .version(env!("CARGO_PKG_VERSION"))
         .about("A self-hosted server that keeps canvas boards (Yjs documents) in sync, in real time")
@@ -134,7 +154,7 @@ fn command() -> clap::Command {
         .max_term_width(110)
         .disable_help_subcommand(true)
         .subcommand_required(true)
-        .subcommands([serve, token])
+        .subcommands([serve, token, health])
 }
 
 /// The flag of a setting. Values stay text here; the configuration checks them wherever they come from.
@@ -179,10 +199,10 @@ fn usage(error: &clap::Error) -> Outcome {
         }
         ErrorKind::InvalidSubcommand => {
             let name = text(ContextKind::InvalidSubcommand).unwrap_or_default();
-            format!("unknown command {name:?}; expected serve or token")
+            format!("unknown command {name:?}; expected serve, token or health")
         }
         ErrorKind::MissingSubcommand => {
-            "a command is needed: serve or token; `boardwire --help` shows how".to_owned()
+            "a command is needed: serve, token or health; `boardwire --help` shows how".to_owned()
         }
         ErrorKind::ArgumentConflict => {
             format!(

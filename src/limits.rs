@@ -98,6 +98,10 @@ pub const SKIPPED_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long an HTTP answer may take to leave.
 pub const RESPONSE_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// How long a file of the page may take to leave. It is part of the program and holds no memory, only a socket, and all
+/// files of a first visit share one slow line: 2 MB leave in it at 56 kbit/s.
+pub const PAGE_TIME_MAX: Duration = Duration::from_secs(300);
+
 /// How long the server waits, after its last byte, for the peer to end its half of a connection.
 pub const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
 

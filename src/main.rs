@@ -18,6 +18,7 @@ use boardwire::time::UnixMillis;
 
 mod cli;
 
+use cli::welcome::Page;
 use cli::{Command, Outcome};
 
 /// The exit code for a command line or a setting that is wrong.
@@ -45,6 +46,10 @@ fn main() -> ExitCode {
                 Err(line) => fail(&line, FAILURE),
             }
         }
+        Outcome::Run(Command::Health(listen)) => match cli::health::check(listen) {
+            Ok(line) => print(&format!("{line}\n")),
+            Err(line) => fail(&line, FAILURE),
+        },
         Outcome::Run(Command::Token(mut request)) => {
             if let Err(line) = complete(&mut request.keys, request.dev_secret_file.as_deref()) {
                 return fail(&line, FAILURE);
@@ -61,12 +66,16 @@ fn main() -> ExitCode {
 fn serve(config: Config) -> ExitCode {
     telemetry::start(config.log_format, config.log_level);
     let dev_keys = (config.mode == Mode::Dev).then(|| config.keys.clone());
+    let page = match boardwire::api::has_page() {
+        true => Page::BuiltIn,
+        false => Page::Absent,
+    };
     let ready = |address: SocketAddr| {
         tracing::info!(listen = %address, version = env!("CARGO_PKG_VERSION"), "listening");
         if let Some(keys) = dev_keys {
             // Whether somebody reads it or not, the server runs.
             io::stdout()
-                .write_all(cli::welcome::text(&keys, address, now()).as_bytes())
+                .write_all(cli::welcome::text(&keys, address, now(), page).as_bytes())
                 .ok();
         }
     };

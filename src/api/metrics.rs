@@ -83,7 +83,7 @@ fn refused(refusal: Refusal) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::head::{self, Method, Persistence};
+    use crate::http::head::{self, Persistence};
 
     fn outcome(token: Option<&str>, peer: &str, fields: &str) -> Result<(), Refusal> {
         let bytes = format!("GET /metrics HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
@@ -160,7 +160,7 @@ mod tests {
             let response = refused(refusal);
             assert_eq!(response.status, status);
             assert_eq!(response.value("www-authenticate"), challenge);
-            let head = response.encode(Method::Get, Persistence::Close);
+            let head = response.encode_head(Persistence::Close);
             let challenges = String::from_utf8(head)
                 .unwrap()
                 .matches("WWW-Authenticate")

@@ -1,6 +1,7 @@
 //! The HTTP resources: one file each, and the table of routes.
 //!
-//! Owns which path and method leads where (`ROUTES`) and what a resource is given (`Call`). Must not know sockets.
+//! Owns which path and method leads where (`ROUTES`, and `page` for what people see) and what a resource is given
+//! (`Call`). Must not know sockets.
 //! Key invariants: every path answers `HEAD` where it answers `GET`, `OPTIONS`, and any other method with 405 and
 //! `Allow`; a body is read only by a resource that wants one, after it has decided who may. Tests: tests/it/http.rs.
 
@@ -10,9 +11,9 @@ pub(crate) mod body;
 pub(crate) mod cors;
 mod document;
 mod health;
-mod home;
 pub(crate) mod list;
 mod metrics;
+mod page;
 mod permissions;
 mod presence;
 mod secrets;
@@ -47,12 +48,8 @@ pub(crate) struct Route {
     methods: &'static [(Method, Resource)],
 }
 
-/// Every path but that of the WebSocket. Of two that match, the first counts.
+/// Every path of the API but that of the WebSocket. Of two that match, the first counts.
 pub(crate) const ROUTES: &[Route] = &[
-    Route {
-        path: "/",
-        methods: &[(Method::Get, |call| Box::pin(home::get(call)))],
-    },
     Route {
         path: "/health",
         methods: &[(Method::Get, |call| Box::pin(health::get(call)))],
@@ -160,7 +157,7 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// Every path and method of the table: what docs/openapi.yaml must describe.
 ///
-/// `HEAD` and `OPTIONS` are left out, since they answer everywhere, and so is the WebSocket's path.
+/// `HEAD` and `OPTIONS` are left out, since they answer everywhere, and so are the paths of the WebSocket and the page.
 pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
     let methods = |route: &'static Route| {
         route
@@ -169,6 +166,12 @@ pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
             .map(|(method, _)| (route.path, method.as_str()))
     };
     ROUTES.iter().flat_map(methods)
+}
+
+/// Whether the page is part of this binary; without it, the page's paths say how to get it.
+#[must_use]
+pub fn has_page() -> bool {
+    page::is_built_in()
 }
 
 /// One request, as a resource sees it.
@@ -256,12 +259,7 @@ impl Call<'_> {
 
 /// Answers a request that is not for a WebSocket.
 pub(crate) async fn answer(server: &Arc<Server>, request: &Request<'_>, incoming: &mut Incoming) -> Response {
-    let path = request.target.path();
-    let found = ROUTES.iter().find_map(|route| {
-        let captured = matches(route.path, &path)?;
-        Some((route, captured))
-    });
-    let Some((route, captured)) = found else {
+    let Some((route, captured)) = route_of(request.target.path()) else {
         return not_found();
     };
     let asked = match request.head.method {
@@ -279,6 +277,16 @@ pub(crate) async fn answer(server: &Arc<Server>, request: &Request<'_>, incoming
         incoming,
     };
     resource(call).await.unwrap_or_else(|refusal| refusal)
+}
+
+/// What answers under a path, and the segments that it captures.
+fn route_of(path: Vec<&str>) -> Option<(&'static Route, Vec<&str>)> {
+    let mut routes = ROUTES.iter().chain(page::ROUTES);
+    let found = routes.find_map(|route| {
+        let captured = matches(route.path, &path)?;
+        Some((route, captured))
+    });
+    found.or_else(|| page::has(&path).then_some((page::FILE, path)))
 }
 
 /// The segments that stand for those in braces, where `path` is one of `pattern`.
@@ -411,9 +419,14 @@ mod tests {
             seen.iter()
                 .all(|(path, method)| path.starts_with('/') && !method.is_empty())
         );
-        let mut paths: Vec<_> = ROUTES.iter().map(|route| route.path).collect();
+        let mut paths: Vec<_> = ROUTES
+            .iter()
+            .chain(page::ROUTES)
+            .map(|route| route.path)
+            .collect();
+        let count = paths.len();
         paths.sort_unstable();
         paths.dedup();
-        assert_eq!(paths.len(), ROUTES.len());
+        assert_eq!(paths.len(), count);
     }
 }

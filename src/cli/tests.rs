@@ -89,10 +89,28 @@ fn every_setting_is_a_flag_of_serve() {
     assert!(help.contains("--dev") && help.contains("BOARDWIRE_JWT_SECRET") && !help.contains("hidden"));
     assert!(shown(&["--help"]).contains("boardwire serve --dev"));
     assert!(shown(&["token", "--help"]).contains("boardwire token --dev --sub alice"));
+    assert!(shown(&["health", "--help"]).contains("--listen"));
     assert_eq!(
         shown(&["--version"]),
         concat!("boardwire ", env!("CARGO_PKG_VERSION"), "\n")
     );
+}
+
+#[test]
+fn health_asks_where_the_server_was_told_to_listen() {
+    let asked = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let arguments = [&["health"], arguments].concat();
+        match run(&arguments, variables) {
+            Outcome::Run(Command::Health(listen)) => listen.to_string(),
+            other => panic!("{arguments:?}: {other:?}"),
+        }
+    };
+    let variable = [("BOARDWIRE_LISTEN", "0.0.0.0:80")];
+    assert_eq!(asked(&[], &[]), "127.0.0.1:8080");
+    assert_eq!(asked(&[], &variable), "0.0.0.0:80");
+    assert_eq!(asked(&["--listen", "[::]:81"], &variable), "[::]:81");
+    wrong(&["health", "--listen", "localhost"], "--listen");
+    wrong(&["health", "--data", "x"], "unknown flag --data");
 }
 
 #[test]
@@ -130,8 +148,11 @@ fn flags_reach_the_configuration_and_win_over_variables() {
 
 #[test]
 fn what_is_wrong_is_told_in_one_line() {
-    wrong(&[], "a command is needed: serve or token");
-    wrong(&["serv"], "unknown command \"serv\"; expected serve or token");
+    wrong(&[], "a command is needed: serve, token or health");
+    wrong(
+        &["serv"],
+        "unknown command \"serv\"; expected serve, token or health",
+    );
     wrong(&["serve", "--lisen", "x"], "unknown flag --lisen");
     wrong(&["serve", "extra"], "unknown argument extra");
     wrong(&["serve", "--redis", "redis://x"], "unknown flag --redis");

@@ -14,26 +14,44 @@ const VALID_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// The people in the links.
 const NAMES: [&str; 2] = ["alice", "bob"];
 
-/// The whole text.
-pub(crate) fn text(keys: &Keys, address: SocketAddr, now: UnixMillis) -> String {
+/// Whether the server has a page to open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// It has.
+    BuiltIn,
+    /// It was built without.
+    Absent,
+}
+
+/// The whole text: what to open first, and then what to connect with.
+pub(crate) fn text(keys: &Keys, address: SocketAddr, now: UnixMillis, page: Page) -> String {
     let mut text =
         String::from("\nBoardwire runs for trying out (--dev): a board exists once somebody opens it.\n");
-    for name in NAMES {
-        let Some(token) = token(keys, name, now) else {
-            continue;
-        };
+    let tokens = NAMES.map(|name| Some((name, token(keys, name, now)?)));
+    if let (Page::BuiltIn, [Some((_, alice)), Some((_, bob))]) = (page, &tokens) {
         // Writing to a string cannot fail.
         write!(
             text,
-            "\n{name} on the board \"demo\":\n  \
+            "\nOpen it in two windows, as two people, and draw:\n  \
+             http://{address}/board/demo?token={alice}\n  \
+             http://{address}/board/demo?token={bob}\n\
+             \nAll boards, and sharing them:\n  \
+             http://{address}/?token={alice}\n"
+        )
+        .unwrap_or_default();
+    }
+    for (name, token) in tokens.iter().flatten() {
+        write!(
+            text,
+            "\n{name} on the board \"demo\", for clients of your own:\n  \
              ws://{address}/ws/canvas/demo?token={token}\n  \
              http://{address}/v1/boards/demo/document?format=json&token={token}\n"
         )
         .unwrap_or_default();
     }
-    if let Some(token) = token(keys, NAMES[0], now) {
+    if let [Some((_, token)), ..] = &tokens {
         text.push_str("\nA stock client (npm install yjs y-websocket):\n\n");
-        text.push_str(&snippet(address, &token));
+        text.push_str(&snippet(address, token));
     }
     text
 }
@@ -70,20 +88,55 @@ mod tests {
     use super::*;
     use boardwire::jwt::{Secret, Verifier};
 
+    fn tokens_in(text: &str) -> Vec<&str> {
+        text.split("token=")
+            .skip(1)
+            .map(|rest| rest.split_whitespace().next().unwrap())
+            .collect()
+    }
+
     #[test]
     fn the_links_hold_tokens_that_verify() {
         let keys = Keys::single(Secret::new(*b"0123456789abcdef0123456789abcdef"));
         let now = UnixMillis(1_700_000_000_000);
-        let text = text(&keys, "127.0.0.1:8080".parse().unwrap(), now);
-        let verifier = Verifier::new(keys);
-        let tokens: Vec<&str> = text
-            .split("token=")
-            .skip(1)
-            .map(|rest| rest.split_whitespace().next().unwrap())
-            .collect();
-        assert_eq!(tokens.len(), 4);
-        for (token, name) in tokens.iter().zip(["alice", "alice", "bob", "bob"]) {
-            assert_eq!(verifier.verify(token, now).unwrap().user.as_str(), name);
+        let address = "127.0.0.1:8080".parse().unwrap();
+        let clients = ["alice", "alice", "bob", "bob"];
+        let people = ["alice", "bob", "alice"];
+        for (page, names) in [
+            (Page::Absent, clients.to_vec()),
+            (Page::BuiltIn, [&people[..], &clients].concat()),
+        ] {
+            let text = text(&keys, address, now, page);
+            let verifier = Verifier::new(keys.clone());
+            let tokens = tokens_in(&text);
+            assert_eq!(tokens.len(), names.len(), "{page:?}");
+            for (token, name) in tokens.iter().zip(names) {
+                assert_eq!(verifier.verify(token, now).unwrap().user.as_str(), name);
+            }
         }
+    }
+
+    #[test]
+    fn what_to_open_comes_first_where_there_is_a_page() {
+        let keys = Keys::single(Secret::new(*b"0123456789abcdef0123456789abcdef"));
+        let address = "127.0.0.1:8080".parse().unwrap();
+        let links = |page| {
+            let text = text(&keys, address, UnixMillis(1_700_000_000_000), page);
+            let links = text.lines().filter_map(|line| line.trim().split_once("?token="));
+            links.map(|(link, _)| link.to_owned()).collect::<Vec<_>>()
+        };
+        let (with, without) = (links(Page::BuiltIn), links(Page::Absent));
+        let page = [
+            "http://127.0.0.1:8080/board/demo",
+            "http://127.0.0.1:8080/board/demo",
+            "http://127.0.0.1:8080/",
+        ];
+        assert_eq!(with.get(..3), Some(&page.map(str::to_owned)[..]));
+        assert!(
+            !without
+                .iter()
+                .any(|link| link.contains("/board/") || link.ends_with("8080/")),
+            "{without:?}"
+        );
     }
 }

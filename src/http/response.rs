@@ -22,7 +22,7 @@ pub struct Response {
     /// The status code.
     pub status: u16,
     fields: Vec<(&'static str, Cow<'static, str>)>,
-    body: Vec<u8>,
+    body: Cow<'static, [u8]>,
 }
 
 /// An error as the client reads it: a problem document.
@@ -67,7 +67,7 @@ impl Response {
         Self {
             status,
             fields: Vec::new(),
-            body: Vec::new(),
+            body: Cow::Borrowed(&[]),
         }
     }
 
@@ -88,7 +88,14 @@ impl Response {
     /// The same with a body of the given media type.
     #[must_use]
     pub fn with_body(mut self, media_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        self.body = body.into();
+        self.body = Cow::Owned(body.into());
+        self.field("Content-Type", media_type)
+    }
+
+    /// The same with a body that is part of the program, and that no answer copies.
+    #[must_use]
+    pub fn with_built_in(mut self, media_type: &'static str, body: &'static [u8]) -> Self {
+        self.body = Cow::Borrowed(body);
         self.field("Content-Type", media_type)
     }
 
@@ -147,18 +154,23 @@ impl Response {
         &self.body
     }
 
-    /// The bytes to send.
+    /// Whether the body takes memory for as long as it is being sent.
+    #[must_use]
+    pub fn holds_memory(&self) -> bool {
+        matches!(self.body, Cow::Owned(_))
+    }
+
+    /// The bytes to send before [`Self::payload`].
     ///
     /// # Shape
-    /// Status line, fields, `Content-Length` (not with 1xx and 204), `Connection`, empty line, and the body unless
-    /// `method` is `HEAD`.
+    /// Status line, fields, `Content-Length` (not with 1xx, 204 and 304), `Connection`, empty line.
     ///
     /// # Source
-    /// RFC 9112, 4 and 6.3; RFC 9110, 8.6 and 9.3.2.
+    /// RFC 9112, 4 and 6.3; RFC 9110, 8.6.
     #[must_use]
-    pub fn encode(&self, method: Method, persistence: Persistence) -> Vec<u8> {
+    pub fn encode_head(&self, persistence: Persistence) -> Vec<u8> {
         let mut head = self.encode_fields();
-        if self.status >= 200 && self.status != 204 {
+        if self.may_have_body() {
             push_field(&mut head, "Content-Length", &self.body.len().to_string());
         }
         let connection = match persistence {
@@ -167,11 +179,24 @@ impl Response {
         };
         push_field(&mut head, "Connection", connection);
         head.push_str("\r\n");
-        let mut bytes = head.into_bytes();
-        if method != Method::Head && self.status != 204 {
-            bytes.extend_from_slice(&self.body);
+        head.into_bytes()
+    }
+
+    /// The bytes to send behind the head: the body, unless `method` is `HEAD` or the status has none.
+    ///
+    /// # Source
+    /// RFC 9110, 9.3.2 and 15.4.5.
+    #[must_use]
+    pub fn payload(&self, method: Method) -> &[u8] {
+        match method {
+            Method::Head => &[],
+            _ if self.may_have_body() => &self.body,
+            _ => &[],
         }
-        bytes
+    }
+
+    fn may_have_body(&self) -> bool {
+        self.status >= 200 && !matches!(self.status, 204 | 304)
     }
 
     /// Status line and the fields that were set.
@@ -244,6 +269,7 @@ pub fn phrase(status: u16) -> &'static str {
         200 => "OK",
         201 => "Created",
         204 => "No Content",
+        304 => "Not Modified",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
@@ -270,7 +296,8 @@ mod tests {
     use super::*;
 
     fn text(response: &Response, method: Method, persistence: Persistence) -> String {
-        String::from_utf8(response.encode(method, persistence)).unwrap()
+        let bytes = [&response.encode_head(persistence), response.payload(method)].concat();
+        String::from_utf8(bytes).unwrap()
     }
 
     #[test]
@@ -293,12 +320,26 @@ mod tests {
     }
 
     #[test]
-    fn no_content_has_no_length() {
+    fn a_status_without_a_body_has_no_length() {
         assert_eq!(
             text(&Response::new(204), Method::Delete, Persistence::KeepAlive),
             "HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n"
         );
         assert!(text(&Response::new(426), Method::Get, Persistence::Close).contains("Content-Length: 0\r\n"));
+        // The length would have to be that of the body that the client has already.
+        let unchanged = text(&Response::new(304), Method::Get, Persistence::KeepAlive);
+        assert_eq!(
+            unchanged,
+            "HTTP/1.1 304 Not Modified\r\nConnection: keep-alive\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_body_that_is_part_of_the_program_holds_no_memory() {
+        static PAGE: &[u8] = b"page";
+        let built_in = Response::new(200).with_built_in("text/html", PAGE);
+        assert!(std::ptr::eq(built_in.payload(Method::Get), PAGE) && !built_in.holds_memory());
+        assert!(Response::text(200, "hi").holds_memory() && !Response::new(204).holds_memory());
     }
 
     #[test]

@@ -201,7 +201,7 @@ impl Config {
         let keys = keys(values)?;
         let dev_secret_file = dev_secret_file(&keys, &data, mode);
         Ok(Self {
-            listen: listen(values, mode)?,
+            listen: listen_in(values, mode)?,
             data,
             threads: values
                 .optional("threads", "a number of threads, 1 to 1024", |text| {
@@ -356,9 +356,17 @@ pub fn dev_secret_file(keys: &Keys, data: &std::path::Path, mode: Mode) -> Optio
     needed.then(|| PathBuf::from(name))
 }
 
-fn listen(values: &Values, mode: Mode) -> Result<SocketAddr, ConfigError> {
+/// `--listen`.
+///
+/// # Errors
+/// It is no address with a port.
+pub fn listen(values: &Values) -> Result<SocketAddr, ConfigError> {
     let expected = "ADDR:PORT, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080";
-    let listen: SocketAddr = values.one("listen", expected, |text| text.parse().ok())?;
+    values.one("listen", expected, |text| text.parse().ok())
+}
+
+fn listen_in(values: &Values, mode: Mode) -> Result<SocketAddr, ConfigError> {
+    let listen = listen(values)?;
     if mode == Mode::Dev && !listen.ip().is_loopback() {
         let expected = "a loopback address such as 127.0.0.1:8080, since --dev lets everyone with a link in";
         return Err(ConfigError::new(values.given("listen"), expected));

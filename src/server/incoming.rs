@@ -6,7 +6,7 @@
 //! tests/it/http.rs.
 
 use std::cell::RefCell;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use async_io::{Async, Timer};
 use smol::future::FutureExt;
 
 use crate::http::body::{BodyError, Decoder, Progress};
-use crate::http::head::{Framing, Head};
-use crate::http::response::{CONTINUE, Problem};
+use crate::http::head::{Framing, Head, Method, Persistence};
+use crate::http::response::{CONTINUE, Problem, Response};
 use crate::limits;
 use crate::server::Server;
 
@@ -328,9 +328,19 @@ impl<B: Bounds> Incoming<B> {
         Ok(())
     }
 
-    /// Sends all of `bytes`, within `limits::RESPONSE_TIME_MAX`.
-    pub(crate) async fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        within(limits::RESPONSE_TIME_MAX, send_all(&self.stream, bytes)).await
+    /// Sends an answer, within `limits::RESPONSE_TIME_MAX` or, where waiting costs no memory, `limits::PAGE_TIME_MAX`.
+    pub(crate) async fn answer(
+        &self,
+        response: &Response,
+        method: Method,
+        persistence: Persistence,
+    ) -> io::Result<()> {
+        let time = match response.holds_memory() {
+            true => limits::RESPONSE_TIME_MAX,
+            false => limits::PAGE_TIME_MAX,
+        };
+        let head = response.encode_head(persistence);
+        within(time, send_both(&self.stream, &head, response.payload(method))).await
     }
 
     /// Ends our half and waits a little for the peer to end its own, so that it can read the answer.
@@ -395,10 +405,19 @@ async fn receive(stream: &Async<TcpStream>, bytes_max: usize, into: &mut Vec<u8>
     Ok(received)
 }
 
-async fn send_all(stream: &Async<TcpStream>, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let sent = stream.write_with(|mut socket| socket.write(bytes)).await?;
-        bytes = bytes.get(sent..).unwrap_or_default();
+async fn send_all(stream: &Async<TcpStream>, bytes: &[u8]) -> io::Result<()> {
+    send_both(stream, bytes, &[]).await
+}
+
+/// Sends two runs of bytes as one, without copying them together.
+async fn send_both(stream: &Async<TcpStream>, mut first: &[u8], mut second: &[u8]) -> io::Result<()> {
+    while !(first.is_empty() && second.is_empty()) {
+        let both = [IoSlice::new(first), IoSlice::new(second)];
+        let sent = stream
+            .write_with(|mut socket| socket.write_vectored(&both))
+            .await?;
+        second = second.get(sent.saturating_sub(first.len())..).unwrap_or_default();
+        first = first.get(sent..).unwrap_or_default();
     }
     Ok(())
 }

@@ -71,8 +71,8 @@ async fn exchange(
             }
             ReadHead::Refused(refusal) => {
                 server.metrics.answered(Method::Other, refusal.status);
-                let bytes = refusal.encode(Method::Get, Persistence::Close);
-                incoming.send(&bytes).await.map(|()| Next::Close)
+                let sent = incoming.answer(&refusal, Method::Get, Persistence::Close).await;
+                sent.map(|()| Next::Close)
             }
         };
         match answered.ok()? {
@@ -163,7 +163,7 @@ async fn answer(
         Persistence::Close
     };
     server.metrics.answered(head.method, response.status);
-    incoming.send(&response.encode(head.method, persistence)).await?;
+    incoming.answer(&response, head.method, persistence).await?;
     Ok(match persistence {
         Persistence::KeepAlive => Next::Request,
         Persistence::Close => Next::Close,

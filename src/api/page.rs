@@ -1,0 +1,323 @@
+//! The page: `/`, `/board/{board}` and the files they need, out of the binary itself.
+//!
+//! Owns which file answers which path, packed how and kept for how long, and what a browser is told about its rights
+//! ([`SECURITY`]). Must not know what the page does. Key invariants: what a cache may keep without asking has a name that
+//! changes with its content; every answer forbids scripts and requests of other origins. Tests are below, and over TCP
+//! in tests/it/page.rs.
+//!
+//! `build.rs` writes the table of files: it is empty without the feature `page`, and then the page's paths say how to get
+//! it. The table of routes that docs/openapi.yaml describes does not have these paths.
+
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use crate::api::{Answer, Call, Route};
+use crate::http::head::{Head, Method};
+use crate::http::negotiate::{self, Coding};
+use crate::http::response::Response;
+
+/// A file of the page, as `build.rs` found it.
+struct File {
+    /// Without the leading slash.
+    path: &'static str,
+    media_type: &'static str,
+    plain: &'static [u8],
+    brotli: Option<&'static [u8]>,
+    gzip: Option<&'static [u8]>,
+    /// The hash of `plain`, once somebody needed it.
+    hash: OnceLock<String>,
+}
+
+// `static FILES: [File; n]`
+include!(concat!(env!("OUT_DIR"), "/page_files.rs"));
+
+/// The paths that the page itself lives under.
+pub(crate) const ROUTES: &[Route] = &[
+    Route {
+        path: "/",
+        methods: &[(Method::Get, |call| Box::pin(start(call)))],
+    },
+    Route {
+        path: "/board/{board}",
+        methods: &[(Method::Get, |call| Box::pin(board(call)))],
+    },
+    Route {
+        path: "/board/{board}/public",
+        methods: &[(Method::Get, |call| Box::pin(board(call)))],
+    },
+];
+
+/// Any other file of the page; what is captured is its path.
+pub(crate) const FILE: &Route = &Route {
+    path: "/{file}",
+    methods: &[(Method::Get, |call| Box::pin(file(call)))],
+};
+
+/// What a browser may do with what it gets here, and for whom. SECURITY.md says why, part by part.
+const SECURITY: [(&str, &str); 5] = [
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
+         media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self'; \
+         manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    (
+        "Permissions-Policy",
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+
+/// Whether there is a page at all.
+pub(crate) fn is_built_in() -> bool {
+    !FILES.is_empty()
+}
+
+/// Whether there is a file under this path.
+pub(crate) fn has(path: &[&str]) -> bool {
+    find(&FILES, path).is_some()
+}
+
+async fn start(call: Call<'_>) -> Answer {
+    Ok(serve(&FILES, INDEX, call.request.head).unwrap_or_else(|| Response::text(200, how_to_get_it())))
+}
+
+/// The page finds out by itself whether there is such a board.
+async fn board(call: Call<'_>) -> Answer {
+    Ok(serve(&FILES, INDEX, call.request.head).unwrap_or_else(|| Response::text(404, how_to_get_it())))
+}
+
+async fn file(call: Call<'_>) -> Answer {
+    serve(&FILES, &call.captured, call.request.head).ok_or_else(super::not_found)
+}
+
+/// The one document, whatever board it shows.
+const INDEX: &[&str] = &["index.html"];
+
+/// What is said where there is no page.
+fn how_to_get_it() -> String {
+    format!(
+        "Boardwire {version}\n\n\
+         This binary was built without the page. `scripts/run` builds one that has it; by hand:\n\n\
+         \x20 (cd web && npm ci && npm run build)\n\
+         \x20 cargo build --release --features page\n\n\
+         It keeps Yjs documents in sync all the same. A stock y-websocket client connects so:\n\n\
+         \x20 import * as Y from 'yjs'\n\
+         \x20 import {{ WebsocketProvider }} from 'y-websocket'\n\n\
+         \x20 const doc = new Y.Doc()\n\
+         \x20 new WebsocketProvider('ws://HOST:PORT/ws/canvas', 'my-board', doc, {{ params: {{ token: '<JWT>' }} }})\n\n\
+         A token is made by your application, or on the command line by `boardwire token --help`.\n\
+         Other paths: /health, /metrics, /v1/boards (docs/openapi.yaml describes them)\n",
+        version = env!("CARGO_PKG_VERSION")
+    )
+}
+
+fn find(files: &'static [File], path: &[&str]) -> Option<&'static File> {
+    files
+        .iter()
+        .find(|file| file.path.split('/').eq(path.iter().copied()))
+}
+
+/// Answers with a file as the client can take it; `None` where there is none.
+fn serve(files: &'static [File], path: &[&str], head: &Head<'_>) -> Option<Response> {
+    let file = find(files, path)?;
+    let (coding, body) = file.packed_for(head);
+    let validator = (!file.is_immutable()).then(|| file.etag(coding));
+    let known = validator
+        .as_deref()
+        .is_some_and(|etag| negotiate::has_already(head.elements("if-none-match"), etag));
+    let response = match known {
+        true => Response::new(304),
+        false => Response::new(200).with_built_in(file.media_type, body),
+    };
+    let response = match coding.name() {
+        Some(name) if !known => response.field("Content-Encoding", name),
+        _ => response,
+    };
+    let response = response.field("Vary", "Accept-Encoding");
+    let response = match validator {
+        // A year, which is as good as ever.
+        None => response.field("Cache-Control", "public, max-age=31536000, immutable"),
+        Some(etag) => response.field("Cache-Control", "no-cache").field("ETag", etag),
+    };
+    let secured =
+        |response: Response, &(name, value): &(&'static str, &'static str)| response.field(name, value);
+    Some(SECURITY.iter().fold(response, secured))
+}
+
+impl File {
+    /// Whether the name changes with the content: so Vite names what it puts into `assets`.
+    fn is_immutable(&self) -> bool {
+        self.path.starts_with("assets/")
+    }
+
+    /// The bytes as the client would like them best, and how they are packed. Of what it likes equally it gets the
+    /// smallest, which is the order here.
+    fn packed_for(&self, head: &Head<'_>) -> (Coding, &'static [u8]) {
+        let packings = [
+            (Coding::Brotli, self.brotli),
+            (Coding::Gzip, self.gzip),
+            (Coding::Identity, Some(self.plain)),
+        ];
+        let offered: Vec<Coding> = packings
+            .iter()
+            .filter(|(_, body)| body.is_some())
+            .map(|(coding, _)| *coding)
+            .collect();
+        let coding = Coding::preferred(head.elements("accept-encoding"), &offered);
+        let chosen = packings.iter().find(|(packing, _)| *packing == coding);
+        (coding, chosen.and_then(|(_, body)| *body).unwrap_or(self.plain))
+    }
+
+    /// An entity tag; each packing has its own, as a strong one must (RFC 9110, 8.8.1).
+    fn etag(&self, coding: Coding) -> String {
+        let hash = self.hash.get_or_init(|| {
+            let hash = Sha256::digest(self.plain);
+            URL_SAFE_NO_PAD.encode(hash.get(..16).unwrap_or_default())
+        });
+        match coding.name() {
+            Some(name) => format!("\"{hash}-{name}\""),
+            None => format!("\"{hash}\""),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::head;
+
+    static FEW: [File; 3] = [
+        File {
+            path: "assets/main-0aZ_-9xy.js",
+            media_type: "text/javascript; charset=utf-8",
+            plain: b"plain",
+            brotli: Some(b"brotli"),
+            gzip: Some(b"gzip"),
+            hash: OnceLock::new(),
+        },
+        File {
+            path: "index.html",
+            media_type: "text/html; charset=utf-8",
+            plain: b"<html>",
+            brotli: None,
+            gzip: Some(b"packed html"),
+            hash: OnceLock::new(),
+        },
+        File {
+            path: "sw.js",
+            media_type: "text/javascript; charset=utf-8",
+            plain: b"worker",
+            brotli: None,
+            gzip: None,
+            hash: OnceLock::new(),
+        },
+    ];
+
+    fn ask(path: &[&str], fields: &[(&str, &str)]) -> Option<Response> {
+        let mut request = String::from("GET / HTTP/1.1\r\nHost: a\r\n");
+        for (name, value) in fields {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str("\r\n");
+        let (head, _) = head::parse(request.as_bytes()).unwrap().unwrap();
+        serve(&FEW, path, &head)
+    }
+
+    #[test]
+    fn a_file_is_sent_as_the_client_can_take_it() {
+        let script = ["assets", "main-0aZ_-9xy.js"];
+        for (accepted, coding, body) in [
+            ("gzip, deflate, br", Some("br"), "brotli"),
+            ("gzip", Some("gzip"), "gzip"),
+            ("br;q=0, *", Some("gzip"), "gzip"),
+            ("zstd", None, "plain"),
+            ("", None, "plain"),
+        ] {
+            let answer = ask(&script, &[("Accept-Encoding", accepted)]).unwrap();
+            assert_eq!(
+                (answer.status, answer.value("content-encoding"), answer.body()),
+                (200, coding, body.as_bytes()),
+                "{accepted}"
+            );
+            assert_eq!(answer.value("vary"), Some("Accept-Encoding"));
+            assert!(!answer.holds_memory(), "nothing is copied");
+        }
+        let unpacked = ask(&["sw.js"], &[("Accept-Encoding", "br, gzip")]).unwrap();
+        assert_eq!(
+            (unpacked.value("content-encoding"), unpacked.body()),
+            (None, &b"worker"[..])
+        );
+    }
+
+    #[test]
+    fn what_may_change_is_asked_for_again_and_sent_only_if_it_has() {
+        for path in ["index.html", "sw.js"] {
+            let first = ask(&[path], &[]).unwrap();
+            assert_eq!(first.value("cache-control"), Some("no-cache"));
+            let etag = first.value("etag").unwrap();
+            let again = ask(&[path], &[("If-None-Match", etag)]).unwrap();
+            assert_eq!(
+                (again.status, again.body(), again.value("etag")),
+                (304, &b""[..], Some(etag))
+            );
+            assert_eq!(
+                ask(&[path], &[("If-None-Match", "\"other\"")]).unwrap().status,
+                200
+            );
+        }
+        let script = ask(&["assets", "main-0aZ_-9xy.js"], &[("If-None-Match", "*")]).unwrap();
+        assert_eq!((script.status, script.value("etag")), (200, None));
+        assert_eq!(
+            script.value("cache-control"),
+            Some("public, max-age=31536000, immutable")
+        );
+    }
+
+    #[test]
+    fn each_packing_has_an_entity_tag_of_its_own() {
+        let tag = |accepted| {
+            let answer = ask(INDEX, &[("Accept-Encoding", accepted)]).unwrap();
+            answer.value("etag").unwrap().to_owned()
+        };
+        let (plain, packed) = (tag("identity"), tag("gzip"));
+        assert_ne!(plain, packed);
+        let fields = [("Accept-Encoding", "gzip"), ("If-None-Match", plain.as_str())];
+        assert_eq!(ask(INDEX, &fields).unwrap().status, 200);
+        assert_ne!(plain, ask(&["sw.js"], &[]).unwrap().value("etag").unwrap());
+    }
+
+    #[test]
+    fn only_what_is_there_is_found_and_only_whole_segments_count() {
+        for path in [
+            &[][..],
+            &[""],
+            &["assets"],
+            &["assets/main-0aZ_-9xy.js"],
+            &["index.html", ""],
+            &["..", "index.html"],
+            &["INDEX.HTML"],
+        ] {
+            assert!(ask(path, &[]).is_none(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_page_it_is_said_how_to_get_it() {
+        let text = how_to_get_it();
+        for word in [
+            "scripts/run",
+            "npm run build",
+            "--features page",
+            "y-websocket",
+            "boardwire token",
+        ] {
+            assert!(text.contains(word), "{word}");
+        }
+    }
+}

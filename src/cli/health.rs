@@ -1,0 +1,142 @@
+//! `boardwire health`: asks a running server how it is, for a container's health check.
+//!
+//! Owns the one request, and what its answer means for the exit code. Must not know why a server is not well; the line it
+//! prints has the server's own words. Key invariant: it ends within [`PATIENCE`] for each step, whatever the other side
+//! does. Tests are below, and in tests/it/health.rs over a real server.
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// How long connecting, and then the whole answer, may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// More than an answer of `/health` has.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
+
+/// Where a server that was told to listen on `listen` is reached from its own machine.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// Asks the server that listens on `listen`; the line to print, as an error where it is not well.
+///
+/// # Errors
+/// Nobody answers in time, or the answer is not 200.
+pub(crate) fn check(listen: SocketAddr) -> Result<String, String> {
+    let address = reachable(listen);
+    let answer = ask(address).map_err(|error| format!("{address}: no answer: {error}"))?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let line = head.lines().next().unwrap_or_default();
+    let status = line
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.split(' ').next());
+    match status.filter(|status| status.len() == 3) {
+        Some("200") => Ok(one_line(body)),
+        Some(status) => Err(format!("{address}: status {status}: {}", one_line(body))),
+        None => Err(format!("{address}: the answer is not HTTP")),
+    }
+}
+
+/// Whoever answers there may be anybody: what is printed of it stays one line of plain characters.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .filter(|c| (' '..='~').contains(c))
+        .take(1_000)
+        .collect()
+}
+
+fn ask(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let until = Instant::now() + PATIENCE;
+    let mut answer = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        // A timeout of zero would be none at all.
+        let left = until
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(1));
+        stream.set_read_timeout(Some(left))?;
+        let read = stream.read(&mut chunk)?;
+        answer.extend_from_slice(chunk.get(..read).unwrap_or_default());
+        if read == 0 || answer.len() > ANSWER_BYTES_MAX {
+            return Ok(String::from_utf8_lossy(&answer).into_owned());
+        }
+        if Instant::now() >= until {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Answers one request with `answer`, and gives what `check` says.
+    fn checked(answer: &'static str) -> (Result<String, String>, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = vec![0; 1024];
+            let read = stream.read(&mut request).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8(request[..read].to_vec()).unwrap()
+        });
+        (check(address), served.join().unwrap())
+    }
+
+    #[test]
+    fn well_is_200_and_nothing_else() {
+        let (line, request) = checked("HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"status\":\"ok\"}");
+        assert_eq!(line, Ok("{\"status\":\"ok\"}".to_owned()));
+        assert!(
+            request.starts_with("GET /health HTTP/1.1\r\nHost: 127.0.0.1:"),
+            "{request}"
+        );
+        for (answer, expected) in [
+            (
+                "HTTP/1.1 503 Service Unavailable\r\n\r\n{\"status\":\"degraded\"}",
+                "status 503: {\"status\":\"degraded\"}",
+            ),
+            ("HTTP/1.1 2000\r\n\r\nfine\n\u{1b}[2J", "is not HTTP"),
+            ("SSH-2.0-OpenSSH\r\n", "is not HTTP"),
+            ("", "is not HTTP"),
+        ] {
+            let line = checked(answer).0.expect_err(answer);
+            assert!(
+                line.contains(expected) && line.chars().all(|c| (' '..='~').contains(&c)),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_there_is_said_with_the_address() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let line = check(free).expect_err("nobody listens");
+        assert!(line.starts_with(&format!("{free}: no answer: ")), "{line}");
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_asked_on_loopback() {
+        for (listen, expected) in [
+            ("0.0.0.0:8080", "127.0.0.1:8080"),
+            ("[::]:8080", "[::1]:8080"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("10.0.0.7:80", "10.0.0.7:80"),
+        ] {
+            assert_eq!(reachable(listen.parse().unwrap()).to_string(), expected);
+        }
+    }
+}
