@@ -1,0 +1,208 @@
+// The HTTP API as functions. It knows the shapes and the credentials; it keeps no state and shows nothing.
+import type { Credentials } from './credentials'
+
+/** What somebody may do with a board; each level includes those before it. */
+export type Level = 'view' | 'comment' | 'edit'
+
+/** The levels, lowest first. */
+export const LEVELS: readonly Level[] = ['view', 'comment', 'edit']
+
+/** A board as the caller sees it. */
+export interface Board {
+  readonly id: string
+  readonly title: string | null
+  readonly owner: string | null
+  /** The caller's. Null for who has just given the board away. */
+  readonly level: Level | null
+  readonly created_at: string
+  readonly updated_at: string
+  readonly size_bytes: number
+}
+
+/** A board in the list whose stored rows are damaged: it cannot be opened. */
+export interface UnreadableBoard {
+  readonly id: string
+  readonly level: Level | null
+  readonly unreadable: true
+}
+
+/** One page of a list. */
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next_cursor: string | null
+}
+
+/** Who has which level: `user:...`, `team:...` or `public`. */
+export interface Grant {
+  readonly principal: string
+  readonly level: Level
+}
+
+/** A share link, without its token. */
+export interface Link {
+  readonly id: string
+  readonly level: Level
+  readonly expires_at: string | null
+}
+
+/** A new share link. The token is never shown again. */
+export interface CreatedLink extends Link {
+  readonly token: string
+}
+
+/** An API key, without its secret. */
+export interface Key {
+  readonly id: string
+  readonly name: string
+  readonly level: Level
+  readonly created_at: string
+}
+
+/** A new API key. The secret is never shown again. */
+export interface CreatedKey extends Key {
+  readonly key: string
+}
+
+/** Where a grant goes. */
+export type Grantee = { readonly kind: 'users' | 'teams', readonly id: string } | { readonly kind: 'public' }
+
+/** Codes of our own, for answers that are no problem documents. */
+export type LocalCode = 'unreachable' | 'unexpected_answer'
+
+/** Why a call failed: an RFC 9457 problem of the server, or one of `LocalCode`. Decide by `code`. */
+export class ApiProblem extends Error {
+  override readonly name = 'ApiProblem'
+  readonly code: string
+  /** The HTTP status; 0 where there was no answer. */
+  readonly status: number
+  /** The parameter or member at fault. */
+  readonly field: string | null
+
+  constructor (code: string, status: number, detail: string, field: string | null = null) {
+    super(detail)
+    this.code = code
+    this.status = status
+    this.field = field
+  }
+}
+
+/** The calls that the page makes. Each rejects with an `ApiProblem`, or with the signal's reason where it was aborted. */
+export interface Api {
+  listBoards (cursor?: string | null, signal?: AbortSignal): Promise<Page<Board | UnreadableBoard>>
+  createBoard (title: string | null): Promise<Board>
+  readBoard (board: string, signal?: AbortSignal): Promise<Board>
+  renameBoard (board: string, title: string | null): Promise<Board>
+  deleteBoard (board: string): Promise<void>
+  listGrants (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<Grant>>
+  setGrant (board: string, grantee: Grantee, level: Level): Promise<Grant>
+  removeGrant (board: string, grantee: Grantee): Promise<void>
+  listLinks (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<Link>>
+  createLink (board: string, level: Level, expiresIn: number | null): Promise<CreatedLink>
+  revokeLink (board: string, link: string): Promise<void>
+  listKeys (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<Key>>
+  createKey (board: string, name: string, level: Level): Promise<CreatedKey>
+  revokeKey (board: string, key: string): Promise<void>
+}
+
+interface Call {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+  readonly path: string
+  readonly query?: Record<string, string | null | undefined> | undefined
+  readonly body?: unknown
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The API of the server that sent this page, for one caller. */
+export function createApi (credentials: Credentials, fetcher: typeof fetch = fetch): Api {
+  const send = async <T>(call: Call): Promise<T> => await readAnswer(await request(call, credentials, fetcher)) as T
+  const list = async <T>(path: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<T>> =>
+    await send({ method: 'GET', path, query: { cursor }, signal })
+  return {
+    listBoards: async (cursor, signal) => await list('/v1/boards', cursor, signal),
+    createBoard: async title => await send({ method: 'POST', path: '/v1/boards', body: { title } }),
+    readBoard: async (board, signal) => await send({ method: 'GET', path: at(board), signal }),
+    renameBoard: async (board, title) => await send({ method: 'PATCH', path: at(board), body: { title } }),
+    deleteBoard: async board => await send({ method: 'DELETE', path: at(board) }),
+    listGrants: async (board, cursor, signal) => await list(at(board, 'permissions'), cursor, signal),
+    setGrant: async (board, grantee, level) =>
+      await send({ method: 'PUT', path: at(board, ...grantPath(grantee)), body: { level } }),
+    removeGrant: async (board, grantee) => await send({ method: 'DELETE', path: at(board, ...grantPath(grantee)) }),
+    listLinks: async (board, cursor, signal) => await list(at(board, 'links'), cursor, signal),
+    createLink: async (board, level, expiresIn) => await send({
+      method: 'POST',
+      path: at(board, 'links'),
+      body: { level, ...(expiresIn !== null && { expires_in: expiresIn }) }
+    }),
+    revokeLink: async (board, link) => await send({ method: 'DELETE', path: at(board, 'links', link) }),
+    listKeys: async (board, cursor, signal) => await list(at(board, 'keys'), cursor, signal),
+    createKey: async (board, name, level) =>
+      await send({ method: 'POST', path: at(board, 'keys'), body: { name, level } }),
+    revokeKey: async (board, key) => await send({ method: 'DELETE', path: at(board, 'keys', key) })
+  }
+}
+
+/** Every item of a list that comes in pages. */
+export async function everyPage<T> (page: (cursor: string | null) => Promise<Page<T>>): Promise<T[]> {
+  const items: T[] = []
+  let cursor: string | null = null
+  do {
+    const answer: Page<T> = await page(cursor)
+    items.push(...answer.items)
+    cursor = answer.next_cursor
+  } while (cursor !== null)
+  return items
+}
+
+function at (board: string, ...segments: string[]): string {
+  return '/v1/boards/' + [board, ...segments].map(encodeURIComponent).join('/')
+}
+
+function grantPath (grantee: Grantee): string[] {
+  return grantee.kind === 'public' ? ['permissions', 'public'] : ['permissions', grantee.kind, grantee.id]
+}
+
+async function request (call: Call, credentials: Credentials, fetcher: typeof fetch): Promise<Response> {
+  const headers = new Headers({ accept: 'application/json' })
+  if (credentials.token !== undefined) headers.set('authorization', 'Bearer ' + credentials.token)
+  if (credentials.apiKey !== undefined) headers.set('x-api-key', credentials.apiKey)
+  if (call.body !== undefined) headers.set('content-type', 'application/json')
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(call.query ?? {})) if (value != null) query.set(name, value)
+  // A share link has no header of its own.
+  if (credentials.share !== undefined) query.set('share', credentials.share)
+  const search = query.toString()
+  try {
+    return await fetcher(call.path + (search && '?' + search), {
+      method: call.method,
+      headers,
+      credentials: 'omit',
+      cache: 'no-store',
+      ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
+      ...(call.signal && { signal: call.signal })
+    })
+  } catch (cause) {
+    if (call.signal?.aborted === true) throw cause
+    throw new ApiProblem('unreachable', 0, 'The server cannot be reached.')
+  }
+}
+
+async function readAnswer (response: Response): Promise<unknown> {
+  if (response.status === 204) return undefined
+  const body: unknown = await response.json().catch(() => undefined)
+  if (response.ok && body !== undefined) return body
+  throw problemOf(response.status, body)
+}
+
+function problemOf (status: number, body: unknown): ApiProblem {
+  const { code, detail, field } = (body ?? {}) as Record<string, unknown>
+  // A proxy in between may answer with a page of its own.
+  if (typeof code !== 'string') {
+    return new ApiProblem('unexpected_answer', status, `The server gave an answer that is not understood (${status}).`)
+  }
+  return new ApiProblem(
+    code,
+    status,
+    typeof detail === 'string' ? detail : code,
+    typeof field === 'string' ? field : null
+  )
+}

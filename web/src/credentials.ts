@@ -1,0 +1,74 @@
+// The credentials of a page: where they come from, and how they travel. What they give is the server's to say.
+
+/** What a page was opened with. Several may be sent; the server counts the highest, and refuses where one is invalid. */
+export interface Credentials {
+  /** A JWT: says who somebody is. */
+  readonly token?: string
+  /** The token of a share link: opens one board. */
+  readonly share?: string
+  /** The key of an agent: opens one board. */
+  readonly apiKey?: string
+}
+
+/** Where the token of this tab is kept between its pages. */
+const TOKEN_ITEM = 'boardwire.token'
+
+type TokenStore = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
+
+/** Reads the credentials of a query. An empty parameter counts as not sent. */
+export function parseCredentials (search: string): Credentials {
+  const query = new URLSearchParams(search)
+  const token = query.get('token')
+  const share = query.get('share')
+  const apiKey = query.get('apiKey')
+  return { ...(token && { token }), ...(share && { share }), ...(apiKey && { apiKey }) }
+}
+
+/** As query parameters, for WebSockets, whose headers a browser cannot set. */
+export function credentialParams (credentials: Credentials): Record<string, string> {
+  return { ...credentials }
+}
+
+/** As a query with its question mark, or nothing: for links to other pages. */
+export function credentialQuery (credentials: Credentials): string {
+  const query = new URLSearchParams(credentialParams(credentials)).toString()
+  return query && '?' + query
+}
+
+/**
+ * The credentials of this page, from its address, else the token that the tab already has.
+ *
+ * A token says who somebody is, so it must not be passed on with a copied address: it is kept for the tab and
+ * taken out of the address. A share link or key stays there, since it belongs to the board and lets one come back.
+ */
+export function takeCredentials (location: Location, history: History, tab: TokenStore): Credentials {
+  const sent = parseCredentials(location.search)
+  if (sent.token !== undefined) {
+    tab.setItem(TOKEN_ITEM, sent.token)
+    const query = new URLSearchParams(location.search)
+    query.delete('token')
+    const rest = query.toString()
+    history.replaceState(history.state, '', location.pathname + (rest && '?' + rest) + location.hash)
+    return sent
+  }
+  if (sent.share !== undefined || sent.apiKey !== undefined) return sent
+  const token = tab.getItem(TOKEN_ITEM)
+  return token ? { token } : {}
+}
+
+/** The token in what somebody pasted: itself, or a link that carries it. Null where there is none. */
+export function findToken (text: string): string | null {
+  const trimmed = text.trim()
+  const token = /[?&]token=([^&#\s]+)/.exec(trimmed)?.[1] ?? trimmed
+  return /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(token) ? token : null
+}
+
+/** Keeps a token that was typed in, for this tab. */
+export function keepToken (token: string, tab: TokenStore): void {
+  tab.setItem(TOKEN_ITEM, token)
+}
+
+/** Forgets the token of this tab. */
+export function forgetToken (tab: TokenStore): void {
+  tab.removeItem(TOKEN_ITEM)
+}

@@ -1,0 +1,40 @@
+// Opens the page that the address names.
+import { lazy, StrictMode, Suspense } from 'react'
+import { createRoot } from 'react-dom/client'
+import { type Credentials, takeCredentials } from './credentials'
+import { registerWorker } from './registerWorker'
+import { renewAfterUpdate } from './renew'
+import { parseRoute, type Route } from './route'
+import { StartPage } from './start/StartPage'
+import './styles.css'
+import { Fence, Loading, NoSuchPage } from './ui/Fallback'
+
+// Loaded where it is needed: the start page does without tldraw.
+const Board = lazy(async () => await import('./board/Board'))
+
+const NOBODY: Credentials = {}
+
+function Page ({ route, credentials }: { route: Route, credentials: Credentials }) {
+  switch (route.name) {
+    case 'start':
+      return <StartPage credentials={credentials} />
+    case 'board':
+      return (
+        <Suspense fallback={<Loading />}>
+          <Board id={route.id} credentials={route.by === 'public' ? NOBODY : credentials} />
+        </Suspense>
+      )
+    case 'unknown':
+      return <NoSuchPage />
+  }
+}
+
+const root = document.getElementById('root')
+if (root === null) throw new Error('index.html has no element with the id "root"')
+
+const route = parseRoute(location.pathname)
+const credentials = takeCredentials(location, history, sessionStorage)
+renewAfterUpdate()
+// Only a board's page opens offline: who only looks at the start page need not load the canvas.
+if (route.name === 'board') registerWorker()
+createRoot(root).render(<StrictMode><Fence><Page route={route} credentials={credentials} /></Fence></StrictMode>)

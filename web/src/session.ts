@@ -1,0 +1,54 @@
+// Who sits here, for display only: names on cursors, "yours" on boards. The server alone decides what anybody may do.
+import type { Credentials } from './credentials'
+
+/** The person at this page, as far as the token tells. */
+export interface Session {
+  /** The user id (the claim `sub`); null without a token. */
+  readonly sub: string | null
+  /** What to call them. */
+  readonly name: string
+  /** Whether the token says that they manage every board. */
+  readonly admin: boolean
+  /** When the token ends, in milliseconds since 1970; null without one. */
+  readonly expires: number | null
+}
+
+const GUEST: Session = { sub: null, name: 'Guest', admin: false, expires: null }
+
+/** Reads the token's claims without verifying them. What cannot be read is a guest; the server will refuse it. */
+export function readSession (credentials: Credentials): Session {
+  const claims = readClaims(credentials.token)
+  if (claims === null) return GUEST
+  const sub = subject(claims['sub'])
+  if (sub === null) return GUEST
+  const { name, exp } = claims
+  return {
+    sub,
+    name: typeof name === 'string' && name.trim() !== '' ? name.trim() : sub,
+    admin: claims['role'] === 'admin',
+    expires: typeof exp === 'number' ? exp * 1000 : null
+  }
+}
+
+function subject (sub: unknown): string | null {
+  if (typeof sub === 'string' && sub !== '') return sub
+  return Number.isSafeInteger(sub) ? String(sub) : null
+}
+
+function readClaims (token: string | undefined): Record<string, unknown> | null {
+  const payload = token?.split('.')[1]
+  if (payload === undefined) return null
+  try {
+    const base64 = payload.replace(/-/g, '+').replace(/_/g, '/')
+    const bytes = Uint8Array.from(atob(base64), character => character.charCodeAt(0))
+    const claims: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    return typeof claims === 'object' && claims !== null ? claims as Record<string, unknown> : null
+  } catch {
+    return null
+  }
+}
+
+/** Whether to offer what only an owner or admin may do. */
+export function manages (board: { readonly owner: string | null }, session: Session): boolean {
+  return session.admin || (session.sub !== null && board.owner === session.sub)
+}

@@ -1,0 +1,39 @@
+// The page at `/`: one's boards, or how to get in.
+import { useEffect } from 'react'
+import { type Credentials, forgetToken } from '../credentials'
+import { readSession, type Session } from '../session'
+import { Frame } from '../ui/Frame'
+import { initials } from '../words'
+import { Boards } from './Boards'
+import { Welcome } from './Welcome'
+
+export function StartPage ({ credentials }: { credentials: Credentials }) {
+  const session = readSession(credentials)
+  const expired = session.expires !== null && session.expires < Date.now()
+  useEffect(() => { document.title = 'Boards - Boardwire' }, [])
+
+  if (credentials.token === undefined || expired) return <Frame><Welcome expired={expired} /></Frame>
+  return (
+    <Frame aside={<Who session={session} />}>
+      <Boards credentials={credentials} session={session} />
+    </Frame>
+  )
+}
+
+function Who ({ session }: { session: Session }) {
+  return (
+    <>
+      <span className='bw-who'>
+        <span className='bw-initials' aria-hidden='true'>{initials(session.name)}</span>
+        <span>{session.name}</span>
+      </span>
+      <button type='button' className='bw-button bw-quiet' onClick={signOut}>Sign out</button>
+    </>
+  )
+}
+
+/** Forgets the token, and shows how to get in with another. */
+export function signOut (): void {
+  forgetToken(sessionStorage)
+  location.assign('/')
+}

@@ -1,0 +1,60 @@
+// A modal dialog: the browser's own, which keeps the focus inside and gives it back.
+import { type ReactNode, type SyntheticEvent, useEffect, useId, useRef } from 'react'
+import { CloseIcon } from './icons'
+
+interface DialogProps {
+  readonly title: string
+  readonly onClose: () => void
+  readonly children: ReactNode
+  /** For questions and single fields. */
+  readonly narrow?: boolean
+}
+
+/** Opens as it is rendered. Escape, the cross and a press beside it call `onClose`; whoever renders it takes it away. */
+export function Dialog ({ title, onClose, children, narrow = false }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const heading = useId()
+
+  useEffect(() => {
+    const element = dialog.current
+    element?.showModal()
+    return () => element?.close()
+  }, [])
+
+  return (
+    <dialog
+      ref={dialog}
+      className={narrow ? 'bw-dialog bw-narrow' : 'bw-dialog'}
+      aria-labelledby={heading}
+      onClose={event => { if (event.target === dialog.current && !dialog.current.open) onClose() }}
+      onMouseDown={event => { if (event.target === dialog.current) onClose() }}
+      {...KEPT_INSIDE}
+    >
+      <div className='bw-dialog-head'>
+        <h2 id={heading}>{title}</h2>
+        <button type='button' className='bw-button bw-quiet bw-icon-button' aria-label='Close' onClick={onClose}>
+          <CloseIcon />
+        </button>
+      </div>
+      {children}
+    </dialog>
+  )
+}
+
+const keep = (event: SyntheticEvent) => event.stopPropagation()
+
+/** A canvas behind the dialog listens to the whole document; what is typed here is not for it. */
+const KEPT_INSIDE = {
+  onKeyDown: keep,
+  onKeyUp: keep,
+  onCopy: keep,
+  onCut: keep,
+  onPaste: keep,
+  onPointerDown: keep,
+  onPointerUp: keep,
+  onPointerMove: keep,
+  onWheel: keep,
+  onTouchStart: keep,
+  onTouchEnd: keep,
+  onContextMenu: keep
+}

@@ -1,0 +1,24 @@
+// The few icons of the page. Each is decoration; its button says what it does.
+import type { ReactNode } from 'react'
+
+function Icon ({ children }: { children: ReactNode }) {
+  return (
+    <svg
+      width='18' height='18' viewBox='0 0 18 18' fill='none' stroke='currentColor' strokeWidth='1.6'
+      strokeLinecap='round' strokeLinejoin='round' aria-hidden='true' focusable='false'
+    >
+      {children}
+    </svg>
+  )
+}
+
+export const CloseIcon = () => <Icon><path d='M4.5 4.5l9 9M13.5 4.5l-9 9' /></Icon>
+export const PlusIcon = () => <Icon><path d='M9 3.5v11M3.5 9h11' /></Icon>
+export const ShareIcon = () => (
+  <Icon>
+    <circle cx='4.5' cy='9' r='2' /><circle cx='13' cy='4.5' r='2' /><circle cx='13' cy='13.5' r='2' />
+    <path d='M6.3 8l4.9-2.6M6.3 10l4.9 2.6' />
+  </Icon>
+)
+export const RenameIcon = () => <Icon><path d='M3.5 14.5l.7-3 7.6-7.6a1.4 1.4 0 0 1 2 0l.3.3a1.4 1.4 0 0 1 0 2L6.5 13.8zM10.5 5.2l2.3 2.3' /></Icon>
+export const DeleteIcon = () => <Icon><path d='M3.5 5h11M7 5V3.5h4V5M5 5l.6 9.5h6.8L13 5M7.6 8v4M10.4 8v4' /></Icon>

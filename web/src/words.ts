@@ -1,0 +1,42 @@
+// How things read: levels, times, names.
+import type { Level } from './api'
+
+const LEVEL_WORDS: Record<Level, string> = { view: 'Can view', comment: 'Can comment', edit: 'Can edit' }
+
+/** What a level lets somebody do. */
+export function levelWords (level: Level): string {
+  return LEVEL_WORDS[level]
+}
+
+const UNITS: ReadonlyArray<readonly [Intl.RelativeTimeFormatUnit, number]> = [
+  ['year', 31_536_000],
+  ['month', 2_592_000],
+  ['week', 604_800],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60]
+]
+
+/** How long ago, or how soon: "3 minutes ago", "in 2 days". Less than a minute is "just now". */
+export function relativeTime (time: string, now = Date.now(), language = 'en'): string {
+  const seconds = (Date.parse(time) - now) / 1000
+  for (const [unit, size] of UNITS) {
+    const count = Math.trunc(seconds / size)
+    if (count !== 0) return new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(count, unit)
+  }
+  return seconds > 1 ? 'in less than a minute' : 'just now'
+}
+
+/** The full time, for a tooltip. */
+export function fullTime (time: string): string {
+  return new Date(time).toLocaleString()
+}
+
+/** One or two letters that stand for a name. */
+export function initials (name: string): string {
+  const parts = name.split(/[^\p{L}\p{N}]+/u).filter(part => part !== '')
+  const first = parts[0]
+  if (first === undefined) return '?'
+  const last = parts.length > 1 ? parts.at(-1) : undefined
+  return ([...first][0] + (last === undefined ? '' : [...last][0] ?? '')).toUpperCase()
+}

@@ -1,0 +1,34 @@
+// How the page is built. What the server may rely on: index.html, sw.js, a few named files and licenses/ at the root,
+// everything else under assets/ with a hash of its content in its name.
+import { defineConfig } from 'vitest/config'
+import { licenses } from './build/licenses.ts'
+import { precache, WORKER } from './build/precache.ts'
+
+const server = process.env['BOARDWIRE_URL'] ?? 'http://127.0.0.1:8080'
+
+export default defineConfig({
+  plugins: [precache(), licenses()],
+  build: {
+    target: 'es2022',
+    // Files, not data URLs: one copy each, kept by its hash.
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 2500,
+    license: { fileName: 'licenses/third-party.md' },
+    rolldownOptions: {
+      input: { index: 'index.html', sw: 'src/worker/sw.ts' },
+      output: {
+        entryFileNames: chunk => chunk.name === 'sw' ? WORKER : 'assets/[name]-[hash].js'
+      }
+    }
+  },
+  server: {
+    proxy: {
+      '/ws': { target: server, ws: true },
+      '/v1': { target: server },
+      '/health': { target: server }
+    }
+  },
+  test: {
+    include: ['src/**/*.test.{ts,tsx}', 'build/**/*.test.ts']
+  }
+})
