@@ -1,7 +1,6 @@
 // One tab with the page in it: what a person sees and does there, and what the canvas holds.
 import { until } from '../../node/support/wait.mjs'
 import { instrument } from './instrument.mjs'
-import { SELECTORS } from './selectors.mjs'
 
 /** A shape as tests make it: a grey-free rectangle that is easy to see and to press. */
 export const box = (id, x = 0, y = 0, props = {}) =>
@@ -53,19 +52,28 @@ export class Tab {
 
   // What a person sees around the canvas.
 
-  /** The words of the connection indicator, in lower case. */
-  async indicator () {
-    const words = await this.page.locator(SELECTORS.indicator).first().textContent({ timeout: 1000 }).catch(() => null)
-    return words?.toLowerCase() ?? null
+  /** How the indicator stands: `{ link, saving, text, long }`; null where there is none. */
+  indicator () {
+    return this.page.evaluate(() => {
+      const element = document.querySelector('[data-testid=indicator]')
+      if (element === null) return null
+      const { link, saving } = element.dataset
+      return { link, saving, text: element.querySelector('.bw-indicator-text').textContent, long: element.title }
+    })
   }
 
-  /** Waits until the indicator holds all of these words. */
-  async says (...words) {
-    let last
-    await until(async () => {
-      last = await this.indicator()
-      return last !== null && words.every(word => last.includes(word))
-    }, () => `the indicator to say "${words.join(' ')}"; it says "${last}"`)
+  /** Waits until the indicator is at this link and, where given, this state of saving. */
+  async says (link, saving, deadlineMs) {
+    let last = null
+    return await until(async () => {
+      last = await this.indicator().catch(() => null)
+      return last !== null && last.link === link && (saving === undefined || last.saving === saving) ? last : null
+    }, () => `the indicator to say ${link} ${saving ?? ''}; it says ${JSON.stringify(last)}`, deadlineMs)
+  }
+
+  /** The part of the page that tests know by this name. */
+  part (name) {
+    return this.page.locator(`[data-testid=${name}]`)
   }
 
   /** Waits until some text is visible on the page. */
@@ -73,10 +81,18 @@ export class Tab {
     await this.page.getByText(text).first().waitFor({ state: 'visible', timeout: deadlineMs })
   }
 
-  /** Those in the presence bar, as they are called to assistive technology. */
+  /** The others in the presence bar, as they are called to assistive technology, sorted. */
   async people () {
-    return await this.page.locator(SELECTORS.person).evaluateAll(marks =>
-      marks.map(mark => mark.getAttribute('aria-label') ?? mark.getAttribute('title') ?? mark.textContent))
+    return (await this.part('person').evaluateAll(marks => marks.map(mark => mark.getAttribute('aria-label')))).sort()
+  }
+
+  /** Waits until these are the others in the presence bar. */
+  async meets (...names) {
+    let last
+    await until(async () => {
+      last = await this.people()
+      return last.join() === [...names].sort().join()
+    }, () => `${names.join(', ') || 'nobody'} in the presence bar; there are ${last.join(', ') || 'none'}`)
   }
 
   // What the canvas holds.

@@ -25,15 +25,18 @@ export class Watch {
   async start () {
     const context = this.#context
     context.on('console', message => {
-      if (message.type() === 'error' || message.type() === 'warning') this.#note(`console ${message.type()}`, `${message.text()} (${message.location().url})`)
+      if (message.type() === 'error' || message.type() === 'warning') this.note(`console ${message.type()}`, `${message.text()} (${message.location().url})`)
     })
-    context.on('weberror', error => this.#note('page error', error.error().stack ?? String(error.error())))
+    context.on('weberror', thrown => {
+      const error = thrown.error()
+      this.note('page error', `${error.name}: ${error.message} ${error.stack ?? ''} (${thrown.page()?.url()})`)
+    })
     context.on('request', request => this.#reached('request', request.url()))
     context.on('page', page => {
-      page.on('crash', () => this.#note('crash', page.url()))
+      page.on('crash', () => this.note('crash', page.url()))
       page.on('websocket', socket => this.#reached('WebSocket', socket.url()))
     })
-    await context.exposeBinding('boardwireViolation', (_, words) => this.#note('content security policy', words))
+    await context.exposeBinding('boardwireViolation', (_, words) => this.note('content security policy', words))
     await context.addInitScript(() => {
       addEventListener('securitypolicyviolation', event => {
         window.boardwireViolation(`${event.violatedDirective}: ${event.blockedURI} (${event.sourceFile}:${event.lineNumber})`)
@@ -52,14 +55,20 @@ export class Watch {
     if (bad.length > 0) throw new Error(`the page did what it must not do:\n  ${bad.slice(0, 20).join('\n  ')}`)
   }
 
+  /** Forgets what was found: for the tests of the watch itself. */
+  forgive () {
+    this.#found = []
+  }
+
   #reached (what, address) {
     const { protocol, host } = new URL(address)
     // These stay within the browser.
     if (['data:', 'blob:', 'about:'].includes(protocol)) return
-    if (host !== this.#origin.host) this.#note(what, `to another origin: ${address}`)
+    if (host !== this.#origin.host) this.note(what, `to another origin: ${address}`)
   }
 
-  #note (what, words) {
+  /** Remembers that a page did something. */
+  note (what, words) {
     this.#found.push(`${what}: ${words}`)
   }
 }
