@@ -48,6 +48,8 @@ fn table(dist: &Path) -> Result<String, String> {
     }
     let mut rows = Vec::new();
     for path in &files {
+        // By name too: a directory put in its place may be older, but then it has other files.
+        println!("cargo::rerun-if-changed={}", dist.join(path).display());
         if PACKED
             .iter()
             .any(|end| path.strip_suffix(end).is_some_and(|whole| files.contains(whole)))

@@ -192,6 +192,36 @@ write('sync_message', {
   unknown: [9, 1, 2, 3]
 })
 
+// --- items ------------------------------------------------------------------------------------------------------
+
+/** Records by key, then an operation a line; see `items`. */
+const items = (records, ...operations) => [records, ...operations].map(value => JSON.stringify(value)).join('\n')
+const rich = (...lines) => ({ type: 'doc', content: lines.map(text => ({ type: 'paragraph', content: [{ type: 'text', text }] })) })
+const shape = (type, props, more) => ({ typeName: 'shape', type, x: 1, y: 2.5, rotation: 0, index: 'a2', parentId: 'page:page', props, meta: {}, ...more })
+const drawn = {
+  'page:page': { typeName: 'page', index: 'a1' },
+  'shape:n': shape('note', { scale: 1, growY: 20, color: 'red', richText: rich('a', 'b') }, { id: 'shape:n', meta: { item_type: 'document', item_id: 'n' } }),
+  'shape:g': shape('geo', { w: 10, h: 20, growY: 1, scale: 2, geo: 'star', richText: rich('x') }, { parentId: 'shape:f', rotation: 1 }),
+  'shape:t': shape('text', { w: 8, autoSize: true, scale: 1, richText: rich('wide', 'text') }, { index: 'zz', parentId: 'shape:t' }),
+  'shape:f': shape('frame', { w: 300, h: 200, name: 'F' }, { rotation: 0.5, parentId: 'shape:g' }),
+  'shape:i': shape('image', { w: 3, h: 2, assetId: 'asset:a', altText: 'x' }, { parentId: 'shape:f' }),
+  'shape:j': shape('image', { w: 3, h: 2, assetId: 'asset:a' }),
+  'asset:a': { typeName: 'asset', type: 'image', props: { src: 'https://example.com/a.png' } },
+  'binding:b': { typeName: 'binding', fromId: 'shape:g', toId: 'shape:n' }
+}
+write('items', {
+  create: items({}, ['create', 'a', { type: 'sticky', x: 1, y: 2, width: 100, content: { text: 'hello\nyou' }, style: { color: 'blue' } }]),
+  image: items({}, ['create', 'a', { type: 'image', x: 0, y: 0, content: { url: 'https://example.com/a.png', alt: 'A' } }, 'r']),
+  batch: items(drawn, ['create', 'k', { type: 'document', x: 1, y: 2, content: { title: 'T', text: 'x', url: 'mailto:a@b' } }],
+    ['update', 'i', { content: { url: '/b.png' } }], ['update', 'g', { x: 7, style: { geo: 'cloud', size: null } }], ['delete', 'f']),
+  size: items(drawn, ['update', 'n', { width: 300, height: 100.5, content: null }]),
+  text: items(drawn, ['update', 't', { width: 40, y: -3, style: null }]),
+  gone: items(drawn, ['delete', 'j']),
+  repeated: items({ 'shape:a': shape('frame', { w: 1, h: 1 }, { meta: { item_id: 'a', request: 'r' } }) },
+    ['create', 'a', { type: 'frame', x: 0, y: 0 }, 'r'], ['create', 'b', { type: 'shape', x: 0, y: 0 }, 'r'], ['delete', 'z']),
+  refused: items(drawn, ['update', 'n', { content: { txt: 1 } }], ['create', 'n', { id: 'n', type: 'text', x: 1e10 }])
+})
+
 // --- step sequences ----------------------------------------------------------------------------------------------
 
 /** Four bytes a step: who, what, where, with what; see `compact_vs_model`. */

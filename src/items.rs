@@ -4,11 +4,39 @@
 //! come in through [`Records`], and what must be written goes out as values. Key invariant: every record that leaves
 //! here is valid for the tldraw version that web/ pins; several operations change all or nothing.
 
+mod apply;
+mod asset;
+mod change;
+mod index_key;
+mod kind;
+mod link;
+mod note;
+mod number;
+mod overlay;
+mod place;
+mod read;
+mod revision;
+mod rich_text;
+mod shape;
+mod style;
+mod text_size;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::ids::ItemId;
 use crate::time::UnixMillis;
+
+/// The page that tldraw makes on an empty board.
+const PAGE: &str = "page:page";
+
+/// The record that each board has once.
+const DOCUMENT: &str = "document:document";
 
 /// A record of the Y.Map `tldraw`: a JSON object.
 pub type Record = Map<String, Value>;
@@ -71,6 +99,19 @@ pub struct Item {
     pub revision: String,
 }
 
+impl Item {
+    /// Bytes of what it says, about.
+    #[must_use]
+    pub fn content_bytes(&self) -> usize {
+        let content = self.json.get("content").and_then(Value::as_object);
+        let texts = content
+            .into_iter()
+            .flat_map(Map::values)
+            .filter_map(Value::as_str);
+        texts.map(str::len).sum()
+    }
+}
+
 /// What became of one operation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
@@ -80,8 +121,19 @@ pub enum Outcome {
     Repeated(Item),
     /// The item was changed.
     Updated(Item),
-    /// This is what it was.
-    Deleted(Item),
+    /// This is what it was; `None` where a repeated request finds that it was gone.
+    Deleted(Option<Item>),
+}
+
+impl Outcome {
+    /// The item that it is about.
+    #[must_use]
+    pub fn item(&self) -> Option<&Item> {
+        match self {
+            Self::Created(item) | Self::Repeated(item) | Self::Updated(item) => Some(item),
+            Self::Deleted(item) => item.as_ref(),
+        }
+    }
 }
 
 /// One entry of the Y.Map to be set, or to be removed.
@@ -127,4 +179,38 @@ pub enum Why {
     Absent,
     /// The key of this request was used for another one.
     Reused,
+    /// All that there is to answer is too much.
+    TooLarge,
+}
+
+/// What operations do to records, each seeing those before it, and what to answer once it is written.
+///
+/// Where one creation finds the item that the same request made before, the whole request was done before (all of it, or
+/// it would not be there): nothing is written, and each operation reports what is there now.
+///
+/// # Errors
+/// The first operation that cannot be done; then none is.
+pub fn apply(records: &dyn Records, operations: &[Operation], stamp: Stamp<'_>) -> Result<Plan, Refused> {
+    apply::apply(records, operations, stamp)
+}
+
+/// The item `id`; `None` where there is none, or a shape that is no item.
+pub fn read(records: &dyn Records, id: &ItemId) -> Option<Item> {
+    read::read(records, id)
+}
+
+/// The ids of all items, sorted by their text. Looks at two members of each record.
+pub fn ids(records: &dyn Records) -> Vec<ItemId> {
+    read::ids(records)
+}
+
+/// A name that was sent, as it may stand in an answer.
+#[must_use]
+pub fn shown(name: &str) -> String {
+    let short: String = name.chars().take(64).collect();
+    if short.len() < name.len() {
+        short + "..."
+    } else {
+        short
+    }
 }

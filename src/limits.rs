@@ -19,6 +19,40 @@ pub const TITLE_BYTES_MAX: usize = 1_024;
 /// Bytes of an API key's name, inclusive.
 pub const KEY_NAME_BYTES_MAX: usize = 256;
 
+// --- items ------------------------------------------------------------------------------------------------
+
+/// Operations in one batch of items, inclusive. They are one transaction, and one update for every browser.
+pub const ITEM_OPERATIONS_MAX: usize = 1_000;
+
+/// The largest coordinate of an item, inclusive, either way. Beyond it browsers draw badly.
+pub const ITEM_COORDINATE_MAX: f64 = 1e9;
+
+/// The least width and height of an item, inclusive. What is thinner can be neither seen nor picked.
+pub const ITEM_SIDE_MIN: f64 = 1.0;
+
+/// The greatest width and height of an item, inclusive.
+pub const ITEM_SIDE_MAX: f64 = 1e6;
+
+/// Bytes of an item's text, and of an image's description, inclusive. More is a file; each key pressed in it would
+/// send it all.
+pub const ITEM_TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of an item's URL, inclusive; browsers and servers take at least this.
+pub const ITEM_URL_BYTES_MAX: usize = 8 * 1024;
+
+/// Bytes of an image that stands in its own URL, inclusive. It is part of the board, and goes to everybody who joins.
+pub const ITEM_IMAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of what items say in one answer, inclusive, past the first: an image may be in a thousand items, and is in each
+/// of their answers. What a full body asks for fits.
+pub const ITEM_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of what items say after which a page of them ends early.
+pub const ITEM_PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of an `Idempotency-Key`, inclusive. Clients send UUIDs.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
 // --- access -----------------------------------------------------------------------------------------------
 
 /// Grants on one board, inclusive; more people than that are a team.

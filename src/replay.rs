@@ -9,7 +9,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use crate::{http, jwt, room, session, store, sync, update};
+use crate::{http, items, jwt, room, session, store, sync, update};
 
 /// Each body, under the name of its target and by the path that the target calls it.
 macro_rules! bodies {
@@ -22,6 +22,7 @@ bodies! {
     "base64url" => jwt::fuzzing::base64url,
     "body" => http::fuzzing::body,
     "compact" => room::board::fuzzing::compact_vs_model,
+    "items" => items::fuzzing::items,
     "request_head" => http::fuzzing::request_head,
     "session_ops" => session::fuzzing::session_ops,
     "state_vector" => update::vector::fuzzing::state_vector,

@@ -31,7 +31,8 @@ fn documents(directory: &Path, found: &mut Vec<PathBuf>) {
             .to_string_lossy()
             .into_owned();
         if path.is_dir() {
-            if !name.starts_with('.') && !["target", "node_modules", "build", "dist", "licenses", "data"].contains(&name.as_str())
+            if !name.starts_with('.')
+                && !["target", "node_modules", "build", "dist", "licenses", "data"].contains(&name.as_str())
             {
                 documents(&path, found);
             }

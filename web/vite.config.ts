@@ -1,7 +1,7 @@
 // How the page is built. What the server may rely on: index.html, sw.js, a few named files and licenses/ at the root,
 // everything else under assets/ with a hash of its content in its name.
 import { defineConfig } from 'vitest/config'
-import { licenses } from './build/licenses.ts'
+import { GATHERED, licenses } from './build/licenses.ts'
 import { precache, WORKER } from './build/precache.ts'
 
 const server = process.env['BOARDWIRE_URL'] ?? 'http://127.0.0.1:8080'
@@ -13,14 +13,18 @@ export default defineConfig({
     // Files, not data URLs: one copy each, kept by its hash.
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 2500,
-    license: { fileName: 'licenses/third-party.md' },
+    license: { fileName: GATHERED },
     rolldownOptions: {
+      // "use client" is for servers that render React; a bundle for browsers loses nothing without it.
+      onLog: (level, log, report) => { if (log.code !== 'MODULE_LEVEL_DIRECTIVE') report(level, log) },
       input: { index: 'index.html', sw: 'src/worker/sw.ts' },
       output: {
         entryFileNames: chunk => chunk.name === 'sw' ? WORKER : 'assets/[name]-[hash].js'
       }
     }
   },
+  // Its imports end in ?url, which only Vite itself understands.
+  optimizeDeps: { exclude: ['@tldraw/assets'] },
   server: {
     proxy: {
       '/ws': { target: server, ws: true },

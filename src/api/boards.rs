@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::access::{self, Credentials, Decision, Mode, Moment, Question};
 use crate::api::body;
 use crate::api::list::{self, Page};
-use crate::api::{Answer, Call, conflict};
+use crate::api::{Answer, Call, conflict, uuid};
 use crate::audit::Action;
 use crate::fault::Fault;
 use crate::http::response::Response;
@@ -193,35 +193,6 @@ async fn answer(call: &Call<'_>, status: u16, board: &BoardId, level: Option<Lev
     }
 }
 
-/// A random UUID.
-///
-/// # Source
-/// RFC 9562, 5.4.
 fn random_id() -> Result<BoardId, Fault> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|_| Fault::Internal)?;
-    let version_and_variant = (0x4000_u128 << 64, 0x8000_u128 << 48);
-    let free = !((0xf000_u128 << 64) | (0xc000_u128 << 48));
-    let bits = u128::from_be_bytes(bytes) & free | version_and_variant.0 | version_and_variant.1;
-    let hex = format!("{bits:032x}");
-    let part = |range| hex.get(range).unwrap_or_default();
-    let id = [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-");
-    BoardId::parse(&id).ok_or(Fault::Internal)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn random_ids_are_uuids_of_version_4() {
-        for _ in 0..100 {
-            let id = random_id().unwrap();
-            let bytes = id.as_str().as_bytes();
-            assert_eq!(bytes.len(), 36);
-            assert!([8, 13, 18, 23].iter().all(|at| bytes[*at] == b'-'));
-            assert!(bytes[14] == b'4' && b"89ab".contains(&bytes[19]), "{id}");
-        }
-        assert_ne!(random_id().unwrap(), random_id().unwrap());
-    }
+    BoardId::parse(&uuid::random()?).ok_or(Fault::Internal)
 }

@@ -144,17 +144,24 @@ pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
 
 /// A refusal of a member's value: 422 `invalid_value`. `detail` goes on from its name: "must be ...".
 pub(crate) fn invalid(field: &'static str, detail: &str) -> Response {
+    invalid_at(field, detail)
+}
+
+/// The same for a member whose place depends on what was sent.
+pub(crate) fn invalid_at(field: &str, detail: &str) -> Response {
     unprocessable(format!("{field} {detail}"), Some(field))
 }
 
-fn unprocessable(detail: String, field: Option<&'static str>) -> Response {
-    Response::problem(&Problem {
+fn unprocessable(detail: String, field: Option<&str>) -> Response {
+    let problem = Problem {
         status: 422,
         code: "invalid_value",
         title: "A value is wrong",
         detail: detail.into(),
-        field,
-    })
+        field: None,
+    };
+    let field = field.map(|field| ("field", field));
+    Response::problem_with(&problem, field.as_slice())
 }
 
 /// A member that may be left out, or be null: `None` then.

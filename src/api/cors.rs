@@ -15,10 +15,10 @@ use crate::http::response::Response;
 use crate::server::Server;
 
 /// Fields that a page may send; those that every page may send anyway are left out.
-const SENT: &str = "authorization, content-type, x-api-key, if-match, idempotency-key";
+const SENT: &str = "authorization, content-type, x-api-key, if-match, if-none-match, idempotency-key";
 
 /// Fields that a page may read; likewise.
-const READ: &str = "Location, ETag, WWW-Authenticate, Allow, Retry-After";
+const READ: &str = "Location, ETag, WWW-Authenticate, Allow, Retry-After, Idempotency-Replayed";
 
 /// Seconds that a browser may remember a preflight: an hour, so that a changed list soon counts.
 const REMEMBERED: &str = "3600";

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 
-use crate::api::{Answer, Call, invalid_parameter};
+use crate::api::{Answer, Call, content_unsupported, invalid_parameter};
 use crate::fault::Fault;
 use crate::http::response::{Problem, Response};
 use crate::limits;
@@ -120,13 +120,7 @@ async fn json(server: &Server, cell: &RoomCell) -> Answer {
     let opened = server.unblock(move || document::to_json(state)).await;
     match opened {
         Ok(value) => Ok(Response::json(200, &value).field("Cache-Control", "no-store")),
-        Err(Unopened::Unsupported) => Err(Response::problem(&Problem {
-            status: 409,
-            code: "content_unsupported",
-            title: "The board's content cannot be opened as a document",
-            detail: "it syncs between clients, but holds content that the server does not read".into(),
-            field: None,
-        })),
+        Err(Unopened::Unsupported) => Err(content_unsupported()),
         Err(Unopened::Failed) => {
             tracing::error!(board = %cell.lock().id(), "the board could not be opened as a document");
             Err(admission::problem(Fault::Internal))

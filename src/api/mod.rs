@@ -11,12 +11,14 @@ pub(crate) mod body;
 pub(crate) mod cors;
 mod document;
 mod health;
+mod items;
 pub(crate) mod list;
 mod metrics;
 mod page;
 mod permissions;
 mod presence;
 mod secrets;
+mod uuid;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -151,6 +153,25 @@ pub(crate) const ROUTES: &[Route] = &[
         methods: &[
             (Method::Get, |call| Box::pin(document::get(call))),
             (Method::Post, |call| Box::pin(document::post(call))),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/items",
+        methods: &[
+            (Method::Get, |call| Box::pin(items::list(call))),
+            (Method::Post, |call| Box::pin(items::create(call))),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/items/batch",
+        methods: &[(Method::Post, |call| Box::pin(items::batch(call)))],
+    },
+    Route {
+        path: "/v1/boards/{board}/items/{item}",
+        methods: &[
+            (Method::Get, |call| Box::pin(items::get(call))),
+            (Method::Patch, |call| Box::pin(items::update(call))),
+            (Method::Delete, |call| Box::pin(items::delete(call))),
         ],
     },
 ];
@@ -362,12 +383,23 @@ pub(crate) fn missing(code: &'static str, detail: &'static str) -> Response {
     })
 }
 
-/// A refusal of a query parameter: 400 `invalid_parameter`.
+/// The board cannot be opened as a document: 409 `content_unsupported`.
+pub(crate) fn content_unsupported() -> Response {
+    Response::problem(&Problem {
+        status: 409,
+        code: "content_unsupported",
+        title: "The board's content cannot be opened as a document",
+        detail: "it syncs between clients, but holds content that the server does not read".into(),
+        field: None,
+    })
+}
+
+/// A refusal of a parameter of the request: 400 `invalid_parameter`.
 pub(crate) fn invalid_parameter(field: &'static str, detail: &'static str) -> Response {
     Response::problem(&Problem {
         status: 400,
         code: "invalid_parameter",
-        title: "A query parameter is wrong",
+        title: "A parameter is wrong",
         detail: format!("{field} {detail}").into(),
         field: Some(field),
     })

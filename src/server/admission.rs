@@ -32,7 +32,7 @@ pub(crate) struct Request<'a> {
 }
 
 /// A request that was granted a board.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Granted {
     pub(crate) board: BoardId,
     pub(crate) grant: Grant,

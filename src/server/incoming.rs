@@ -328,19 +328,19 @@ impl<B: Bounds> Incoming<B> {
         Ok(())
     }
 
-    /// Sends an answer, within `limits::RESPONSE_TIME_MAX` or, where waiting costs no memory, `limits::PAGE_TIME_MAX`.
+    /// Sends an answer, within [`time_for`] it.
     pub(crate) async fn answer(
         &self,
         response: &Response,
         method: Method,
         persistence: Persistence,
     ) -> io::Result<()> {
-        let time = match response.holds_memory() {
-            true => limits::RESPONSE_TIME_MAX,
-            false => limits::PAGE_TIME_MAX,
-        };
         let head = response.encode_head(persistence);
-        within(time, send_both(&self.stream, &head, response.payload(method))).await
+        within(
+            time_for(response),
+            send_both(&self.stream, &head, response.payload(method)),
+        )
+        .await
     }
 
     /// Ends our half and waits a little for the peer to end its own, so that it can read the answer.
@@ -403,6 +403,14 @@ async fn receive(stream: &Async<TcpStream>, bytes_max: usize, into: &mut Vec<u8>
         smol::future::yield_now().await;
     }
     Ok(received)
+}
+
+/// How long an answer may take to leave: longer where waiting costs a socket and no memory.
+fn time_for(response: &Response) -> Duration {
+    match response.holds_memory() {
+        true => limits::RESPONSE_TIME_MAX,
+        false => limits::PAGE_TIME_MAX,
+    }
 }
 
 async fn send_all(stream: &Async<TcpStream>, bytes: &[u8]) -> io::Result<()> {

@@ -15,7 +15,14 @@ export function registerWorker (): void {
 }
 
 async function start (): Promise<void> {
-  await navigator.serviceWorker.register('/sw.js', { updateViaCache: 'none' })
-  const { active } = await navigator.serviceWorker.ready
-  active?.postMessage({ loaded: performance.getEntriesByType('resource').map(entry => entry.name) })
+  const { serviceWorker } = navigator
+  // The next build's worker begins with an empty cache.
+  serviceWorker.addEventListener('controllerchange', () => tellLoaded(serviceWorker.controller))
+  await serviceWorker.register('/sw.js', { updateViaCache: 'none' })
+  tellLoaded((await serviceWorker.ready).active)
+}
+
+/** What was loaded before the worker was there: the language, the fonts in use. It keeps those too. */
+function tellLoaded (worker: ServiceWorker | null): void {
+  worker?.postMessage({ loaded: performance.getEntriesByType('resource').map(entry => entry.name) })
 }

@@ -9,14 +9,16 @@ const DAY = 86_400 * SECOND
 
 test.each([
   [0, 'just now'],
-  [-59 * SECOND, 'just now'],
+  [-29 * SECOND, 'just now'],
+  [-31 * SECOND, '1 minute ago'],
   [-60 * SECOND, '1 minute ago'],
-  [-3599 * SECOND, '59 minutes ago'],
+  [-3569 * SECOND, '59 minutes ago'],
   [-3600 * SECOND, '1 hour ago'],
   [-DAY, 'yesterday'],
   [-8 * DAY, 'last week'],
   [-400 * DAY, 'last year'],
-  [30 * SECOND, 'in less than a minute'],
+  [29 * SECOND, 'in less than a minute'],
+  [DAY - SECOND, 'tomorrow'],
   [3 * DAY, 'in 3 days']
 ])('%d ms from now reads "%s"', (offset, words) => {
   expect(relativeTime(new Date(NOW + offset).toISOString(), NOW)).toBe(words)

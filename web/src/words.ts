@@ -17,14 +17,16 @@ const UNITS: ReadonlyArray<readonly [Intl.RelativeTimeFormatUnit, number]> = [
   ['minute', 60]
 ]
 
-/** How long ago, or how soon: "3 minutes ago", "in 2 days". Less than a minute is "just now". */
+/** How long ago, or how soon, to the minute: "3 minutes ago", "in 2 days". */
 export function relativeTime (time: string, now = Date.now(), language = 'en'): string {
-  const seconds = (Date.parse(time) - now) / 1000
+  const milliseconds = Date.parse(time) - now
+  // What was to last a day has a day left, though it was made a moment ago.
+  const seconds = Math.round(milliseconds / 60_000) * 60
   for (const [unit, size] of UNITS) {
     const count = Math.trunc(seconds / size)
     if (count !== 0) return new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(count, unit)
   }
-  return seconds > 1 ? 'in less than a minute' : 'just now'
+  return milliseconds > 1000 ? 'in less than a minute' : 'just now'
 }
 
 /** The full time, for a tooltip. */

@@ -283,3 +283,26 @@ fn a_body_counts_among_what_is_received_until_its_request_ends_and_pauses_past_t
     bounds.note(997, 0, 64 * 1024 - 1);
     assert!(!bounds.must_pause(998, LARGE), "and now it does not");
 }
+
+#[test]
+fn an_answer_larger_than_the_buffers_of_the_sockets_arrives_whole() {
+    let body: &'static [u8] = Vec::leak((0..16_u32 << 20).map(|n| (n / 251) as u8).collect());
+    let response = Response::new(200).with_built_in("text/plain", body);
+    let (incoming, mut peer) = pair(Loose::new(1));
+    let reading = std::thread::spawn(move || {
+        let mut received = Vec::new();
+        peer.read_to_end(&mut received).unwrap();
+        received
+    });
+    smol::block_on(incoming.answer(&response, Method::Get, Persistence::Close)).unwrap();
+    drop(incoming);
+    let head = response.encode_head(Persistence::Close);
+    assert!(reading.join().unwrap() == [&head, body].concat());
+}
+
+#[test]
+fn an_answer_may_take_longer_to_leave_where_waiting_costs_no_memory() {
+    let page = Response::new(200).with_built_in("text/html", b"page");
+    assert_eq!(time_for(&page), limits::PAGE_TIME_MAX);
+    assert_eq!(time_for(&Response::text(200, "text")), limits::RESPONSE_TIME_MAX);
+}

@@ -137,6 +137,7 @@ function DeleteDialog ({ board, api, onClose, onDeleted }: DeleteDialogProps) {
   const { busy, problem, run } = useAct()
   const remove = () => run(async () => {
     await api.deleteBoard(board.id)
+    onClose()
     onDeleted(board.id)
   })
   return (

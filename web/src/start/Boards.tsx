@@ -1,5 +1,5 @@
 // The caller's boards, and making another.
-import { type FormEvent, useCallback, useEffect, useMemo, useState } from 'react'
+import { type FormEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { type Api, type Board, createApi, type UnreadableBoard } from '../api'
 import type { Credentials } from '../credentials'
 import { isRefusedCredential } from '../problems'
@@ -15,15 +15,27 @@ import { signOut } from './StartPage'
 export function Boards ({ credentials, session }: { credentials: Credentials, session: Session }) {
   const api = useMemo(() => createApi(credentials), [credentials])
   const list = useBoards(api)
+  const heading = useRef<HTMLHeadingElement>(null)
+  const [removed, setRemoved] = useState(0)
+  const remove = (id: string) => {
+    list.remove(id)
+    setRemoved(count => count + 1)
+  }
+  // The focus was on the card that went. It can go elsewhere once the dialog is closed.
+  useEffect(() => { if (removed > 0) heading.current?.focus() }, [removed])
   return (
     <>
       <div className='bw-main-head'>
-        <h1>Boards</h1>
+        <h1 ref={heading} tabIndex={-1}>Boards</h1>
         <CreateForm api={api} />
       </div>
-      <Problem cause={list.problem} onRetry={isRefusedCredential(list.problem) ? undefined : list.more} />
-      {isRefusedCredential(list.problem) &&
-        <div><button type='button' className='bw-button' onClick={signOut}>Use another token</button></div>}
+      {isRefusedCredential(list.problem)
+        ? (
+          <Problem cause={list.problem}>
+            <button type='button' className='bw-button' onClick={signOut}>Use another token</button>
+          </Problem>
+          )
+        : <Problem cause={list.problem} onRetry={list.more} />}
       {list.boards === null
         ? list.problem == null && <Skeleton />
         : list.boards.length === 0
@@ -35,7 +47,7 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
                 : (
                   <BoardCard
                     key={board.id} board={board} api={api} credentials={credentials} session={session}
-                    onChanged={list.replace} onDeleted={list.remove}
+                    onChanged={list.replace} onDeleted={remove}
                   />
                   ))}
             </ul>

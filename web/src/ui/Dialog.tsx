@@ -1,5 +1,5 @@
 // A modal dialog: the browser's own, which keeps the focus inside and gives it back.
-import { type ReactNode, type SyntheticEvent, useEffect, useId, useRef } from 'react'
+import { type ReactNode, type SyntheticEvent, useId, useLayoutEffect, useRef } from 'react'
 import { CloseIcon } from './icons'
 
 interface DialogProps {
@@ -15,7 +15,8 @@ export function Dialog ({ title, onClose, children, narrow = false }: DialogProp
   const dialog = useRef<HTMLDialogElement>(null)
   const heading = useId()
 
-  useEffect(() => {
+  // A layout effect, since it must be closed while it is still in the document: only then does the focus go back.
+  useLayoutEffect(() => {
     const element = dialog.current
     element?.showModal()
     return () => element?.close()

@@ -14,7 +14,7 @@ export function Frame ({ aside, children }: { aside?: ReactNode, children: React
       </header>
       <main className='bw-main'>{children}</main>
       <footer className='bw-footer'>
-        Boards live on this server. <a href='/licenses/third-party.md'>Licences</a> of what this page is made of.
+        Boards live on this server. <a href='/licenses/third-party.txt'>Licences</a> of what this page is made of.
       </footer>
     </div>
   )

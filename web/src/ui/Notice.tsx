@@ -2,14 +2,15 @@
 import type { ReactNode } from 'react'
 import { explain } from '../problems'
 
-/** A problem in words, with a way to try again where there is one. Nothing without a problem. */
-export function Problem ({ cause, onRetry }: { cause: unknown, onRetry?: (() => void) | undefined }) {
+/** A problem in words, with a way to try again, or something else to do (`children`), where there is one. Nothing without a problem. */
+export function Problem ({ cause, onRetry, children }: { cause: unknown, onRetry?: (() => void) | undefined, children?: ReactNode }) {
   return (
     <div className='bw-live' role='alert'>
       {cause != null && (
         <div className='bw-notice bw-bad'>
           <span>{explain(cause)}</span>
           {onRetry && <button type='button' className='bw-button' onClick={onRetry}>Try again</button>}
+          {children}
         </div>
       )}
     </div>

@@ -1,0 +1,445 @@
+//! `/v1/boards/{board}/items`: what is drawn on a board, one by one, in pages, and in batches.
+//!
+//! Owns the way of a request through `items` and `server::content`, and what is answered. Must not know records. Key
+//! invariants: a change is answered once it is durable, and by rights that hold at that moment; a batch is one change.
+//! Tests: tests/it/items.rs.
+
+mod conditions;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::api::body;
+use crate::api::items::conditions::{IfMatch, Mark};
+use crate::api::list::{self, Page};
+use crate::api::{Answer, Call, content_unsupported, uuid};
+use crate::fault::Fault;
+use crate::http::response::{Problem, Response};
+use crate::ids::ItemId;
+use crate::items::{self, Item, Operation, Outcome, Record, Records, Refused, Stamp, Why};
+use crate::limits;
+use crate::server::Server;
+use crate::server::admission::{self, Granted};
+use crate::server::agents::{Cursor, Touched};
+use crate::server::content::{Authority, Basis, Failed};
+
+/// The id that the path of batches takes the place of.
+const BATCH: &str = "batch";
+
+/// `GET .../items`.
+pub(crate) async fn list(call: Call<'_>) -> Answer {
+    let granted = call.granted().await?;
+    let mut page = Page::of(call.request.target)?;
+    let after = page.after(ItemId::parse)?;
+    let limit = page.lookup();
+    let read = call.server.read_content(&granted.board, move |records| {
+        let ids = items::ids(records);
+        let shown = |id: &ItemId| after.as_ref().is_some_and(|after| id.as_str() <= after.as_str());
+        let from = ids.partition_point(shown);
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        let items = ids
+            .iter()
+            .skip(from)
+            .take(limit)
+            .filter_map(|id| items::read(records, id));
+        for item in items {
+            bytes += item.content_bytes();
+            rows.push(item.json);
+            if bytes > limits::ITEM_PAGE_BYTES {
+                break;
+            }
+        }
+        // The next one tells that there is a next page.
+        let is_cut = bytes > limits::ITEM_PAGE_BYTES && rows.len() > 1;
+        (rows, is_cut)
+    });
+    let (rows, is_cut) = read.await.map_err(|failed| failed_read(&failed))?;
+    if is_cut {
+        page.limit = page.limit.min(rows.len().saturating_sub(1));
+    }
+    Ok(page.answer(&rows, |row| list::text_of(row, "id")))
+}
+
+/// `GET .../items/{item}`.
+pub(crate) async fn get(call: Call<'_>) -> Answer {
+    let granted = call.granted().await?;
+    let id = item_id(&call)?;
+    let read = call
+        .server
+        .read_content(&granted.board, move |records| items::read(records, &id));
+    let item = read.await.map_err(|failed| failed_read(&failed))?;
+    let item = item.ok_or_else(no_such_item)?;
+    if conditions::is_known(call.request.head, &item.revision) {
+        return Ok(tagged(Response::new(304), &item));
+    }
+    Ok(tagged(Response::json(200, &item.json), &item))
+}
+
+/// `POST .../items`.
+pub(crate) async fn create(mut call: Call<'_>) -> Answer {
+    let granted = call.editor(call.granted().await?)?;
+    let key = Mark::key(call.request.head)?;
+    let body = call.body().await?;
+    let item: Record = body::parse(&body)?;
+    let mark = key.map(|key| Mark::of(&granted.board, &granted.grant.subject, &key, &body));
+    if item.get("id").and_then(Value::as_str) == Some(BATCH) {
+        return Err(taken_by_path("id"));
+    }
+    let operation = creation(item, mark.as_ref(), 0)?;
+    let board = granted.board.clone();
+    let outcomes = Write::of(operation).run(call.server, granted).await?;
+    let answer = |item: &Item| {
+        let id = list::text_of(&item.json, "id");
+        let response =
+            Response::json(201, &item.json).field("Location", format!("/v1/boards/{board}/items/{id}"));
+        tagged(response, item)
+    };
+    match outcomes.first() {
+        Some(Outcome::Created(item)) => Ok(answer(item)),
+        Some(Outcome::Repeated(item)) => Ok(replayed(answer(item))),
+        _ => Err(no_such_item()),
+    }
+}
+
+/// `PATCH .../items/{item}`.
+pub(crate) async fn update(mut call: Call<'_>) -> Answer {
+    let granted = call.editor(call.granted().await?)?;
+    let id = item_id(&call)?;
+    let patch: Record = call.json().await?;
+    let write = Write {
+        condition: IfMatch::of(call.request.head),
+        ..Write::of(Operation::Update { id, patch })
+    };
+    let outcomes = write.run(call.server, granted).await?;
+    match outcomes.first() {
+        Some(Outcome::Updated(item)) => Ok(tagged(Response::json(200, &item.json), item)),
+        _ => Err(no_such_item()),
+    }
+}
+
+/// `DELETE .../items/{item}`.
+pub(crate) async fn delete(call: Call<'_>) -> Answer {
+    let granted = call.editor(call.granted().await?)?;
+    let id = item_id(&call)?;
+    let write = Write {
+        condition: IfMatch::of(call.request.head),
+        ..Write::of(Operation::Delete { id })
+    };
+    write.run(call.server, granted).await?;
+    Ok(Response::new(204))
+}
+
+/// `POST .../items/batch`.
+pub(crate) async fn batch(mut call: Call<'_>) -> Answer {
+    let granted = call.editor(call.granted().await?)?;
+    let key = Mark::key(call.request.head)?;
+    let body = call.body().await?;
+    let batch: Record = body::parse(&body)?;
+    let mark = key.map(|key| Mark::of(&granted.board, &granted.grant.subject, &key, &body));
+    let write = Write {
+        operations: operations(batch, mark.as_ref())?,
+        condition: IfMatch::Absent,
+        place: Place::Batch,
+    };
+    let outcomes = write.run(call.server, granted).await?;
+    let results: Vec<BatchResult<'_>> = outcomes.iter().map(BatchResult::of).collect();
+    let response = Response::json(200, &json!({ "results": results })).field("Cache-Control", "no-store");
+    let is_repeated = outcomes
+        .iter()
+        .any(|outcome| matches!(outcome, Outcome::Repeated(_)));
+    Ok(if is_repeated { replayed(response) } else { response })
+}
+
+#[derive(Serialize)]
+struct BatchResult<'a> {
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<&'a Item>,
+}
+
+impl<'a> BatchResult<'a> {
+    fn of(outcome: &'a Outcome) -> Self {
+        let (status, item) = match outcome {
+            Outcome::Created(item) | Outcome::Repeated(item) => (201, Some(item)),
+            Outcome::Updated(item) => (200, Some(item)),
+            Outcome::Deleted(_) => (204, None),
+        };
+        Self { status, item }
+    }
+}
+
+/// The operations of a batch's body.
+fn operations(mut batch: Record, mark: Option<&Mark>) -> Result<Vec<Operation>, Response> {
+    let listed = batch.remove("operations");
+    if let Some(unknown) = batch.keys().next() {
+        return Err(body::invalid_at(
+            &items::shown(unknown),
+            "is no member of a batch",
+        ));
+    }
+    let Some(Value::Array(listed)) = listed else {
+        return Err(body::invalid_at("operations", "must be an array"));
+    };
+    if listed.len() > limits::ITEM_OPERATIONS_MAX {
+        let detail = format!("must be at most {}", limits::ITEM_OPERATIONS_MAX);
+        return Err(body::invalid_at("operations", &detail));
+    }
+    let operations = listed.into_iter().enumerate();
+    operations
+        .map(|(index, value)| operation(index, value, mark))
+        .collect()
+}
+
+fn operation(index: usize, value: Value, mark: Option<&Mark>) -> Result<Operation, Response> {
+    let at = |member: &str| format!("operations[{index}]{member}");
+    let Value::Object(mut members) = value else {
+        return Err(body::invalid_at(&at(""), "must be an object"));
+    };
+    let (action, item) = (members.remove("action"), members.remove("item"));
+    if let Some(unknown) = members.keys().next() {
+        return Err(body::invalid_at(
+            &at(&format!(".{}", items::shown(unknown))),
+            "is no member of an operation",
+        ));
+    }
+    let Some(Value::Object(item)) = item else {
+        return Err(body::invalid_at(&at(".item"), "must be an object"));
+    };
+    let id = || {
+        let id = item.get("id").and_then(Value::as_str).and_then(ItemId::parse);
+        id.ok_or_else(|| body::invalid_at(&at(".item.id"), "must be the id of an item"))
+    };
+    match action.as_ref().and_then(Value::as_str) {
+        Some("create") => {
+            if item.get("id").and_then(Value::as_str) == Some(BATCH) {
+                return Err(taken_by_path(&at(".item.id")));
+            }
+            creation(item, mark, index)
+        }
+        Some("update") => Ok(Operation::Update {
+            id: id()?,
+            patch: item,
+        }),
+        Some("delete") => Ok(Operation::Delete { id: id()? }),
+        _ => Err(body::invalid_at(
+            &at(".action"),
+            "must be create, update or delete",
+        )),
+    }
+}
+
+fn taken_by_path(field: &str) -> Response {
+    body::invalid_at(field, "is the path of batches")
+}
+
+/// The creation of an item, which is named after the request's key or at random where it has no id.
+fn creation(item: Record, mark: Option<&Mark>, index: usize) -> Result<Operation, Response> {
+    let id = match mark {
+        Some(mark) => mark.id(index),
+        None => uuid::random().and_then(|id| ItemId::parse(&id).ok_or(Fault::Internal)),
+    };
+    Ok(Operation::Create {
+        item,
+        id: id.map_err(admission::problem)?,
+        request: mark.map(|mark| mark.request.clone()),
+    })
+}
+
+/// Where in the request its operations stand.
+#[derive(Clone, Copy)]
+enum Place {
+    /// It is one.
+    Alone,
+    Batch,
+}
+
+/// A change that was asked for.
+struct Write {
+    operations: Vec<Operation>,
+    condition: IfMatch,
+    place: Place,
+}
+
+/// Why a change was not made.
+enum Unwritten {
+    Refused(Refused),
+    /// The item is another revision.
+    Stale,
+}
+
+impl Write {
+    fn of(operation: Operation) -> Self {
+        Self {
+            operations: vec![operation],
+            condition: IfMatch::Absent,
+            place: Place::Alone,
+        }
+    }
+
+    /// Makes the change, in one transaction, and tells everybody else.
+    async fn run(self, server: &Arc<Server>, granted: Granted) -> Result<Vec<Outcome>, Response> {
+        let place = self.place;
+        let basis = match self.condition {
+            IfMatch::Absent => Basis::Any,
+            IfMatch::Revisions(_) => Basis::Unchanged,
+        };
+        let (subject, at) = (granted.grant.subject.clone(), server.now().unix);
+        let decide = move |records: &dyn Records| {
+            let stamp = Stamp {
+                actor: subject.as_str(),
+                at,
+            };
+            self.decide(records, stamp)
+        };
+        let authority = Authority::Granted(Box::new(granted.clone()));
+        let written = server.write_content(authority, basis, decide).await;
+        let (outcomes, is_changed) = written.map_err(|failed| failed_write(failed, place))?;
+        if is_changed {
+            announce(server, &granted, &outcomes);
+        }
+        Ok(outcomes)
+    }
+
+    /// What is to be written; and what to answer, and whether anything changes.
+    #[expect(clippy::type_complexity, reason = "it is what write_content takes")]
+    fn decide(
+        &self,
+        records: &dyn Records,
+        stamp: Stamp<'_>,
+    ) -> Result<(Vec<items::Write>, (Vec<Outcome>, bool)), Unwritten> {
+        if let (IfMatch::Revisions(_), Some(Operation::Update { id, .. } | Operation::Delete { id })) =
+            (&self.condition, self.operations.first())
+            && let Some(item) = items::read(records, id)
+            && !self.condition.holds(&item.revision)
+        {
+            return Err(Unwritten::Stale);
+        }
+        let plan = items::apply(records, &self.operations, stamp).map_err(Unwritten::Refused)?;
+        let is_changed = !plan.writes.is_empty();
+        Ok((plan.writes, (plan.outcomes, is_changed)))
+    }
+}
+
+/// Tells others what an agent has changed: everything that is to know of changes over HTTP hangs here.
+fn announce(server: &Arc<Server>, granted: &Granted, outcomes: &[Outcome]) {
+    let mut touched = Touched::default();
+    for outcome in outcomes {
+        let (Outcome::Created(item) | Outcome::Updated(item)) = outcome else {
+            continue;
+        };
+        let number = |name: &str| item.json.get(name).and_then(Value::as_f64);
+        if let (Some(x), Some(y)) = (number("x"), number("y")) {
+            touched.cursor = Some(Cursor { x, y });
+        }
+        touched
+            .selection
+            .push(format!("shape:{}", list::text_of(&item.json, "id")));
+    }
+    server.show_agent(granted, touched);
+}
+
+fn item_id(call: &Call<'_>) -> Result<ItemId, Response> {
+    ItemId::parse(call.captured(1)).ok_or_else(no_such_item)
+}
+
+/// An answer about one item.
+fn tagged(response: Response, item: &Item) -> Response {
+    response
+        .field("ETag", conditions::tag_of(&item.revision))
+        .field("Cache-Control", "no-store")
+}
+
+fn replayed(response: Response) -> Response {
+    response.field("Idempotency-Replayed", "true")
+}
+
+fn no_such_item() -> Response {
+    problem(
+        404,
+        ("no_such_item", "Not found"),
+        "there is no such item on the board",
+        None,
+    )
+}
+
+fn problem(
+    status: u16,
+    (code, title): (&'static str, &'static str),
+    detail: &'static str,
+    field: Option<&str>,
+) -> Response {
+    let problem = Problem {
+        status,
+        code,
+        title,
+        detail: detail.into(),
+        field: None,
+    };
+    let field = field.map(|field| ("field", field));
+    Response::problem_with(&problem, field.as_slice())
+}
+
+fn failed_read(failed: &Failed<std::convert::Infallible>) -> Response {
+    match failed {
+        Failed::Fault(fault) => admission::problem(*fault),
+        Failed::Unsupported | Failed::Busy => content_unsupported(),
+        Failed::Work(never) => match *never {},
+    }
+}
+
+fn failed_write(failed: Failed<Unwritten>, place: Place) -> Response {
+    match failed {
+        Failed::Fault(fault) => admission::problem(fault),
+        Failed::Unsupported => content_unsupported(),
+        Failed::Busy => {
+            let title = "Others keep changing the board";
+            let detail = "the item may have another revision by now; try again";
+            problem(503, ("board_busy", title), detail, None).field("Retry-After", "1")
+        }
+        Failed::Work(Unwritten::Stale) => {
+            let title = "A condition of the request does not hold";
+            let detail = "the item has another revision than If-Match names; read it again";
+            problem(412, ("precondition_failed", title), detail, None)
+        }
+        Failed::Work(Unwritten::Refused(refused)) => refusal(refused, place),
+    }
+}
+
+fn refusal(Refused { index, why }: Refused, place: Place) -> Response {
+    let at = |member: &str| match place {
+        Place::Alone => member.to_owned(),
+        Place::Batch => format!("operations[{index}].item.{member}"),
+    };
+    let id = match place {
+        Place::Alone => None,
+        Place::Batch => Some(at("id")),
+    };
+    let conflict = "It conflicts with what is there";
+    match why {
+        Why::Invalid { field, detail } => body::invalid_at(&at(&field), &detail),
+        Why::Exists => {
+            let detail = "there is an item, or another shape, with this id";
+            problem(409, ("item_exists", conflict), detail, id.as_deref())
+        }
+        Why::Absent => {
+            let detail = "there is no such item on the board";
+            problem(404, ("no_such_item", "Not found"), detail, id.as_deref())
+        }
+        Why::Reused => {
+            let title = "The key was used for another request";
+            let detail = "the Idempotency-Key came with another body before; use a new one for each request";
+            problem(
+                422,
+                ("idempotency_key_reused", title),
+                detail,
+                Some("Idempotency-Key"),
+            )
+        }
+        Why::TooLarge => {
+            let detail = "would be answered with too much; send fewer at a time";
+            body::invalid_at("operations", detail)
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Operations on items: what each writes, and what is answered.
+//!
+//! Owns the order of checks, what a repeated request gets, and what a deletion takes along. Must not know JSON of HTTP.
+//! Key invariants: each operation sees those before it; the first refusal undoes them all. Tests: src/items/tests.rs.
+
+use serde_json::{Value, json};
+
+use crate::ids::ItemId;
+use crate::items::change::{self, Change};
+use crate::items::kind::Kind;
+use crate::items::overlay::Overlay;
+use crate::items::place::{self, Point};
+use crate::items::{DOCUMENT, PAGE, asset, index_key, number, read, shape};
+use crate::items::{Item, Operation, Outcome, Plan, Record, Records, Refused, Stamp, Why};
+use crate::limits;
+
+/// See [`crate::items::apply`].
+pub(super) fn apply(
+    records: &dyn Records,
+    operations: &[Operation],
+    stamp: Stamp<'_>,
+) -> Result<Plan, Refused> {
+    let is_repeated = operations.iter().any(|operation| is_done(records, operation));
+    let mut pen = Pen {
+        overlay: Overlay::new(records),
+        stamp,
+    };
+    let mut outcomes = Vec::with_capacity(operations.len());
+    let mut bytes = 0_usize;
+    for (index, operation) in operations.iter().enumerate() {
+        let outcome = if is_repeated {
+            pen.repeat(operation)
+        } else {
+            pen.perform(operation)
+        };
+        let outcome = outcome.map_err(|why| Refused { index, why })?;
+        bytes = bytes.saturating_add(outcome.item().map_or(0, Item::content_bytes));
+        if index > 0 && bytes > limits::ITEM_ANSWER_BYTES_MAX {
+            let why = Why::TooLarge;
+            return Err(Refused { index, why });
+        }
+        outcomes.push(outcome);
+    }
+    let writes = if is_repeated {
+        Vec::new()
+    } else {
+        pen.overlay.into_writes()
+    };
+    Ok(Plan { writes, outcomes })
+}
+
+/// Whether a creation finds that its own request has made the item before.
+fn is_done(records: &dyn Records, operation: &Operation) -> bool {
+    let Operation::Create { item, id, request } = operation else {
+        return false;
+    };
+    let id = named(item).ok().flatten().unwrap_or_else(|| id.clone());
+    let made_by = records
+        .get(&shape::key(&id))
+        .and_then(|record| request_of(&record, &id));
+    request.is_some() && *request == made_by
+}
+
+/// The request that made an item.
+fn request_of(record: &Record, id: &ItemId) -> Option<String> {
+    let meta = shape::part(record, "meta").filter(|_| read::is_own_meta(record, id))?;
+    meta.get("request")?.as_str().map(str::to_owned)
+}
+
+/// The id that a new item names.
+fn named(item: &Record) -> Result<Option<ItemId>, Why> {
+    match item.get("id") {
+        None | Some(Value::Null) => Ok(None),
+        Some(id) => {
+            let id = id.as_str().and_then(ItemId::parse);
+            id.map(Some)
+                .ok_or_else(|| change::invalid("id", "must have 1 to 128 characters of A-Z a-z 0-9 . _ ~ -"))
+        }
+    }
+}
+
+/// Writes onto an overlay, in somebody's name.
+struct Pen<'a> {
+    overlay: Overlay<'a>,
+    stamp: Stamp<'a>,
+}
+
+impl Pen<'_> {
+    fn perform(&mut self, operation: &Operation) -> Result<Outcome, Why> {
+        match operation {
+            Operation::Create { item, id, request } => {
+                self.create(item, id, request.as_deref()).map(Outcome::Created)
+            }
+            Operation::Update { id, patch } => self.update(id, patch).map(Outcome::Updated),
+            Operation::Delete { id } => self.delete(id).map(|item| Outcome::Deleted(Some(item))),
+        }
+    }
+
+    /// Answers an operation of a request that was done before; what it writes is thrown away.
+    fn repeat(&mut self, operation: &Operation) -> Result<Outcome, Why> {
+        match operation {
+            Operation::Create { item, id, request } => {
+                let at = named(item)?.unwrap_or_else(|| id.clone());
+                match read::read(&self.overlay, &at) {
+                    Some(item) => Ok(Outcome::Repeated(item)),
+                    // It is gone again: this is what it was.
+                    None => self.create(item, id, request.as_deref()).map(Outcome::Repeated),
+                }
+            }
+            Operation::Update { id, .. } => read::read(&self.overlay, id)
+                .map(Outcome::Updated)
+                .ok_or(Why::Absent),
+            Operation::Delete { id } => Ok(Outcome::Deleted(read::read(&self.overlay, id))),
+        }
+    }
+
+    fn create(&mut self, item: &Record, derived: &ItemId, request: Option<&str>) -> Result<Item, Why> {
+        let named = named(item)?;
+        let kind = change::kind(item)?;
+        let change = Change::create(kind, item)?;
+        let id = named.as_ref().unwrap_or(derived);
+        let key = shape::key(id);
+        if self.overlay.is_taken(&key) {
+            return Err(if named.is_none() && request.is_some() {
+                Why::Reused
+            } else {
+                Why::Exists
+            });
+        }
+        let page = self.page();
+        let index = self.overlay.index_above(&page);
+        let mut record = shape::blank(kind, &key, &page, &index);
+        if let Some(meta) = shape::part_mut(&mut record, "meta") {
+            meta.insert("item_id".to_owned(), id.as_str().into());
+            meta.insert("item_type".to_owned(), kind.as_str().into());
+            self.sign(meta, "created");
+            if let Some(request) = request {
+                meta.insert("request".to_owned(), request.into());
+            }
+        }
+        self.alter(kind, &key, &mut record, &change);
+        self.finish(id, kind, &key, record)
+    }
+
+    fn update(&mut self, id: &ItemId, patch: &Record) -> Result<Item, Why> {
+        let key = shape::key(id);
+        let before = self.overlay.get(&key).ok_or(Why::Absent)?;
+        let kind = read::kind_of(&before).ok_or(Why::Absent)?;
+        let item = read::item(&self.overlay, id, kind, &before);
+        let change = Change::patch(kind, &item.json, patch)?;
+        if change.is_nothing() {
+            return Ok(item);
+        }
+        let shown = asset::of(&self.overlay, &before);
+        let mut record = before.clone();
+        let released = self.alter(kind, &key, &mut record, &change);
+        if record == before && asset::of(&self.overlay, &record) == shown {
+            return Ok(item);
+        }
+        let is_own = read::is_own_meta(&record, id);
+        if let Some(meta) = shape::part_mut(&mut record, "meta") {
+            if !is_own {
+                // A copy made on the canvas: nothing is known of who made it.
+                for name in ["created_by", "created_at", "request"] {
+                    meta.remove(name);
+                }
+                meta.insert("item_id".to_owned(), id.as_str().into());
+                meta.insert("item_type".to_owned(), kind.as_str().into());
+            }
+        }
+        let item = self.finish(id, kind, &key, record)?;
+        if let Some(asset) = released {
+            asset::release(&mut self.overlay, &asset);
+        }
+        Ok(item)
+    }
+
+    /// Makes the shape what the change wants; returns the asset that it no longer shows.
+    fn alter(&mut self, kind: Kind, key: &str, record: &mut Record, change: &Change) -> Option<String> {
+        let at = place::on_page(&self.overlay, record);
+        let wanted = Point {
+            x: change.x.unwrap_or(at.x),
+            y: change.y.unwrap_or(at.y),
+        };
+        if wanted != at {
+            let around = place::Frame::around(&self.overlay, record);
+            let own = around.map_or(wanted, |frame| frame.from_page(wanted));
+            shape::set(record, "x", Some(own.x));
+            shape::set(record, "y", Some(own.y));
+        }
+        shape::alter(kind, record, change);
+        let source = (kind == Kind::Image).then(|| change.url()).flatten()?;
+        asset::show(&mut self.overlay, key, record, source)
+    }
+
+    /// Signs and writes a changed shape.
+    fn finish(&mut self, id: &ItemId, kind: Kind, key: &str, mut record: Record) -> Result<Item, Why> {
+        if let Some(meta) = shape::part_mut(&mut record, "meta") {
+            self.sign(meta, "updated");
+        }
+        self.overlay.set(key, Some(record.clone()));
+        Ok(read::item(&self.overlay, id, kind, &record))
+    }
+
+    fn sign(&self, meta: &mut Record, verb: &str) {
+        meta.insert(format!("{verb}_by"), self.stamp.actor.into());
+        meta.insert(format!("{verb}_at"), self.stamp.at.to_string().into());
+    }
+
+    fn delete(&mut self, id: &ItemId) -> Result<Item, Why> {
+        let key = shape::key(id);
+        let record = self.overlay.get(&key).ok_or(Why::Absent)?;
+        let kind = read::kind_of(&record).ok_or(Why::Absent)?;
+        let item = read::item(&self.overlay, id, kind, &record);
+        self.move_children_out(&key, &record);
+        for binding in self.overlay.bindings(&key) {
+            self.overlay.set(&binding, None);
+        }
+        let shown = asset::of(&self.overlay, &record);
+        self.overlay.set(&key, None);
+        if let Some((asset, _)) = shown {
+            asset::release(&mut self.overlay, &asset);
+        }
+        Ok(item)
+    }
+
+    /// What is inside of a shape that goes stays on the page, where it is, above all others.
+    fn move_children_out(&mut self, key: &str, outer: &Record) {
+        let text = |name: &str| outer.get(name).and_then(Value::as_str);
+        let is_parent = |parent: &&str| parent.starts_with("page:") || parent.starts_with("shape:");
+        let outside = text("parentId").filter(is_parent);
+        let frame = place::inside(outer);
+        let turned = number::of(outer, "rotation", 0.0);
+        for child in self.overlay.children(key) {
+            let Some(mut record) = self.overlay.get(&child).filter(|_| child != key) else {
+                continue;
+            };
+            // A circle of parents ends here.
+            let outside = outside.filter(|outside| *outside != key && *outside != child);
+            let parent = outside.map_or_else(|| self.page(), str::to_owned);
+            let own = Point {
+                x: number::of(&record, "x", 0.0),
+                y: number::of(&record, "y", 0.0),
+            };
+            let at = frame.to_page(own);
+            let angle = number::of(&record, "rotation", 0.0) + turned;
+            for (name, value) in [("x", at.x), ("y", at.y), ("rotation", angle)] {
+                shape::set(&mut record, name, Some(value));
+            }
+            let index = self.overlay.index_above(&parent);
+            record.insert("parentId".to_owned(), parent.as_str().into());
+            record.insert("index".to_owned(), index.into());
+            self.overlay.set(&child, Some(record));
+        }
+    }
+
+    /// The page that new shapes belong on; made, with the document's own record, where there is none: both as tldraw
+    /// makes them (`createIntegrityChecker` in src/TLStore.ts of @tldraw/tlschema 3.15.6).
+    fn page(&mut self) -> String {
+        if self.overlay.get(DOCUMENT).is_none() {
+            let document = json!({
+                "id": DOCUMENT, "typeName": "document", "gridSize": 10, "name": "", "meta": {},
+            });
+            self.overlay.set(DOCUMENT, document.as_object().cloned());
+        }
+        if let Some(page) = self.overlay.page() {
+            return page;
+        }
+        let page = json!({
+            "id": PAGE, "typeName": "page", "name": "Page 1", "index": index_key::FIRST, "meta": {},
+        });
+        self.overlay.set(PAGE, page.as_object().cloned());
+        PAGE.to_owned()
+    }
+}

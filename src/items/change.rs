@@ -1,0 +1,221 @@
+//! What somebody wants an item to be: JSON to checked values, or a refusal that names the member.
+//!
+//! Owns the rules for members that are sent, of new items and of patches alike (RFC 7396: `null` is the default). Must
+//! not know records. Key invariant: an unknown member is refused, so that an agent's typing error does not vanish.
+//! Tests: src/items/tests.rs.
+
+use serde_json::Value;
+
+use crate::items::kind::{Kind, Member};
+use crate::items::style::Style;
+use crate::items::{Record, Why, link, shown};
+use crate::limits;
+
+/// Members that the server writes; ignored where they are sent.
+const OWN: &[&str] = &["created_by", "created_at", "updated_by", "updated_at"];
+
+/// The members that are to change.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Change {
+    pub(super) x: Option<f64>,
+    pub(super) y: Option<f64>,
+    pub(super) width: Option<f64>,
+    pub(super) height: Option<f64>,
+    pub(super) content: Vec<(Member, String)>,
+    pub(super) style: Vec<(Style, &'static str)>,
+}
+
+/// A refusal of a member; `detail` goes on from its name.
+pub(super) fn invalid(field: &str, detail: impl Into<String>) -> Why {
+    Why::Invalid {
+        field: field.to_owned(),
+        detail: detail.into(),
+    }
+}
+
+/// The type that a new item names.
+pub(super) fn kind(item: &Record) -> Result<Kind, Why> {
+    let word = item.get("type").ok_or_else(|| invalid("type", "is missing"))?;
+    let kind = word.as_str().and_then(Kind::parse);
+    kind.ok_or_else(|| invalid("type", one_of(&Kind::ALL.map(Kind::as_str))))
+}
+
+impl Change {
+    /// The members of a new item, defaults for what it leaves out included.
+    pub(super) fn create(kind: Kind, item: &Record) -> Result<Self, Why> {
+        let mut change = Self::of(kind, item)?;
+        for (field, value) in [("x", change.x), ("y", change.y)] {
+            if value.is_none() {
+                return Err(invalid(field, "is missing"));
+            }
+        }
+        let (width, height) = kind.default_size();
+        change.width.get_or_insert(width);
+        change.height.get_or_insert(height);
+        Ok(change)
+    }
+
+    /// The members of a patch that differ from what the item `shown` is now: what people drew may lie beyond the bounds
+    /// of what is asked for, and must not be refused when it comes back with one member changed.
+    pub(super) fn patch(kind: Kind, shown: &Value, patch: &Record) -> Result<Self, Why> {
+        let news = news(patch, shown);
+        for field in ["id", "type"] {
+            if news.contains_key(field) {
+                return Err(invalid(field, "cannot change"));
+            }
+        }
+        Self::of(kind, &news)
+    }
+
+    /// Whether no member is to change.
+    pub(super) fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The address that the content is to have.
+    pub(super) fn url(&self) -> Option<&str> {
+        let url = self.content.iter().find(|(member, _)| *member == Member::Url);
+        url.map(|(_, text)| text.as_str())
+    }
+
+    fn of(kind: Kind, members: &Record) -> Result<Self, Why> {
+        let mut change = Self::default();
+        let (width, height) = kind.default_size();
+        for (name, value) in members {
+            match name.as_str() {
+                "id" | "type" => {}
+                "x" => change.x = Some(coordinate("x", value)?),
+                "y" => change.y = Some(coordinate("y", value)?),
+                "width" => change.width = Some(side("width", value, width)?),
+                "height" => change.height = Some(side("height", value, height)?),
+                "content" => change.content = contents(kind, value)?,
+                "style" => change.style = styles(kind, value)?,
+                own if OWN.contains(&own) => {}
+                _ => return Err(invalid(&shown(name), "is no member of an item")),
+            }
+        }
+        Ok(change)
+    }
+}
+
+/// The members that differ from what is shown, in objects too.
+fn news(patch: &Record, shown: &Value) -> Record {
+    let new = |(name, value): (&String, &Value)| {
+        let value = match (value, shown.get(name)) {
+            (Value::Object(members), Some(shown @ Value::Object(_))) => Value::Object(news(members, shown)),
+            (Value::Number(a), Some(Value::Number(b))) if a.as_f64() == b.as_f64() => return None,
+            (value, Some(shown)) if value == shown => return None,
+            _ => value.clone(),
+        };
+        Some((name.clone(), value))
+    };
+    patch.iter().filter_map(new).collect()
+}
+
+fn one_of(words: &[&str]) -> String {
+    format!("must be one of {}", words.join(", "))
+}
+
+fn coordinate(field: &str, value: &Value) -> Result<f64, Why> {
+    let max = limits::ITEM_COORDINATE_MAX;
+    let number = value.as_f64().filter(|number| number.abs() <= max);
+    number.ok_or_else(|| invalid(field, format!("must be a number from -{max} to {max}")))
+}
+
+fn side(field: &str, value: &Value, default: f64) -> Result<f64, Why> {
+    if value.is_null() {
+        return Ok(default);
+    }
+    let (min, max) = (limits::ITEM_SIDE_MIN, limits::ITEM_SIDE_MAX);
+    let number = value.as_f64().filter(|number| (min..=max).contains(number));
+    number.ok_or_else(|| invalid(field, format!("must be a number from {min} to {max}")))
+}
+
+fn contents(kind: Kind, value: &Value) -> Result<Vec<(Member, String)>, Why> {
+    if value.is_null() {
+        return Ok(kind
+            .members()
+            .iter()
+            .map(|member| (*member, String::new()))
+            .collect());
+    }
+    let members = value
+        .as_object()
+        .ok_or_else(|| invalid("content", "must be an object"))?;
+    let read = |(name, value): (&String, &Value)| {
+        let field = format!("content.{}", shown(name));
+        let own = Member::parse(name).filter(|member| kind.members().contains(member));
+        let member = own.ok_or_else(|| {
+            let members: Vec<&str> = kind.members().iter().map(|member| member.as_str()).collect();
+            let kind = kind.as_str();
+            invalid(
+                &field,
+                format!("is no member of the content of {kind}: {}", members.join(", ")),
+            )
+        })?;
+        Ok((member, text(kind, member, &field, value)?))
+    };
+    members.iter().map(read).collect()
+}
+
+fn text(kind: Kind, member: Member, field: &str, value: &Value) -> Result<String, Why> {
+    let text = match value {
+        Value::Null => "",
+        Value::String(text) => text.as_str(),
+        _ => return Err(invalid(field, "must be a string")),
+    };
+    let max = match member {
+        Member::Text | Member::Alt => limits::ITEM_TEXT_BYTES_MAX,
+        Member::Title => limits::TITLE_BYTES_MAX,
+        Member::Url if kind == Kind::Image && link::is_image_data(text) => limits::ITEM_IMAGE_BYTES_MAX,
+        Member::Url => limits::ITEM_URL_BYTES_MAX,
+    };
+    if text.len() > max {
+        return Err(invalid(field, format!("must have at most {max} bytes of UTF-8")));
+    }
+    match (member, kind) {
+        (Member::Title, _) if text.contains(['\n', '\r']) => Err(invalid(field, "must be one line")),
+        (Member::Url, _) if text.is_empty() => Ok(String::new()),
+        (Member::Url, Kind::Image) if !link::is_image_source(text) => {
+            let detail = "must be a http or https URL with a plain host name, a path that starts with one slash, or data:image/...;base64,...";
+            Err(invalid(field, detail))
+        }
+        (Member::Url, kind) if kind != Kind::Image && !link::is_link(text) => Err(invalid(
+            field,
+            "must be a http or https URL with a plain host name, or a mailto URL",
+        )),
+        // Lines end in one way.
+        (Member::Text, _) => Ok(text.replace("\r\n", "\n").replace('\r', "\n")),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn styles(kind: Kind, value: &Value) -> Result<Vec<(Style, &'static str)>, Why> {
+    if value.is_null() {
+        return Ok(Style::ALL
+            .iter()
+            .map(|style| (*style, style.default_word(kind)))
+            .collect());
+    }
+    let members = value
+        .as_object()
+        .ok_or_else(|| invalid("style", "must be an object"))?;
+    let read = |(name, value): (&String, &Value)| {
+        let field = format!("style.{}", shown(name));
+        let style = Style::parse(name).ok_or_else(|| {
+            let styles = Style::ALL.map(Style::as_str);
+            invalid(&field, format!("is no style: {}", styles.join(", ")))
+        })?;
+        if style == Style::Geo && kind != Kind::Shape {
+            return Err(invalid(&field, "is for items of type shape"));
+        }
+        if value.is_null() {
+            return Ok((style, style.default_word(kind)));
+        }
+        let words = style.words(kind);
+        let word = words.iter().find(|word| value.as_str() == Some(**word));
+        word.map(|word| (style, *word))
+            .ok_or_else(|| invalid(&field, one_of(words)))
+    };
+    members.iter().map(read).collect()
+}

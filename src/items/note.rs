@@ -1,0 +1,77 @@
+//! Notes: tldraw's have no width and height, but a scale, and as much more height as their text needs.
+//!
+//! Owns how a box that is asked for becomes scale and growth, and the memory of it in `meta.asked`. Key invariants: a note
+//! never leaves its box to the right; what was asked for counts only as long as scale and growth are what it led to.
+//! Source: tldraw 3.15.6, src/lib/shapes/note. Tests: src/items/tests.rs.
+
+use serde_json::{Value, json};
+
+use crate::items::Record;
+use crate::items::number;
+use crate::items::shape::{face, part, part_mut, set, text};
+use crate::items::text_size;
+
+/// The side of a note at scale 1.
+const SIDE: f64 = 200.0;
+
+/// Bold letters are wider; a document's title is bold, and counts for all of it.
+const BOLD: f64 = 1.04;
+
+/// Scale and growth, which is in units of the scale.
+fn measures(record: &Record) -> (f64, f64) {
+    let props = part(record, "props");
+    let prop = |name, default| props.map_or(default, |props| number::of(props, name, default));
+    (prop("scale", 1.0), prop("growY", 0.0))
+}
+
+/// The box that was asked for, where it still counts.
+fn asked(record: &Record) -> Option<(f64, f64)> {
+    let asked = part(part(record, "meta")?, "asked")?;
+    let member = |name| asked.get(name).and_then(Value::as_f64);
+    let (width, height, grown) = (member("width")?, member("height")?, member("grow_y")?);
+    let (scale, grow) = measures(record);
+    let counts = number::same(scale, width.min(height) / SIDE) && number::same(grow, grown);
+    counts.then_some((width, height))
+}
+
+/// Width and height, as the item shows them.
+pub(super) fn size(record: &Record) -> (f64, f64) {
+    let (scale, grow) = measures(record);
+    let (side, grown) = (SIDE * scale, (SIDE + grow) * scale);
+    asked(record).map_or((side, grown), |(width, height)| (width, height.max(grown)))
+}
+
+/// Fits the note into the box that it had, with another width or height, as far as its text lets it.
+pub(super) fn fit(record: &mut Record, width: Option<f64>, height: Option<f64>, has_bold: bool) {
+    let (scale, _) = measures(record);
+    let side = SIDE * scale;
+    // Growth that nobody asked for was for a text.
+    let (old_width, old_height) = asked(record).unwrap_or((side, side));
+    let (width, height) = (width.unwrap_or(old_width), height.unwrap_or(old_height));
+    let scale = width.min(height) / SIDE;
+    let Some(props) = part_mut(record, "props") else {
+        return;
+    };
+    let label = text_size::note_label(&text(props), face(props));
+    let label_height = if has_bold {
+        label.height * BOLD
+    } else {
+        label.height
+    };
+    let grow = (height / scale - SIDE).max(label_height.ceil() - SIDE).max(0.0);
+    set(props, "scale", Some(scale));
+    set(props, "growY", Some(grow));
+    set(props, "fontSizeAdjustment", Some(label.font));
+    let Some(meta) = part_mut(record, "meta") else {
+        return;
+    };
+    if width == height {
+        meta.remove("asked");
+    } else {
+        let [width, height, grow] = [width, height, grow].map(number::value);
+        meta.insert(
+            "asked".to_owned(),
+            json!({"width": width, "height": height, "grow_y": grow}),
+        );
+    }
+}

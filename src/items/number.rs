@@ -1,0 +1,51 @@
+//! Numbers of records: read with a default, and written as JavaScript would.
+//!
+//! Key invariant: a number that is written is finite, and a whole one has no fraction in its text, whatever it went
+//! through. Tests are below.
+
+use serde_json::{Number, Value};
+
+use crate::items::Record;
+
+/// Whole numbers up to here are exact, in JavaScript too.
+const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
+
+/// The value for a number; 0 for one that is not finite.
+#[expect(clippy::cast_possible_truncation, reason = "it is whole, and below 2^53")]
+pub(super) fn value(number: f64) -> Value {
+    if number.fract() == 0.0 && number.abs() <= WHOLE_MAX {
+        return Value::from(number as i64);
+    }
+    Number::from_f64(number).map_or_else(|| Value::from(0), Value::Number)
+}
+
+/// A member that is a number; `default` where it is none.
+pub(super) fn of(record: &Record, member: &str, default: f64) -> f64 {
+    record.get(member).and_then(Value::as_f64).unwrap_or(default)
+}
+
+/// Whether two numbers are the same but for the last digits of a division.
+pub(super) fn same(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_javascript_would() {
+        for (number, text) in [
+            (200.0, "200"),
+            (-0.0, "0"),
+            (0.5, "0.5"),
+            (-1e9, "-1000000000"),
+            (f64::NAN, "0"),
+            (f64::INFINITY, "0"),
+            (1e300, "1e300"),
+            (9_007_199_254_740_991.0, "9007199254740991"),
+        ] {
+            assert_eq!(value(number).to_string().replace("e+", "e"), text);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The records of a document as the operations done so far would leave them.
+//!
+//! Owns what has changed, and a survey of who belongs to whom, made once and kept up. Must not know what records mean
+//! beyond that. Key invariant: nothing of the document changes; who drops an overlay has done nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::items::{Record, Records, Write, index_key};
+
+/// Types of shapes whose props name an asset.
+const WITH_ASSETS: &[&str] = &["image", "video", "bookmark"];
+
+/// See the file's head.
+pub(super) struct Overlay<'r> {
+    records: &'r dyn Records,
+    changed: BTreeMap<String, Option<Record>>,
+    /// The keys of `changed`, as they first came.
+    order: Vec<String>,
+    survey: Option<Survey>,
+}
+
+/// Who belongs to whom.
+#[derive(Default)]
+struct Survey {
+    /// Shapes by their parent.
+    children: BTreeMap<String, BTreeSet<String>>,
+    /// Bindings by either shape.
+    bindings: BTreeMap<String, BTreeSet<String>>,
+    /// Shapes by the asset that they show.
+    users: BTreeMap<String, BTreeSet<String>>,
+    /// The highest index key among the children of a parent, or higher, where one was deleted.
+    top: BTreeMap<String, String>,
+    /// Pages, with their index keys.
+    pages: BTreeMap<String, String>,
+    /// Keys whose value is no record.
+    odd: BTreeSet<String>,
+}
+
+/// What the survey has to know of one record.
+#[derive(Default)]
+struct Ties {
+    /// The parent of a shape, and its index key.
+    parent: Option<(String, Option<String>)>,
+    /// The asset that a shape shows.
+    asset: Option<String>,
+    /// The shapes that a binding binds.
+    bound: Vec<String>,
+    /// The index key of a page.
+    page: Option<String>,
+}
+
+impl Records for Overlay<'_> {
+    fn get(&self, key: &str) -> Option<Record> {
+        match self.changed.get(key) {
+            Some(record) => record.clone(),
+            None => self.records.get(key),
+        }
+    }
+
+    fn text(&self, key: &str, member: &str) -> Option<String> {
+        match self.changed.get(key) {
+            Some(record) => text_of(record.as_ref()?, member),
+            None => self.records.text(key, member),
+        }
+    }
+
+    fn keys(&self) -> Vec<String> {
+        let mut keys = self.records.keys();
+        keys.retain(|key| !self.changed.contains_key(key));
+        let there = self.changed.iter().filter(|(_, record)| record.is_some());
+        keys.extend(there.map(|(key, _)| key.clone()));
+        keys
+    }
+}
+
+impl<'r> Overlay<'r> {
+    pub(super) fn new(records: &'r dyn Records) -> Self {
+        Self {
+            records,
+            changed: BTreeMap::new(),
+            order: Vec::new(),
+            survey: None,
+        }
+    }
+
+    /// Sets a record, or removes it.
+    pub(super) fn set(&mut self, key: &str, record: Option<Record>) {
+        if self.survey.is_some() {
+            let ties = |record: Option<&Record>| record.map(|record| Ties::of_record(key, record));
+            let (old, new) = (ties(self.get(key).as_ref()), ties(record.as_ref()));
+            if let Some(survey) = &mut self.survey {
+                if let Some(old) = old {
+                    survey.untie(key, &old);
+                }
+                survey.odd.remove(key);
+                if let Some(new) = new {
+                    survey.tie(key, new);
+                }
+            }
+        }
+        if self.changed.insert(key.to_owned(), record).is_none() {
+            self.order.push(key.to_owned());
+        }
+    }
+
+    /// Whether anything stands under a key, a record or not.
+    pub(super) fn is_taken(&mut self, key: &str) -> bool {
+        self.get(key).is_some() || self.survey().odd.contains(key)
+    }
+
+    /// The shapes right inside of a shape or page, lowest first.
+    pub(super) fn children(&mut self, parent: &str) -> Vec<String> {
+        let keys = self.survey().children.get(parent).cloned().unwrap_or_default();
+        let mut children: Vec<String> = keys.into_iter().collect();
+        children.sort_by_cached_key(|key| self.text(key, "index").unwrap_or_default());
+        children
+    }
+
+    /// The bindings from or to a shape.
+    pub(super) fn bindings(&mut self, shape: &str) -> BTreeSet<String> {
+        self.survey().bindings.get(shape).cloned().unwrap_or_default()
+    }
+
+    /// Whether a shape other than `shape` shows an asset.
+    pub(super) fn is_shown_elsewhere(&mut self, asset: &str, shape: &str) -> bool {
+        let users = self.survey().users.get(asset);
+        users.is_some_and(|users| users.iter().any(|user| user != shape))
+    }
+
+    /// An index key above those of all children of a parent.
+    pub(super) fn index_above(&mut self, parent: &str) -> String {
+        index_key::above(self.survey().top.get(parent).map(String::as_str))
+    }
+
+    /// The page that new shapes belong on; `None` where there is none.
+    pub(super) fn page(&mut self) -> Option<String> {
+        let pages = &self.survey().pages;
+        let first = || pages.iter().min_by_key(|(key, index)| (*index, *key));
+        let page = pages.get_key_value(super::PAGE).or_else(first);
+        page.map(|(key, _)| key.clone())
+    }
+
+    /// What has to be written.
+    pub(super) fn into_writes(mut self) -> Vec<Write> {
+        let write = |key: String| {
+            let record = self.changed.remove(&key)?;
+            // Made and removed again: as if it had never been.
+            let is_new = record.is_some() || self.records.get(&key).is_some();
+            is_new.then_some(Write { key, record })
+        };
+        self.order.into_iter().filter_map(write).collect()
+    }
+
+    fn survey(&mut self) -> &mut Survey {
+        if self.survey.is_none() {
+            self.survey = Some(Survey::of(self));
+        }
+        self.survey.get_or_insert_default()
+    }
+}
+
+impl Survey {
+    fn of(overlay: &Overlay<'_>) -> Self {
+        let mut survey = Self::default();
+        for key in overlay.keys() {
+            let text = |member: &str| overlay.text(&key, member);
+            if text("typeName").is_none() && overlay.get(&key).is_none() {
+                survey.odd.insert(key);
+                continue;
+            }
+            let has_asset = || text("type").is_some_and(|kind| WITH_ASSETS.contains(&kind.as_str()));
+            let ties = Ties::of(&key, text, || has_asset().then(|| overlay.get(&key)).flatten());
+            survey.tie(&key, ties);
+        }
+        survey
+    }
+
+    fn tie(&mut self, key: &str, ties: Ties) {
+        if let Some((parent, index)) = ties.parent {
+            if let Some(index) = index.filter(|index| index_key::counts(index)) {
+                let top = self.top.entry(parent.clone()).or_default();
+                if *top < index {
+                    *top = index;
+                }
+            }
+            self.children.entry(parent).or_default().insert(key.to_owned());
+        }
+        if let Some(asset) = ties.asset {
+            self.users.entry(asset).or_default().insert(key.to_owned());
+        }
+        if let Some(index) = ties.page {
+            self.pages.insert(key.to_owned(), index);
+        }
+        for shape in ties.bound {
+            self.bindings.entry(shape).or_default().insert(key.to_owned());
+        }
+    }
+
+    fn untie(&mut self, key: &str, ties: &Ties) {
+        let parent = ties
+            .parent
+            .as_ref()
+            .and_then(|(parent, _)| self.children.get_mut(parent));
+        let asset = ties.asset.as_ref().and_then(|asset| self.users.get_mut(asset));
+        for keys in parent.into_iter().chain(asset) {
+            keys.remove(key);
+        }
+        for shape in &ties.bound {
+            if let Some(keys) = self.bindings.get_mut(shape) {
+                keys.remove(key);
+            }
+        }
+    }
+}
+
+impl Ties {
+    /// `text` reads a member, and `whole` the record where it may show an asset.
+    fn of(key: &str, text: impl Fn(&str) -> Option<String>, whole: impl FnOnce() -> Option<Record>) -> Self {
+        match text("typeName").as_deref() {
+            Some("shape") => Self {
+                parent: text("parentId").map(|parent| (parent, text("index"))),
+                asset: whole().as_ref().and_then(asset_of),
+                ..Self::default()
+            },
+            Some("binding") => Self {
+                bound: ["fromId", "toId"].into_iter().filter_map(text).collect(),
+                ..Self::default()
+            },
+            Some("page") if key.starts_with("page:") => Self {
+                page: Some(text("index").unwrap_or_default()),
+                ..Self::default()
+            },
+            _ => Self::default(),
+        }
+    }
+
+    fn of_record(key: &str, record: &Record) -> Self {
+        Self::of(key, |member| text_of(record, member), || Some(record.clone()))
+    }
+}
+
+fn asset_of(shape: &Record) -> Option<String> {
+    let asset = shape.get("props")?.get("assetId")?.as_str()?;
+    Some(asset.to_owned())
+}
+
+fn text_of(record: &Record, member: &str) -> Option<String> {
+    record.get(member).and_then(Value::as_str).map(str::to_owned)
+}

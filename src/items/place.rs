@@ -1,0 +1,117 @@
+//! Where a shape is: its own coordinates are its parent's, an item's are the page's.
+//!
+//! Owns the way up through frames and groups, bounded, and back. Must not know types of items. Tests are below.
+
+use crate::items::{Record, Records, number};
+
+/// Parents that are walked; beyond it, and in a circle, coordinates end where the walk does.
+const PARENTS_MAX: usize = 64;
+
+/// How the coordinates inside a shape lie on the page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    x: f64,
+    y: f64,
+    /// Radians.
+    angle: f64,
+}
+
+/// A place on the page.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Point {
+    pub(super) x: f64,
+    pub(super) y: f64,
+}
+
+impl Frame {
+    /// The coordinates that a shape's `x` and `y` are in; `None` where they are the page's.
+    pub(super) fn around(records: &dyn Records, shape: &Record) -> Option<Self> {
+        let mut parent = parent_of(records, shape)?;
+        let mut frame = Self {
+            x: 0.0,
+            y: 0.0,
+            angle: 0.0,
+        };
+        for _ in 0..PARENTS_MAX {
+            frame = frame.within(&parent);
+            match parent_of(records, &parent) {
+                Some(next) => parent = next,
+                None => break,
+            }
+        }
+        Some(frame)
+    }
+
+    /// The same, seen from outside of the shape `outer`.
+    fn within(self, outer: &Record) -> Self {
+        let at = inside(outer).to_page(Point { x: self.x, y: self.y });
+        Self {
+            x: at.x,
+            y: at.y,
+            angle: self.angle + number::of(outer, "rotation", 0.0),
+        }
+    }
+
+    /// From coordinates in here to the page's.
+    pub(super) fn to_page(self, point: Point) -> Point {
+        let turned = turned(point, self.angle);
+        Point {
+            x: self.x + turned.x,
+            y: self.y + turned.y,
+        }
+    }
+
+    /// From the page's coordinates to those in here.
+    pub(super) fn from_page(self, point: Point) -> Point {
+        let moved = Point {
+            x: point.x - self.x,
+            y: point.y - self.y,
+        };
+        turned(moved, -self.angle)
+    }
+}
+
+/// The coordinates inside of a shape, as seen by its siblings.
+pub(super) fn inside(shape: &Record) -> Frame {
+    Frame {
+        x: number::of(shape, "x", 0.0),
+        y: number::of(shape, "y", 0.0),
+        angle: number::of(shape, "rotation", 0.0),
+    }
+}
+
+/// Where a shape is on the page.
+pub(super) fn on_page(records: &dyn Records, shape: &Record) -> Point {
+    let own = Point {
+        x: number::of(shape, "x", 0.0),
+        y: number::of(shape, "y", 0.0),
+    };
+    Frame::around(records, shape).map_or(own, |frame| {
+        let point = frame.to_page(own);
+        // The last digits are of sines and sums.
+        Point {
+            x: rounded(point.x),
+            y: rounded(point.y),
+        }
+    })
+}
+
+fn rounded(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
+}
+
+fn turned(point: Point, angle: f64) -> Point {
+    if angle == 0.0 {
+        return point;
+    }
+    let (sin, cos) = angle.sin_cos();
+    Point {
+        x: point.x * cos - point.y * sin,
+        y: point.x * sin + point.y * cos,
+    }
+}
+
+fn parent_of(records: &dyn Records, shape: &Record) -> Option<Record> {
+    let id = shape.get("parentId")?.as_str()?;
+    id.starts_with("shape:").then(|| records.get(id)).flatten()
+}

@@ -1,0 +1,93 @@
+//! From a shape's record to the item that it stands for.
+//!
+//! Owns which records are items, and the contract's JSON. Must not know who asks. Key invariants: any JSON is read without
+//! a panic; what the meta of a copied shape says about its original is not said of the copy. Tests: src/items/tests.rs.
+
+use serde_json::{Map, Value};
+
+use crate::ids::ItemId;
+use crate::items::kind::{Kind, Member};
+use crate::items::style::Style;
+use crate::items::{Item, Record, Records, asset, number, place, revision, shape};
+
+/// What is known of who made and changed an item.
+const HISTORY: [&str; 4] = ["created_by", "created_at", "updated_by", "updated_at"];
+
+/// The item `id`.
+pub(super) fn read(records: &dyn Records, id: &ItemId) -> Option<Item> {
+    let record = records.get(&shape::key(id))?;
+    let kind = kind_of(&record)?;
+    Some(item(records, id, kind, &record))
+}
+
+/// The type of item that a record stands for.
+pub(super) fn kind_of(record: &Record) -> Option<Kind> {
+    let text = |name| record.get(name).and_then(Value::as_str);
+    let noted = shape::part(record, "meta").and_then(|meta| meta.get("item_type"));
+    (text("typeName") == Some("shape"))
+        .then(|| Kind::of(text("type")?, noted.and_then(Value::as_str)))
+        .flatten()
+}
+
+/// Whether the meta of a shape is about this very item: tldraw copies meta along with a shape.
+pub(super) fn is_own_meta(record: &Record, id: &ItemId) -> bool {
+    let noted = shape::part(record, "meta").and_then(|meta| meta.get("item_id"));
+    noted.and_then(Value::as_str) == Some(id.as_str())
+}
+
+/// The item of a record.
+pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Record) -> Item {
+    let empty = Record::new();
+    let props = shape::part(record, "props").unwrap_or(&empty);
+    let shown = (kind == Kind::Image)
+        .then(|| asset::of(records, record))
+        .flatten();
+    let asset = shown.as_ref().map(|(_, asset)| asset);
+    let at = place::on_page(records, record);
+    let (width, height) = shape::size(kind, record);
+    let mut json = Map::new();
+    json.insert("id".to_owned(), id.as_str().into());
+    json.insert("type".to_owned(), kind.as_str().into());
+    for (name, member) in [("x", at.x), ("y", at.y), ("width", width), ("height", height)] {
+        json.insert(name.to_owned(), number::value(member));
+    }
+    let content = kind.members().iter().map(|member| {
+        let text = match (kind, member) {
+            (Kind::Image, Member::Url) => asset::source(asset).to_owned(),
+            _ => shape::content(kind, *member, props),
+        };
+        (member.as_str().to_owned(), Value::String(text))
+    });
+    json.insert("content".to_owned(), Value::Object(content.collect()));
+    let style = Style::ALL.into_iter().filter_map(|style| {
+        let word = shape::style(kind, style, props)?;
+        Some((style.as_str().to_owned(), Value::String(word)))
+    });
+    json.insert("style".to_owned(), Value::Object(style.collect()));
+    let meta = shape::part(record, "meta").filter(|_| is_own_meta(record, id));
+    for name in HISTORY {
+        let noted = meta
+            .and_then(|meta| meta.get(name))
+            .filter(|value| value.is_string());
+        json.insert(name.to_owned(), noted.cloned().unwrap_or(Value::Null));
+    }
+    let records: Vec<&Record> = [Some(record), asset].into_iter().flatten().collect();
+    Item {
+        json: Value::Object(json),
+        revision: revision::of(&records, at),
+    }
+}
+
+/// The ids of all items, sorted.
+pub(super) fn ids(records: &dyn Records) -> Vec<ItemId> {
+    let id = |key: String| {
+        let id = ItemId::parse(key.strip_prefix("shape:")?)?;
+        let is_item = records.text(&key, "typeName").as_deref() == Some("shape")
+            && Kind::of(&records.text(&key, "type")?, None).is_some();
+        is_item.then_some(id)
+    };
+    let mut ids: Vec<ItemId> = records.keys().into_iter().filter_map(id).collect();
+    ids.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+    ids.dedup();
+    ids
+}

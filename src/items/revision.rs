@@ -1,0 +1,70 @@
+//! Revisions: what changes whenever a record of an item does.
+//!
+//! Owns the canonical form that is hashed: members in their order, numbers as 64-bit floats, so that it does not matter
+//! through which encoding a record went. Tests: src/items/tests.rs.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::items::Record;
+use crate::items::place::Point;
+use crate::limits::ANY_DEPTH_MAX;
+
+/// Bytes of the hash that are kept: 96 bits, beyond chance.
+const BYTES: usize = 12;
+
+/// The revision of an item with these records, at this place on the page (which its parents' records decide).
+pub(super) fn of(records: &[&Record], place: Point) -> String {
+    let mut hash = Sha256::new();
+    for record in records {
+        members(&mut hash, record, 0);
+    }
+    hash.update(place.x.to_bits().to_be_bytes());
+    hash.update(place.y.to_bits().to_be_bytes());
+    let digest = hash.finalize();
+    URL_SAFE_NO_PAD.encode(digest.get(..BYTES).unwrap_or_default())
+}
+
+fn members(hash: &mut Sha256, members: &Record, depth: usize) {
+    hash.update(b"{");
+    let mut sorted: Vec<_> = members.iter().collect();
+    sorted.sort_unstable_by_key(|(name, _)| *name);
+    for (name, member) in sorted {
+        text(hash, name);
+        value(hash, member, depth.saturating_add(1));
+    }
+    hash.update(b"}");
+}
+
+/// `depth`: documents hold nothing deeper than the bound, so nothing of theirs is left out.
+fn value(hash: &mut Sha256, value: &Value, depth: usize) {
+    match value {
+        _ if depth > ANY_DEPTH_MAX => hash.update(b"~"),
+        Value::Null => hash.update(b"0"),
+        Value::Bool(true) => hash.update(b"t"),
+        Value::Bool(false) => hash.update(b"f"),
+        Value::Number(number) => {
+            hash.update(b"n");
+            // 0 and -0 are one number.
+            let number = number.as_f64().unwrap_or_default() + 0.0;
+            hash.update(number.to_bits().to_be_bytes());
+        }
+        Value::String(string) => text(hash, string),
+        Value::Array(values) => {
+            hash.update(b"[");
+            for element in values {
+                self::value(hash, element, depth.saturating_add(1));
+            }
+            hash.update(b"]");
+        }
+        Value::Object(object) => members(hash, object, depth),
+    }
+}
+
+fn text(hash: &mut Sha256, text: &str) {
+    hash.update(b"s");
+    hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+    hash.update(text.as_bytes());
+}

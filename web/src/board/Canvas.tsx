@@ -1,0 +1,80 @@
+// tldraw with our store, our assets, and nothing that asks other servers.
+import { memo, useMemo, useState } from 'react'
+import {
+  createTLStore, defaultBindingUtils, defaultShapeUtils, Tldraw, useTldrawUser, type Editor,
+  type TLAnyShapeUtilConstructor, type TLComponents, type TLUiOverrides, type TLUserPreferences
+} from 'tldraw'
+import 'tldraw/tldraw.css'
+import { assetUrls } from '../assets'
+import { openCanvas } from './canvas'
+import type { BoardConnection } from './connection'
+import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE } from './external'
+import { Marks, MarksContext } from './Marks'
+import { keepPreferences, readPreferences } from './preferences'
+import { localShapeUtils } from './shapes'
+import type { Signals } from './signals'
+
+const replaced = new Set<string>(localShapeUtils.map(util => util.type))
+const shapeUtils: readonly TLAnyShapeUtilConstructor[] = [
+  ...(defaultShapeUtils as readonly TLAnyShapeUtilConstructor[]).filter(util => !replaced.has(util.type)), ...localShapeUtils
+]
+
+// People are in our own bar, with agents and tabs told apart.
+const components: TLComponents = {
+  InFrontOfTheCanvas: Marks, SharePanel: null, DebugPanel: null, DebugMenu: null, CursorChatBubble: null, TopPanel: null
+}
+
+// What would load pages of other servers into the board.
+const FETCHING = ['insert-embed', 'convert-to-embed', 'convert-to-bookmark', 'open-embed-link', 'toggle-debug-mode']
+
+const overrides: TLUiOverrides = {
+  actions: (_editor, actions) => Object.fromEntries(Object.entries(actions).filter(([id]) => !FETCHING.includes(id))),
+  translations: { en: { 'assets.files.size-too-big': IMAGE_TOO_LARGE } }
+}
+
+interface CanvasProps {
+  readonly connection: BoardConnection
+  readonly signals: Signals
+  readonly onEditor: (editor: Editor | null) => void
+}
+
+/** Renders once: everything later goes through the store and the signals. */
+export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: CanvasProps) {
+  const store = useMemo(() => createTLStore({ shapeUtils, bindingUtils: defaultBindingUtils, assets: assetStore }), [connection])
+  const [preferences, setPreferences] = useState(() => readPreferences(localStorage))
+  const { id, name, color } = connection.identity
+  const userPreferences = useMemo<TLUserPreferences>(() => ({ ...preferences, id, name, color }), [preferences, id, name, color])
+  const user = useTldrawUser({
+    userPreferences,
+    setUserPreferences: changed => {
+      keepPreferences(localStorage, changed)
+      setPreferences(changed)
+    }
+  })
+  const onMount = (editor: Editor): (() => void) => {
+    const close = openCanvas(editor, connection, signals)
+    onEditor(editor)
+    return () => {
+      onEditor(null)
+      close()
+    }
+  }
+  return (
+    <MarksContext value={signals}>
+      <Tldraw
+        store={store}
+        shapeUtils={localShapeUtils}
+        assetUrls={assetUrls}
+        components={components}
+        overrides={overrides}
+        user={user}
+        onMount={onMount}
+        maxAssetSize={IMAGE_BYTES_MAX}
+        acceptedVideoMimeTypes={NO_VIDEOS}
+        autoFocus
+      />
+    </MarksContext>
+  )
+})
+
+const NO_VIDEOS: readonly string[] = []

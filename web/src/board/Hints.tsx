@@ -1,0 +1,44 @@
+// Lines between bar and canvas: what happened to one's rights, and what is not saved.
+import { useState } from 'react'
+import { useValue } from 'tldraw'
+import type { BoardConnection, ConnectionState } from './connection'
+import type { Signals } from './signals'
+
+export function Hints ({ connection, state, signals }: { connection: BoardConnection, state: ConnectionState, signals: Signals }) {
+  const hint = useValue('hint', () => signals.hint.get(), [signals])
+  const hidden = useValue('hidden', () => signals.hidden.get(), [signals])
+  const isRefused = state.saving === 'refused' && state.verdict === null
+  return (
+    <div className='bw-hints'>
+      <div role='status' className='bw-live'>
+        {hint !== null && !isRefused && <p className='bw-hint' data-testid='hint'>{hint}</p>}
+        {hidden > 0 && (
+          <p className='bw-hint bw-hint-quiet' data-testid='hidden'>
+            {hidden === 1 ? 'One thing' : `${hidden} things`} on this board cannot be shown by this version of the page.
+          </p>
+        )}
+      </div>
+      <div role='alert' className='bw-live'>
+        {isRefused && (
+          <p className='bw-hint bw-hint-bad' data-testid='refused'>
+            <span>Not saved: you may only view this board. Your last changes are in this browser only.</span>
+            <Discard connection={connection} />
+          </p>
+        )}
+      </div>
+    </div>
+  )
+}
+
+/** Throws away what the server does not have, when asked twice. */
+export function Discard ({ connection }: { connection: BoardConnection }) {
+  const [sure, setSure] = useState(false)
+  return (
+    <button
+      type='button' className='bw-button bw-quiet bw-danger' onBlur={() => setSure(false)}
+      onClick={() => { if (sure) void connection.discard(); else setSure(true) }}
+    >
+      {sure ? 'Really discard?' : 'Discard my changes'}
+    </button>
+  )
+}

@@ -1,0 +1,35 @@
+// Whether one is connected, and whether one's changes are saved: in a few words, and for screen readers where it matters.
+import type { ConnectionState } from './connection'
+
+export function Indicator ({ state }: { state: ConnectionState }) {
+  const { short, long, tone } = indicatorWords(state)
+  return (
+    <div
+      className='bw-indicator' data-testid='indicator' data-link={state.link} data-saving={state.saving}
+      data-waiting={state.waiting} data-tone={tone} title={long}
+    >
+      <span className='bw-indicator-dot' aria-hidden='true' />
+      <span className='bw-indicator-text'>{short}</span>
+      {/* Saving comes and goes with every stroke: that is not read out. */}
+      <span className='bw-hidden' role='status'>{state.saving === 'saving' || state.link === 'opening' ? '' : long}</span>
+    </div>
+  )
+}
+
+/** How it reads: `tone` is good, busy or bad. */
+export function indicatorWords ({ link, saving, waiting, level }: ConnectionState): { short: string, long: string, tone: string } {
+  if (saving === 'refused') {
+    return { short: 'Not saved', long: 'Not saved: you may only view this board.', tone: 'bad' }
+  }
+  const changes = `${waiting} ${waiting === 1 ? 'change' : 'changes'}`
+  if (link === 'opening') return { short: 'Connecting', long: 'Connecting to the server.', tone: 'busy' }
+  if (link !== 'connected') {
+    const word = link === 'offline' ? 'Offline' : 'Reconnecting'
+    return waiting > 0
+      ? { short: `${word}, ${changes} waiting`, long: `${word}. ${changes} will be saved when the connection is back.`, tone: 'bad' }
+      : { short: word, long: `${word}. ${saving === 'saved' ? 'Everything is saved.' : ''}`.trim(), tone: 'bad' }
+  }
+  if (saving === 'saving') return { short: 'Saving', long: 'Connected. Your changes are being saved.', tone: 'busy' }
+  if (level !== 'edit') return { short: 'Connected', long: 'Connected.', tone: 'good' }
+  return { short: 'Saved', long: 'Connected. Everything is saved.', tone: 'good' }
+}

@@ -1,0 +1,76 @@
+// The bar above the canvas: the way back, the title, who is here, how the connection is, sharing.
+import { useState, type FormEvent, type KeyboardEvent } from 'react'
+import { useValue, type Editor } from 'tldraw'
+import type { Credentials } from '../credentials'
+import { explain } from '../problems'
+import { ShareDialog } from '../share/ShareDialog'
+import { ShareIcon } from '../ui/icons'
+import type { BoardConnection, ConnectionState } from './connection'
+import { Indicator } from './Indicator'
+import { PresenceBar } from './PresenceBar'
+import type { Signals } from './signals'
+
+export interface TopBarProps {
+  readonly connection: BoardConnection
+  readonly credentials: Credentials
+  readonly state: ConnectionState
+  readonly signals: Signals
+  readonly editor: Editor | null
+}
+
+export function TopBar ({ connection, credentials, state, signals, editor }: TopBarProps) {
+  const [sharing, setSharing] = useState(false)
+  const peers = useValue('peers', () => signals.peers.get(), [signals])
+  const { sub, admin } = connection.session
+  const manages = admin || (sub !== null && state.owner === sub)
+  const title = state.title ?? connection.id
+  return (
+    <header className='bw-bar'>
+      <a className='bw-bar-home' href='/' aria-label='All boards' title='All boards'>
+        <img src='/favicon.svg' width='24' height='24' alt='' />
+      </a>
+      <Title key={title} title={title} connection={manages ? connection : null} />
+      {state.level !== null && state.level !== 'edit' && (
+        <span className='bw-bar-level' data-testid='level'>{state.level === 'view' ? 'View only' : 'Comment only'}</span>
+      )}
+      <span className='bw-bar-space' />
+      <PresenceBar peers={peers} identity={connection.identity} editor={editor} />
+      <Indicator state={state} />
+      {manages && (
+        <button type='button' className='bw-button bw-primary bw-bar-share' onClick={() => setSharing(true)}>
+          <ShareIcon /><span>Share</span>
+        </button>
+      )}
+      {sharing && <ShareDialog board={connection.id} title={title} credentials={credentials} onClose={() => setSharing(false)} />}
+    </header>
+  )
+}
+
+// For owners a field, for others words. `connection` is null where one may not rename.
+function Title ({ title, connection }: { title: string, connection: BoardConnection | null }) {
+  const [text, setText] = useState(title)
+  const [problem, setProblem] = useState<string | null>(null)
+  if (connection === null) return <h1 className='bw-bar-title' data-testid='title'>{title}</h1>
+  const save = (): void => {
+    const next = text.trim()
+    if (next === title) return
+    setProblem(null)
+    connection.rename(next === '' ? null : next).catch((cause: unknown) => setProblem(explain(cause)))
+  }
+  const onKeyDown = (event: KeyboardEvent<HTMLInputElement>): void => {
+    if (event.key === 'Escape') setText(title)
+    if (event.key === 'Enter' || event.key === 'Escape') event.currentTarget.blur()
+  }
+  return (
+    <form className='bw-bar-title' onSubmit={(event: FormEvent) => event.preventDefault()}>
+      <h1 className='bw-hidden'>{title}</h1>
+      <input
+        value={text} aria-label='Title of the board' data-testid='title' maxLength={256} spellCheck={false} autoComplete='off'
+        style={{ width: `${Math.min(Math.max(text.length, 6), 36) + 3}ch` }}
+        aria-invalid={problem !== null} title={problem ?? 'Rename'}
+        onChange={event => setText(event.target.value)} onBlur={save} onKeyDown={onKeyDown}
+      />
+      {problem !== null && <span className='bw-hidden' role='alert'>{problem}</span>}
+    </form>
+  )
+}

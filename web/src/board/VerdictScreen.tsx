@@ -1,0 +1,36 @@
+// Over the canvas once the page has stopped for good: why, and what one can do.
+import { useEffect, useRef } from 'react'
+import type { BoardConnection, ConnectionState } from './connection'
+import { Discard } from './Hints'
+import type { Verdict } from './verdict'
+
+export interface VerdictScreenProps {
+  readonly connection: BoardConnection
+  readonly state: ConnectionState
+  readonly verdict: Verdict
+}
+
+export function VerdictScreen ({ connection, state, verdict }: VerdictScreenProps) {
+  const box = useRef<HTMLDivElement>(null)
+  useEffect(() => box.current?.focus(), [])
+  const mayRetry = verdict.kind === 'full' || verdict.kind === 'broken'
+  return (
+    <div className='bw-verdict'>
+      <div
+        ref={box} className='bw-verdict-box' role='alertdialog' aria-labelledby='bw-verdict-title' aria-describedby='bw-verdict-text'
+        tabIndex={-1} data-testid='verdict' data-kind={verdict.kind}
+      >
+        <h2 id='bw-verdict-title'>{verdict.title}</h2>
+        <p id='bw-verdict-text'>{verdict.text}</p>
+        {state.saving === 'refused' && verdict.kind !== 'full' && (
+          <p>Your last changes did not reach the server.</p>
+        )}
+        <div className='bw-verdict-acts'>
+          <a className='bw-button' href='/'>All boards</a>
+          {mayRetry && <button type='button' className='bw-button bw-primary' onClick={() => location.reload()}>Reload</button>}
+          {verdict.kind === 'full' && <Discard connection={connection} />}
+        </div>
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,48 @@
+// Who made and who changed a shape, and when: in its `meta`, as the items API shows it.
+import { isEqual, type Editor, type JsonObject, type TLShape } from 'tldraw'
+
+/** Stamps what the person at this page does. Returns how to stop. */
+export function stampChanges (editor: Editor, actor: string, isOwn: () => boolean, isUndo: () => boolean): () => void {
+  const created = editor.sideEffects.registerBeforeCreateHandler('shape', (shape, source) => {
+    // What an undo brings back keeps its history.
+    return source === 'user' && isOwn() && !isUndo() ? createdBy(shape, actor, now()) : shape
+  })
+  const changed = editor.sideEffects.registerBeforeChangeHandler('shape', (before, after, source) => {
+    return source === 'user' && isOwn() && !isEqual(before, after) ? updatedBy(after, actor, now()) : after
+  })
+  return () => {
+    created()
+    changed()
+  }
+}
+
+/** A new shape. A copy of an item is an item of its own. */
+export function createdBy (shape: TLShape, actor: string, at: string): TLShape {
+  const { item_id: _id, request: _request, ...kept } = shape.meta
+  return { ...shape, meta: { ...kept, created_by: actor, created_at: at, updated_by: actor, updated_at: at } }
+}
+
+/** A changed shape. */
+export function updatedBy (shape: TLShape, actor: string, at: string): TLShape {
+  return { ...shape, meta: { ...shape.meta, updated_by: actor, updated_at: at } }
+}
+
+/** Who changed it last, as far as it says. */
+export function lastActor (meta: JsonObject): string | null {
+  const actor = meta['updated_by'] ?? meta['created_by']
+  return typeof actor === 'string' && actor.length <= 300 ? actor : null
+}
+
+/** An actor in words: `user:alice` is alice. */
+export function actorName (actor: string | null): string {
+  if (actor === null || actor === 'anonymous' || actor === 'public') return 'Somebody'
+  const [kind, ...rest] = actor.split(':')
+  const name = rest.join(':')
+  if (kind === 'user' && name !== '') return name
+  if (kind === 'key') return 'An agent'
+  return kind === 'link' ? 'A guest' : 'Somebody'
+}
+
+function now (): string {
+  return new Date().toISOString()
+}

@@ -1,0 +1,317 @@
+// One board as this page holds it: the document, the server's connection, the browser's copy, and what is known of
+// one's rights and of what is saved. It knows nothing of tldraw. React reads it through `subscribe` and `state`.
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import { ApiProblem, createApi, type Api, type Level } from '../api'
+import { credentialParams, type Credentials } from '../credentials'
+import { readSession, type Session } from '../session'
+import { sendDocument } from './confirm'
+import { identityOf, type Identity } from './identity'
+import { firstPresence } from './presence'
+import { Unsaved } from './saved'
+import { BoardStorage, storageName } from './storage'
+import { verdictOf, verdictOfStatus, type Verdict } from './verdict'
+import { listen } from './wire'
+
+/** How the page stands with the server. */
+export type Link = 'opening' | 'connected' | 'reconnecting' | 'offline'
+
+/** What became of one's changes. `unknown`: the server was not heard yet. `refused`: one may only look. */
+export type Saving = 'unknown' | 'saved' | 'saving' | 'waiting' | 'refused'
+
+/** What the page shows. A new object whenever something changes. */
+export interface ConnectionState {
+  readonly link: Link
+  /** The last known; null before that. */
+  readonly level: Level | null
+  readonly title: string | null
+  readonly owner: string | null
+  readonly saving: Saving
+  /** How many changes are not saved, where that is known. */
+  readonly waiting: number
+  /** Why the page has stopped for good. */
+  readonly verdict: Verdict | null
+  /** Whether the board can be shown: from the browser's copy, or from the server. */
+  readonly open: boolean
+  /** Whether there is anything to show: a copy, or the server's state. */
+  readonly loaded: boolean
+}
+
+const STARTING: ConnectionState = {
+  link: 'opening', level: null, title: null, owner: null, saving: 'unknown', waiting: 0, verdict: null, open: false, loaded: false
+}
+
+/** After how many attempts in vain the page says "offline" rather than "reconnecting". */
+const ATTEMPTS_UNTIL_OFFLINE = 4
+
+/** How long nothing may be confirmed before the page asks over HTTP, which answers once it is durable. */
+const CONFIRM_AFTER_MS = 5_000
+
+/** Opens at construction, until `destroy`. */
+export class BoardConnection {
+  readonly id: string
+  readonly session: Session
+  readonly identity: Identity
+  readonly doc = new Y.Doc()
+  readonly provider: WebsocketProvider
+  readonly api: Api
+  readonly #credentials: Credentials
+  readonly #storage: BoardStorage
+  readonly #unsaved: Unsaved
+  readonly #listeners = new Set<() => void>()
+  readonly #life = new AbortController()
+  #state = STARTING
+  #asked = false
+  #synced = false
+  #keptUnsaved = 0
+  #refused = false
+  #reason = ''
+  #heardAt = 0
+  #stored = 0
+  #made = 0
+  #confirming: ReturnType<typeof setTimeout> | null = null
+  /** Whether the document held anything before the server's state came. */
+  hadCopy = false
+
+  constructor (id: string, credentials: Credentials) {
+    this.id = id
+    this.#credentials = credentials
+    this.session = readSession(credentials)
+    this.identity = identityOf(this.session)
+    this.api = createApi(credentials)
+    this.#storage = new BoardStorage(storageName(id, this.session.sub, credentials), this.doc)
+    this.provider = new WebsocketProvider(serverUrl(), id, this.doc, {
+      connect: false,
+      params: credentialParams(credentials),
+      // Tabs would exchange changes past the server, also those of people who may not see the board any more.
+      disableBc: true,
+      shouldReconnect: event => verdictOf(event.code, event.reason) === null
+    })
+    this.provider.awareness.setLocalState({ ...firstPresence(this.identity) })
+    this.#unsaved = new Unsaved(this.doc, transaction => this.#isOwn(transaction), () => this.#unsavedChanged())
+    this.#listenToProvider()
+    this.#listenToPage()
+    void this.#open()
+  }
+
+  /** What is shown now. */
+  get state (): ConnectionState {
+    return this.#state
+  }
+
+  /** Calls back after every change of the state. Returns how to stop it. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  readonly snapshot = (): ConnectionState => this.#state
+
+  /** Whether one's changes go to the server. */
+  get writable (): boolean {
+    return this.#state.level === 'edit' && this.#state.verdict === null
+  }
+
+  /** Whether a transaction brings what happened while one was away. */
+  isReturn (transaction: Y.Transaction): boolean {
+    return transaction.origin === this.provider && !this.provider.synced && this.hadCopy
+  }
+
+  /** Notes which records one's last changes were about. */
+  noteChanged (ids: readonly string[]): void {
+    this.#unsaved.name(ids)
+  }
+
+  /** Gives the board another title. */
+  async rename (title: string | null): Promise<void> {
+    const board = await this.api.renameBoard(this.id, title)
+    this.#set({ title: board.title })
+  }
+
+  /** Removes this browser's copy, with whatever the server does not have, and starts again. */
+  async discard (): Promise<void> {
+    this.provider.disconnect()
+    this.#made = this.#stored
+    await this.#storage.remove()
+    location.reload()
+  }
+
+  /** Ends all of it. */
+  destroy (): void {
+    this.#life.abort()
+    if (this.#confirming !== null) clearTimeout(this.#confirming)
+    this.provider.destroy()
+    this.#unsaved.destroy()
+    this.#storage.destroy()
+    this.doc.destroy()
+  }
+
+  async #open (): Promise<void> {
+    const kept = await this.#storage.open()
+    if (this.#life.signal.aborted) return
+    const hasCopy = this.doc.store.clients.size > 0
+    this.#keptUnsaved = hasCopy ? kept.unsaved : 0
+    this.#set({ level: kept.level, title: kept.title, open: true, loaded: hasCopy, ...this.#savingNow() })
+    this.provider.connect()
+  }
+
+  #isOwn (transaction: Y.Transaction): boolean {
+    return transaction.origin !== this.provider && transaction.origin !== this.#storage.origin
+  }
+
+  #listenToProvider (): void {
+    const { provider } = this
+    listen(provider, {
+      step1: stateVector => {
+        this.#asked = true
+        this.#refused = false
+        this.#unsaved.serverHas(stateVector)
+        this.#set({ level: 'edit', ...this.#savingNow() })
+      },
+      step2: update => {
+        this.hadCopy = this.doc.store.clients.size > 0
+        if (this.#asked) this.#unsaved.serverDeleted(update)
+      },
+      update: update => {
+        this.#heardAt = Date.now()
+        this.#unsaved.received(update)
+      },
+      denied: reason => {
+        this.#reason = reason
+        if (provider.synced) this.#demoted()
+      }
+    })
+    provider.on('status', ({ status }) => {
+      if (status === 'connected') this.#asked = false
+      if (status !== 'connecting') this.#set({ link: this.#linkNow(), ...this.#savingNow() })
+    })
+    provider.on('sync', synced => {
+      if (synced) this.#cameInSync()
+    })
+    provider.on('connection-close', event => this.#closed(event))
+    provider.on('closed', ({ code, reason }) => this.#ended(verdictOf(code, reason || this.#reason)))
+  }
+
+  #cameInSync (): void {
+    this.#synced = true
+    if (this.#asked) this.#keptUnsaved = 0
+    // The server asks editors what they have before it answers; who was not asked may only look.
+    const level = this.#asked ? 'edit' : this.#state.level === 'comment' ? 'comment' : 'view'
+    this.#set({ link: 'connected', level, loaded: true, ...this.#savingNow() })
+    void this.#askLevel()
+  }
+
+  #closed (event: CloseEvent | null): void {
+    this.#set({ link: this.#linkNow(), ...this.#savingNow() })
+    // A browser does not see why an upgrade was answered with plain HTTP; the API says it.
+    if (event?.code === 1006 && this.provider.wsUnsuccessfulReconnects === 2) void this.#askLevel()
+  }
+
+  // The level is lower than this page thought. What was refused stays in this browser only.
+  #demoted (): void {
+    this.#refused = true
+    this.#asked = false
+    this.#set({ level: 'view', ...this.#savingNow() })
+    void this.#askLevel()
+  }
+
+  #ended (verdict: Verdict | null): void {
+    if (verdict === null) return
+    this.provider.shouldConnect = false
+    if (verdict.kind === 'deleted') void this.#storage.remove()
+    this.#set({ verdict, link: 'offline', open: true, ...this.#savingNow() })
+  }
+
+  async #askLevel (): Promise<void> {
+    try {
+      const board = await this.api.readBoard(this.id, this.#life.signal)
+      const level = this.#asked ? 'edit' : board.level === 'edit' ? this.#state.level : board.level
+      this.#set({ level, title: board.title, owner: board.owner, ...this.#savingNow() })
+    } catch (problem) {
+      if (!(problem instanceof ApiProblem) || this.#synced) return
+      // A board that does not exist yet is made by the connection.
+      if (problem.status !== 404) this.#ended(verdictOfStatus(problem.status))
+    }
+  }
+
+  #linkNow (): Link {
+    if (this.provider.wsconnected) return this.#synced ? 'connected' : 'opening'
+    const inVain = this.provider.wsUnsuccessfulReconnects >= ATTEMPTS_UNTIL_OFFLINE
+    if (!navigator.onLine || inVain || this.#state.verdict !== null) return 'offline'
+    return this.#synced ? 'reconnecting' : 'opening'
+  }
+
+  #savingNow (): Pick<ConnectionState, 'saving' | 'waiting'> {
+    if (this.#unsaved.isEmpty && this.#keptUnsaved === 0) return { saving: this.#synced ? 'saved' : 'unknown', waiting: 0 }
+    const waiting = Math.max(this.#unsaved.count, this.#keptUnsaved, 1)
+    const mayOnlyLook = this.provider.synced && !this.#asked
+    if (this.#refused || mayOnlyLook || this.#state.verdict !== null) return { saving: 'refused', waiting }
+    return { saving: this.provider.wsconnected ? 'saving' : 'waiting', waiting }
+  }
+
+  #unsavedChanged (): void {
+    this.#set(this.#savingNow())
+    if (this.#unsaved.isEmpty) return
+    this.#awaitStorage()
+    this.#confirming ??= setTimeout(() => { void this.#confirm() }, CONFIRM_AFTER_MS)
+  }
+
+  // Echoes are missed where a connection broke, and not sent where the server is told not to.
+  async #confirm (): Promise<void> {
+    this.#confirming = null
+    const isQuiet = Date.now() - this.#heardAt >= CONFIRM_AFTER_MS
+    if (!this.#unsaved.isEmpty && isQuiet && this.provider.synced && this.writable) {
+      const { update, confirmed } = this.#unsaved.again()
+      if (await sendDocument(this.id, this.#credentials, update, this.#life.signal)) confirmed()
+    }
+    if (!this.#unsaved.isEmpty && !this.#life.signal.aborted) {
+      this.#confirming ??= setTimeout(() => { void this.#confirm() }, CONFIRM_AFTER_MS)
+    }
+  }
+
+  #awaitStorage (): void {
+    const made = ++this.#made
+    void this.#storage.written().then(isWritten => {
+      if (isWritten) this.#stored = Math.max(this.#stored, made)
+    })
+  }
+
+  #listenToPage (): void {
+    const { signal } = this.#life
+    addEventListener('offline', () => { void this.#lookForServer() }, { signal })
+    addEventListener('online', () => {
+      if (this.#state.verdict === null && this.provider.ws === null && this.#state.open) this.provider.connect()
+    }, { signal })
+    addEventListener('beforeunload', event => {
+      if (!this.#unsaved.isEmpty && this.#stored < this.#made) event.preventDefault()
+    }, { signal })
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible' && this.provider.synced) void this.#askLevel()
+    }, { signal })
+  }
+
+  // The browser says that it is offline. A server on this machine may be there all the same; any other is gone, and
+  // the provider would notice after 30 seconds only.
+  async #lookForServer (): Promise<void> {
+    const answer = await fetch('/health', { cache: 'no-store', signal: AbortSignal.timeout(2000) }).catch(() => null)
+    if (answer !== null || this.#life.signal.aborted || this.#state.verdict !== null) return
+    this.provider.disconnect()
+    this.provider.connect()
+  }
+
+  #set (change: Partial<ConnectionState>): void {
+    const next = { ...this.#state, ...change }
+    const isSame = (Object.keys(next) as Array<keyof ConnectionState>).every(name => next[name] === this.#state[name])
+    if (isSame) return
+    const { level, title, waiting } = this.#state
+    this.#state = next
+    if (level !== next.level || title !== next.title || waiting !== next.waiting) {
+      this.#storage.keep({ level: next.level, title: next.title, unsaved: next.waiting })
+    }
+    for (const listener of this.#listeners) listener()
+  }
+}
+
+function serverUrl (): string {
+  return location.origin.replace(/^http/, 'ws') + '/ws/canvas'
+}

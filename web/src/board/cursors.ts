@@ -1,0 +1,96 @@
+// Keeps awareness and tldraw in step: one's own cursor and selection go out, the others' come in as presence records.
+import {
+  InstancePresenceRecordType, isEqual, react, TLPOINTER_ID, type Editor, type TLInstancePresence, type TLPageId,
+  type TLShapeId
+} from 'tldraw'
+import type { Awareness } from 'y-protocols/awareness'
+import type { Identity } from './identity'
+import { firstPresence, readPeers, type Peer, type PresenceState } from './presence'
+
+/** One's own state is sent at most this often. The server sends on every 33 ms. */
+const SEND_EVERY_MS = 33
+
+/** Longer selections are cut: a state has at most 16 KiB. */
+const SELECTION_MAX = 100
+
+/** Tells the others where one is. Returns how to stop. */
+export function tellPresence (editor: Editor, awareness: Awareness, identity: Identity): () => void {
+  let timer: ReturnType<typeof setTimeout> | null = null
+  let sentAt = 0
+  let isHere = true
+  const send = (): void => {
+    timer = null
+    sentAt = performance.now()
+    const state = presenceOf(editor, identity, isHere)
+    if (!isEqual(state, awareness.getLocalState())) awareness.setLocalState({ ...state })
+  }
+  const schedule = (): void => {
+    timer ??= setTimeout(send, Math.max(0, SEND_EVERY_MS - (performance.now() - sentAt)))
+  }
+  const stop = react('presence', () => {
+    editor.store.get(TLPOINTER_ID)
+    editor.getCurrentPageId()
+    editor.getSelectedShapeIds()
+    schedule()
+  })
+  const container = editor.getContainer()
+  const life = new AbortController()
+  const here = (now: boolean) => (): void => { isHere = now; schedule() }
+  container.addEventListener('pointerleave', here(false), { signal: life.signal })
+  container.addEventListener('pointermove', () => { if (!isHere) here(true)() }, { signal: life.signal })
+  return () => {
+    stop()
+    life.abort()
+    if (timer !== null) clearTimeout(timer)
+  }
+}
+
+function presenceOf (editor: Editor, identity: Identity, isHere: boolean): PresenceState {
+  const pointer = editor.store.get(TLPOINTER_ID)
+  // Nobody has moved the pointer of a canvas that was just opened.
+  const isMoved = pointer !== undefined && pointer.lastActivityTimestamp > 0
+  return {
+    ...firstPresence(identity),
+    page: editor.getCurrentPageId(),
+    cursor: isHere && isMoved ? { x: Math.round(pointer.x * 10) / 10, y: Math.round(pointer.y * 10) / 10 } : null,
+    selection: editor.getSelectedShapeIds().slice(0, SELECTION_MAX)
+  }
+}
+
+/** Shows the others on the canvas, and tells of them. Returns how to stop. */
+export function showPresence (editor: Editor, awareness: Awareness, onPeers: (peers: readonly Peer[]) => void): () => void {
+  let peers: readonly Peer[] = []
+  const show = (): void => {
+    const now = readPeers(awareness.getStates(), awareness.clientID)
+    const moved = now.filter(peer => !isEqual(peer, peers.find(({ client }) => client === peer.client)))
+    const gone = peers.filter(({ client }) => !now.some(peer => peer.client === client))
+    if (moved.length === 0 && gone.length === 0) return
+    peers = now
+    editor.store.mergeRemoteChanges(() => {
+      editor.store.put(moved.map(recordOf))
+      editor.store.remove(gone.map(({ client }) => recordId(client)))
+    })
+    onPeers(peers)
+  }
+  show()
+  awareness.on('change', show)
+  return () => awareness.off('change', show)
+}
+
+function recordId (client: number): TLInstancePresence['id'] {
+  return InstancePresenceRecordType.createId(String(client))
+}
+
+function recordOf (peer: Peer): TLInstancePresence {
+  return InstancePresenceRecordType.create({
+    id: recordId(peer.client),
+    // Each tab has a cursor of its own; tldraw shows one for each user id.
+    userId: `${peer.user.id}#${peer.client}`,
+    userName: peer.user.name,
+    color: peer.user.color,
+    currentPageId: peer.page as TLPageId,
+    cursor: peer.cursor === null ? null : { ...peer.cursor, type: 'default', rotation: 0 },
+    selectedShapeIds: peer.selection as TLShapeId[],
+    lastActivityTimestamp: Date.now()
+  })
+}

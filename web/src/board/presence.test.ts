@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest'
+import { peopleOf, readPeer, readPeers } from './presence'
+
+const good = {
+  user: { id: 'user:alice', name: 'Alice', color: '#00704a' },
+  kind: 'person',
+  page: 'page:page',
+  cursor: { x: 1, y: 2 },
+  selection: ['shape:a']
+}
+
+describe('what another tells', () => {
+  test('is read as it is', () => {
+    expect(readPeer(7, good)).toEqual({ ...good, client: 7 })
+  })
+
+  test.each([null, 7, 'x', [], {}, { user: null }, { user: {} }, { user: { id: '' } }, { user: { id: 7 } }])('%j is nobody', state => {
+    expect(readPeer(7, state)).toBeNull()
+  })
+
+  test.each([
+    [{ cursor: { x: 'a', y: 1 } }, { cursor: null }],
+    [{ cursor: { x: 1e300, y: 1 } }, { cursor: null }],
+    [{ cursor: { x: NaN, y: 1 } }, { cursor: null }],
+    [{ cursor: 7 }, { cursor: null }],
+    [{ page: 'shape:a' }, { page: 'page:page' }],
+    [{ page: 7 }, { page: 'page:page' }],
+    [{ kind: 'king' }, { kind: 'person' }],
+    [{ selection: 'shape:a' }, { selection: [] }],
+    [{ selection: [1, 'page:a', 'shape:b'] }, { selection: ['shape:b'] }],
+    [{ user: { ...good.user, color: 'red;background:url(//x)' } }, { user: { ...good.user, color: '#5f5f5f' } }],
+    [{ user: { ...good.user, name: '' } }, { user: { ...good.user, name: 'alice' } }],
+    [{ user: { ...good.user, name: 'a\u202eb\n' } }, { user: { ...good.user, name: 'ab' } }],
+    [{ user: { ...good.user, name: 'x'.repeat(500) } }, { user: { ...good.user, name: 'x'.repeat(64) } }]
+  ])('%j is made harmless', (part, expected) => {
+    expect(readPeer(7, { ...good, ...part })).toEqual({ ...good, client: 7, ...expected })
+  })
+
+  test('of itself a client hears nothing', () => {
+    expect(readPeers(new Map([[1, good], [2, good]]), 1).map(({ client }) => client)).toEqual([2])
+  })
+})
+
+describe('the people', () => {
+  const peer = (client: number, id: string, more: object = {}) => readPeer(client, { ...good, user: { ...good.user, id, name: id.slice(5) }, ...more })!
+
+  test('stand once with a count, the tab with a cursor in front, agents last', () => {
+    const people = peopleOf([
+      peer(1, 'user:zoe', { cursor: null }), peer(2, 'user:bot', { kind: 'agent' }), peer(3, 'user:amy'), peer(4, 'user:zoe')
+    ])
+    expect(people.map(({ name, tabs, kind, peer }) => [name, tabs, kind, peer.client]))
+      .toEqual([['amy', 1, 'person', 3], ['zoe', 2, 'person', 4], ['bot', 1, 'agent', 2]])
+  })
+})

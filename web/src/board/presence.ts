@@ -1,0 +1,110 @@
+// Presence as it travels: one awareness state a tab. Pure; what others send is read as if it were hostile.
+import { initials } from '../words'
+import type { Identity } from './identity'
+
+/** What this page tells the others. */
+export interface PresenceState {
+  readonly user: { readonly id: string, readonly name: string, readonly color: string }
+  readonly kind: 'person' | 'agent'
+  readonly page: string
+  readonly cursor: { readonly x: number, readonly y: number } | null
+  readonly selection: readonly string[]
+}
+
+/** Another tab, or an agent. */
+export interface Peer extends PresenceState {
+  /** The awareness client id. */
+  readonly client: number
+}
+
+/** Somebody in the presence bar: all tabs of one user. */
+export interface Person {
+  readonly id: string
+  readonly name: string
+  readonly initials: string
+  readonly color: string
+  readonly kind: 'person' | 'agent'
+  readonly tabs: number
+  /** The tab that is shown when the mark is pressed: one with a cursor, if there is one. */
+  readonly peer: Peer
+}
+
+const NAME_MAX = 64
+const ID_MAX = 300
+const SELECTION_MAX = 100
+const COORDINATE_MAX = 1e8
+
+/** What is told before the canvas is there, so that the first message of a connection names this client. */
+export function firstPresence ({ id, name, color }: Identity): PresenceState {
+  return { user: { id, name, color }, kind: 'person', page: 'page:page', cursor: null, selection: [] }
+}
+
+/** Reads another client's state; null where it is none of ours. */
+export function readPeer (client: number, state: unknown): Peer | null {
+  if (!isObject(state) || !isObject(state['user'])) return null
+  const { id, name, color } = state['user']
+  if (typeof id !== 'string' || id === '' || id.length > ID_MAX) return null
+  const page = state['page']
+  return {
+    client,
+    user: { id, name: readName(name, id), color: readColor(color) },
+    kind: state['kind'] === 'agent' ? 'agent' : 'person',
+    page: typeof page === 'string' && page.startsWith('page:') && page.length <= ID_MAX ? page : 'page:page',
+    cursor: readCursor(state['cursor']),
+    selection: readSelection(state['selection'])
+  }
+}
+
+/** All readable states but one's own. */
+export function readPeers (states: ReadonlyMap<number, unknown>, own: number): Peer[] {
+  return [...states].flatMap(([client, state]) => {
+    const peer = client === own ? null : readPeer(client, state)
+    return peer === null ? [] : [peer]
+  })
+}
+
+/** Everybody once, agents last, then by name. */
+export function peopleOf (peers: readonly Peer[]): Person[] {
+  const tabs = new Map<string, Peer[]>()
+  for (const peer of peers) tabs.set(peer.user.id, [...tabs.get(peer.user.id) ?? [], peer])
+  const people = [...tabs].flatMap(([id, [first, ...others]]) => {
+    if (first === undefined) return []
+    const peer = [first, ...others].find(({ cursor }) => cursor !== null) ?? first
+    const { name, color } = peer.user
+    return [{ id, name, color, initials: initials(name), kind: peer.kind, tabs: others.length + 1, peer }]
+  })
+  return people.sort((one, other) =>
+    Number(one.kind === 'agent') - Number(other.kind === 'agent') ||
+    one.name.localeCompare(other.name) || (one.id < other.id ? -1 : 1))
+}
+
+function readName (name: unknown, id: string): string {
+  // Control characters and direction marks could make a name read as another.
+  const clean = typeof name === 'string' ? name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '').trim() : ''
+  const fallback = id.replace(/^[a-z]+:/, '') || 'Somebody'
+  return [...(clean === '' ? fallback : clean)].slice(0, NAME_MAX).join('')
+}
+
+function readColor (color: unknown): string {
+  return typeof color === 'string' && /^#[0-9a-f]{6}$/i.test(color) ? color : '#5f5f5f'
+}
+
+function readCursor (cursor: unknown): { x: number, y: number } | null {
+  if (!isObject(cursor)) return null
+  const { x, y } = cursor
+  return isCoordinate(x) && isCoordinate(y) ? { x, y } : null
+}
+
+function readSelection (selection: unknown): string[] {
+  if (!Array.isArray(selection)) return []
+  return selection.slice(0, SELECTION_MAX)
+    .filter((id): id is string => typeof id === 'string' && id.startsWith('shape:') && id.length <= ID_MAX)
+}
+
+function isCoordinate (value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= COORDINATE_MAX
+}
+
+function isObject (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}

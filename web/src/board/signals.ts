@@ -1,0 +1,18 @@
+// What the parts of the board tell its controls: small values that change often and are read where they are shown.
+import { atom } from 'tldraw'
+import type { Away, Conflict } from './changes'
+import type { Peer } from './presence'
+
+/** Made once for each board that is shown. */
+export class Signals {
+  /** Everybody else who is here. */
+  readonly peers = atom<readonly Peer[]>('peers', [])
+  /** What changed while one was away, until it is dismissed. */
+  readonly away = atom<Away | null>('away', null)
+  /** A shape that somebody else changed at the same moment, for a few seconds. */
+  readonly conflict = atom<Conflict | null>('conflict', null)
+  /** What just happened to one's rights, for a few seconds. */
+  readonly hint = atom<string | null>('hint', null)
+  /** How many things on this board this page cannot show. */
+  readonly hidden = atom('hidden', 0)
+}

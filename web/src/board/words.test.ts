@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest'
+import { awayWords } from './AwayChip'
+import type { ConnectionState } from './connection'
+import { isLinkable, isLocal } from './external'
+import { COLORS, colorOf, identityOf } from './identity'
+import { indicatorWords } from './Indicator'
+import { readPreferences } from './preferences'
+import { storageName } from './storage'
+import { verdictOf, verdictOfStatus } from './verdict'
+
+const state: ConnectionState = {
+  link: 'connected', level: 'edit', title: null, owner: null, saving: 'saved', waiting: 0, verdict: null, open: true, loaded: true
+}
+
+test.each<[Partial<ConnectionState>, string]>([
+  [{}, 'Saved'],
+  [{ saving: 'saving', waiting: 1 }, 'Saving'],
+  [{ level: 'view' }, 'Connected'],
+  [{ link: 'opening' }, 'Connecting'],
+  [{ link: 'reconnecting' }, 'Reconnecting'],
+  [{ link: 'offline', saving: 'waiting', waiting: 1 }, 'Offline, 1 change waiting'],
+  [{ link: 'reconnecting', saving: 'waiting', waiting: 3 }, 'Reconnecting, 3 changes waiting'],
+  [{ level: 'view', saving: 'refused', waiting: 3 }, 'Not saved']
+])('the indicator for %j reads %s', (part, words) => {
+  expect(indicatorWords({ ...state, ...part }).short).toBe(words)
+})
+
+test('offline never reads as saved while something waits', () => {
+  expect(indicatorWords({ ...state, link: 'offline', saving: 'waiting', waiting: 2 }).long).not.toContain('Everything is saved')
+})
+
+test.each([
+  [1, 0, '1 change while you were away'],
+  [2, 1, '3 changes while you were away, 1 deleted'],
+  [0, 2, '2 changes while you were away, all deleted']
+])('%i changed and %i deleted reads %s', (changed, deleted, words) => {
+  expect(awayWords(changed, deleted)).toBe(words)
+})
+
+describe('close codes', () => {
+  test.each([
+    [4001, 'credential expired or revoked', 'credential'], [4401, '', 'credential'], [4003, '', 'forbidden'], [4403, '', 'forbidden'],
+    [4004, 'board deleted', 'deleted'], [4004, 'no such board', 'missing'], [4404, '', 'missing'], [4013, '', 'full'], [4413, '', 'full'],
+    [1007, '', 'broken'], [1009, '', 'broken'], [1002, '', 'broken'], [1003, '', 'broken'], [4400, '', 'broken']
+  ])('%i "%s" ends it: %s', (code, reason, kind) => {
+    expect(verdictOf(code, reason)?.kind).toBe(kind)
+  })
+
+  test.each([1000, 1001, 1006, 1011, 1012, 1013, 4503])('%i comes back', code => {
+    expect(verdictOf(code, '')).toBeNull()
+  })
+
+  test.each([[401, 'credential'], [403, 'forbidden'], [410, 'deleted'], [503, undefined]])('HTTP %i is %s', (status, kind) => {
+    expect(verdictOfStatus(status)?.kind).toBe(kind)
+  })
+})
+
+test('only this server is asked for images', () => {
+  const origin = 'https://boards.example'
+  for (const src of ['data:image/png;base64,', 'blob:https://boards.example/1', '/logo.png', 'https://boards.example/a.png']) {
+    expect(isLocal(src, origin)).toBe(true)
+  }
+  for (const src of ['https://other.example/a.png', '//other.example/a.png', 'http://boards.example/a.png', 'ftp://x', 'https://']) {
+    expect(isLocal(src, origin)).toBe(false)
+  }
+  expect(isLinkable('https://x.example')).toBe(true)
+  expect(isLinkable('javascript:alert(1)')).toBe(false)
+})
+
+test('everybody has a copy of their own', () => {
+  const names = [
+    storageName('b', 'alice', {}), storageName('b', 'bob', {}), storageName('b', null, { share: 'one' }),
+    storageName('b', null, { share: 'two' }), storageName('b', null, {}), storageName('c', 'alice', {})
+  ]
+  expect(new Set(names).size).toBe(names.length)
+  expect(storageName('b', null, { share: 'secret' })).not.toContain('secret')
+})
+
+test('a colour belongs to a person', () => {
+  expect(colorOf('user:alice')).toBe(colorOf('user:alice'))
+  expect(COLORS).toContain(colorOf('user:bob'))
+  const session = { sub: null, name: 'Guest', admin: false, expires: null }
+  expect(identityOf(session, 'tab')).toMatchObject({ id: 'guest:tab', actor: 'anonymous' })
+})
+
+test.each([null, '', 'x', '7', '[1', 'null'])('preferences kept as %j are the defaults', kept => {
+  expect(readPreferences({ getItem: () => kept })).toEqual({ colorScheme: 'system' })
+})
