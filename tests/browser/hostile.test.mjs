@@ -27,8 +27,6 @@ const UNDRAWABLE = {
   'shape:no-props': { ...rectangle('no-props'), props: undefined },
   'shape:bad-colour': { ...rectangle('bad-colour'), props: { ...props, color: 'mauve' } },
   'shape:more-props': { ...rectangle('more-props'), props: { ...props, script: 'alert(1)' } },
-  'shape:bad-text': { ...rectangle('bad-text'), props: { ...props, richText: { type: 'doc', content: [{ type: 'teapot' }] } } },
-  'shape:deep': { ...rectangle('deep'), meta: deep(50), props: { ...props, richText: { type: 'doc', content: [deep(50)] } } },
   'shape:no-segments': { ...rectangle('no-segments'), type: 'draw', props: { color: 'black', fill: 'none', dash: 'draw', size: 'm', segments: [], isComplete: true, isClosed: false, isPen: false, scale: 1 } },
   'shape:script': { ...rectangle('script'), props: { ...props, url: 'javascript:alert(1)' } },
   'page:odd': { id: 'page:odd', typeName: 'page' },
@@ -40,8 +38,10 @@ const UNDRAWABLE = {
   '': rectangle('nothing')
 }
 
-// What leans on what is not there, or on itself: shown all the same, where it can be.
+// What leans on what is not there, or on itself, or holds more than this page has words for: shown all the same.
 const ASTRAY = {
+  'shape:bad-text': { ...rectangle('bad-text'), props: { ...props, richText: { type: 'doc', content: [{ type: 'teapot' }] } } },
+  'shape:deep': { ...rectangle('deep'), meta: deep(50), props: { ...props, richText: { type: 'doc', content: [deep(50)] } } },
   'shape:orphan': rectangle('orphan', 500, 0, { parentId: 'shape:nowhere' }),
   'shape:on-no-page': rectangle('on-no-page', 500, 200, { parentId: 'page:nowhere' }),
   'shape:ouroboros': rectangle('ouroboros', 500, 400, { parentId: 'shape:ouroboros' }),

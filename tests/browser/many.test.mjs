@@ -50,7 +50,7 @@ test('5,000 shapes stay usable', async (stage, t) => {
 
   // The whole board in view, and all of it taken along and back.
   const start = Date.now()
-  await from.evaluate(() => window.boardwire.editor.zoomToFit({ immediate: true }))
+  await from.evaluate(() => { window.boardwire.editor.zoomToFit({ immediate: true }) })
   await from.evaluate(() => new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve))))
   measured.add('a frame with all of it in view', Date.now() - start)
 

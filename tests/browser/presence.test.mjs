@@ -22,7 +22,7 @@ test('two people see each other, with names and cursors, until one leaves', asyn
   // A cursor is where the other's hand is, whatever either of them looks at.
   await alice.focus()
   await bob.focus()
-  await bob.evaluate(() => window.boardwire.editor.setCamera({ x: -50, y: 20, z: 0.5 }, { immediate: true }))
+  await bob.evaluate(() => { window.boardwire.editor.setCamera({ x: -50, y: 20, z: 0.5 }, { immediate: true }) })
   const place = await bob.at(400, 240)
   await bob.page.mouse.move(place.x, place.y)
   await alice.eventually(() => window.boardwire.editor.getCollaborators().some(({ cursor, userName }) =>
@@ -30,7 +30,7 @@ test('two people see each other, with names and cursors, until one leaves', asyn
   await alice.shows('Bob Stone')
 
   await bob.create(box('chosen', 300, 200))
-  await bob.evaluate(() => window.boardwire.editor.select('shape:chosen'))
+  await bob.evaluate(() => { window.boardwire.editor.select('shape:chosen') })
   await alice.eventually(() => window.boardwire.editor.getCollaborators().some(({ selectedShapeIds }) =>
     selectedShapeIds.includes('shape:chosen')), undefined, "Bob's selection")
 
