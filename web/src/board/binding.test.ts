@@ -130,6 +130,13 @@ describe('values that are no records of this page', () => {
     'shape:wrong': geo('right'),
     'shape:huge': geo('huge', { x: 1e300 }),
     'shape:newer': geo('newer', { props: { ...geo('newer').props, future: 1 } } as never),
+    'shape:stroke': geo('stroke', {
+      type: 'draw',
+      props: {
+        color: 'black', fill: 'none', dash: 'draw', size: 'm', segments: [{ type: 'free', points: [] }], isComplete: true,
+        isClosed: false, isPen: false, scale: 1
+      }
+    } as never),
     'page:broken': { typeName: 'page', id: 'page:broken' },
     'camera:page:page': { typeName: 'camera', id: 'camera:page:page', x: 0, y: 0, z: 1, meta: {} },
     'toString': { typeName: 'toString', id: 'toString' }
@@ -283,6 +290,14 @@ describe('two at the same shape', () => {
     one.binding.flush()
     expect(one.map.get('shape:a')).toMatchObject({ x: 1 })
   })
+})
+
+test('a shape that others move keeps its props as they are, so that it is not measured anew', () => {
+  const one = side(docWith(geo('a')))
+  const props = one.store.get(createShapeId('a'))?.props
+  one.doc.transact(() => one.map.set('shape:a', structuredClone(geo('a', { x: 9 }))), 'wire')
+  expect(one.store.get(createShapeId('a'))?.x).toBe(9)
+  expect(one.store.get(createShapeId('a'))?.props).toBe(props)
 })
 
 describe('pace', () => {
