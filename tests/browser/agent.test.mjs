@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { until } from '../node/support/wait.mjs'
+import { pause, until } from '../node/support/wait.mjs'
 import { Measurements } from './support/measure.mjs'
 import { suite } from './support/stage.mjs'
 import { box } from './support/tab.mjs'
@@ -109,6 +109,9 @@ test('what people draw comes back as items, and what an agent changes of it is s
   await alice.press('n')
   const place = await alice.at(500, 400)
   await alice.page.mouse.click(place.x, place.y)
+  // tldraw puts the caret where it belongs a moment after the field appears.
+  await alice.eventually(() => document.activeElement?.isContentEditable, undefined, 'the text to be edited')
+  await pause(300)
   await alice.page.keyboard.type('Drawn by hand')
   await alice.press('Escape')
   await alice.says('connected', 'saved')

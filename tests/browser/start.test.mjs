@@ -203,6 +203,9 @@ test('it fits a small screen, and the dark', async stage => {
   await light.shows('Roadmap')
   await light.page.screenshot({ path: output('start-light.png') })
   await light.page.emulateMedia({ colorScheme: 'dark' })
+  // Colours that fade in would be half way.
+  await light.page.reload()
+  await light.shows('Roadmap')
   const [background, text] = await light.evaluate(() => {
     const { backgroundColor, color } = getComputedStyle(document.querySelector('.bw-page'))
     return [backgroundColor, color].map(colour => colour.match(/\d+(\.\d+)?/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0))

@@ -78,7 +78,8 @@ export class Tab {
 
   /** Waits until some text is visible on the page. */
   async shows (text, deadlineMs = 10_000) {
-    await this.page.getByText(text).first().waitFor({ state: 'visible', timeout: deadlineMs })
+    // tldraw measures text in a copy that nobody sees.
+    await this.page.getByText(text).filter({ visible: true }).first().waitFor({ timeout: deadlineMs })
   }
 
   /** The others in the presence bar, as they are called to assistive technology, sorted. */
