@@ -26,7 +26,7 @@ export function AwayChip ({ editor, signals }: { editor: Editor, signals: Signal
     }
   }, [away, signals])
   return (
-    <div className='bw-away' role='status'>
+    <div role='status'>
       {away !== null && (
         <div className='bw-chip' data-testid='away-chip'>
           <button

@@ -49,11 +49,13 @@ function OpenBoard ({ connection, credentials }: { connection: BoardConnection, 
   return (
     <div className='bw-board' data-testid='board' data-level={state.level ?? ''} data-loaded={state.loaded}>
       <TopBar connection={connection} credentials={credentials} state={state} signals={signals} editor={editor} />
-      <Hints connection={connection} state={state} signals={signals} />
       <main className='bw-canvas' aria-label='Canvas'>
         {state.open && <Canvas connection={connection} signals={signals} onEditor={setEditor} />}
         {!state.loaded && state.verdict === null && <p className='bw-opening' role='status'>Opening the board</p>}
-        {editor !== null && <AwayChip editor={editor} signals={signals} />}
+        <div className='bw-floating'>
+          <Hints connection={connection} state={state} signals={signals} />
+          {editor !== null && <AwayChip editor={editor} signals={signals} />}
+        </div>
         {state.verdict !== null && <VerdictScreen connection={connection} state={state} verdict={state.verdict} />}
       </main>
     </div>

@@ -52,11 +52,16 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
     }
   })
   const onMount = (editor: Editor): (() => void) => {
-    const close = openCanvas(editor, connection, signals)
-    onEditor(editor)
+    let close: (() => void) | null = null
+    // A large board takes a while to be measured: that is for after the first paint, when layout is at rest.
+    const timer = setTimeout(() => {
+      close = openCanvas(editor, connection, signals)
+      onEditor(editor)
+    })
     return () => {
+      clearTimeout(timer)
       onEditor(null)
-      close()
+      close?.()
     }
   }
   return (
@@ -71,6 +76,7 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
         onMount={onMount}
         maxAssetSize={IMAGE_BYTES_MAX}
         acceptedVideoMimeTypes={NO_VIDEOS}
+        options={OPTIONS}
         autoFocus
       />
     </MarksContext>
@@ -78,3 +84,6 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
 })
 
 const NO_VIDEOS: readonly string[] = []
+
+// tldraw stops at 4,000, which bounds what one draws but not what others send.
+const OPTIONS = { maxShapesPerPage: 20_000 }

@@ -1,4 +1,4 @@
-// Lines between bar and canvas: what happened to one's rights, and what is not saved.
+// Lines over the canvas: what happened to one's rights, and what is not saved.
 import { useState } from 'react'
 import { useValue } from 'tldraw'
 import type { BoardConnection, ConnectionState } from './connection'
@@ -7,14 +7,16 @@ import type { Signals } from './signals'
 export function Hints ({ connection, state, signals }: { connection: BoardConnection, state: ConnectionState, signals: Signals }) {
   const hint = useValue('hint', () => signals.hint.get(), [signals])
   const hidden = useValue('hidden', () => signals.hidden.get(), [signals])
+  const [seen, setSeen] = useState(0)
   const isRefused = state.saving === 'refused' && state.verdict === null
   return (
-    <div className='bw-hints'>
+    <div className='bw-hints' data-testid='hints'>
       <div role='status' className='bw-live'>
         {hint !== null && !isRefused && <p className='bw-hint' data-testid='hint'>{hint}</p>}
-        {hidden > 0 && (
+        {hidden > seen && (
           <p className='bw-hint bw-hint-quiet' data-testid='hidden'>
             {hidden === 1 ? 'One thing' : `${hidden} things`} on this board cannot be shown by this version of the page.
+            <button type='button' className='bw-button bw-quiet' onClick={() => setSeen(hidden)}>Dismiss</button>
           </p>
         )}
       </div>

@@ -17,14 +17,15 @@ export function Indicator ({ state }: { state: ConnectionState }) {
 }
 
 /** How it reads: `tone` is good, busy or bad. */
-export function indicatorWords ({ link, saving, waiting, level }: ConnectionState): { short: string, long: string, tone: string } {
+export function indicatorWords ({ link, saving, waiting, level, verdict }: ConnectionState): { short: string, long: string, tone: string } {
   if (saving === 'refused') {
-    return { short: 'Not saved', long: 'Not saved: you may only view this board.', tone: 'bad' }
+    return { short: 'Not saved', long: `Not saved: ${verdict === null ? 'you may only view this board' : verdict.title}.`, tone: 'bad' }
   }
+  if (verdict !== null) return { short: 'Disconnected', long: `Disconnected. ${verdict.title}.`, tone: 'bad' }
   const changes = `${waiting} ${waiting === 1 ? 'change' : 'changes'}`
-  if (link === 'opening') return { short: 'Connecting', long: 'Connecting to the server.', tone: 'busy' }
+  if (link === 'opening' && waiting === 0) return { short: 'Connecting', long: 'Connecting to the server.', tone: 'busy' }
   if (link !== 'connected') {
-    const word = link === 'offline' ? 'Offline' : 'Reconnecting'
+    const word = { opening: 'Connecting', reconnecting: 'Reconnecting', offline: 'Offline' }[link]
     return waiting > 0
       ? { short: `${word}, ${changes} waiting`, long: `${word}. ${changes} will be saved when the connection is back.`, tone: 'bad' }
       : { short: word, long: `${word}. ${saving === 'saved' ? 'Everything is saved.' : ''}`.trim(), tone: 'bad' }

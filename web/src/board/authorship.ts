@@ -16,10 +16,11 @@ export function stampChanges (editor: Editor, actor: string, isOwn: () => boolea
   }
 }
 
-/** A new shape. A copy of an item is an item of its own. */
+/** A new shape. A copy of an item is an item of its own; the server believes only a history that names its shape. */
 export function createdBy (shape: TLShape, actor: string, at: string): TLShape {
-  const { item_id: _id, request: _request, ...kept } = shape.meta
-  return { ...shape, meta: { ...kept, created_by: actor, created_at: at, updated_by: actor, updated_at: at } }
+  const { request: _request, ...kept } = shape.meta
+  const item_id = shape.id.slice('shape:'.length)
+  return { ...shape, meta: { ...kept, item_id, created_by: actor, created_at: at, updated_by: actor, updated_at: at } }
 }
 
 /** A changed shape. */

@@ -130,6 +130,13 @@ describe('values that are no records of this page', () => {
     'shape:wrong': geo('right'),
     'shape:huge': geo('huge', { x: 1e300 }),
     'shape:newer': geo('newer', { props: { ...geo('newer').props, future: 1 } } as never),
+    'shape:stroke': geo('stroke', {
+      type: 'draw',
+      props: {
+        color: 'black', fill: 'none', dash: 'draw', size: 'm', segments: [{ type: 'free', points: [] }], isComplete: true,
+        isClosed: false, isPen: false, scale: 1
+      }
+    } as never),
     'page:broken': { typeName: 'page', id: 'page:broken' },
     'camera:page:page': { typeName: 'camera', id: 'camera:page:page', x: 0, y: 0, z: 1, meta: {} },
     'toString': { typeName: 'toString', id: 'toString' }
@@ -217,6 +224,13 @@ describe('records whose support is gone', () => {
     expect(one.store.get(createShapeId('child'))?.parentId).toBe('shape:late')
   })
 
+  test('a shape without a parent moves on when the page that took it in goes', () => {
+    const one = side(docWith(page('first', 'a1'), page('second'), geo('stray', { parentId: createShapeId('none') })))
+    expect(one.store.get(createShapeId('stray'))?.parentId).toBe('page:first')
+    one.doc.transact(() => one.map.delete('page:first'), 'wire')
+    expect(one.store.get(createShapeId('stray'))?.parentId).toBe('page:second')
+  })
+
   test('pages deleted by two at once leave a board that works', () => {
     const [one, other] = [side(docWith(page('one'), page('other', 'a3'), geo('a', { parentId: page('one').id }))), side()]
     exchange(one.doc, other.doc)
@@ -283,6 +297,14 @@ describe('two at the same shape', () => {
     one.binding.flush()
     expect(one.map.get('shape:a')).toMatchObject({ x: 1 })
   })
+})
+
+test('a shape that others move keeps its props as they are, so that it is not measured anew', () => {
+  const one = side(docWith(geo('a')))
+  const props = one.store.get(createShapeId('a'))?.props
+  one.doc.transact(() => one.map.set('shape:a', structuredClone(geo('a', { x: 9 }))), 'wire')
+  expect(one.store.get(createShapeId('a'))?.x).toBe(9)
+  expect(one.store.get(createShapeId('a'))?.props).toBe(props)
 })
 
 describe('pace', () => {

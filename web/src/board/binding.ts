@@ -205,7 +205,7 @@ export class Binding {
       const shown = this.#undrawable.has(id) ? null : this.#placement.shown(id)
       const current = store.unsafeGetWithoutCapture(id)
       if (shown !== null) {
-        if (current !== shown && !isEqual(current, shown)) puts.push(shown)
+        if (current !== shown && !isEqual(current, shown)) puts.push(sharing(shown, current))
       } else if (current !== undefined && !this.#isFoundation(id)) {
         removals.push(id)
       }
@@ -262,6 +262,13 @@ export class Binding {
     for (const id of ids) this.#undrawable.set(id, this.#map.get(id))
     this.#tryMerge([], [...ids] as Array<TLRecord['id']>)
   }
+}
+
+// tldraw keeps what it measured of a shape by the identity of its props: those that are equal stay the same object, so
+// that a shape which only moves is not measured anew.
+function sharing (record: TLRecord, current: TLRecord | undefined): TLRecord {
+  if (current === undefined || !('props' in record) || !('props' in current)) return record
+  return isEqual(record.props, current.props) ? { ...record, props: current.props } as TLRecord : record
 }
 
 // Yjs would keep such members, JSON has no word for them.

@@ -6,6 +6,7 @@ import { awayFrom, Conflicts, type Away } from './changes'
 import type { BoardConnection } from './connection'
 import { showPresence, tellPresence } from './cursors'
 import { keepContentLocal } from './external'
+import { deleteShapesWithPage } from './pages'
 import type { Signals } from './signals'
 import { undoOwnOnly } from './undo'
 
@@ -48,6 +49,7 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
   signals.hidden.set(bound.hidden)
   keepContentLocal(editor)
   stops.push(
+    deleteShapesWithPage(editor),
     followLevel(editor, connection, bound, text => show.hint(text)),
     tellPresence(editor, connection.provider.awareness, connection.identity),
     showPresence(editor, connection.provider.awareness, peers => signals.peers.set(peers)),

@@ -59,14 +59,14 @@ describe('at the same shape', () => {
 describe('who did it', () => {
   test('is written into new and changed shapes', () => {
     expect(createdBy(geo('a'), 'user:alice', 'T').meta)
-      .toEqual({ created_by: 'user:alice', created_at: 'T', updated_by: 'user:alice', updated_at: 'T' })
+      .toEqual({ item_id: 'a', created_by: 'user:alice', created_at: 'T', updated_by: 'user:alice', updated_at: 'T' })
     expect(updatedBy(geo('a', { meta: { created_by: 'user:bob', created_at: 'S' } }), 'user:alice', 'T').meta)
       .toEqual({ created_by: 'user:bob', created_at: 'S', updated_by: 'user:alice', updated_at: 'T' })
   })
 
   test('a copy of an item is not the item', () => {
     expect(createdBy(geo('a', { meta: { item_id: 'i', item_type: 'document', request: 'r' } }), 'user:alice', 'T').meta)
-      .toEqual({ item_type: 'document', created_by: 'user:alice', created_at: 'T', updated_by: 'user:alice', updated_at: 'T' })
+      .toEqual({ item_id: 'a', item_type: 'document', created_by: 'user:alice', created_at: 'T', updated_by: 'user:alice', updated_at: 'T' })
   })
 
   test.each([

@@ -69,6 +69,8 @@ export class BoardConnection {
   #heardAt = 0
   #stored = 0
   #made = 0
+  #awaiting = false
+  #grants = 0
   #confirming: ReturnType<typeof setTimeout> | null = null
   /** Whether the document held anything before the server's state came. */
   hadCopy = false
@@ -164,6 +166,7 @@ export class BoardConnection {
     listen(provider, {
       step1: stateVector => {
         this.#asked = true
+        this.#grants++
         this.#refused = false
         this.#unsaved.serverHas(stateVector)
         this.#set({ level: 'edit', ...this.#savingNow() })
@@ -218,14 +221,20 @@ export class BoardConnection {
   #ended (verdict: Verdict | null): void {
     if (verdict === null) return
     this.provider.shouldConnect = false
-    if (verdict.kind === 'deleted') void this.#storage.remove()
-    this.#set({ verdict, link: 'offline', open: true, ...this.#savingNow() })
+    const isLost = verdict.kind === 'forbidden' && this.#unsaved.isEmpty && this.#keptUnsaved === 0
+    if (verdict.kind === 'deleted' || isLost) void this.#storage.remove()
+    this.#set({ verdict, link: 'offline', open: true })
+    this.#set(this.#savingNow())
   }
 
   async #askLevel (): Promise<void> {
+    const grants = this.#grants
     try {
       const board = await this.api.readBoard(this.id, this.#life.signal)
-      const level = this.#asked ? 'edit' : board.level === 'edit' ? this.#state.level : board.level
+      // Only the connection says that one may edit; an answer from before it said so is too old.
+      const isLower = board.level !== 'edit' && grants === this.#grants
+      if (isLower) this.#asked = false
+      const level = isLower ? board.level : this.#state.level
       this.#set({ level, title: board.title, owner: board.owner, ...this.#savingNow() })
     } catch (problem) {
       if (!(problem instanceof ApiProblem) || this.#synced) return
@@ -243,7 +252,7 @@ export class BoardConnection {
 
   #savingNow (): Pick<ConnectionState, 'saving' | 'waiting'> {
     if (this.#unsaved.isEmpty && this.#keptUnsaved === 0) return { saving: this.#synced ? 'saved' : 'unknown', waiting: 0 }
-    const waiting = Math.max(this.#unsaved.count, this.#keptUnsaved, 1)
+    const waiting = Math.max(this.#unsaved.count + this.#keptUnsaved, 1)
     const mayOnlyLook = this.provider.synced && !this.#asked
     if (this.#refused || mayOnlyLook || this.#state.verdict !== null) return { saving: 'refused', waiting }
     return { saving: this.provider.wsconnected ? 'saving' : 'waiting', waiting }
@@ -252,7 +261,7 @@ export class BoardConnection {
   #unsavedChanged (): void {
     this.#set(this.#savingNow())
     if (this.#unsaved.isEmpty) return
-    this.#awaitStorage()
+    void this.#awaitStorage()
     this.#confirming ??= setTimeout(() => { void this.#confirm() }, CONFIRM_AFTER_MS)
   }
 
@@ -269,11 +278,17 @@ export class BoardConnection {
     }
   }
 
-  #awaitStorage (): void {
-    const made = ++this.#made
-    void this.#storage.written().then(isWritten => {
-      if (isWritten) this.#stored = Math.max(this.#stored, made)
-    })
+  // One question at a time: changes come with every frame.
+  async #awaitStorage (): Promise<void> {
+    this.#made++
+    if (this.#awaiting) return
+    this.#awaiting = true
+    while (this.#stored < this.#made) {
+      const made = this.#made
+      if (!await this.#storage.written()) break
+      this.#stored = made
+    }
+    this.#awaiting = false
   }
 
   #listenToPage (): void {

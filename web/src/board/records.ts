@@ -31,7 +31,7 @@ export class RecordReader {
   }
 
   #readNew (value: Record<string, unknown>): TLRecord | null {
-    if (!this.#isOfDocument(value) || !isTame(value)) return null
+    if (!this.#isOfDocument(value) || !isTame(value) || hasEmptyStroke(value)) return null
     const record = value as unknown as TLRecord
     return this.#validated(record) ?? this.#migrated(record)
   }
@@ -94,6 +94,13 @@ function isPlainObject (value: unknown): value is Record<string, unknown> {
 function isTame (record: Record<string, unknown>): boolean {
   const numbersMax = record['typeName'] === 'asset' ? Infinity : NUMBER_MAX
   return Object.entries(record).every(([name, member]) => isShallow(member, name === 'meta' ? Infinity : numbersMax, DEPTH_MAX))
+}
+
+// A stroke without points is valid, and tldraw throws where it draws one.
+function hasEmptyStroke ({ props }: Record<string, unknown>): boolean {
+  const segments = isPlainObject(props) ? props['segments'] : undefined
+  if (!Array.isArray(segments)) return false
+  return segments.length === 0 || segments.some(segment => segment?.points?.length === 0)
 }
 
 function isShallow (value: unknown, numbersMax: number, depth: number): boolean {

@@ -117,7 +117,7 @@ function RenameDialog ({ board, api, onClose, onChanged }: RenameDialogProps) {
         <label className='bw-field'>
           Title
           <input
-            className='bw-input' autoFocus maxLength={256} placeholder={board.id}
+            className='bw-input' data-first maxLength={256} placeholder={board.id}
             value={title} onChange={event => setTitle(event.target.value)}
           />
         </label>
@@ -149,7 +149,7 @@ function DeleteDialog ({ board, api, onClose, onDeleted }: DeleteDialogProps) {
         </p>
         <Problem cause={problem} />
         <div className='bw-dialog-acts'>
-          <button type='button' className='bw-button' autoFocus onClick={onClose}>Keep it</button>
+          <button type='button' className='bw-button' data-first onClick={onClose}>Keep it</button>
           <button type='button' className='bw-button bw-danger' disabled={busy} onClick={remove}>Delete</button>
         </div>
       </div>

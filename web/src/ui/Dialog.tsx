@@ -10,7 +10,10 @@ interface DialogProps {
   readonly narrow?: boolean
 }
 
-/** Opens as it is rendered. Escape, the cross and a press beside it call `onClose`; whoever renders it takes it away. */
+/**
+ * Opens as it is rendered, with the focus on what has `data-first`. Escape, the cross and a press beside it call
+ * `onClose`; whoever renders it takes it away.
+ */
 export function Dialog ({ title, onClose, children, narrow = false }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const heading = useId()
@@ -19,6 +22,8 @@ export function Dialog ({ title, onClose, children, narrow = false }: DialogProp
   useLayoutEffect(() => {
     const element = dialog.current
     element?.showModal()
+    // The browser would choose the cross. React gives `autoFocus` no attribute that the browser could go by.
+    element?.querySelector<HTMLElement>('[data-first]')?.focus()
     return () => element?.close()
   }, [])
 

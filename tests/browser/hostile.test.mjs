@@ -1,0 +1,145 @@
+// Records that no page has written: whatever stands in the document, the page stays up and shows the rest.
+import assert from 'node:assert/strict'
+import * as Y from 'yjs'
+import { peer, rectangle } from './support/peer.mjs'
+import { suite } from './support/stage.mjs'
+import { box } from './support/tab.mjs'
+
+const test = suite()
+
+const { props } = rectangle('x')
+// The server lets values of a depth of 64 through.
+const deep = depth => { let value = {}; for (let n = 0; n < depth; n++) value = { value }; return value }
+
+// Values that nobody can draw, by what is wrong with them.
+const UNDRAWABLE = {
+  'shape:number': 7,
+  'shape:text': 'a shape',
+  'shape:null': null,
+  'shape:list': [1, 2, 3],
+  'shape:bytes': new Uint8Array([1, 2, 3]),
+  'shape:empty': {},
+  'shape:of-no-kind': { ...rectangle('of-no-kind'), type: 'teapot' },
+  'shape:of-no-type': { ...rectangle('of-no-type'), typeName: 'teapot' },
+  'shape:other-id': rectangle('quite-another'),
+  'shape:text-as-x': { ...rectangle('text-as-x'), x: 'left' },
+  'shape:endless': { ...rectangle('endless'), x: 1e300 },
+  'shape:no-props': { ...rectangle('no-props'), props: undefined },
+  'shape:bad-colour': { ...rectangle('bad-colour'), props: { ...props, color: 'mauve' } },
+  'shape:more-props': { ...rectangle('more-props'), props: { ...props, script: 'alert(1)' } },
+  'shape:no-segments': { ...rectangle('no-segments'), type: 'draw', props: { color: 'black', fill: 'none', dash: 'draw', size: 'm', segments: [], isComplete: true, isClosed: false, isPen: false, scale: 1 } },
+  'shape:script': { ...rectangle('script'), props: { ...props, url: 'javascript:alert(1)' } },
+  'page:odd': { id: 'page:odd', typeName: 'page' },
+  'binding:lost': { id: 'binding:lost', typeName: 'binding', type: 'arrow', fromId: 'shape:nowhere', toId: 'shape:nobody', meta: {}, props: { isPrecise: false, isExact: false, normalizedAnchor: { x: 0.5, y: 0.5 }, terminal: 'end', snap: 'none' } },
+  'instance:instance': { id: 'instance:instance', typeName: 'instance', isReadonly: true },
+  'camera:page:page': { id: 'camera:page:page', typeName: 'camera', x: 1e9, y: 1e9, z: 1, meta: {} },
+  __proto: { polluted: true },
+  'no colon': rectangle('no-colon'),
+  '': rectangle('nothing')
+}
+
+// What leans on what is not there, or on itself, or holds more than this page has words for: shown all the same.
+const ASTRAY = {
+  'shape:bad-text': { ...rectangle('bad-text'), props: { ...props, richText: { type: 'doc', content: [{ type: 'teapot' }] } } },
+  'shape:deep': { ...rectangle('deep'), meta: deep(50), props: { ...props, richText: { type: 'doc', content: [deep(50)] } } },
+  'shape:orphan': rectangle('orphan', 500, 0, { parentId: 'shape:nowhere' }),
+  'shape:on-no-page': rectangle('on-no-page', 500, 200, { parentId: 'page:nowhere' }),
+  'shape:ouroboros': rectangle('ouroboros', 500, 400, { parentId: 'shape:ouroboros' }),
+  'shape:cycle-a': rectangle('cycle-a', 700, 0, { parentId: 'shape:cycle-b' }),
+  'shape:cycle-b': rectangle('cycle-b', 700, 200, { parentId: 'shape:cycle-a' })
+}
+
+test('a page that is open stays up, whatever comes', async stage => {
+  const board = await stage.board('alice')
+  const alice = await stage.editor(board, 'alice')
+  await alice.create(box('good', 100, 100))
+  const hostile = await peer(stage, board)
+  // One by one, so that each is met alone; then all at once.
+  let n = 0
+  for (const [key, value] of Object.entries({ ...UNDRAWABLE, ...ASTRAY })) {
+    hostile.records.set(key, value)
+    hostile.records.set(`shape:after-${++n}`, rectangle(`after-${n}`, 100, 100 * n))
+    await alice.sees(`after-${n}`)
+  }
+  hostile.doc.transact(() => {
+    hostile.records.set('shape:y-map', new Y.Map([['id', 'shape:y-map']]))
+    hostile.records.set('shape:y-text', new Y.Text('shape'))
+    hostile.records.set('shape:y-array', Y.Array.from([1]))
+    hostile.records.set('shape:y-xml', new Y.XmlElement('shape'))
+    hostile.records.set('shape:batch', rectangle('batch', 900, 100))
+  })
+  await alice.sees('batch')
+  // A shape that is good becomes bad, and good again.
+  hostile.records.set('shape:batch', { ...rectangle('batch'), type: 'teapot' })
+  await alice.misses('batch')
+  hostile.records.set('shape:batch', rectangle('batch', 950, 100))
+  await alice.sees('batch', { x: 950 })
+  await intact(alice, n)
+
+  // What cannot be read is left alone: the page writes beside it, and nothing of it away.
+  await alice.update('good', { x: 123 })
+  await alice.says('connected', 'saved')
+  assert.equal(hostile.records.get('shape:number'), 7)
+  assert.deepEqual(hostile.records.get('shape:of-no-kind'), UNDRAWABLE['shape:of-no-kind'])
+  assert.ok(hostile.records.get('shape:y-text') instanceof Y.Text)
+  assert.deepEqual(hostile.records.get('shape:orphan'), ASTRAY['shape:orphan'])
+})
+
+test('a board that is full of it opens', async stage => {
+  const board = await stage.board('alice')
+  const hostile = await peer(stage, board)
+  hostile.doc.transact(() => {
+    for (const [key, value] of Object.entries({ ...UNDRAWABLE, ...ASTRAY })) hostile.records.set(key, value)
+    hostile.records.set('shape:good', rectangle('good', 100, 100))
+    hostile.records.set('shape:after-1', rectangle('after-1', 300, 100))
+    hostile.records.set('shape:y-map', new Y.Map([['id', 'shape:y-map']]))
+  })
+  const alice = await stage.editor(board, 'alice')
+  await intact(alice, 1)
+  await alice.part('hidden').waitFor()
+  assert.match(await alice.part('hidden').textContent(), /\d+ things on this board cannot be shown/)
+})
+
+test('another application\'s document of the same name does not break the page', async stage => {
+  const board = await stage.board('alice')
+  const hostile = await peer(stage, board)
+  hostile.doc.getText('notes').insert(0, 'hello')
+  hostile.doc.getArray('list').push([1, 2, 3])
+  hostile.doc.getMap('tldraw').set('shape:one', rectangle('one'))
+  const alice = await stage.editor(board, 'alice')
+  await alice.sees('one')
+})
+
+test('presence that no page has sent is not shown, or harmless', async stage => {
+  const board = await stage.board('alice')
+  const alice = await stage.editor(board, 'alice')
+  const hostile = await peer(stage, board)
+  const states = [
+    { user: 'mallory' },
+    { user: { id: 7, name: {}, color: [] }, cursor: 'everywhere' },
+    { user: { id: 'user:mallory', name: '<img src=x onerror=alert(1)>', color: 'url(https://elsewhere.example/x.png)' }, cursor: { x: 'a', y: NaN }, selection: 'all' },
+    { user: { id: 'user:mallory', name: 'M'.repeat(5000), color: '#ff0000' }, cursor: { x: 1e308, y: -1e308 }, page: 'nowhere', selection: Array(500).fill('shape:x') },
+    { user: { id: 'user:mallory', name: '‮evil', color: '#00ff00' }, cursor: { x: 10, y: 10 }, page: 'page:nowhere', selection: [7, null] }
+  ]
+  for (const state of states) {
+    const stamp = Math.random()
+    hostile.provider.awareness.setLocalState({ ...state, stamp })
+    await alice.eventually(stamp => [...window.boardwire.provider.awareness.getStates().values()].some(state => state.stamp === stamp), stamp, 'the state')
+  }
+  await alice.meets('evil')
+  assert.equal(await alice.page.locator('img[src=x]').count(), 0)
+  await alice.create(box('after'))
+  await alice.says('connected', 'saved')
+})
+
+/** The page is up, and shows what can be shown. */
+async function intact (tab, others) {
+  await tab.sees('good')
+  for (let n = 1; n <= others; n++) await tab.sees(`after-${n}`)
+  for (const id of Object.keys(ASTRAY)) await tab.sees(id.replace('shape:', ''))
+  const drawn = await tab.shapeIds()
+  for (const id of Object.keys(UNDRAWABLE)) assert.ok(!drawn.includes(id), `${id} is drawn`)
+  assert.equal(await tab.page.locator('text=/This page broke|Something went wrong/').count(), 0)
+  assert.equal(await tab.page.locator('[data-shape-id="shape:good"]').count(), 1, 'it is on the screen, too')
+  assert.equal(await tab.evaluate(() => ({}).polluted), undefined)
+}
