@@ -1,5 +1,5 @@
 // The bar above the canvas: the way back, the title, who is here, how the connection is, sharing.
-import { useState, type FormEvent, type KeyboardEvent } from 'react'
+import { useRef, useState, type FormEvent, type KeyboardEvent } from 'react'
 import { useValue, type Editor } from 'tldraw'
 import type { Credentials } from '../credentials'
 import { explain } from '../problems'
@@ -50,15 +50,22 @@ export function TopBar ({ connection, credentials, state, signals, editor }: Top
 function Title ({ title, connection }: { title: string, connection: BoardConnection | null }) {
   const [text, setText] = useState(title)
   const [problem, setProblem] = useState<string | null>(null)
+  // Leaving the field saves, and Escape leaves it before the state is the old title again.
+  const cancelled = useRef(false)
   if (connection === null) return <h1 className='bw-bar-title' data-testid='title'>{title}</h1>
   const save = (): void => {
     const next = text.trim()
-    if (next === title) return
+    const isKept = cancelled.current || next === title || (next === '' && title === connection.id)
+    cancelled.current = false
+    if (isKept) {
+      setText(title)
+      return
+    }
     setProblem(null)
     connection.rename(next === '' ? null : next).catch((cause: unknown) => setProblem(explain(cause)))
   }
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>): void => {
-    if (event.key === 'Escape') setText(title)
+    cancelled.current = event.key === 'Escape'
     if (event.key === 'Enter' || event.key === 'Escape') event.currentTarget.blur()
   }
   return (

@@ -36,6 +36,22 @@ export class BoardStorage {
     this.#persistence = new IndexeddbPersistence(name, doc)
     // An unavailable storage is a state here, no error.
     this.#persistence._db.catch(() => {})
+    this.#writeOrGoWithout(doc)
+  }
+
+  // The browser closes a database that another window removes. What y-indexeddb throws then would keep the document
+  // from telling anybody else, the server first of all.
+  #writeOrGoWithout (doc: Y.Doc): void {
+    const write = this.#persistence._storeUpdate
+    doc.off('update', write)
+    this.#persistence._storeUpdate = (update, origin) => {
+      try {
+        write(update, origin)
+      } catch {
+        this.ready = false
+      }
+    }
+    doc.on('update', this.#persistence._storeUpdate)
   }
 
   /** The origin of what is read from the copy. */
