@@ -8,7 +8,7 @@
 //! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] [`items`] | bytes to values and back, pure decisions |
 //! | L2 | [`session`] [`room`] [`rooms`] [`store`] | state machines without I/O |
 //! | L3 | `store::redb` | the one file that names redb |
-//! | L4 | [`server`] [`api`] | tasks, sockets, timers |
+//! | L4 | [`server`] [`api`] [`bridge`] | tasks, sockets, timers |
 //! | L5 | `main` | command line to configuration to run |
 //!
 //! Below L4 nothing reads a clock, touches a socket or awaits: bytes, instants and failures come in as values,
@@ -17,6 +17,7 @@
 pub mod access;
 pub mod api;
 pub mod audit;
+pub mod bridge;
 pub mod fault;
 pub mod http;
 pub mod ids;

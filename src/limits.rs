@@ -368,6 +368,61 @@ pub const ECHOES_OWED_BYTES_MAX: usize = 1024 * 1024;
 /// An author's structs echoed when its client id is known again after a reconnect, in bytes.
 pub const ECHO_AGAIN_BYTES_MAX: usize = 64 * 1024;
 
+// --- Redis ------------------------------------------------------------------------------------------------
+
+/// Bytes of one message of a Redis channel, inclusive, both ways. An item is some hundred; this leaves room for long texts.
+pub const REDIS_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes that a value of Redis may have while it arrives; past it the connection is closed. More than a message, so that
+/// one that is too large is dropped alone; not much more, since many small values take far more memory than their bytes.
+pub const REDIS_REPLY_BYTES_MAX: usize = 2 * REDIS_MESSAGE_BYTES_MAX;
+
+/// Bytes, as they take memory, of messages from Redis that wait to be applied to one board, inclusive; the oldest are
+/// dropped.
+pub const REDIS_LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The same for all boards, inclusive.
+pub const REDIS_INBOX_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Messages from Redis that are applied to a board at once, inclusive, since each time is one wait for the disk.
+pub const REDIS_MESSAGES_AT_ONCE_MAX: usize = 64;
+
+/// Bytes of messages that wait to be published, inclusive; the oldest are dropped. Some ten thousand changes of items.
+pub const REDIS_OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long a message may wait to be published, inclusive: a restart of Redis. What is older would undo what others have
+/// done since.
+pub const REDIS_OUTBOX_AGE_MAX: Duration = Duration::from_secs(60);
+
+/// Bytes published at once before Redis is asked whether it got them.
+pub const REDIS_BATCH_BYTES: usize = 256 * 1024;
+
+/// How long Redis may take to be found, connected and signed in to.
+pub const REDIS_CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long Redis may take to answer, or to read what it is sent.
+pub const REDIS_ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long a connection to Redis may be quiet before it is asked whether it is there.
+pub const REDIS_PING_AFTER: Duration = Duration::from_secs(10);
+
+/// The shortest wait before Redis is tried again; it doubles with each failure.
+pub const REDIS_RETRY_MIN: Duration = Duration::from_millis(250);
+
+/// The longest.
+pub const REDIS_RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// How often a log line tells that messages of one kind were dropped.
+pub const REDIS_TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a shutdown waits at most for what is still to be published.
+pub const REDIS_DRAIN_MAX: Duration = Duration::from_secs(2);
+
+const _: () = assert!(
+    REDIS_LINE_BYTES_MAX >= 2 * REDIS_MESSAGE_BYTES_MAX
+        && REDIS_OUTBOX_BYTES_MAX >= 2 * REDIS_MESSAGE_BYTES_MAX,
+    "a message must fit the queues"
+);
 const _: () = assert!(
     AWARENESS_ENTRIES_MAX >= (CONNECTIONS_PER_BOARD_MAX * AWARENESS_IDS_MAX) as u64,
     "all ids of a full room must fit one awareness message"

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use boardwire::server::config::SETTINGS;
+use boardwire::server::metrics::redis::RedisMetrics;
 use boardwire::server::metrics::{CommitMetrics, Metrics, Readings};
 
 fn root() -> &'static Path {
@@ -169,7 +170,7 @@ fn every_route_is_in_the_api_document_and_nothing_else() {
 
 #[test]
 fn every_metric_has_a_row_and_every_row_a_metric() {
-    let metrics = Metrics::new(&CommitMetrics::default());
+    let metrics = Metrics::new(&CommitMetrics::default(), &RedisMetrics::default());
     let text = metrics.encode(&Readings::default()).expect("metrics are written");
     let served = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let served: BTreeSet<String> = served.map(str::to_owned).collect();

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::api::{Answer, Call};
+use crate::bridge::Status;
 use crate::http::response::Response;
-use crate::server::committer::Status;
+use crate::server::committer;
 
 #[derive(Serialize)]
 struct Health {
@@ -15,6 +16,26 @@ struct Health {
     connections: usize,
     version: &'static str,
     uptime_seconds: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<Redis>,
+}
+
+/// How the bridge is, where there is one. A server whose Redis is away does all its other work.
+#[derive(Serialize)]
+struct Redis {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<Status> for Redis {
+    fn from(status: Status) -> Self {
+        let (status, reason) = match status {
+            Status::Connected => ("connected", None),
+            Status::Unreachable(why) => ("unreachable", Some(why.to_string())),
+        };
+        Self { status, reason }
+    }
 }
 
 /// 200 while all is well; 503 while the disk refuses writes or a shutdown is under way.
@@ -22,7 +43,7 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
     let server = call.server;
     let (code, status, reason) = if server.is_stopping() {
         (503, "stopping", Some("the server is shutting down"))
-    } else if matches!(server.committer.status(), Status::Failing { .. }) {
+    } else if matches!(server.committer.status(), committer::Status::Failing { .. }) {
         (503, "degraded", Some("the disk refuses writes"))
     } else {
         (200, "ok", None)
@@ -34,6 +55,7 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
         connections: server.doors.open(),
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: server.now().tick.since(server.started).as_secs(),
+        redis: server.bridge.as_ref().map(|bridge| bridge.status().into()),
     };
     Ok(Response::json(code, &health).field("Cache-Control", "no-store"))
 }

@@ -15,6 +15,7 @@ use crate::api::body;
 use crate::api::items::conditions::{IfMatch, Mark};
 use crate::api::list::{self, Page};
 use crate::api::{Answer, Call, content_unsupported, uuid};
+use crate::bridge::message::Action;
 use crate::fault::Fault;
 use crate::http::response::{Problem, Response};
 use crate::ids::ItemId;
@@ -326,6 +327,7 @@ impl Write {
 fn announce(server: &Arc<Server>, granted: &Granted, outcomes: &[Outcome]) {
     let mut touched = Touched::default();
     for outcome in outcomes {
+        publish(server, granted, outcome);
         let (Outcome::Created(item) | Outcome::Updated(item)) = outcome else {
             continue;
         };
@@ -338,6 +340,20 @@ fn announce(server: &Arc<Server>, granted: &Granted, outcomes: &[Outcome]) {
             .push(format!("shape:{}", list::text_of(&item.json, "id")));
     }
     server.show_agent(granted, touched);
+}
+
+/// Publishes a change to Redis, where there is one.
+fn publish(server: &Server, granted: &Granted, outcome: &Outcome) {
+    let (action, item) = match outcome {
+        Outcome::Created(item) => (Action::Create, item),
+        Outcome::Updated(item) => (Action::Update, item),
+        Outcome::Deleted(Some(item)) => (Action::Delete, item),
+        // It was published when it was done.
+        Outcome::Repeated(_) | Outcome::Deleted(None) => return,
+    };
+    if let Some(bridge) = &server.bridge {
+        bridge.publish(&granted.board, action, &item.json);
+    }
 }
 
 fn item_id(call: &Call<'_>) -> Result<ItemId, Response> {

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use crate::access::presented::bearer;
 use crate::access::secret::SecretHash;
 use crate::api::{Answer, Call};
+use crate::bridge;
 use crate::fault::Fault;
 use crate::http::head::Head;
 use crate::http::response::{Problem, Response};
@@ -39,6 +40,10 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
         receiving_bytes: server.receiving.bytes(),
         commit_queue_bytes: server.committer.queued_bytes(),
         is_store_healthy: matches!(server.committer.status(), Status::Healthy),
+        is_redis_connected: server
+            .bridge
+            .as_ref()
+            .is_some_and(|bridge| bridge.status() == bridge::Status::Connected),
         uptime: server.now().tick.since(server.started),
     };
     let text = server.metrics.encode(&readings);

@@ -155,7 +155,10 @@ fn what_is_wrong_is_told_in_one_line() {
     );
     wrong(&["serve", "--lisen", "x"], "unknown flag --lisen");
     wrong(&["serve", "extra"], "unknown argument extra");
-    wrong(&["serve", "--redis", "redis://x"], "unknown flag --redis");
+    wrong(
+        &["serve", "--dev", "--redis", "rediss://:geheim@x"],
+        "--redis: the value (not shown) is not right",
+    );
     for days in ["0", "3651", "90d", "x"] {
         wrong(
             &["serve", "--dev", "--audit-days", days],

@@ -972,3 +972,31 @@ fn an_item_serializes_as_its_json() {
     };
     assert_eq!(serde_json::to_string(&item).unwrap(), r#"{"id":"a"}"#);
 }
+
+#[test]
+fn answers_are_bounded_past_the_first() {
+    let mut table = Table::default();
+    let data = format!(
+        "data:image/png;base64,{}",
+        "A".repeat(limits::ITEM_IMAGE_BYTES_MAX - 22)
+    );
+    made(
+        &mut table,
+        "a",
+        json!({"type": "image", "x": 0, "y": 0, "content": {"url": data}}),
+    );
+    let count = limits::ITEM_ANSWER_BYTES_MAX / limits::ITEM_IMAGE_BYTES_MAX;
+    let updates = |count: usize| -> Vec<Operation> { (0..count).map(|_| update("a", json!({}))).collect() };
+    assert!(apply(&table, &updates(count), ALICE).is_ok());
+    assert_eq!(why(&table, &updates(count + 1)), (count, Why::TooLarge));
+    let huge = "x".repeat(limits::ITEM_ANSWER_BYTES_MAX + 1);
+    let text = super::rich_text::whole(super::rich_text::paragraphs(&huge));
+    drawn(
+        &mut table,
+        "huge",
+        "note",
+        json!({}),
+        json!({"scale": 1, "richText": text}),
+    );
+    assert!(apply(&table, &[update("huge", json!({"x": 1}))], ALICE).is_ok());
+}

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::access::Mode;
 use crate::access::secret::SecretHash;
+use crate::bridge::address::{self, Address};
 use crate::http::{forwarded::Cidr, origin::Origin};
 use crate::jwt::{Algorithm, Keys, Secret};
 use crate::limits;
@@ -44,6 +45,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Cidr>,
     /// `--metrics-token`, as its hash: nothing but the comparison needs it.
     pub metrics_token: Option<SecretHash>,
+    /// `--redis`.
+    pub redis: Option<Address>,
     /// `--close-codes`.
     pub close_codes: CloseCodes,
     /// `--saved-echo`.
@@ -229,6 +232,7 @@ impl Config {
                     sendable.then(|| SecretHash::of(text))
                 },
             )?,
+            redis: values.optional("redis", address::EXPECTED, Address::parse)?,
             close_codes: values.one("close-codes", "plain or mirror", |text| match text {
                 "plain" => Some(CloseCodes::Plain),
                 "mirror" => Some(CloseCodes::Mirror),

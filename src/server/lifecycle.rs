@@ -19,6 +19,7 @@ use smol::future::FutureExt;
 use smol::lock::Semaphore;
 use smol::stream::StreamExt;
 
+use crate::bridge::Bridge;
 use crate::fault::Fault;
 use crate::jwt::Verifier;
 use crate::limits;
@@ -31,6 +32,7 @@ use crate::server::config::{self, Config};
 use crate::server::content::Documents;
 use crate::server::doors::Doors;
 use crate::server::metrics::Metrics;
+use crate::server::metrics::redis::RedisMetrics;
 use crate::server::receiving::Receiving;
 use crate::server::threads::Helpers;
 use crate::server::{Server, requests, telemetry};
@@ -111,6 +113,9 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
     server.spawn(Arc::clone(&server).keep_unloading());
     server.spawn(Arc::clone(&server).keep_compacting(queue));
     server.spawn(Arc::clone(&server).keep_auditing());
+    if let Some(bridge) = &server.bridge {
+        bridge.start(&server);
+    }
     ready(address);
     let ended = smol::block_on(executor.run(serve(&server, listener, signals)));
     drop(helpers);
@@ -166,6 +171,9 @@ pub(super) fn build(
     let settings = Settings {
         window: config.times.commit_window,
     };
+    let redis = RedisMetrics::default();
+    let bridge = config.redis.clone();
+    let bridge = bridge.map(|address| Arc::new(Bridge::new(address, clock, redis.clone())));
     let committer = Committer::start(Arc::clone(&store), settings, notify).map_err(StartError::System)?;
     let server = Arc::new(Server {
         room_settings: RoomSettings {
@@ -187,7 +195,8 @@ pub(super) fn build(
         )),
         audit: Audit::new(),
         receiving: Receiving::new(limits::RECEIVING_BYTES_MAX),
-        metrics: Metrics::new(committer.metrics()),
+        metrics: Metrics::new(committer.metrics(), &redis),
+        bridge,
         started: clock.now().tick,
         config,
         store,
@@ -269,6 +278,9 @@ async fn shut_down(server: &Arc<Server>, deadline: Instant) -> Ended {
             Timer::at(deadline - server.config.times.drain / 8).await;
         })
         .await;
+    if let Some(bridge) = &server.bridge {
+        bridge.drain(deadline - server.config.times.drain / 8).await;
+    }
     server.write_refusals();
     let (finishing, left) = (
         Arc::clone(server),

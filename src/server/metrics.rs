@@ -22,6 +22,9 @@ use crate::fault::Fault;
 use crate::http::head::Method;
 use crate::room::Tally;
 use crate::server::disposition;
+use crate::server::metrics::redis::RedisMetrics;
+
+pub mod redis;
 
 /// The media type of what [`Metrics::encode`] writes: Prometheus text, which every scraper reads.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -81,10 +84,15 @@ impl<const N: usize> Totals<N> {
 
     /// Counts one; not for what happens with every message, since it searches.
     fn count(&self, labels: Labels<N>) {
+        self.count_some(labels, 1);
+    }
+
+    /// Counts several; likewise.
+    fn count_some(&self, labels: Labels<N>, count: usize) {
         let series = self.0.iter().find(|(known, _)| *known == labels);
         debug_assert!(series.is_some(), "{labels:?} was foreseen");
         if let Some((_, total)) = series {
-            total.add(1);
+            total.add(count as u64);
         }
     }
 }
@@ -118,6 +126,8 @@ pub struct Readings {
     pub commit_queue_bytes: usize,
     /// Whether the disk takes what it is given.
     pub is_store_healthy: bool,
+    /// Whether both ways of the Redis bridge are open.
+    pub is_redis_connected: bool,
     /// Since the start.
     pub uptime: Duration,
 }
@@ -129,6 +139,7 @@ struct Values {
     receiving_bytes: Value,
     commit_queue_bytes: Value,
     store_healthy: Value,
+    redis_connected: Value,
     uptime_seconds: Gauge<f64, AtomicU64>,
 }
 
@@ -202,9 +213,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// All metrics at zero, with those of the writer among them.
+    /// All metrics at zero, with those of the writer and of the Redis bridge among them.
     #[must_use]
-    pub fn new(commits: &CommitMetrics) -> Self {
+    pub fn new(commits: &CommitMetrics, redis: &RedisMetrics) -> Self {
         let reasons = || {
             Fault::ALL
                 .into_iter()
@@ -232,6 +243,7 @@ impl Metrics {
         metrics.register_process();
         metrics.register_clients();
         metrics.register_disk(commits);
+        metrics.register_redis(redis);
         metrics
     }
 
@@ -294,6 +306,16 @@ impl Metrics {
         self.register("board_load_failures_total", "Loads of boards whose stored state could not be read", &load_failures);
     }
 
+    fn register_redis(&mut self, redis: &RedisMetrics) {
+        let connected = self.values.redis_connected.clone();
+        let help = "1 while both ways of the Redis bridge are open, else 0; also 0 without --redis";
+        self.register("redis_connected", help, &connected);
+        let help = "Messages received from Redis, by what became of them";
+        self.register("redis_messages_total", help, &redis.received);
+        let help = "Changes of items that were to be published to Redis, by what became of them";
+        self.register("redis_publications_total", help, &redis.sent);
+    }
+
     /// Prometheus text, version 0.0.4, of everything as it is now.
     ///
     /// # Errors
@@ -305,6 +327,7 @@ impl Metrics {
             receiving_bytes,
             commit_queue_bytes,
             store_healthy,
+            redis_connected,
             uptime_seconds,
         } = &self.values;
         rooms.set(readings.rooms as u64);
@@ -312,6 +335,7 @@ impl Metrics {
         receiving_bytes.set(readings.receiving_bytes as u64);
         commit_queue_bytes.set(readings.commit_queue_bytes as u64);
         store_healthy.set(u64::from(readings.is_store_healthy));
+        redis_connected.set(u64::from(readings.is_redis_connected));
         uptime_seconds.set(readings.uptime.as_secs_f64());
         let mut text = String::with_capacity(16 * 1024);
         text::encode_registry(&mut text, &self.registry)?;

@@ -46,6 +46,7 @@ use smol::lock::Semaphore;
 
 pub use lifecycle::{Ended, StartError, run};
 
+use crate::bridge::Bridge;
 use crate::fault::Fault;
 use crate::ids::BoardId;
 use crate::jwt::Verifier;
@@ -76,6 +77,8 @@ pub(crate) struct Server {
     pub(crate) audit: Audit,
     pub(crate) receiving: Receiving,
     pub(crate) metrics: Metrics,
+    /// With `--redis`.
+    pub(crate) bridge: Option<Arc<Bridge>>,
     pub(crate) started: Tick,
     clock: SystemClock,
     executor: Arc<Executor<'static>>,

@@ -19,6 +19,8 @@ const UNPROVOKED = [
   ['* 503 store_failed', 'needs a disk that fails'],
   ['* 503 state_unreadable', 'needs a damaged file; tests/it/rooms.rs has it'],
   ['* default internal', 'needs a bug of the server'],
+  ['* 503 board_busy', 'needs a write between every two steps of the server; src/server/content/tests.rs has it'],
+  ['deleteItem 413 board_too_large', 'needs a frame on a board that is full to the byte'],
   ['* default body_timeout', 'takes two minutes; src/server/incoming/tests.rs has it']
 ]
 
@@ -37,7 +39,7 @@ const update = build => {
 const anUpdate = text => update(doc => doc.getMap('map').set('text', text))
 
 /** A member of a request for each path, valid, and unused unless a test says otherwise. */
-const NAMES = { user: 'bob', team: 'design', link: 'AAAAAAAAAAAAAAAA', key: 'AAAAAAAAAAAAAAAA' }
+const NAMES = { user: 'bob', team: 'design', link: 'AAAAAAAAAAAAAAAA', key: 'AAAAAAAAAAAAAAAA', item: 'drawn' }
 const pathOf = (operation, board) => {
   const names = { board, ...NAMES }
   return Object.fromEntries([...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name, names[name]]))
@@ -52,8 +54,19 @@ const BODIES = {
   grantPublic: { json: { level: 'view' } },
   createLink: { json: { level: 'view' } },
   createKey: { json: { level: 'view', name: 'any' } },
-  writeDocument: { body: anUpdate('any') }
+  writeDocument: { body: anUpdate('any') },
+  createItem: { json: { type: 'sticky', x: 0, y: 0 } },
+  updateItem: { json: { x: 1 } },
+  batchItems: { json: { operations: [] } }
 }
+
+/** Members of an item that are wrong, in a new one and in a patch. */
+const WRONG = [
+  [{ x: '1' }, 'x'], [{ y: 1.1e9 }, 'y'], [{ width: 0 }, 'width'], [{ height: 1e6 + 1 }, 'height'], [{ colour: 'red' }, 'colour'],
+  [{ content: { txt: 'a' } }, 'content.txt'], [{ content: { text: 1 } }, 'content.text'], [{ style: { color: 'pink' } }, 'style.color'],
+  [{ style: { weight: 'bold' } }, 'style.weight'], [{ content: { text: 'x'.repeat(65537) } }, 'content.text']
+]
+const A_STICKY = { type: 'sticky', x: 0, y: 0 }
 
 /** JSON bodies that are well-formed and say something wrong, with the member that is named. */
 const long = bytes => 'x'.repeat(bytes)
@@ -65,6 +78,14 @@ const INVALID = {
   grantTeam: LEVELS,
   grantPublic: LEVELS,
   createLink: [...LEVELS, ...[0, -1, 1.5, 316224001, '60'].map(value => [{ level: 'view', expires_in: value }, 'expires_in'])],
+  createItem: [...WRONG.map(([json, field]) => [{ ...A_STICKY, ...json }, field]), [{ x: 0, y: 0 }, 'type'], [{ type: 'arrow', x: 0, y: 0 }, 'type'], [{ type: 'text', x: 0 }, 'y'], [{ ...A_STICKY, id: 'a b' }, 'id']],
+  updateItem: [...WRONG, [{ x: null }, 'x'], [{ type: 'arrow' }, 'type'], [{ id: 7 }, 'id']],
+  batchItems: [
+    [{}, 'operations'], [{ operations: {} }, 'operations'], [{ operations: [], more: 1 }, 'more'], [{ operations: [1] }, 'operations[0]'],
+    [{ operations: Array(1001).fill({ action: 'delete', item: { id: 'a' } }) }, 'operations'], [{ operations: [{ action: 'move', item: {} }] }, 'operations[0].action'],
+    [{ operations: [{ action: 'delete' }] }, 'operations[0].item'], [{ operations: [{ action: 'update', item: {} }] }, 'operations[0].item.id'],
+    ...WRONG.map(([json, field]) => [{ operations: [{ action: 'create', item: A_STICKY }, { action: 'create', item: { ...A_STICKY, ...json } }] }, `operations[1].item.${field}`])
+  ],
   createKey: [...LEVELS.map(([json, field]) => [{ name: 'any', ...json }, field]), ...[undefined, null, '', 1, long(257)].map(name => [{ level: 'view', name }, 'name'])]
 }
 
@@ -137,6 +158,7 @@ describe('the server', () => {
     await create('known')
     await create('deleted')
     await to('deleteBoard', 204, null, { path: { board: 'deleted' }, token: alice })
+    await to('createItem', 201, null, { path: { board: 'known' }, token: alice, json: { ...A_STICKY, id: NAMES.item } })
   })
   after(() => server.dispose())
 
@@ -514,6 +536,74 @@ describe('the server', () => {
     await create('unread')
     await to('writeDocument', 204, null, { path: { board: 'unread' }, token: alice, body: update(doc => doc.getMap('map').set('sub', new Y.Doc())) })
     await to('readDocument', 409, 'content_unsupported', { path: { board: 'unread' }, token: alice, query: { format: 'json' } })
+    for (const one of of(({ path }) => path.includes('/items'))) {
+      const filled = one.id === 'batchItems' ? { json: { operations: [{ action: 'delete', item: { id: 'a' } }] } } : BODIES[one.id]
+      await to(one.id, 409, 'content_unsupported', { path: pathOf(one, 'unread'), token: alice, ...filled })
+    }
+  })
+
+  test('items are drawn, read, changed and deleted', async () => {
+    const path = { board: 'drawn' }
+    const sent = { path, token: alice }
+    await create('drawn')
+    const made = await to('createItem', 201, null, { ...sent, json: { type: 'sticky', x: 1, y: 2, content: { text: 'hi' } } })
+    assert.match(made.value.id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    assert.equal(made.headers.location, `/v1/boards/drawn/items/${made.value.id}`)
+    assert.deepEqual([made.value.created_by, made.value.updated_by, made.value.width, made.value.content], ['user:alice', 'user:alice', 200, { text: 'hi' }])
+    const item = { path: { ...path, item: made.value.id }, token: alice }
+    const read = await to('readItem', 200, null, item)
+    assert.deepEqual([read.value, read.headers.etag], [made.value, made.headers.etag])
+    await to('readItem', 304, null, { ...item, headers: { 'If-None-Match': `W/${read.headers.etag}` } })
+    const moved = await to('updateItem', 200, null, { ...item, json: { x: 9 }, headers: { 'If-Match': read.headers.etag } })
+    assert.equal(moved.value.x, 9)
+    assert.notEqual(moved.headers.etag, read.headers.etag)
+    await to('updateItem', 412, 'precondition_failed', { ...item, json: { x: 10 }, headers: { 'If-Match': read.headers.etag } })
+    await to('deleteItem', 412, 'precondition_failed', { ...item, headers: { 'If-Match': `W/${moved.headers.etag}` } })
+    await to('deleteItem', 204, null, { ...item, headers: { 'If-Match': `"other", ${moved.headers.etag}` } })
+    for (const id of ['readItem', 'updateItem', 'deleteItem']) await to(id, 404, 'no_such_item', { ...item, ...BODIES[id] })
+  })
+
+  test('the same request does nothing again', async () => {
+    const sent = { path: { board: 'repeated' }, token: alice }
+    await create('repeated')
+    for (const [id, status, json, other] of [
+      ['createItem', 201, A_STICKY, { ...A_STICKY, x: 1 }],
+      ['batchItems', 200, { operations: [{ action: 'create', item: A_STICKY }] }, { operations: [{ action: 'create', item: { ...A_STICKY, x: 1 } }] }]
+    ]) {
+      const headers = { 'Idempotency-Key': `key-of-${id}` }
+      const first = await to(id, status, null, { ...sent, json, headers })
+      assert.equal(first.headers['idempotency-replayed'], undefined)
+      const again = await to(id, status, null, { ...sent, json, headers })
+      assert.deepEqual([again.value, again.headers['idempotency-replayed']], [first.value, 'true'])
+      const { value } = await to(id, 422, 'idempotency_key_reused', { ...sent, json: other, headers })
+      assert.equal(value.field, 'Idempotency-Key')
+      for (const key of ['', 'a b', long(256)]) await to(id, 400, 'invalid_parameter', { ...sent, json, headers: { 'Idempotency-Key': key } })
+    }
+    assert.equal((await to('listItems', 200, null, sent)).value.items.length, 2)
+  })
+
+  test('a batch is done as a whole or not at all, and items come in pages', async () => {
+    const sent = { path: { board: 'batched' }, token: alice }
+    await create('batched')
+    const shape = id => ({ action: 'create', item: { id, type: 'shape', x: 0, y: 0, style: { geo: 'diamond' } } })
+    const { value } = await to('batchItems', 200, null, { ...sent, json: { operations: [shape('a'), shape('b'), { action: 'update', item: { id: 'a', x: 5 } }, { action: 'delete', item: { id: 'b' } }, shape('c')] } })
+    assert.deepEqual(value.results.map(({ status }) => status), [201, 201, 200, 204, 201])
+    for (const [status, code, last, field] of [
+      [404, 'no_such_item', { action: 'delete', item: { id: 'b' } }, 'operations[1].item.id'],
+      [409, 'item_exists', shape('a'), 'operations[1].item.id']
+    ]) {
+      const { value } = await to('batchItems', status, code, { ...sent, json: { operations: [shape('d'), last] } })
+      assert.equal(value.field, field)
+    }
+    await to('createItem', 409, 'item_exists', { ...sent, json: shape('a').item })
+    const page = (await to('listItems', 200, null, { ...sent, query: { limit: '1' } })).value
+    assert.deepEqual(page.items.map(({ id, x }) => [id, x]), [['a', 5]])
+    const rest = (await to('listItems', 200, null, { ...sent, query: { limit: '1', cursor: page.next_cursor } })).value
+    assert.deepEqual([rest.items.map(({ id }) => id), rest.next_cursor], [['c'], null])
+    const text = { content: { text: long(65536) } }
+    await to('createItem', 413, 'board_too_large', { ...sent, json: { ...A_STICKY, ...text } })
+    await to('updateItem', 413, 'board_too_large', { ...sent, path: { board: 'batched', item: 'a' }, json: text })
+    await to('batchItems', 413, 'board_too_large', { ...sent, json: { operations: [{ action: 'update', item: { id: 'a', ...text } }] } })
   })
 })
 

@@ -198,6 +198,15 @@ pub const SETTINGS: &[Setting] = &[
         ..single("metrics-token", "TOKEN", "")
     },
     Setting {
+        default: None,
+        default_words: Some("off"),
+        group: Group::Clients,
+        kind: Kind::Secret,
+        help: "Exchange changes of items with other services over Redis: redis://[user:password@]host[:port][/database]. \
+               Prefer the variable where there is a password",
+        ..single("redis", "URL", "")
+    },
+    Setting {
         group: Group::Clients,
         help: "Close codes of refusals. `mirror` (4400 to 4499) makes y-websocket 3.1 and later stop retrying",
         ..single("close-codes", "plain|mirror", "plain")

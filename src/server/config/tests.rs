@@ -63,6 +63,7 @@ fn defaults_are_those_of_the_contract() {
         origins: Vec::new(),
         trusted_proxies: Vec::new(),
         metrics_token: None,
+        redis: None,
         close_codes: CloseCodes::Plain,
         saved_echo: SavedEcho::On,
         bounds: Bounds {
@@ -110,7 +111,21 @@ fn the_table_names_each_setting_once_with_its_variable() {
         Setting::named("jwt-secret").unwrap().variable(),
         "BOARDWIRE_JWT_SECRET"
     );
-    assert_eq!(Setting::named("redis"), None);
+    assert_eq!(Setting::named("no-such-setting"), None);
+}
+
+#[test]
+fn redis_is_an_address_whose_credentials_are_not_shown() {
+    assert_eq!(
+        good("redis", "redis://h/2").redis,
+        Address::parse("redis://h:6379/2")
+    );
+    let line = bad("redis", "rediss://ann:geheim@h");
+    assert!(
+        line.contains("not shown") && line.contains("rediss:// is not spoken"),
+        "{line}"
+    );
+    assert!(!line.contains("geheim") && !line.contains("ann"), "{line}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::*;
 
 fn metrics() -> (Metrics, CommitMetrics) {
     let commits = CommitMetrics::default();
-    (Metrics::new(&commits), commits)
+    (Metrics::new(&commits, &RedisMetrics::default()), commits)
 }
 
 /// The value of the series that is written so.
@@ -126,6 +126,7 @@ fn readings_are_those_of_the_scrape() {
         receiving_bytes: 3,
         commit_queue_bytes: 4,
         is_store_healthy: true,
+        is_redis_connected: true,
         uptime: Duration::from_millis(5_500),
     };
     let text = metrics.encode(&readings).unwrap();
@@ -135,6 +136,7 @@ fn readings_are_those_of_the_scrape() {
         "boardwire_receiving_bytes 3",
         "boardwire_commit_queue_bytes 4",
         "boardwire_store_healthy 1",
+        "boardwire_redis_connected 1",
         "boardwire_uptime_seconds 5.5",
     ] {
         assert!(
@@ -186,5 +188,29 @@ fn loads_and_compactions_are_timed_and_only_real_failures_counted() {
         ("boardwire_board_load_failures_total", 2.0),
     ] {
         assert_eq!(value(&metrics, series), count, "{series}");
+    }
+}
+
+#[test]
+fn each_outcome_of_the_redis_bridge_is_counted_in_its_own_series() {
+    let redis = RedisMetrics::default();
+    let metrics = Metrics::new(&CommitMetrics::default(), &redis);
+    for (count, outcome) in (1..).zip(redis::Outcome::ALL) {
+        let series = format!(
+            "boardwire_redis_messages_total{{outcome=\"{}\"}}",
+            outcome.as_str()
+        );
+        assert_eq!(value(&metrics, &series), 0.0);
+        redis.received(outcome, count);
+        assert_eq!(value(&metrics, &series), count as f64, "{series}");
+    }
+    for (count, outcome) in (1..).zip(redis::Publication::ALL) {
+        let series = format!(
+            "boardwire_redis_publications_total{{outcome=\"{}\"}}",
+            outcome.as_str()
+        );
+        assert_eq!(value(&metrics, &series), 0.0);
+        redis.sent(outcome, count);
+        assert_eq!(value(&metrics, &series), count as f64, "{series}");
     }
 }

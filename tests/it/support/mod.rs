@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod random;
+pub(crate) mod redis;
 pub(crate) mod server;
 pub(crate) mod socket;
 pub(crate) mod tokens;

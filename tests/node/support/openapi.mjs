@@ -13,7 +13,7 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'tr
 const PROBLEM = 'application/problem+json'
 
 /** Response header fields that an answer has only where the document says so. */
-const JUDGED = ['allow', 'cache-control', 'location', 'www-authenticate']
+const JUDGED = ['allow', 'cache-control', 'etag', 'idempotency-replayed', 'location', 'www-authenticate']
 
 const ajv = new Ajv2020({ strict: true, strictRequired: false, strictTypes: false, allErrors: true, keywords: ['example'] })
 formats.default(ajv)

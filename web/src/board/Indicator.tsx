@@ -19,7 +19,7 @@ export function Indicator ({ state }: { state: ConnectionState }) {
 /** How it reads: `tone` is good, busy or bad. */
 export function indicatorWords ({ link, saving, waiting, level, verdict }: ConnectionState): { short: string, long: string, tone: string } {
   if (saving === 'refused') {
-    return { short: 'Not saved', long: 'Not saved: you may only view this board.', tone: 'bad' }
+    return { short: 'Not saved', long: `Not saved: ${verdict === null ? 'you may only view this board' : verdict.title}.`, tone: 'bad' }
   }
   if (verdict !== null) return { short: 'Disconnected', long: `Disconnected. ${verdict.title}.`, tone: 'bad' }
   const changes = `${waiting} ${waiting === 1 ? 'change' : 'changes'}`

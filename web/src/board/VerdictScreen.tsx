@@ -1,5 +1,5 @@
 // Over the canvas once the page has stopped for good: why, and what one can do.
-import { useEffect, useRef } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import type { BoardConnection, ConnectionState } from './connection'
 import { Discard } from './Hints'
 import type { Verdict } from './verdict'
@@ -13,7 +13,16 @@ export interface VerdictScreenProps {
 export function VerdictScreen ({ connection, state, verdict }: VerdictScreenProps) {
   const box = useRef<HTMLDivElement>(null)
   useEffect(() => box.current?.focus(), [])
-  const mayRetry = verdict.kind === 'full' || verdict.kind === 'broken'
+  // One's own changes may be there and nowhere else: they can be looked at and copied.
+  const holdsChanges = verdict.kind === 'full' || verdict.kind === 'broken'
+  const [looking, setLooking] = useState(false)
+  if (looking) {
+    return (
+      <div className='bw-verdict-folded'>
+        <button type='button' className='bw-button' onClick={() => setLooking(false)}>{verdict.title}</button>
+      </div>
+    )
+  }
   return (
     <div className='bw-verdict'>
       <div
@@ -27,7 +36,8 @@ export function VerdictScreen ({ connection, state, verdict }: VerdictScreenProp
         )}
         <div className='bw-verdict-acts'>
           <a className='bw-button' href='/'>All boards</a>
-          {mayRetry && <button type='button' className='bw-button bw-primary' onClick={() => location.reload()}>Reload</button>}
+          {holdsChanges && <button type='button' className='bw-button' onClick={() => setLooking(true)}>Look at it</button>}
+          {holdsChanges && <button type='button' className='bw-button bw-primary' onClick={() => location.reload()}>Reload</button>}
           {verdict.kind === 'full' && <Discard connection={connection} />}
         </div>
       </div>

@@ -224,6 +224,13 @@ describe('records whose support is gone', () => {
     expect(one.store.get(createShapeId('child'))?.parentId).toBe('shape:late')
   })
 
+  test('a shape without a parent moves on when the page that took it in goes', () => {
+    const one = side(docWith(page('first', 'a1'), page('second'), geo('stray', { parentId: createShapeId('none') })))
+    expect(one.store.get(createShapeId('stray'))?.parentId).toBe('page:first')
+    one.doc.transact(() => one.map.delete('page:first'), 'wire')
+    expect(one.store.get(createShapeId('stray'))?.parentId).toBe('page:second')
+  })
+
   test('pages deleted by two at once leave a board that works', () => {
     const [one, other] = [side(docWith(page('one'), page('other', 'a3'), geo('a', { parentId: page('one').id }))), side()]
     exchange(one.doc, other.doc)

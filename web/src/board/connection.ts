@@ -223,7 +223,8 @@ export class BoardConnection {
     this.provider.shouldConnect = false
     const isLost = verdict.kind === 'forbidden' && this.#unsaved.isEmpty && this.#keptUnsaved === 0
     if (verdict.kind === 'deleted' || isLost) void this.#storage.remove()
-    this.#set({ verdict, link: 'offline', open: true, ...this.#savingNow() })
+    this.#set({ verdict, link: 'offline', open: true })
+    this.#set(this.#savingNow())
   }
 
   async #askLevel (): Promise<void> {

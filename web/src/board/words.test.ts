@@ -29,6 +29,11 @@ test('offline never reads as saved while something waits', () => {
   expect(indicatorWords({ ...state, link: 'offline', saving: 'waiting', waiting: 2 }).long).not.toContain('Everything is saved')
 })
 
+test('what is not saved says why', () => {
+  expect(indicatorWords({ ...state, saving: 'refused' }).long).toBe('Not saved: you may only view this board.')
+  expect(indicatorWords({ ...state, saving: 'refused', verdict: verdictOf(4013, '') }).long).toBe('Not saved: This board is full.')
+})
+
 test.each([
   [1, 0, '1 change while you were away'],
   [2, 1, '3 changes while you were away, 1 deleted'],

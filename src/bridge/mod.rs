@@ -1,0 +1,237 @@
+//! The Redis bridge: changes of items that others publish reach boards, and ours are published.
+//!
+//! Owns [`Bridge`] and its two tasks, one for each direction and connection. Must not know what an item is made of. Key
+//! invariants: whatever Redis does, or does not do, neither a connection nor an API call waits for it or fails by it; all that
+//! waits is bounded in bytes; no log line, error or answer holds a message, or the credentials for Redis. Everything that can be is
+//! a value beside it: [`address`], [`backoff`], [`message`], [`inbox`], [`outbox`], [`replies`]. Tests: `tests/it/redis.rs`.
+
+pub mod address;
+mod apply;
+pub mod backoff;
+pub mod inbox;
+mod link;
+pub mod message;
+pub mod outbox;
+mod publish;
+pub mod replies;
+mod subscribe;
+mod told;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_io::Timer;
+use serde_json::Value;
+use smol::channel::{Receiver, Sender};
+
+use crate::bridge::address::Address;
+use crate::bridge::backoff::Backoff;
+use crate::bridge::inbox::Inbox;
+use crate::bridge::link::LinkError;
+use crate::bridge::message::Action;
+use crate::bridge::outbox::{Outbox, Outgoing};
+use crate::bridge::told::Told;
+use crate::ids::BoardId;
+use crate::limits;
+use crate::server::Server;
+use crate::server::clock::SystemClock;
+use crate::server::metrics::redis::{Outcome, Publication, RedisMetrics};
+use crate::time::Clock as _;
+
+/// The directions; each has a connection, since one that has subscribed may not publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    In,
+    Out,
+}
+
+/// How a connection is.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Connected { since: Instant },
+    Away { why: LinkError },
+}
+
+/// How the bridge is, for `/health` and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Both ways are open.
+    Connected,
+    /// They are not, for this reason.
+    Unreachable(LinkError),
+}
+
+/// What the bridge's tasks share with those who publish.
+pub(crate) struct Bridge {
+    /// The origin of what this process publishes.
+    node: String,
+    address: Address,
+    inbox: Mutex<Inbox>,
+    outbox: Mutex<Outbox>,
+    /// One token while something waits in the outbox.
+    wake: (Sender<()>, Receiver<()>),
+    states: Mutex<[State; 2]>,
+    told: Mutex<Told>,
+    clock: SystemClock,
+    metrics: RedisMetrics,
+}
+
+impl Bridge {
+    /// A bridge that has not begun to connect.
+    pub(crate) fn new(address: Address, clock: SystemClock, metrics: RedisMetrics) -> Self {
+        let away = State::Away {
+            why: LinkError::NotYet,
+        };
+        Self {
+            node: node_id(),
+            address,
+            inbox: Mutex::default(),
+            outbox: Mutex::default(),
+            wake: smol::channel::bounded(1),
+            states: Mutex::new([away; 2]),
+            told: Mutex::default(),
+            clock,
+            metrics,
+        }
+    }
+
+    /// Starts the two tasks.
+    pub(crate) fn start(self: &Arc<Self>, server: &Arc<Server>) {
+        for direction in [Direction::In, Direction::Out] {
+            let (bridge, keeping) = (Arc::clone(self), Arc::clone(server));
+            server.spawn(async move { bridge.keep(&keeping, direction).await });
+        }
+    }
+
+    /// Has a change of an item published: what the item is now, or was where it is gone. Never waits, never fails.
+    pub(crate) fn publish(&self, board: &BoardId, action: Action, item: &Value) {
+        let Some(payload) = message::encode(action, item, &self.node) else {
+            self.note_unpublished(Publication::TooLarge, 1);
+            return;
+        };
+        let message = Outgoing {
+            board: board.clone(),
+            payload,
+            at: self.clock.now().tick,
+        };
+        let dropped = lock(&self.outbox).push(message);
+        self.note_unpublished(Publication::Overflow, dropped);
+        // Full means that the publisher is told already.
+        self.wake.0.try_send(()).unwrap_or_default();
+    }
+
+    /// How the bridge is.
+    pub(crate) fn status(&self) -> Status {
+        let away = lock(&self.states).iter().find_map(|state| match state {
+            State::Connected { .. } => None,
+            State::Away { why } => Some(*why),
+        });
+        away.map_or(Status::Connected, Status::Unreachable)
+    }
+
+    /// Waits until everything is published, while Redis takes it; at most until `deadline`.
+    pub(crate) async fn drain(&self, deadline: Instant) {
+        let deadline = deadline.min(Instant::now() + limits::REDIS_DRAIN_MAX);
+        while !lock(&self.outbox).is_settled()
+            && self.is_connected(Direction::Out)
+            && Instant::now() < deadline
+        {
+            Timer::after(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Keeps one direction connected until the server stops.
+    async fn keep(self: Arc<Self>, server: &Arc<Server>, direction: Direction) {
+        let mut backoff = Backoff::default();
+        loop {
+            let ended = match direction {
+                Direction::In => Server::fenced(self.subscribe(server)).await,
+                Direction::Out => Server::fenced(self.publish_all()).await,
+            };
+            let why = match ended {
+                Ok(Err(why)) => why,
+                Err(_) => LinkError::Internal,
+            };
+            if server.is_stopping() && direction == Direction::In {
+                return;
+            }
+            let lasted = self.note_away(direction, why);
+            let random = getrandom::u32().unwrap_or(u32::MAX);
+            Timer::after(backoff.next(lasted, random)).await;
+        }
+    }
+
+    fn note_connected(&self, direction: Direction) {
+        let state = State::Connected {
+            since: Instant::now(),
+        };
+        self.set(direction, state);
+        if self.status() == Status::Connected {
+            tracing::info!(redis = %self.address, "connected to Redis");
+        }
+    }
+
+    /// Gives how long the connection had lasted.
+    fn note_away(&self, direction: Direction, why: LinkError) -> Duration {
+        match self.set(direction, State::Away { why }) {
+            State::Away { why: before } if before == why => Duration::ZERO,
+            before => {
+                tracing::warn!(redis = %self.address, ?direction, cause = %why, "Redis is not reachable; it is tried again");
+                match before {
+                    State::Connected { since } => since.elapsed(),
+                    State::Away { .. } => Duration::ZERO,
+                }
+            }
+        }
+    }
+
+    /// Gives what it was.
+    fn set(&self, direction: Direction, state: State) -> State {
+        let [inward, outward] = &mut *lock(&self.states);
+        let slot = match direction {
+            Direction::In => inward,
+            Direction::Out => outward,
+        };
+        std::mem::replace(slot, state)
+    }
+
+    fn is_connected(&self, direction: Direction) -> bool {
+        let [inward, outward] = *lock(&self.states);
+        let state = match direction {
+            Direction::In => inward,
+            Direction::Out => outward,
+        };
+        matches!(state, State::Connected { .. })
+    }
+
+    fn note_received(&self, outcome: Outcome, count: usize) {
+        self.metrics.received(outcome, count);
+        if outcome.is_loss() {
+            self.tell("messages from Redis were dropped", outcome.as_str(), count);
+        }
+    }
+
+    fn note_unpublished(&self, outcome: Publication, count: usize) {
+        self.metrics.sent(outcome, count);
+        self.tell("changes were not published to Redis", outcome.as_str(), count);
+    }
+
+    /// Logs what was dropped, now and then.
+    fn tell(&self, what: &'static str, why: &'static str, count: usize) {
+        let now = self.clock.now().tick;
+        if let Some(count) = lock(&self.told).count((what, why), count, now) {
+            tracing::warn!(why, count, "{what}");
+        }
+    }
+}
+
+/// 128 random bits: another one for each process, so that it never takes an earlier one's messages for its own.
+fn node_id() -> String {
+    // Without randomness nothing else of the server works either.
+    let random = || getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
+    format!("{:016x}{:016x}", random(), random())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,112 @@
+//! The way in: what others publish is read, queued by board and applied.
+//!
+//! Owns one connection, and the tasks that serve the inbox's lines. Must not know what a message does (`bridge::apply`). Key
+//! invariants: reading never waits for a board; a board that is slow, cold or failing holds up no other.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use async_io::Timer;
+use redis::{Value, cmd};
+use smol::future::FutureExt as _;
+
+use crate::bridge::link::{Link, LinkError, is_pong, refusal};
+use crate::bridge::message::{self, PATTERN, Unread};
+use crate::bridge::{Bridge, Direction, apply, lock};
+use crate::ids::BoardId;
+use crate::limits;
+use crate::server::Server;
+use crate::server::metrics::redis::Outcome;
+
+impl Bridge {
+    /// Connects, subscribes, and takes what comes for as long as the connection lasts.
+    pub(super) async fn subscribe(self: &Arc<Self>, server: &Arc<Server>) -> Result<Infallible, LinkError> {
+        let mut link = Link::open(&self.address).await?;
+        let confirmed = |reply: &Value| matches!(reply, Value::Array(parts) if is_word(parts, "psubscribe"));
+        link.expect(cmd("PSUBSCRIBE").arg(PATTERN), confirmed).await?;
+        self.note_connected(Direction::In);
+        loop {
+            let quiet = async {
+                Timer::after(limits::REDIS_PING_AFTER).await;
+                Ok(None)
+            };
+            let received = async { link.receive().await.map(Some) };
+            let value = match received.or(quiet).await? {
+                Some(value) => value,
+                None => {
+                    link.send(&cmd("PING").get_packed_command()).await?;
+                    // Whatever comes shows that it is there.
+                    link.answer().await?
+                }
+            };
+            self.handle(server, value)?;
+        }
+    }
+
+    /// Takes a value that came over a subscribed connection.
+    fn handle(self: &Arc<Self>, server: &Arc<Server>, value: Value) -> Result<(), LinkError> {
+        if is_pong(&value) {
+            return Ok(());
+        }
+        if let Some(error) = refusal(&value) {
+            return Err(error);
+        }
+        let Value::Array(parts) = value else {
+            return Err(LinkError::Unexpected);
+        };
+        if !is_word(&parts, "pmessage") {
+            return Err(LinkError::Unexpected);
+        }
+        match <[Value; 4]>::try_from(parts) {
+            Ok([_, _, Value::BulkString(channel), Value::BulkString(payload)]) => {
+                self.queue(server, &channel, &payload);
+                Ok(())
+            }
+            _ => Err(LinkError::Unexpected),
+        }
+    }
+
+    fn queue(self: &Arc<Self>, server: &Arc<Server>, channel: &[u8], payload: &[u8]) {
+        let message = match message::parse(channel, payload, &self.node) {
+            Ok(message) => message,
+            Err(unread) => {
+                let outcome = match unread {
+                    Unread::Own => Outcome::Own,
+                    Unread::TooLarge => Outcome::TooLarge,
+                    Unread::InvalidBoard => Outcome::InvalidBoard,
+                    Unread::Malformed => Outcome::Malformed,
+                };
+                return self.note_received(outcome, 1);
+            }
+        };
+        let board = message.board.clone();
+        let queued = lock(&self.inbox).push(message);
+        self.note_received(Outcome::Overflow, queued.dropped);
+        if queued.is_unserved {
+            let (bridge, serving) = (Arc::clone(self), Arc::clone(server));
+            server.spawn(async move { bridge.serve(&serving, &board).await });
+        }
+    }
+
+    /// Applies what waits for a board, until nothing does.
+    async fn serve(&self, server: &Arc<Server>, board: &BoardId) {
+        loop {
+            let messages = lock(&self.inbox).take(board);
+            if messages.is_empty() {
+                return;
+            }
+            let count = messages.len();
+            match Server::fenced(apply::apply(server, board, messages)).await {
+                Ok(outcomes) => outcomes
+                    .into_iter()
+                    .for_each(|outcome| self.note_received(outcome, 1)),
+                Err(_) => self.note_received(Outcome::Failed, count),
+            }
+        }
+    }
+}
+
+/// Whether the first of `parts` is this word.
+fn is_word(parts: &[Value], word: &str) -> bool {
+    matches!(parts.first(), Some(Value::BulkString(first)) if first == word.as_bytes())
+}

@@ -1,0 +1,138 @@
+// Promise: whatever is drawn over HTTP is a valid record for the tldraw that web/ pins: its own validators take every one.
+import { test, before, after, describe } from 'node:test'
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createTLSchema, DefaultColorStyle, DefaultDashStyle, DefaultFillStyle, DefaultFontStyle, DefaultHorizontalAlignStyle, DefaultSizeStyle, DefaultTextAlignStyle, GeoShapeGeoStyle, DocumentRecordType, PageRecordType, TLDOCUMENT_ID, toRichText } from '@tldraw/tlschema'
+import { Store } from '@tldraw/store'
+import { T } from '@tldraw/validate'
+import * as Y from 'yjs'
+import { Api } from './support/api.mjs'
+import { Server } from './support/server.mjs'
+
+const STYLES = {
+  color: DefaultColorStyle.values,
+  size: DefaultSizeStyle.values,
+  font: DefaultFontStyle.values,
+  fill: DefaultFillStyle.values,
+  dash: DefaultDashStyle.values,
+  align: DefaultHorizontalAlignStyle.values,
+  geo: GeoShapeGeoStyle.values
+}
+const TYPES = ['sticky', 'text', 'shape', 'frame', 'image', 'document']
+
+/** Puts records into a store of tldraw's, which validates each. */
+function validate (records) {
+  const store = new Store({ schema: createTLSchema(), props: { defaultName: '', assets: {}, onMount: () => {} } })
+  for (const [key, record] of Object.entries(records)) {
+    assert.equal(record.id, key)
+    assert.doesNotThrow(() => store.put([record]), undefined, JSON.stringify(record))
+    assert.deepEqual(store.get(key), record)
+  }
+  return store
+}
+
+describe('records of items', () => {
+  let server
+  let alice
+  const board = async name => {
+    await alice.create(name)
+    const path = `/v1/boards/${name}/items`
+    return {
+      add: item => alice.ok('POST', path, { x: 0, y: 0, ...item }),
+      batch: operations => alice.ok('POST', `${path}/batch`, { operations }),
+      patch: (id, patch) => alice.ok('PATCH', `${path}/${id}`, patch),
+      refused: async item => {
+        const answer = await alice.call('POST', path, { x: 0, y: 0, ...item })
+        assert.equal(answer.status, 422, JSON.stringify(item))
+        return answer.body.field
+      },
+      records: async () => {
+        const doc = new Y.Doc()
+        Y.applyUpdate(doc, await alice.document(name))
+        return doc.getMap('tldraw').toJSON()
+      }
+    }
+  }
+
+  before(async () => {
+    server = await Server.start()
+    alice = Api.user(server)
+  })
+  after(() => server.dispose())
+
+  test('are valid for every type, bare and with everything', async () => {
+    const on = await board('types')
+    for (const type of TYPES) await on.add({ type })
+    const text = 'Some words\n\nthat are long enough to make a note grow, internationalization, \u{1f600} 漢字 '.repeat(12)
+    const contents = { sticky: { text }, text: { text }, shape: { text }, frame: { title: 'Phase 1' }, document: { title: 'Plan', text, url: 'mailto:a@b.example' }, image: { url: 'https://example.com/a.png', alt: 'A' } }
+    for (const type of TYPES) {
+      for (const [width, height] of [[1, 1], [1e6, 1e6], [1, 1e6], [1e6, 1], [333.3, 77.7]]) await on.add({ type, width, height, x: -1e9, y: 1e9, content: contents[type] })
+    }
+    for (const url of ['/a.png', 'data:image/png;base64,AAAA', 'http://localhost:1/x']) await on.add({ type: 'image', content: { url } })
+    const records = await on.records()
+    assert.equal(Object.values(records).filter(({ typeName }) => typeName === 'shape').length, 6 * 6 + 3)
+    validate(records)
+    assert.ok(Object.values(records).some(({ props }) => props?.fontSizeAdjustment > 0), 'a long word made the font smaller')
+  })
+
+  test('are valid with every style word, and no other is taken', async () => {
+    const on = await board('styles')
+    const types = { sticky: ['color', 'size', 'font', 'align'], text: ['color', 'size', 'font'], shape: Object.keys(STYLES), frame: ['color'], document: ['color', 'size', 'font', 'align'] }
+    for (const [type, styles] of Object.entries(types)) {
+      for (const style of styles) {
+        const items = STYLES[style].map((word, n) => ({ action: 'create', item: { id: `${type}.${style}.${n}`, type, x: 0, y: 0, style: { [style]: word } } }))
+        const { results } = await on.batch(items)
+        assert.deepEqual(results.map(({ item }) => item.style[style]), STYLES[style])
+        assert.equal(await on.refused({ type, style: { [style]: 'tomorrow' } }), `style.${style}`)
+      }
+    }
+    for (const align of DefaultTextAlignStyle.values) await on.add({ type: 'text', style: { align } })
+    for (const align of STYLES.align.filter(word => !DefaultTextAlignStyle.values.includes(word))) assert.equal(await on.refused({ type: 'text', style: { align } }), 'style.align')
+    validate(await on.records())
+  })
+
+  test('are valid after patches, and in the order of their index', async () => {
+    const on = await board('patched')
+    const operations = Array.from({ length: 130 }, (_, n) => ({ action: 'create', item: { id: `i${n}`, type: 'shape', x: n, y: 0 } }))
+    await on.batch(operations)
+    await on.patch('i3', { width: 7.5, content: { text: 'a longer text that makes the shape grow down' }, style: { geo: 'heart' } })
+    await on.add({ id: 'note', type: 'sticky' })
+    await on.patch('note', { width: 400, height: 100, content: { text: 'x' } })
+    await on.add({ id: 'image', type: 'image' })
+    await on.patch('image', { content: { url: '/a.png', alt: 'b' } })
+    const records = await on.records()
+    validate(records)
+    const shapes = Object.values(records).filter(({ typeName, type }) => typeName === 'shape' && type === 'geo')
+    shapes.sort((a, b) => (a.index < b.index ? -1 : 1))
+    assert.deepEqual(shapes.map(({ id }) => id), operations.map(({ item }) => `shape:${item.id}`))
+    for (const { index } of shapes) assert.ok(T.indexKey.isValid(index) && index.length <= 4, index)
+  })
+
+  test('a new board begins as tldraw begins it', async () => {
+    const on = await board('begun')
+    await on.add({ type: 'text', content: { text: 'a\n\nb' } })
+    const records = await on.records()
+    assert.deepEqual(records['document:document'], DocumentRecordType.create({ id: TLDOCUMENT_ID }))
+    assert.deepEqual(records['page:page'], PageRecordType.create({ id: 'page:page', name: 'Page 1', index: 'a1', meta: {} }))
+    const [text] = Object.values(records).filter(({ type }) => type === 'text')
+    assert.deepEqual(text.props.richText, toRichText('a\n\nb'))
+  })
+
+  test('addresses that are taken are taken by tldraw', async () => {
+    const on = await board('addresses')
+    const lines = readFileSync(new URL('../../src/items/links.txt', import.meta.url), 'utf8').split('\n').filter(line => line !== '' && !line.startsWith('#'))
+    assert.ok(lines.length > 40)
+    for (const line of lines) {
+      const [kind, url] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]
+      for (const [type, taking, validator] of [['document', ['link', 'both'], T.linkUrl], ['image', ['source', 'both'], T.srcUrl]]) {
+        if (!taking.includes(kind)) {
+          assert.equal(await on.refused({ type, content: { url } }), 'content.url', line)
+          continue
+        }
+        assert.ok(validator.isValid(url), `${type}: ${line}`)
+        await on.add({ type, content: { url } })
+      }
+    }
+    validate(await on.records())
+  })
+})
