@@ -105,3 +105,90 @@ fn operation(message: &Message, is_there: bool) -> Option<Operation> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::items::fuzzing::Table;
+
+    fn message(action: Action, id: &str, item: Value) -> Message {
+        let Value::Object(item) = item else {
+            panic!("{item} is no item")
+        };
+        Message {
+            board: BoardId::parse("b").unwrap(),
+            action,
+            id: ItemId::parse(id).unwrap(),
+            item,
+        }
+    }
+
+    fn sticky(id: &str) -> Value {
+        json!({"id": id, "type": "sticky", "x": 1, "y": 2})
+    }
+
+    /// Plans for a board that has the sticky `here`; gives the keys of shapes to write, and the outcomes.
+    fn planned(messages: &[Message]) -> (Vec<String>, Vec<Outcome>) {
+        let make = [message(Action::Create, "here", sticky("here"))];
+        let mut table = Table::default();
+        for write in plan(&table, &make, UnixMillis(1)).0 {
+            table.0.insert(write.key, write.record.unwrap());
+        }
+        let (writes, outcomes) = plan(&table, messages, UnixMillis(2));
+        (writes.into_iter().map(|write| write.key).collect(), outcomes)
+    }
+
+    #[test]
+    fn what_a_message_says_holds_whatever_past_its_sender_has_seen() {
+        use Action::{Create, Delete, Update};
+        let moved = |id| json!({"id": id, "x": 50});
+        for (action, id, item, expected) in [
+            (
+                Create,
+                "here",
+                json!({"id": "here", "type": "sticky", "x": 9, "y": 9}),
+                Outcome::Applied,
+            ),
+            (Create, "new", sticky("new"), Outcome::Applied),
+            (Update, "here", moved("here"), Outcome::Applied),
+            (Update, "new", sticky("new"), Outcome::Applied),
+            (Update, "new", moved("new"), Outcome::Refused),
+            (
+                Update,
+                "here",
+                json!({"id": "here", "type": "text"}),
+                Outcome::Refused,
+            ),
+            (Delete, "here", json!({"id": "here"}), Outcome::Applied),
+            (Delete, "new", json!({"id": "new"}), Outcome::Nothing),
+        ] {
+            let (keys, outcomes) = planned(&[message(action, id, item)]);
+            assert_eq!(outcomes, [expected], "{action:?} {id}");
+            let wrote = keys.contains(&format!("shape:{id}"));
+            assert_eq!(wrote, expected == Outcome::Applied, "{action:?} {id}");
+        }
+    }
+
+    #[test]
+    fn one_that_cannot_be_applied_stops_no_other() {
+        let (keys, outcomes) = planned(&[
+            message(Action::Create, "a", sticky("a")),
+            message(
+                Action::Create,
+                "b",
+                json!({"id": "b", "type": "circle", "x": 0, "y": 0}),
+            ),
+            message(Action::Delete, "a", json!({"id": "a"})),
+            message(Action::Update, "a", sticky("a")),
+            message(Action::Delete, "b", json!({"id": "b"})),
+        ]);
+        let applied = Outcome::Applied;
+        assert_eq!(
+            outcomes,
+            [applied, Outcome::Refused, applied, applied, Outcome::Nothing]
+        );
+        assert_eq!(keys, ["shape:a"]);
+    }
+}

@@ -158,15 +158,13 @@ impl Pen<'_> {
             return Ok(item);
         }
         let is_own = read::is_own_meta(&record, id);
-        if let Some(meta) = shape::part_mut(&mut record, "meta") {
-            if !is_own {
-                // A copy made on the canvas: nothing is known of who made it.
-                for name in ["created_by", "created_at", "request"] {
-                    meta.remove(name);
-                }
-                meta.insert("item_id".to_owned(), id.as_str().into());
-                meta.insert("item_type".to_owned(), kind.as_str().into());
+        if let Some(meta) = shape::part_mut(&mut record, "meta").filter(|_| !is_own) {
+            // A copy made on the canvas: nothing is known of who made it.
+            for name in ["created_by", "created_at", "request"] {
+                meta.remove(name);
             }
+            meta.insert("item_id".to_owned(), id.as_str().into());
+            meta.insert("item_type".to_owned(), kind.as_str().into());
         }
         let item = self.finish(id, kind, &key, record)?;
         if let Some(asset) = released {
@@ -184,7 +182,7 @@ impl Pen<'_> {
         };
         if wanted != at {
             let around = place::Frame::around(&self.overlay, record);
-            let own = around.map_or(wanted, |frame| frame.from_page(wanted));
+            let own = around.map_or(wanted, |frame| frame.to_own(wanted));
             shape::set(record, "x", Some(own.x));
             shape::set(record, "y", Some(own.y));
         }

@@ -19,7 +19,7 @@ use crate::time::UnixMillis;
 
 /// Records without a document.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Table(pub(super) BTreeMap<String, Record>);
+pub(crate) struct Table(pub(crate) BTreeMap<String, Record>);
 
 impl Records for Table {
     fn get(&self, key: &str) -> Option<Record> {

@@ -62,7 +62,7 @@ impl Frame {
     }
 
     /// From the page's coordinates to those in here.
-    pub(super) fn from_page(self, point: Point) -> Point {
+    pub(super) fn to_own(self, point: Point) -> Point {
         let moved = Point {
             x: point.x - self.x,
             y: point.y - self.y,

@@ -487,6 +487,7 @@ fn a_preflight_tells_the_methods_of_the_path() {
             "content-type",
             "x-api-key",
             "if-match",
+            "if-none-match",
             "idempotency-key"
         ]
     );

@@ -17,6 +17,7 @@ type Layers = BTreeMap<String, Layer>;
 const FORBIDDEN: &[(&[Layer], &[&str], &[&str])] = &[
     (&[0, 1, 2, 4, 5], &["redb"], &[]),
     (&[0, 1, 2, 3, 4, 5], &["yrs"], &["room::document"]),
+    (&[0, 1, 2, 3, 4, 5], &["redis"], &["bridge"]),
     (
         &[0, 1, 2, 3],
         &["smol", "async_*", "async_tungstenite", "futures*"],

@@ -71,7 +71,7 @@ fn everything_else_works(server: &Server, board: &str) {
     until(SOON, || {
         a.poll();
         b.poll();
-        b.content().map.get("k").is_some()
+        b.content().map.contains_key("k")
     });
     a.save();
     let took = asked.elapsed();
