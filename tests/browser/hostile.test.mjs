@@ -11,6 +11,10 @@ const { props } = rectangle('x')
 // The server lets values of a depth of 64 through.
 const deep = depth => { let value = {}; for (let n = 0; n < depth; n++) value = { value }; return value }
 
+// A stroke without points, and the end of an arrow.
+const STROKE = { color: 'black', fill: 'none', dash: 'draw', size: 'm', segments: [], isComplete: true, isClosed: false, isPen: false, scale: 1 }
+const END = { isPrecise: false, isExact: false, normalizedAnchor: { x: 0.5, y: 0.5 }, terminal: 'end', snap: 'none' }
+
 // Values that nobody can draw, by what is wrong with them.
 const UNDRAWABLE = {
   'shape:number': 7,
@@ -27,10 +31,10 @@ const UNDRAWABLE = {
   'shape:no-props': { ...rectangle('no-props'), props: undefined },
   'shape:bad-colour': { ...rectangle('bad-colour'), props: { ...props, color: 'mauve' } },
   'shape:more-props': { ...rectangle('more-props'), props: { ...props, script: 'alert(1)' } },
-  'shape:no-segments': { ...rectangle('no-segments'), type: 'draw', props: { color: 'black', fill: 'none', dash: 'draw', size: 'm', segments: [], isComplete: true, isClosed: false, isPen: false, scale: 1 } },
+  'shape:no-segments': { ...rectangle('no-segments'), type: 'draw', props: STROKE },
   'shape:script': { ...rectangle('script'), props: { ...props, url: 'javascript:alert(1)' } },
   'page:odd': { id: 'page:odd', typeName: 'page' },
-  'binding:lost': { id: 'binding:lost', typeName: 'binding', type: 'arrow', fromId: 'shape:nowhere', toId: 'shape:nobody', meta: {}, props: { isPrecise: false, isExact: false, normalizedAnchor: { x: 0.5, y: 0.5 }, terminal: 'end', snap: 'none' } },
+  'binding:lost': { id: 'binding:lost', typeName: 'binding', type: 'arrow', fromId: 'shape:nowhere', toId: 'shape:nobody', meta: {}, props: END },
   'instance:instance': { id: 'instance:instance', typeName: 'instance', isReadonly: true },
   'camera:page:page': { id: 'camera:page:page', typeName: 'camera', x: 1e9, y: 1e9, z: 1, meta: {} },
   __proto: { polluted: true },
@@ -119,7 +123,7 @@ test('presence that no page has sent is not shown, or harmless', async stage => 
     { user: { id: 7, name: {}, color: [] }, cursor: 'everywhere' },
     { user: { id: 'user:mallory', name: '<img src=x onerror=alert(1)>', color: 'url(https://elsewhere.example/x.png)' }, cursor: { x: 'a', y: NaN }, selection: 'all' },
     { user: { id: 'user:mallory', name: 'M'.repeat(5000), color: '#ff0000' }, cursor: { x: 1e308, y: -1e308 }, page: 'nowhere', selection: Array(500).fill('shape:x') },
-    { user: { id: 'user:mallory', name: '‮evil', color: '#00ff00' }, cursor: { x: 10, y: 10 }, page: 'page:nowhere', selection: [7, null] }
+    { user: { id: 'user:mallory', name: '\u202eevil', color: '#00ff00' }, cursor: { x: 10, y: 10 }, page: 'page:nowhere', selection: [7, null] }
   ]
   for (const state of states) {
     const stamp = Math.random()

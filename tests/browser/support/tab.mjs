@@ -2,7 +2,7 @@
 import { until } from '../../node/support/wait.mjs'
 import { instrument } from './instrument.mjs'
 
-/** A shape as tests make it: a grey-free rectangle that is easy to see and to press. */
+/** A shape as tests make it: a filled rectangle, easy to see and to press. */
 export const box = (id, x = 0, y = 0, props = {}) =>
   ({ id: `shape:${id}`, type: 'geo', x, y, props: { w: 100, h: 80, fill: 'solid', ...props } })
 

@@ -42,7 +42,9 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
         return
       }
       const conflict = conflicts.seen(changes, heldBy(editor), Date.now(), (client, actor) => nameOf(connection, client, actor))
-      if (conflict !== null) show.conflict(conflict)
+      // What is gone has no place on the canvas that could be pointed at.
+      if (conflict !== null && editor.getShape(conflict.id) === undefined) show.hint(conflict.text)
+      else if (conflict !== null) show.conflict(conflict)
     }
   })
   const bound = binding

@@ -52,7 +52,7 @@ describe('at the same shape', () => {
     const seen = (record: RemoteChange['record']) => new Conflicts().seen([change(geo('a'), record)], new Set(['shape:a']), 0, name)?.text
     expect(seen(geo('a', { opacity: 0.5, meta: byBob }))).toBe('bob changed this too')
     expect(seen(geo('a', { meta: byBob }))).toBeUndefined()
-    expect(seen(null)).toBe('Somebody else deleted this')
+    expect(seen(null)).toBe('Somebody else deleted what you were changing.')
   })
 })
 

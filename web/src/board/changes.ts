@@ -64,7 +64,7 @@ export class Conflicts {
       const at = this.#mine.get(id)
       if (!held.has(id) && (at === undefined || now - at > CONFLICT_MS)) continue
       if (record === null) {
-        return { id: before.id, who: nameOf(client, null), text: 'Somebody else deleted this' }
+        return { id: before.id, who: nameOf(client, null), text: 'Somebody else deleted what you were changing.' }
       }
       if (record.typeName !== 'shape' || isSameButForMeta(before, record)) continue
       const who = nameOf(client, lastActor(record.meta))
