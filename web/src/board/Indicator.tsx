@@ -1,8 +1,13 @@
 // Whether one is connected, and whether one's changes are saved: in a few words, and for screen readers where it matters.
+import { useEffect, useState } from 'react'
 import type { ConnectionState } from './connection'
 
 export function Indicator ({ state }: { state: ConnectionState }) {
   const { short, long, tone } = indicatorWords(state)
+  // Saving comes and goes with every stroke. Neither it nor "saved" after it is read out each time: the words stay.
+  const [said, setSaid] = useState('')
+  const isPassing = state.saving === 'saving' || state.link === 'opening'
+  useEffect(() => { if (!isPassing) setSaid(long) }, [isPassing, long])
   return (
     <div
       className='bw-indicator' data-testid='indicator' data-link={state.link} data-saving={state.saving}
@@ -10,8 +15,7 @@ export function Indicator ({ state }: { state: ConnectionState }) {
     >
       <span className='bw-indicator-dot' aria-hidden='true' />
       <span className='bw-indicator-text'>{short}</span>
-      {/* Saving comes and goes with every stroke: that is not read out. */}
-      <span className='bw-hidden' role='status'>{state.saving === 'saving' || state.link === 'opening' ? '' : long}</span>
+      <span className='bw-hidden' role='status'>{said}</span>
     </div>
   )
 }

@@ -37,7 +37,7 @@ export function TopBar ({ connection, credentials, state, signals, editor }: Top
       <PresenceBar peers={peers} identity={connection.identity} editor={editor} />
       <Indicator state={state} />
       {manages && (
-        <button type='button' className='bw-button bw-primary bw-bar-share' onClick={() => setSharing(true)}>
+        <button type='button' className='bw-button bw-primary bw-bar-share' aria-label='Share' onClick={() => setSharing(true)}>
           <ShareIcon /><span>Share</span>
         </button>
       )}

@@ -157,8 +157,9 @@ export class BoardConnection {
     this.provider.connect()
   }
 
+  // What comes out of the copy later, from a slow storage or another window, is sent on like one's own changes.
   #isOwn (transaction: Y.Transaction): boolean {
-    return transaction.origin !== this.provider && transaction.origin !== this.#storage.origin
+    return transaction.origin !== this.provider && (transaction.origin !== this.#storage.origin || this.#state.open)
   }
 
   #listenToProvider (): void {
@@ -176,8 +177,7 @@ export class BoardConnection {
         if (this.#asked) this.#unsaved.serverDeleted(update)
       },
       update: update => {
-        this.#heardAt = Date.now()
-        this.#unsaved.received(update)
+        if (this.#unsaved.received(update)) this.#heardAt = Date.now()
       },
       denied: reason => {
         this.#reason = reason
@@ -197,7 +197,8 @@ export class BoardConnection {
 
   #cameInSync (): void {
     this.#synced = true
-    if (this.#asked) this.#keptUnsaved = 0
+    // The server may have had those changes when it was asked, and not on its disk yet.
+    if (this.#asked && this.#keptUnsaved > 0) void this.#confirm()
     // The server asks editors what they have before it answers; who was not asked may only look.
     const level = this.#asked ? 'edit' : this.#state.level === 'comment' ? 'comment' : 'view'
     this.#set({ link: 'connected', level, loaded: true, ...this.#savingNow() })
@@ -221,7 +222,7 @@ export class BoardConnection {
   #ended (verdict: Verdict | null): void {
     if (verdict === null) return
     this.provider.shouldConnect = false
-    const isLost = verdict.kind === 'forbidden' && this.#unsaved.isEmpty && this.#keptUnsaved === 0
+    const isLost = verdict.kind === 'forbidden' && !this.#hasUnsaved
     if (verdict.kind === 'deleted' || isLost) void this.#storage.remove()
     this.#set({ verdict, link: 'offline', open: true })
     this.#set(this.#savingNow())
@@ -250,8 +251,13 @@ export class BoardConnection {
     return this.#synced ? 'reconnecting' : 'opening'
   }
 
+  /** Of this visit, or of an earlier one. */
+  get #hasUnsaved (): boolean {
+    return !this.#unsaved.isEmpty || this.#keptUnsaved > 0
+  }
+
   #savingNow (): Pick<ConnectionState, 'saving' | 'waiting'> {
-    if (this.#unsaved.isEmpty && this.#keptUnsaved === 0) return { saving: this.#synced ? 'saved' : 'unknown', waiting: 0 }
+    if (!this.#hasUnsaved) return { saving: this.#synced ? 'saved' : 'unknown', waiting: 0 }
     const waiting = Math.max(this.#unsaved.count + this.#keptUnsaved, 1)
     const mayOnlyLook = this.provider.synced && !this.#asked
     if (this.#refused || mayOnlyLook || this.#state.verdict !== null) return { saving: 'refused', waiting }
@@ -267,13 +273,17 @@ export class BoardConnection {
 
   // Echoes are missed where a connection broke, and not sent where the server is told not to.
   async #confirm (): Promise<void> {
+    if (this.#confirming !== null) clearTimeout(this.#confirming)
     this.#confirming = null
     const isQuiet = Date.now() - this.#heardAt >= CONFIRM_AFTER_MS
-    if (!this.#unsaved.isEmpty && isQuiet && this.provider.synced && this.writable) {
+    if (this.#hasUnsaved && isQuiet && this.provider.synced && this.writable) {
       const { update, confirmed } = this.#unsaved.again()
-      if (await sendDocument(this.id, this.#credentials, update, this.#life.signal)) confirmed()
+      if (await sendDocument(this.id, this.#credentials, update, this.#life.signal)) {
+        this.#keptUnsaved = 0
+        confirmed()
+      }
     }
-    if (!this.#unsaved.isEmpty && !this.#life.signal.aborted) {
+    if (this.#hasUnsaved && !this.#life.signal.aborted) {
       this.#confirming ??= setTimeout(() => { void this.#confirm() }, CONFIRM_AFTER_MS)
     }
   }

@@ -28,6 +28,15 @@ describe('what one did', () => {
     expect(one.unsaved.isEmpty).toBe(true)
   })
 
+  test('is told from changes of others, which are no reason to wait for an echo', () => {
+    const one = author()
+    const other = author()
+    other.map.set('b', 1)
+    one.map.set('a', 1)
+    expect(one.unsaved.received(other.sent[0]!)).toBe(false)
+    expect(one.unsaved.received(one.sent[0]!)).toBe(true)
+  })
+
   test('is confirmed by one echo of several updates', () => {
     const one = author()
     one.map.set('a', 1)

@@ -70,19 +70,20 @@ export class Unsaved {
     this.#changed()
   }
 
-  /** An update that the server sent: an echo, or a change of others. */
-  received (update: Uint8Array): void {
-    if (this.isEmpty) return
+  /** An update that the server sent: an echo, or a change of others. Returns whether it was an echo. */
+  received (update: Uint8Array): boolean {
+    if (this.isEmpty) return false
     const { structs, ds } = Y.decodeUpdate(update)
     const inserts = structs.filter(struct => !(struct instanceof Y.Skip))
     const isEcho = inserts.length > 0
       ? inserts.every(({ id, length }) => this.#sentInserts.covers(id.client, id.clock, id.clock + length))
       : deletions(ds).every(([client, start, end]) => this.#sentDeletes.covers(client, start, end))
-    if (!isEcho) return
+    if (!isEcho) return false
     // A client's structs are accepted, and made durable, in order: what stands before a durable one is durable too.
     for (const { id, length } of inserts) this.#inserts.remove(id.client, 0, id.clock + length)
     for (const [client, start, end] of deletions(ds)) this.#deletes.remove(client, start, end)
     this.#settle()
+    return true
   }
 
   /** What to show the server again, so that it says once more what is durable; and what to do when it did. */
