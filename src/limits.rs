@@ -166,10 +166,15 @@ pub const BLOCKING_MAX: usize = 8;
 /// however few it has here. A board of 5,000 shapes has a quarter of a million.
 pub const DOCUMENT_PARTS_MAX: usize = 2_000_000;
 
+/// Boards that are opened, read or written as documents at a time; each may take seconds of a processor and a few hundred
+/// MiB where it is hostile, so two: one for a hostile board, one for the others.
+pub const CONTENT_MAX: usize = 2;
+
 /// How long a board stays open as a document after its content was read or written: an agent's next call comes soon.
 pub const DOCUMENT_IDLE: Duration = Duration::from_secs(30);
 
-/// Encoded bytes of the boards that stay open as documents, inclusive; yrs takes about 15 times as much memory.
+/// Weight of the boards that stay open as documents, inclusive: encoded bytes, or 16 for each struct and value where that
+/// is more. yrs takes up to 15 times as much memory.
 pub const DOCUMENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// How often a write is decided anew when it wants the board unchanged and somebody changes it meanwhile.

@@ -117,7 +117,7 @@ fn lacking_update(cell: &RoomCell, text: &str) -> Answer {
 /// Opens a copy of the board on the blocking pool.
 async fn json(server: &Server, cell: &RoomCell) -> Answer {
     let state = cell.lock().full_state();
-    let opened = server.unblock(move || document::to_json(state)).await;
+    let opened = server.work_on_content(move || document::to_json(state)).await;
     match opened {
         Ok(value) => Ok(Response::json(200, &value).field("Cache-Control", "no-store")),
         Err(Unopened::Unsupported) => Err(content_unsupported()),

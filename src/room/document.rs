@@ -17,7 +17,7 @@ use yrs::{Any, ClientID, Doc, GetString, Map, MapRef, OffsetKind, Options, Out, 
 use crate::items::{Record, Records, Write};
 use crate::room::board::{self, Board};
 use crate::update::Budgets;
-use crate::update::gate::{self, Root, RootContent};
+use crate::update::gate::{self, Passed, Root, RootContent};
 use crate::update::vector::{StateVector, put_state_vector};
 
 #[cfg(test)]
@@ -60,6 +60,7 @@ const READER_CLIENT: u64 = 1;
 struct Canonical {
     state: Bytes,
     roots: Vec<Root>,
+    parts: usize,
 }
 
 impl Canonical {
@@ -68,8 +69,12 @@ impl Canonical {
         let mut board = Board::load(state, Budgets::UNBOUNDED).map_err(|_| Unopened::Failed)?;
         let compacted = board::compact(&board.capture()).map_err(|_| Unopened::Failed)?;
         let state = compacted.bytes();
-        let roots = gate::document_gate(&state).map_err(|_| Unopened::Unsupported)?;
-        Ok(Self { state, roots })
+        let Passed { roots, parts } = gate::document_gate(&state).map_err(|_| Unopened::Unsupported)?;
+        Ok(Self { state, roots, parts })
+    }
+
+    fn weight(&self) -> usize {
+        self.state.len().max(self.parts.saturating_mul(16))
     }
 
     /// Whether the records stand in a map, or nowhere yet.
@@ -84,6 +89,7 @@ pub struct Document {
     /// `None` after an error or a panic: it must neither be used nor dropped then.
     doc: Option<Doc>,
     writer: ClientID,
+    weight: usize,
 }
 
 impl Document {
@@ -107,6 +113,7 @@ impl Document {
         Self {
             doc: Some(doc),
             writer,
+            weight: 0,
         }
     }
 
@@ -120,6 +127,7 @@ impl Document {
         if !canonical.has_records() {
             return Err(Unopened::Unsupported);
         }
+        self.weight = canonical.weight();
         let known = self.fenced(|doc| Ok(state_vector(doc)))?;
         let lacking = if known.is_empty() {
             canonical.state
@@ -142,6 +150,12 @@ impl Document {
             }
             Ok(())
         })
+    }
+
+    /// How much memory it takes, compared with others: encoded bytes, or 16 for each struct and value where that is more.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 
     /// The next clock of the client id that the document writes under.
@@ -279,7 +293,8 @@ fn value_of(any: &Any) -> Value {
 }
 
 fn object_of(members: &HashMap<String, Any>) -> Record {
-    let members = members.iter();
+    // A browser does not show members that are undefined either.
+    let members = members.iter().filter(|(_, any)| **any != Any::Undefined);
     members.map(|(name, any)| (name.clone(), value_of(any))).collect()
 }
 

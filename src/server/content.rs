@@ -9,13 +9,13 @@
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_io::Timer;
 use bytes::Bytes;
 use smol::channel::Receiver;
-use smol::lock::{Mutex as Turn, MutexGuardArc};
+use smol::lock::{Mutex as Turn, MutexGuardArc, Semaphore};
 
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level};
@@ -29,6 +29,7 @@ use crate::server::admission::{self, Granted};
 use crate::server::loader::Creation;
 use crate::store::Applied;
 use crate::time::{Now, Tick};
+use crate::update::Refused;
 
 /// Why a board's content was not read or written.
 #[derive(Debug)]
@@ -102,7 +103,6 @@ struct Open {
     writer: u64,
     /// What [`Room::sequence`] was when it had all of the board.
     sequence: u64,
-    bytes: usize,
     used_at: Tick,
 }
 
@@ -112,24 +112,40 @@ type Slot = Arc<Turn<Option<Open>>>;
 /// The boards that are open as documents.
 pub(crate) struct Documents {
     slots: Mutex<HashMap<BoardId, Slot>>,
-    /// The client id that the server writes under.
+    /// What the client ids are made of that the server writes under.
     ///
-    /// The same for all boards and as long as possible, since each board may know only so many; but never one under which
+    /// A board's is the same for as long as possible, since each board may know only so many; but never one under which
     /// something may have been lost, since its clocks would be given out again.
-    writer: AtomicU64,
+    seed: RandomState,
+    /// How often a board's id was given up; those never are left out.
+    generations: Mutex<HashMap<BoardId, u32>>,
+    /// Permits for work on content, apart from those for loads: a hostile board must not hold up joins of others.
+    working: Semaphore,
 }
 
 impl Documents {
     pub(crate) fn new() -> Self {
         Self {
             slots: Mutex::default(),
-            writer: AtomicU64::new(random_client()),
+            seed: RandomState::new(),
+            generations: Mutex::default(),
+            working: Semaphore::new(limits::CONTENT_MAX),
         }
     }
 
-    /// Writes under another client id from now on: something of the server's own was lost, or somebody else uses the id.
-    pub(crate) fn renew_writer(&self) {
-        self.writer.store(random_client(), Ordering::Release);
+    /// The client id that the server writes under in `board`: 32 random bits, as Yjs makes them.
+    pub(crate) fn writer(&self, board: &BoardId) -> u64 {
+        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = generations.get(board).copied().unwrap_or_default();
+        self.seed.hash_one((board, generation)) & u64::from(u32::MAX)
+    }
+
+    /// Writes to `board` under another client id from now on: something of the server's own was lost there, or somebody else
+    /// uses the id.
+    pub(crate) fn renew_writer(&self, board: &BoardId) {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = generations.entry(board.clone()).or_default();
+        *generation = generation.wrapping_add(1);
     }
 
     fn slot(&self, board: &BoardId) -> Slot {
@@ -138,7 +154,7 @@ impl Documents {
     }
 
     /// Takes out the documents that were not used for [`limits::DOCUMENT_IDLE`], and of the others those used longest ago
-    /// until the rest has [`limits::DOCUMENTS_BYTES_MAX`] of encoded state. Dropping them takes a while.
+    /// until the rest has [`limits::DOCUMENTS_BYTES_MAX`] of [`Document::weight`]. Dropping them takes a while.
     pub(crate) fn take_idle(&self, now: Tick) -> Vec<impl Send + use<>> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let mut idle = Vec::new();
@@ -161,17 +177,11 @@ impl Documents {
         used.sort_unstable_by_key(|(used_at, _)| std::cmp::Reverse(*used_at));
         let mut bytes = 0usize;
         for (_, mut turn) in used {
-            bytes = bytes.saturating_add(turn.as_ref().map_or(0, |open| open.bytes));
+            bytes = bytes.saturating_add(turn.as_ref().map_or(0, |open| open.document.weight()));
             idle.extend(turn.take_if(|_| bytes > limits::DOCUMENTS_BYTES_MAX));
         }
         idle
     }
-}
-
-/// A client id as Yjs makes them: 32 random bits.
-fn random_client() -> u64 {
-    // Without randomness nothing else of the server works either; then any id is as good.
-    u64::from(getrandom::u32().unwrap_or(u32::MAX))
 }
 
 impl Server {
@@ -194,7 +204,19 @@ impl Server {
             end_turn(&server, turn, read.is_ok());
             Ok(read?)
         };
-        self.unblock(work).await
+        self.work_on_content(work).await
+    }
+
+    /// Runs `work` on content on the blocking pool; not more than `limits::CONTENT_MAX` at a time.
+    ///
+    /// # Cancellation
+    /// The work goes on, and its result is dropped.
+    pub(crate) async fn work_on_content<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let _permit = self.documents.working.acquire().await;
+        smol::unblock(work).await
     }
 
     /// Decides what to write by a board's records, writes it, and waits until it is durable.
@@ -236,7 +258,7 @@ impl Server {
                 .run(turn, &*decide);
                 (written, authority)
             };
-            let (written, asked) = self.unblock(work).await;
+            let (written, asked) = self.work_on_content(work).await;
             authority = asked;
             match written? {
                 Written::Done(value, saved) => {
@@ -287,7 +309,7 @@ fn follow<'t>(
     turn: &'t mut MutexGuardArc<Option<Open>>,
     cell: &Arc<RoomCell>,
 ) -> Result<&'t mut Open, Unopened> {
-    let writer = server.documents.writer.load(Ordering::Acquire);
+    let writer = server.documents.writer(cell.lock().id());
     let usable = turn.take_if(|open| open.writer == writer && open.room.ptr_eq(&Arc::downgrade(cell)));
     // Closed, if it is another room's.
     **turn = None;
@@ -299,7 +321,6 @@ fn follow<'t>(
     };
     let open = match (usable, state) {
         (Some(mut open), Some(state)) => {
-            open.bytes = state.len();
             open.document.follow(state)?;
             open
         }
@@ -308,7 +329,6 @@ fn follow<'t>(
             let state = state.unwrap_or_default();
             Open {
                 room: Arc::downgrade(cell),
-                bytes: state.len(),
                 document: Document::open(state, writer)?,
                 writer,
                 sequence,
@@ -323,7 +343,7 @@ fn follow<'t>(
 fn end_turn(server: &Server, mut turn: MutexGuardArc<Option<Open>>, keep: bool) {
     let now = server.now().tick;
     match turn.as_mut() {
-        Some(open) if keep && open.bytes <= limits::DOCUMENTS_BYTES_MAX => open.used_at = now,
+        Some(open) if keep && open.document.weight() <= limits::DOCUMENTS_BYTES_MAX => open.used_at = now,
         _ => *turn = None,
     }
 }
@@ -360,7 +380,7 @@ impl Writing<'_> {
         mut turn: MutexGuardArc<Option<Open>>,
         decide: &dyn Fn(&dyn Records) -> Decided<T, E>,
     ) -> Result<Written<T>, Failed<E>> {
-        for _ in 0..limits::CONTENT_ATTEMPTS {
+        for attempt in 0..limits::CONTENT_ATTEMPTS {
             let open = follow(self.server, &mut turn, self.cell).inspect_err(|error| self.log(*error))?;
             let (writes, value) = match open.document.read(|records| decide(records)) {
                 Ok(Ok(decided)) => decided,
@@ -397,7 +417,10 @@ impl Writing<'_> {
                 Step::Changed => {}
                 Step::Taken => {
                     *turn = None;
-                    self.server.documents.renew_writer();
+                    // The document goes on behind what somebody else wrote, unless that somebody keeps doing so.
+                    if attempt > 0 {
+                        self.server.documents.renew_writer(self.authority.board());
+                    }
                 }
             }
         }
@@ -407,6 +430,11 @@ impl Writing<'_> {
     /// Writes into the document, and gives what that makes to the room.
     fn write(&self, open: &mut Open, writes: &[Write]) -> Result<(Step, Option<Receiver<Applied>>), Fault> {
         let clock = open.document.writer_clock().map_err(|_| Fault::Internal)?;
+        if u64::from(clock) > limits::CLOCK_MAX / 2 {
+            // Somebody has used the id up.
+            self.server.documents.renew_writer(self.authority.board());
+            return Ok((Step::Taken, None));
+        }
         // A write that minds is made under the room's lock, when it is certain; it is one item's, and small.
         let ahead = match self.basis {
             Basis::Any => Some(open.document.write(writes).map_err(|_| Fault::Internal)?),
@@ -449,6 +477,8 @@ fn accept(room: &mut Room, update: &Bytes, now: Now, effects: &mut Effects) -> R
         Ok(UpdateOutcome::New | UpdateOutcome::Known) => Ok(()),
         // What the document builds on, the board has.
         Ok(UpdateOutcome::Hole) => Err(Fault::Internal),
-        Err(refused) => Err(refused.fault()),
+        // It is the server's own.
+        Err(Refused::Malformed(_)) => Err(Fault::Internal),
+        Err(refused @ Refused::OverBudget(_)) => Err(refused.fault()),
     }
 }

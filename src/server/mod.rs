@@ -224,7 +224,7 @@ impl Server {
         let board = cell.lock().id().clone();
         self.note_dropped(&board);
         // The clocks of what the server itself wrote may be given out again.
-        self.documents.renew_writer();
+        self.documents.renew_writer(&board);
         self.rooms.remove(&board, cell);
         self.step(cell, |room, effects| room.close_all(fault, effects));
     }

@@ -63,12 +63,20 @@ pub struct Root {
     pub has_entries: bool,
 }
 
-/// Whether a state, canonical as [`super::compact`] writes it, may be given to a yrs Doc; returns its top-level types
-/// in the order of their names.
+/// What let a state through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Its top-level types, in the order of their names.
+    pub roots: Vec<Root>,
+    /// Structs, and values in them.
+    pub parts: usize,
+}
+
+/// Whether a state, canonical as [`super::compact`] writes it, may be given to a yrs Doc.
 ///
 /// # Errors
 /// [`Unsupported`].
-pub fn document_gate(state: &[u8]) -> Result<Vec<Root>, Unsupported> {
+pub fn document_gate(state: &[u8]) -> Result<Passed, Unsupported> {
     let outline = scan(state, &Budgets::UNBOUNDED).map_err(|_| Unsupported::Incomplete)?;
     let mut known = Known::default();
     let admitted = admit(&mut known, state, &outline, &Budgets::UNBOUNDED);
@@ -88,7 +96,10 @@ pub fn document_gate(state: &[u8]) -> Result<Vec<Root>, Unsupported> {
     };
     gate.each(state, &outline, Gate::learn)?;
     gate.each(state, &outline, Gate::check)?;
-    gate.roots()
+    Ok(Passed {
+        roots: gate.roots()?,
+        parts: gate.parts,
+    })
 }
 
 /// What stands in a type.
@@ -310,7 +321,7 @@ mod tests {
             root("t", RootContent::Text, false),
             root("x", RootContent::Xml, false),
         ];
-        assert_eq!(document_gate(&state).as_deref(), Ok(&roots[..]));
+        assert_eq!(document_gate(&state).unwrap().roots, roots);
     }
 
     #[test]

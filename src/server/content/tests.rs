@@ -1,7 +1,7 @@
 //! Content that others change while the server writes it, in the middle of a decision.
 
 use std::convert::Infallible;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 use smol::Executor;
@@ -168,28 +168,61 @@ fn a_refused_write_leaves_the_board_as_it_was() {
     assert_eq!(stage.cell().lock().sequence(), 0);
 }
 
-#[test]
-fn who_uses_the_servers_client_id_cannot_make_its_writes_vanish() {
+/// Writes while somebody uses the server's client id `times` times; gives whether the board has another one then.
+fn written_while_the_id_is_used(times: usize) -> bool {
     let stage = Stage::new(&[]);
     let (server, cell) = (Arc::clone(&stage.server), stage.cell());
-    let first = server.documents.writer.load(Ordering::Acquire);
+    let first = server.documents.writer(&board());
     let calls = AtomicUsize::new(0);
     let written = stage.write(Basis::Any, move |_| {
-        if calls.fetch_add(1, Ordering::Relaxed) == 0 {
-            intrude(&server, &cell, first, "theirs");
+        if calls.fetch_add(1, Ordering::Relaxed) < times {
+            intrude(&server, &cell, server.documents.writer(&board()), "theirs");
         }
         Ok::<_, Infallible>((vec![set("ours")], ()))
     });
     assert!(written.is_ok());
     assert_eq!(stage.keys(), ["ours", "theirs"]);
-    assert_ne!(stage.server.documents.writer.load(Ordering::Acquire), first);
+    let other = BoardId::parse("c").unwrap();
+    let others = stage.server.documents.writer(&other);
+    assert_eq!(others, stage.server.documents.writer(&other));
+    stage.server.documents.writer(&board()) != first
+}
+
+#[test]
+fn who_uses_the_servers_client_id_cannot_make_its_writes_vanish() {
+    // Once may be chance: the server writes on behind it. Each new id counts against the board's budget.
+    assert!(!written_while_the_id_is_used(1));
+    assert!(written_while_the_id_is_used(3));
+}
+
+#[test]
+fn an_id_that_somebody_has_used_up_is_given_up() {
+    let stage = Stage::new(&[]);
+    let (server, cell) = (&stage.server, stage.cell());
+    let first = server.documents.writer(&board());
+    // One collected struct, as long as half of all clocks and one more.
+    let mut update = vec![1, 1];
+    crate::lib0::put_number(&mut update, first);
+    update.extend_from_slice(&[0, 0]);
+    crate::lib0::put_number(&mut update, limits::CLOCK_MAX / 2 + 1);
+    update.push(0);
+    let now = server.clock.now();
+    server.step(&cell, |room, effects| {
+        accept(room, &update.into(), now, effects).unwrap();
+    });
+    for key in ["a", "b"] {
+        let written = stage.write(Basis::Any, move |_| Ok::<_, Infallible>((vec![set(key)], ())));
+        assert!(written.is_ok(), "{written:?}");
+    }
+    assert_eq!(stage.keys(), ["a", "b"]);
+    assert_ne!(server.documents.writer(&board()), first);
 }
 
 #[test]
 fn a_room_that_is_given_up_meanwhile_is_written_to_after_it_was_loaded_anew() {
     let stage = Stage::new(&[]);
     let (server, cell) = (Arc::clone(&stage.server), stage.cell());
-    let first = server.documents.writer.load(Ordering::Acquire);
+    let first = server.documents.writer(&board());
     let calls = AtomicUsize::new(0);
     let written = stage.write(Basis::Any, move |_| {
         if calls.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -200,7 +233,7 @@ fn a_room_that_is_given_up_meanwhile_is_written_to_after_it_was_loaded_anew() {
     assert!(written.is_ok());
     assert_eq!(stage.keys(), ["ours"]);
     assert_ne!(
-        stage.server.documents.writer.load(Ordering::Acquire),
+        stage.server.documents.writer(&board()),
         first,
         "what was lost may have been its own"
     );
