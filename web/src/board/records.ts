@@ -10,6 +10,12 @@ const NUMBER_MAX = 1e8
 /** Values nested deeper than this are not read. tldraw's own records stay under 20. */
 const DEPTH_MAX = 64
 
+/** Longer words are not shown: breaking one of 6,000 letters into lines takes a browser seconds, again and again. */
+const WORD_MAX = 1_000
+
+// Lines break at spaces, and around the letters of scripts that are written without.
+const ENDLESS_WORD = new RegExp(`[^\\s\\u2e80-\\uffff]{${WORD_MAX + 1}}`)
+
 /** Reads values of the map for one schema. Values are kept as they are, so each is looked at once. */
 export class RecordReader {
   readonly #schema: TLStoreSchema
@@ -31,7 +37,7 @@ export class RecordReader {
   }
 
   #readNew (value: Record<string, unknown>): TLRecord | null {
-    if (!this.#isOfDocument(value) || !isTame(value) || hasEmptyStroke(value)) return null
+    if (!this.#isOfDocument(value) || !isTame(value) || hasEmptyStroke(value) || hasEndlessWord(value)) return null
     const record = value as unknown as TLRecord
     return this.#validated(record) ?? this.#migrated(record)
   }
@@ -101,6 +107,20 @@ function hasEmptyStroke ({ props }: Record<string, unknown>): boolean {
   const segments = isPlainObject(props) ? props['segments'] : undefined
   if (!Array.isArray(segments)) return false
   return segments.length === 0 || segments.some(segment => segment?.points?.length === 0)
+}
+
+// `props` nest no deeper than DEPTH_MAX where this is asked.
+function hasEndlessWord ({ props }: Record<string, unknown>): boolean {
+  if (!isPlainObject(props)) return false
+  return [props['text'], ...lines(props['richText'])].some(text => typeof text === 'string' && ENDLESS_WORD.test(text))
+}
+
+// The texts of a rich text; neighbours that differ only in their marks make one word.
+function lines (node: unknown): string[] {
+  if (!isPlainObject(node) || !Array.isArray(node['content'])) return []
+  const parts = node['content'] as unknown[]
+  const own = parts.map(part => isPlainObject(part) && typeof part['text'] === 'string' ? part['text'] : ' ').join('')
+  return [own, ...parts.flatMap(lines)]
 }
 
 function isShallow (value: unknown, numbersMax: number, depth: number): boolean {
