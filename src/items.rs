@@ -49,6 +49,9 @@ pub trait Records {
     /// A member of a record that is a string, without reading the rest of it.
     fn text(&self, key: &str, member: &str) -> Option<String>;
 
+    /// A member of a record that is a finite number, without reading the rest of it.
+    fn number(&self, key: &str, member: &str) -> Option<f64>;
+
     /// The keys of all records, in no order.
     fn keys(&self) -> Vec<String>;
 }

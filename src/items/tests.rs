@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::fuzzing::Table;
-use super::{Item, Operation, Outcome, Plan, Record, Refused, Stamp, Why, apply, ids, read};
+use super::{Item, Operation, Outcome, Plan, Record, Records, Refused, Stamp, Why, apply, ids, read};
 use crate::ids::ItemId;
 use crate::limits;
 use crate::time::UnixMillis;
@@ -806,6 +806,59 @@ fn circles_of_parents_end() {
         done(&mut table, ALICE, &[delete(at)]);
     }
     assert_eq!(record(&table, "shape:b")["parentId"], "page:page");
+}
+
+/// Records that tell which of them are read whole.
+#[derive(Default)]
+struct Watched {
+    table: Table,
+    whole: std::cell::RefCell<Vec<String>>,
+}
+
+impl Records for Watched {
+    fn get(&self, key: &str) -> Option<Record> {
+        self.whole.borrow_mut().push(key.to_owned());
+        self.table.get(key)
+    }
+
+    fn text(&self, key: &str, member: &str) -> Option<String> {
+        self.table.text(key, member)
+    }
+
+    fn number(&self, key: &str, member: &str) -> Option<f64> {
+        self.table.number(key, member)
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.table.keys()
+    }
+}
+
+#[test]
+fn of_what_an_item_lies_in_only_the_place_is_read() {
+    let mut watched = Watched::default();
+    for n in 0..100 {
+        drawn(
+            &mut watched.table,
+            &format!("f{n}"),
+            "frame",
+            json!({"parentId": format!("shape:f{}", n + 1), "x": 1}),
+            json!({"w": 9, "h": 9}),
+        );
+    }
+    let item = read(&watched, &id("f0")).unwrap();
+    assert_eq!(item.json["x"], 65, "its own, and that of 64 parents");
+    assert_eq!(*watched.whole.borrow(), ["shape:f0"]);
+    let long = format!("shape:{}", "f".repeat(300));
+    drawn(
+        &mut watched.table,
+        &"f".repeat(300),
+        "frame",
+        json!({"x": 7}),
+        json!({}),
+    );
+    drawn(&mut watched.table, "in", "geo", json!({"parentId": long}), json!({}));
+    assert_eq!(read(&watched, &id("in")).unwrap().json["x"], 10);
 }
 
 #[test]
