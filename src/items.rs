@@ -103,15 +103,19 @@ pub struct Item {
 }
 
 impl Item {
-    /// Bytes of what it says, about.
+    /// Bytes of all that it says: of the strings of its JSON, which nothing else makes large.
     #[must_use]
-    pub fn content_bytes(&self) -> usize {
-        let content = self.json.get("content").and_then(Value::as_object);
-        let texts = content
-            .into_iter()
-            .flat_map(Map::values)
-            .filter_map(Value::as_str);
-        texts.map(str::len).sum()
+    pub fn text_bytes(&self) -> usize {
+        text_bytes(&self.json)
+    }
+}
+
+/// Bytes of the strings in an item's JSON, which is three deep.
+fn text_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Object(members) => members.values().map(text_bytes).sum(),
+        _ => 0,
     }
 }
 

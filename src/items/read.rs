@@ -13,6 +13,9 @@ use crate::items::{Item, Record, Records, asset, number, place, revision, shape}
 /// What is known of who made and changed an item.
 const HISTORY: [&str; 4] = ["created_by", "created_at", "updated_by", "updated_at"];
 
+/// Bytes of one of them that is shown. This server writes far less; others may write anything.
+const HISTORY_BYTES_MAX: usize = 512;
+
 /// The item `id`.
 pub(super) fn read(records: &dyn Records, id: &ItemId) -> Option<Item> {
     let record = records.get(&shape::key(id))?;
@@ -68,7 +71,7 @@ pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Reco
     for name in HISTORY {
         let noted = meta
             .and_then(|meta| meta.get(name))
-            .filter(|value| value.is_string());
+            .filter(|value| value.as_str().is_some_and(|text| text.len() <= HISTORY_BYTES_MAX));
         json.insert(name.to_owned(), noted.cloned().unwrap_or(Value::Null));
     }
     let records: Vec<&Record> = [Some(record), asset].into_iter().flatten().collect();

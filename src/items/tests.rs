@@ -1027,11 +1027,33 @@ fn an_item_serializes_as_its_json() {
 }
 
 #[test]
+fn all_that_an_item_says_counts_and_long_words_of_others_are_left_out() {
+    let mut table = Table::default();
+    for (more, is_shown) in [(0, true), (1, false)] {
+        let (word, name) = ("w".repeat(64 + more), "n".repeat(512 + more));
+        drawn(
+            &mut table,
+            "a",
+            "note",
+            json!({"meta": {"item_id": "a", "created_by": name}}),
+            json!({"color": word, "size": "m", "font": "draw", "align": "middle"}),
+        );
+        let item = read(&table, &id("a")).unwrap();
+        assert_eq!(item.json["style"].get("color").is_some(), is_shown);
+        assert_eq!(item.json["created_by"].is_string(), is_shown);
+        let words = "a".len() + "sticky".len() + "m".len() + "draw".len() + "middle".len();
+        let counted = words + if is_shown { 64 + 512 } else { 0 };
+        assert_eq!(item.text_bytes(), counted);
+        patched(&mut table, "a", item.json);
+    }
+}
+
+#[test]
 fn answers_are_bounded_past_the_first() {
     let mut table = Table::default();
     let data = format!(
         "data:image/png;base64,{}",
-        "A".repeat(limits::ITEM_IMAGE_BYTES_MAX - 22)
+        "A".repeat(limits::ITEM_IMAGE_BYTES_MAX - 1_024)
     );
     made(
         &mut table,
