@@ -186,7 +186,7 @@ pub enum Why {
     Absent,
     /// The key of this request was used for another one.
     Reused,
-    /// All that there is to answer is too much.
+    /// All that there is to answer, or to move, is too much.
     TooLarge,
 }
 

@@ -454,7 +454,7 @@ fn refusal(Refused { index, why }: Refused, place: Place) -> Response {
             )
         }
         Why::TooLarge => {
-            let detail = "would be answered with too much; send fewer at a time";
+            let detail = "would be answered with too much, or move too much out of frames; send fewer at a time";
             body::invalid_at("operations", detail)
         }
     }

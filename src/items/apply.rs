@@ -24,6 +24,7 @@ pub(super) fn apply(
     let mut pen = Pen {
         overlay: Overlay::new(records),
         stamp,
+        moves: 0,
     };
     let mut outcomes = Vec::with_capacity(operations.len());
     let mut bytes = 0_usize;
@@ -83,6 +84,8 @@ fn named(item: &Record) -> Result<Option<ItemId>, Why> {
 struct Pen<'a> {
     overlay: Overlay<'a>,
     stamp: Stamp<'a>,
+    /// Shapes that were moved out of deleted ones.
+    moves: usize,
 }
 
 impl Pen<'_> {
@@ -210,7 +213,13 @@ impl Pen<'_> {
         let record = self.overlay.get(&key).ok_or(Why::Absent)?;
         let kind = read::kind_of(&record).ok_or(Why::Absent)?;
         let item = read::item(&self.overlay, id, kind, &record);
-        self.move_children_out(&key, &record);
+        let children = self.overlay.children(&key);
+        let is_first = self.moves == 0;
+        self.moves = self.moves.saturating_add(children.len());
+        if self.moves > limits::ITEM_MOVES_MAX && !is_first {
+            return Err(Why::TooLarge);
+        }
+        self.move_out(children, &key, &record);
         for binding in self.overlay.bindings(&key) {
             self.overlay.set(&binding, None);
         }
@@ -223,13 +232,13 @@ impl Pen<'_> {
     }
 
     /// What is inside of a shape that goes stays on the page, where it is, above all others.
-    fn move_children_out(&mut self, key: &str, outer: &Record) {
+    fn move_out(&mut self, children: Vec<String>, key: &str, outer: &Record) {
         let text = |name: &str| outer.get(name).and_then(Value::as_str);
         let is_parent = |parent: &&str| parent.starts_with("page:") || parent.starts_with("shape:");
         let outside = text("parentId").filter(is_parent);
         let frame = place::inside(outer);
         let turned = number::of(outer, "rotation", 0.0);
-        for child in self.overlay.children(key) {
+        for child in children {
             let Some(mut record) = self.overlay.get(&child).filter(|_| child != key) else {
                 continue;
             };

@@ -1049,6 +1049,25 @@ fn all_that_an_item_says_counts_and_long_words_of_others_are_left_out() {
 }
 
 #[test]
+fn moves_out_of_frames_are_bounded_past_the_first() {
+    let nested = |children: usize| {
+        let mut table = Table::default();
+        let size = || json!({"w": 9, "h": 9});
+        drawn(&mut table, "outer", "frame", json!({}), size());
+        drawn(&mut table, "inner", "frame", json!({"parentId": "shape:outer"}), size());
+        for n in 0..children {
+            drawn(&mut table, &format!("c{n}"), "group", json!({"parentId": "shape:inner"}), json!({}));
+        }
+        table
+    };
+    let half = limits::ITEM_MOVES_MAX / 2;
+    let both = [delete("inner"), delete("outer")];
+    assert!(apply(&nested(half), &both, ALICE).is_ok());
+    assert_eq!(why(&nested(half + 1), &both), (1, Why::TooLarge));
+    assert!(apply(&nested(limits::ITEM_MOVES_MAX + 1), &both[..1], ALICE).is_ok());
+}
+
+#[test]
 fn answers_are_bounded_past_the_first() {
     let mut table = Table::default();
     let data = format!(
