@@ -226,9 +226,9 @@ pub(super) fn alter(kind: Kind, record: &mut Record, change: &Change) {
     }
 }
 
-/// Sets a prop that is a number, where it is another one.
+/// Sets a prop that is a number, where it is another one; what has become of extreme ones is not finite, and is not set.
 pub(super) fn set(props: &mut Record, name: &str, wanted: Option<f64>) {
-    if let Some(wanted) = wanted
+    if let Some(wanted) = wanted.filter(|wanted| wanted.is_finite())
         && props.get(name).and_then(Value::as_f64) != Some(wanted)
     {
         props.insert(name.to_owned(), number::value(wanted));

@@ -944,6 +944,27 @@ fn ids_are_those_of_shapes_that_map_back() {
 }
 
 #[test]
+fn a_patch_keeps_extreme_numbers_valid() {
+    let mut table = Table::default();
+    for (kind, scale) in [("note", 1e307), ("note", 5e-324), ("text", 1e-310), ("text", 1e307), ("geo", 1e308), ("geo", 1e-310)] {
+        drawn(&mut table, "a", kind, json!({"x": 1e308}), json!({"w": 8, "h": 9, "scale": scale, "growY": 0}));
+        for patch in [
+            json!({"width": 100}),
+            json!({"height": 1e6, "y": 5}),
+            json!({"content": {"text": "words and more\n".repeat(9)}}),
+        ] {
+            patched(&mut table, "a", patch);
+            let props = &record(&table, "shape:a")["props"];
+            for name in ["w", "h", "scale"] {
+                assert!(props[name].as_f64().unwrap() > 0.0, "{kind} {scale}: {props}");
+            }
+            assert!(props["growY"].as_f64().unwrap() >= 0.0, "{kind} {scale}: {props}");
+        }
+        assert_eq!(record(&table, "shape:a")["x"], 1e308);
+    }
+}
+
+#[test]
 fn texts_drawn_by_people_have_an_estimated_size() {
     let mut table = Table::default();
     let text = json!({"type": "doc", "content": [{"type": "paragraph", "content": [{"type": "text", "text": "Hello world"}]}]});
