@@ -128,7 +128,7 @@ pub enum Outcome {
     Repeated(Item),
     /// The item was changed.
     Updated(Item),
-    /// This is what it was; `None` where a repeated request finds that it was gone.
+    /// This is what it was; `None` where a repeated request finds that it is gone, whatever it had done to it.
     Deleted(Option<Item>),
 }
 

@@ -58,6 +58,7 @@ fn is_done(records: &dyn Records, operation: &Operation) -> bool {
     let id = named(item).ok().flatten().unwrap_or_else(|| id.clone());
     let made_by = records
         .get(&shape::key(&id))
+        .filter(|record| read::kind_of(record).is_some())
         .and_then(|record| request_of(&record, &id));
     request.is_some() && *request == made_by
 }
@@ -106,13 +107,15 @@ impl Pen<'_> {
                 let at = named(item)?.unwrap_or_else(|| id.clone());
                 match read::read(&self.overlay, &at) {
                     Some(item) => Ok(Outcome::Repeated(item)),
+                    None if self.overlay.is_taken(&shape::key(&at)) => Ok(Outcome::Deleted(None)),
                     // It is gone again: this is what it was.
                     None => self.create(item, id, request.as_deref()).map(Outcome::Repeated),
                 }
             }
-            Operation::Update { id, .. } => read::read(&self.overlay, id)
-                .map(Outcome::Updated)
-                .ok_or(Why::Absent),
+            Operation::Update { id, .. } => {
+                let item = read::read(&self.overlay, id);
+                Ok(item.map_or(Outcome::Deleted(None), Outcome::Updated))
+            }
             Operation::Delete { id } => Ok(Outcome::Deleted(read::read(&self.overlay, id))),
         }
     }

@@ -704,6 +704,29 @@ fn a_repeated_request_does_nothing_again() {
 }
 
 #[test]
+fn a_repeated_batch_reports_what_is_gone() {
+    let mut table = Table::default();
+    let text = |id: &str| json!({"id": id, "type": "text", "x": 0, "y": 0});
+    made(&mut table, "old", text("old"));
+    let batch = [
+        requested("k0", text("a"), "r"),
+        requested("k1", text("b"), "r"),
+        update("old", json!({"x": 1})),
+        delete("b"),
+    ];
+    done(&mut table, ALICE, &batch);
+    done(&mut table, BOB, &[delete("old")]);
+    drawn(&mut table, "b", "arrow", json!({}), json!({}));
+    let again = apply(&table, &batch, ALICE).unwrap();
+    assert_eq!(again.writes, []);
+    let gone = Outcome::Deleted(None);
+    assert_eq!(again.outcomes[1..], [gone.clone(), gone.clone(), gone]);
+    let arrow = table.0.get_mut("shape:a").unwrap();
+    arrow["type"] = json!("arrow");
+    assert_eq!(why(&table, &batch[..1]), (0, Why::Exists), "what it made is no item now");
+}
+
+#[test]
 fn children_of_frames_have_places_on_the_page() {
     let mut table = Table::default();
     made(&mut table, "f", json!({"type": "frame", "x": 100, "y": 50}));
