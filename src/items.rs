@@ -35,6 +35,9 @@ use crate::time::UnixMillis;
 /// The page that tldraw makes on an empty board.
 const PAGE: &str = "page:page";
 
+/// No item is named this: its path is that of batches.
+pub const BATCH: &str = "batch";
+
 /// The record that each board has once.
 const DOCUMENT: &str = "document:document";
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::ids::ItemId;
 use crate::items::kind::{Kind, Member};
 use crate::items::style::Style;
-use crate::items::{Item, Record, Records, asset, number, place, revision, shape};
+use crate::items::{BATCH, Item, Record, Records, asset, number, place, revision, shape};
 
 /// What is known of who made and changed an item.
 const HISTORY: [&str; 4] = ["created_by", "created_at", "updated_by", "updated_at"];
@@ -81,10 +81,10 @@ pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Reco
     }
 }
 
-/// The ids of all items, sorted.
+/// The ids of all items, sorted; without one that no path leads to.
 pub(super) fn ids(records: &dyn Records) -> Vec<ItemId> {
     let id = |key: String| {
-        let id = ItemId::parse(key.strip_prefix("shape:")?)?;
+        let id = ItemId::parse(key.strip_prefix("shape:")?).filter(|id| id.as_str() != BATCH)?;
         let is_item = records.text(&key, "typeName").as_deref() == Some("shape")
             && Kind::of(&records.text(&key, "type")?, None).is_some();
         is_item.then_some(id)

@@ -949,6 +949,7 @@ fn ids_are_those_of_shapes_that_map_back() {
         ("d", "group"),
         ("e", "image"),
         ("f", "frame"),
+        ("batch", "frame"),
     ] {
         drawn(&mut table, at, kind, json!({}), json!({}));
     }
