@@ -33,7 +33,7 @@ use crate::ids::ItemId;
 use crate::time::UnixMillis;
 
 /// The page that tldraw makes on an empty board.
-const PAGE: &str = "page:page";
+pub const PAGE: &str = "page:page";
 
 /// No item is named this: its path is that of batches.
 pub const BATCH: &str = "batch";
@@ -103,6 +103,9 @@ pub struct Item {
     /// Changes whenever a record of the item does: for `ETag` and `If-Match`. Not part of the JSON.
     #[serde(skip)]
     pub revision: String,
+    /// The key of the page that it is on, where it is on one. Not part of the JSON.
+    #[serde(skip)]
+    pub page: Option<String>,
 }
 
 impl Item {

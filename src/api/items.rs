@@ -331,6 +331,7 @@ fn announce(server: &Arc<Server>, granted: &Granted, outcomes: &[Outcome]) {
         let number = |name: &str| item.json.get(name).and_then(Value::as_f64);
         if let (Some(x), Some(y)) = (number("x"), number("y")) {
             touched.cursor = Some(Cursor { x, y });
+            touched.page.clone_from(&item.page);
         }
         touched
             .selection
@@ -451,7 +452,8 @@ fn refusal(Refused { index, why }: Refused, place: Place) -> Response {
             )
         }
         Why::TooLarge => {
-            let detail = "would be answered with too much, or move too much out of frames; send fewer at a time";
+            let detail =
+                "would be answered with too much, or move too much out of frames; send fewer at a time";
             body::invalid_at("operations", detail)
         }
     }

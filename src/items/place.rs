@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::ids::ItemId;
 use crate::items::{Record, Records, number};
 
 /// Parents that are walked; beyond it, and in a circle, coordinates end where the walk does.
@@ -113,6 +114,13 @@ fn turned(point: Point, angle: f64) -> Point {
         x: point.x * cos - point.y * sin,
         y: point.x * sin + point.y * cos,
     }
+}
+
+/// The page that a shape is on; `None` where the way up does not end at one.
+pub(super) fn page_of(records: &dyn Records, shape: &Record) -> Option<String> {
+    let mut up = parents(records, shape).take(PARENTS_MAX.saturating_add(1));
+    up.find(|id| !id.starts_with("shape:"))
+        .filter(|id| id.strip_prefix("page:").and_then(ItemId::parse).is_some())
 }
 
 /// What a shape lies in, the nearest first.

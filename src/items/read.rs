@@ -47,6 +47,7 @@ pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Reco
         .flatten();
     let asset = shown.as_ref().map(|(_, asset)| asset);
     let at = place::on_page(records, record);
+    let page = place::page_of(records, record);
     let (width, height) = shape::size(kind, record);
     let mut json = Map::new();
     json.insert("id".to_owned(), id.as_str().into());
@@ -78,6 +79,7 @@ pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Reco
     Item {
         json: Value::Object(json),
         revision: revision::of(&records, at),
+        page,
     }
 }
 

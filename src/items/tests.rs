@@ -723,7 +723,11 @@ fn a_repeated_batch_reports_what_is_gone() {
     assert_eq!(again.outcomes[1..], [gone.clone(), gone.clone(), gone]);
     let arrow = table.0.get_mut("shape:a").unwrap();
     arrow["type"] = json!("arrow");
-    assert_eq!(why(&table, &batch[..1]), (0, Why::Exists), "what it made is no item now");
+    assert_eq!(
+        why(&table, &batch[..1]),
+        (0, Why::Exists),
+        "what it made is no item now"
+    );
 }
 
 #[test]
@@ -753,6 +757,27 @@ fn children_of_frames_have_places_on_the_page() {
         &patched(&mut table, "c", json!({"y": 7})),
         &json!({"x": 80, "y": 7}),
     );
+}
+
+#[test]
+fn the_page_of_an_item_is_that_of_what_it_lies_in() {
+    let mut table = Table::default();
+    let page = |table: &Table, at: &str| read(table, &id(at)).unwrap().page;
+    made(&mut table, "a", json!({"type": "frame", "x": 0, "y": 0}));
+    assert_eq!(page(&table, "a").as_deref(), Some("page:page"));
+    drawn(
+        &mut table,
+        "f",
+        "frame",
+        json!({"parentId": "page:two"}),
+        json!({}),
+    );
+    drawn(&mut table, "in", "geo", json!({"parentId": "shape:f"}), json!({}));
+    assert_eq!(page(&table, "in").as_deref(), Some("page:two"));
+    for nowhere in ["page:two words", "asset:a", "shape:lost"] {
+        drawn(&mut table, "f", "frame", json!({"parentId": nowhere}), json!({}));
+        assert_eq!(page(&table, "in"), None, "{nowhere}");
+    }
 }
 
 #[test]
@@ -880,7 +905,13 @@ fn of_what_an_item_lies_in_only_the_place_is_read() {
         json!({"x": 7}),
         json!({}),
     );
-    drawn(&mut watched.table, "in", "geo", json!({"parentId": long}), json!({}));
+    drawn(
+        &mut watched.table,
+        "in",
+        "geo",
+        json!({"parentId": long}),
+        json!({}),
+    );
     assert_eq!(read(&watched, &id("in")).unwrap().json["x"], 10);
 }
 
@@ -970,8 +1001,21 @@ fn ids_are_those_of_shapes_that_map_back() {
 #[test]
 fn a_patch_keeps_extreme_numbers_valid() {
     let mut table = Table::default();
-    for (kind, scale) in [("note", 1e307), ("note", 5e-324), ("text", 1e-310), ("text", 1e307), ("geo", 1e308), ("geo", 1e-310)] {
-        drawn(&mut table, "a", kind, json!({"x": 1e308}), json!({"w": 8, "h": 9, "scale": scale, "growY": 0}));
+    for (kind, scale) in [
+        ("note", 1e307),
+        ("note", 5e-324),
+        ("text", 1e-310),
+        ("text", 1e307),
+        ("geo", 1e308),
+        ("geo", 1e-310),
+    ] {
+        drawn(
+            &mut table,
+            "a",
+            kind,
+            json!({"x": 1e308}),
+            json!({"w": 8, "h": 9, "scale": scale, "growY": 0}),
+        );
         for patch in [
             json!({"width": 100}),
             json!({"height": 1e6, "y": 5}),
@@ -1067,6 +1111,7 @@ fn an_item_serializes_as_its_json() {
     let item = Item {
         json: json!({"id": "a"}),
         revision: "r".to_owned(),
+        page: Some("page:page".to_owned()),
     };
     assert_eq!(serde_json::to_string(&item).unwrap(), r#"{"id":"a"}"#);
 }
@@ -1099,9 +1144,21 @@ fn moves_out_of_frames_are_bounded_past_the_first() {
         let mut table = Table::default();
         let size = || json!({"w": 9, "h": 9});
         drawn(&mut table, "outer", "frame", json!({}), size());
-        drawn(&mut table, "inner", "frame", json!({"parentId": "shape:outer"}), size());
+        drawn(
+            &mut table,
+            "inner",
+            "frame",
+            json!({"parentId": "shape:outer"}),
+            size(),
+        );
         for n in 0..children {
-            drawn(&mut table, &format!("c{n}"), "group", json!({"parentId": "shape:inner"}), json!({}));
+            drawn(
+                &mut table,
+                &format!("c{n}"),
+                "group",
+                json!({"parentId": "shape:inner"}),
+                json!({}),
+            );
         }
         table
     };
