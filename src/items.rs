@@ -33,7 +33,10 @@ use crate::ids::ItemId;
 use crate::time::UnixMillis;
 
 /// The page that tldraw makes on an empty board.
-const PAGE: &str = "page:page";
+pub const PAGE: &str = "page:page";
+
+/// No item is named this: its path is that of batches.
+pub const BATCH: &str = "batch";
 
 /// The record that each board has once.
 const DOCUMENT: &str = "document:document";
@@ -48,6 +51,9 @@ pub trait Records {
 
     /// A member of a record that is a string, without reading the rest of it.
     fn text(&self, key: &str, member: &str) -> Option<String>;
+
+    /// A member of a record that is a finite number, without reading the rest of it.
+    fn number(&self, key: &str, member: &str) -> Option<f64>;
 
     /// The keys of all records, in no order.
     fn keys(&self) -> Vec<String>;
@@ -97,18 +103,25 @@ pub struct Item {
     /// Changes whenever a record of the item does: for `ETag` and `If-Match`. Not part of the JSON.
     #[serde(skip)]
     pub revision: String,
+    /// The key of the page that it is on, where it is on one. Not part of the JSON.
+    #[serde(skip)]
+    pub page: Option<String>,
 }
 
 impl Item {
-    /// Bytes of what it says, about.
+    /// Bytes of all that it says: of the strings of its JSON, which nothing else makes large.
     #[must_use]
-    pub fn content_bytes(&self) -> usize {
-        let content = self.json.get("content").and_then(Value::as_object);
-        let texts = content
-            .into_iter()
-            .flat_map(Map::values)
-            .filter_map(Value::as_str);
-        texts.map(str::len).sum()
+    pub fn text_bytes(&self) -> usize {
+        text_bytes(&self.json)
+    }
+}
+
+/// Bytes of the strings in an item's JSON, which is three deep.
+fn text_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Object(members) => members.values().map(text_bytes).sum(),
+        _ => 0,
     }
 }
 
@@ -121,7 +134,7 @@ pub enum Outcome {
     Repeated(Item),
     /// The item was changed.
     Updated(Item),
-    /// This is what it was; `None` where a repeated request finds that it was gone.
+    /// This is what it was; `None` where a repeated request finds that it is gone, whatever it had done to it.
     Deleted(Option<Item>),
 }
 
@@ -179,7 +192,7 @@ pub enum Why {
     Absent,
     /// The key of this request was used for another one.
     Reused,
-    /// All that there is to answer is too much.
+    /// All that there is to answer, or to move, is too much.
     TooLarge,
 }
 

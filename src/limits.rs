@@ -47,6 +47,10 @@ pub const ITEM_IMAGE_BYTES_MAX: usize = 1024 * 1024;
 /// of their answers. What a full body asks for fits.
 pub const ITEM_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Shapes that the deletions of one request move out of frames, inclusive, past the first frame: each of nested frames
+/// would move them all again.
+pub const ITEM_MOVES_MAX: usize = 20_000;
+
 /// Bytes of what items say after which a page of them ends early.
 pub const ITEM_PAGE_BYTES: usize = 4 * 1024 * 1024;
 

@@ -26,9 +26,6 @@ use crate::server::admission::{self, Granted};
 use crate::server::agents::{Cursor, Touched};
 use crate::server::content::{Authority, Basis, Failed};
 
-/// The id that the path of batches takes the place of.
-const BATCH: &str = "batch";
-
 /// `GET .../items`.
 pub(crate) async fn list(call: Call<'_>) -> Answer {
     let granted = call.granted().await?;
@@ -46,7 +43,7 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
             .take(limit)
             .filter_map(|id| items::read(records, id));
         for item in items {
-            bytes += item.content_bytes();
+            bytes += item.text_bytes();
             rows.push(item.json);
             if bytes > limits::ITEM_PAGE_BYTES {
                 break;
@@ -85,7 +82,7 @@ pub(crate) async fn create(mut call: Call<'_>) -> Answer {
     let body = call.body().await?;
     let item: Record = body::parse(&body)?;
     let mark = key.map(|key| Mark::of(&granted.board, &granted.grant.subject, &key, &body));
-    if item.get("id").and_then(Value::as_str) == Some(BATCH) {
+    if item.get("id").and_then(Value::as_str) == Some(items::BATCH) {
         return Err(taken_by_path("id"));
     }
     let operation = creation(item, mark.as_ref(), 0)?;
@@ -214,7 +211,7 @@ fn operation(index: usize, value: Value, mark: Option<&Mark>) -> Result<Operatio
     };
     match action.as_ref().and_then(Value::as_str) {
         Some("create") => {
-            if item.get("id").and_then(Value::as_str) == Some(BATCH) {
+            if item.get("id").and_then(Value::as_str) == Some(items::BATCH) {
                 return Err(taken_by_path(&at(".item.id")));
             }
             creation(item, mark, index)
@@ -334,6 +331,7 @@ fn announce(server: &Arc<Server>, granted: &Granted, outcomes: &[Outcome]) {
         let number = |name: &str| item.json.get(name).and_then(Value::as_f64);
         if let (Some(x), Some(y)) = (number("x"), number("y")) {
             touched.cursor = Some(Cursor { x, y });
+            touched.page.clone_from(&item.page);
         }
         touched
             .selection
@@ -454,7 +452,8 @@ fn refusal(Refused { index, why }: Refused, place: Place) -> Response {
             )
         }
         Why::TooLarge => {
-            let detail = "would be answered with too much; send fewer at a time";
+            let detail =
+                "would be answered with too much, or move too much out of frames; send fewer at a time";
             body::invalid_at("operations", detail)
         }
     }

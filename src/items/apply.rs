@@ -24,6 +24,7 @@ pub(super) fn apply(
     let mut pen = Pen {
         overlay: Overlay::new(records),
         stamp,
+        moves: 0,
     };
     let mut outcomes = Vec::with_capacity(operations.len());
     let mut bytes = 0_usize;
@@ -34,7 +35,7 @@ pub(super) fn apply(
             pen.perform(operation)
         };
         let outcome = outcome.map_err(|why| Refused { index, why })?;
-        bytes = bytes.saturating_add(outcome.item().map_or(0, Item::content_bytes));
+        bytes = bytes.saturating_add(outcome.item().map_or(0, Item::text_bytes));
         if index > 0 && bytes > limits::ITEM_ANSWER_BYTES_MAX {
             let why = Why::TooLarge;
             return Err(Refused { index, why });
@@ -57,6 +58,7 @@ fn is_done(records: &dyn Records, operation: &Operation) -> bool {
     let id = named(item).ok().flatten().unwrap_or_else(|| id.clone());
     let made_by = records
         .get(&shape::key(&id))
+        .filter(|record| read::kind_of(record).is_some())
         .and_then(|record| request_of(&record, &id));
     request.is_some() && *request == made_by
 }
@@ -83,6 +85,8 @@ fn named(item: &Record) -> Result<Option<ItemId>, Why> {
 struct Pen<'a> {
     overlay: Overlay<'a>,
     stamp: Stamp<'a>,
+    /// Shapes that were moved out of deleted ones.
+    moves: usize,
 }
 
 impl Pen<'_> {
@@ -103,13 +107,15 @@ impl Pen<'_> {
                 let at = named(item)?.unwrap_or_else(|| id.clone());
                 match read::read(&self.overlay, &at) {
                     Some(item) => Ok(Outcome::Repeated(item)),
+                    None if self.overlay.is_taken(&shape::key(&at)) => Ok(Outcome::Deleted(None)),
                     // It is gone again: this is what it was.
                     None => self.create(item, id, request.as_deref()).map(Outcome::Repeated),
                 }
             }
-            Operation::Update { id, .. } => read::read(&self.overlay, id)
-                .map(Outcome::Updated)
-                .ok_or(Why::Absent),
+            Operation::Update { id, .. } => {
+                let item = read::read(&self.overlay, id);
+                Ok(item.map_or(Outcome::Deleted(None), Outcome::Updated))
+            }
             Operation::Delete { id } => Ok(Outcome::Deleted(read::read(&self.overlay, id))),
         }
     }
@@ -210,7 +216,13 @@ impl Pen<'_> {
         let record = self.overlay.get(&key).ok_or(Why::Absent)?;
         let kind = read::kind_of(&record).ok_or(Why::Absent)?;
         let item = read::item(&self.overlay, id, kind, &record);
-        self.move_children_out(&key, &record);
+        let children = self.overlay.children(&key);
+        let is_first = self.moves == 0;
+        self.moves = self.moves.saturating_add(children.len());
+        if self.moves > limits::ITEM_MOVES_MAX && !is_first {
+            return Err(Why::TooLarge);
+        }
+        self.move_out(children, &key, &record);
         for binding in self.overlay.bindings(&key) {
             self.overlay.set(&binding, None);
         }
@@ -223,13 +235,13 @@ impl Pen<'_> {
     }
 
     /// What is inside of a shape that goes stays on the page, where it is, above all others.
-    fn move_children_out(&mut self, key: &str, outer: &Record) {
+    fn move_out(&mut self, children: Vec<String>, key: &str, outer: &Record) {
         let text = |name: &str| outer.get(name).and_then(Value::as_str);
         let is_parent = |parent: &&str| parent.starts_with("page:") || parent.starts_with("shape:");
         let outside = text("parentId").filter(is_parent);
         let frame = place::inside(outer);
         let turned = number::of(outer, "rotation", 0.0);
-        for child in self.overlay.children(key) {
+        for child in children {
             let Some(mut record) = self.overlay.get(&child).filter(|_| child != key) else {
                 continue;
             };

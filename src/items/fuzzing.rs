@@ -30,6 +30,10 @@ impl Records for Table {
         self.0.get(key)?.get(member)?.as_str().map(str::to_owned)
     }
 
+    fn number(&self, key: &str, member: &str) -> Option<f64> {
+        self.0.get(key)?.get(member)?.as_f64()
+    }
+
     fn keys(&self) -> Vec<String> {
         self.0.keys().cloned().collect()
     }

@@ -59,6 +59,10 @@ pub(super) fn fit(record: &mut Record, width: Option<f64>, height: Option<f64>, 
         label.height
     };
     let grow = (height / scale - SIDE).max(label_height.ceil() - SIDE).max(0.0);
+    // Of a note that somebody made extreme: tldraw would not take it, so it stays as it is.
+    if !scale.is_finite() || scale <= 0.0 || !grow.is_finite() {
+        return;
+    }
     set(props, "scale", Some(scale));
     set(props, "growY", Some(grow));
     set(props, "fontSizeAdjustment", Some(label.font));

@@ -66,6 +66,13 @@ impl Records for Overlay<'_> {
         }
     }
 
+    fn number(&self, key: &str, member: &str) -> Option<f64> {
+        match self.changed.get(key) {
+            Some(record) => record.as_ref()?.get(member)?.as_f64(),
+            None => self.records.number(key, member),
+        }
+    }
+
     fn keys(&self) -> Vec<String> {
         let mut keys = self.records.keys();
         keys.retain(|key| !self.changed.contains_key(key));

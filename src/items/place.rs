@@ -1,11 +1,18 @@
 //! Where a shape is: its own coordinates are its parent's, an item's are the page's.
 //!
-//! Owns the way up through frames and groups, bounded, and back. Must not know types of items. Tests are below.
+//! Owns the way up through frames and groups, bounded, and back. Must not know types of items. Key invariant: of what a
+//! shape lies in, no more is read than its place, however large it is. Tests: src/items/tests.rs.
 
+use serde_json::Value;
+
+use crate::ids::ItemId;
 use crate::items::{Record, Records, number};
 
 /// Parents that are walked; beyond it, and in a circle, coordinates end where the walk does.
 const PARENTS_MAX: usize = 64;
+
+/// Bytes of a parent's id; a longer one ends the walk, since each step copies it. tldraw's have about 30.
+const PARENT_ID_BYTES_MAX: usize = 256;
 
 /// How the coordinates inside a shape lie on the page.
 #[derive(Clone, Copy, Debug)]
@@ -26,29 +33,27 @@ pub(super) struct Point {
 impl Frame {
     /// The coordinates that a shape's `x` and `y` are in; `None` where they are the page's.
     pub(super) fn around(records: &dyn Records, shape: &Record) -> Option<Self> {
-        let mut parent = parent_of(records, shape)?;
-        let mut frame = Self {
-            x: 0.0,
-            y: 0.0,
-            angle: 0.0,
-        };
-        for _ in 0..PARENTS_MAX {
-            frame = frame.within(&parent);
-            match parent_of(records, &parent) {
-                Some(next) => parent = next,
-                None => break,
-            }
-        }
-        Some(frame)
+        let shapes = parents(records, shape).take_while(|id| id.starts_with("shape:"));
+        let frames = shapes.map_while(|id| Self::inside_of(records, &id));
+        frames.take(PARENTS_MAX).reduce(Self::within)
     }
 
-    /// The same, seen from outside of the shape `outer`.
-    fn within(self, outer: &Record) -> Self {
-        let at = inside(outer).to_page(Point { x: self.x, y: self.y });
+    /// The coordinates inside of the shape `id`, of which no more is read than that; `None` where it has no place.
+    fn inside_of(records: &dyn Records, id: &str) -> Option<Self> {
+        Some(Self {
+            x: records.number(id, "x")?,
+            y: records.number(id, "y").unwrap_or_default(),
+            angle: records.number(id, "rotation").unwrap_or_default(),
+        })
+    }
+
+    /// The same, seen from outside of `outer`.
+    fn within(self, outer: Self) -> Self {
+        let at = outer.to_page(Point { x: self.x, y: self.y });
         Self {
             x: at.x,
             y: at.y,
-            angle: self.angle + number::of(outer, "rotation", 0.0),
+            angle: self.angle + outer.angle,
         }
     }
 
@@ -111,7 +116,18 @@ fn turned(point: Point, angle: f64) -> Point {
     }
 }
 
-fn parent_of(records: &dyn Records, shape: &Record) -> Option<Record> {
-    let id = shape.get("parentId")?.as_str()?;
-    id.starts_with("shape:").then(|| records.get(id)).flatten()
+/// The page that a shape is on; `None` where the way up does not end at one.
+pub(super) fn page_of(records: &dyn Records, shape: &Record) -> Option<String> {
+    let mut up = parents(records, shape).take(PARENTS_MAX.saturating_add(1));
+    up.find(|id| !id.starts_with("shape:"))
+        .filter(|id| id.strip_prefix("page:").and_then(ItemId::parse).is_some())
+}
+
+/// What a shape lies in, the nearest first.
+fn parents(records: &dyn Records, shape: &Record) -> impl Iterator<Item = String> {
+    let is_short = |id: &String| id.len() <= PARENT_ID_BYTES_MAX;
+    let first = shape.get("parentId").and_then(Value::as_str).map(str::to_owned);
+    std::iter::successors(first.filter(is_short), move |id| {
+        records.text(id, "parentId").filter(is_short)
+    })
 }

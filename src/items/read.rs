@@ -8,10 +8,13 @@ use serde_json::{Map, Value};
 use crate::ids::ItemId;
 use crate::items::kind::{Kind, Member};
 use crate::items::style::Style;
-use crate::items::{Item, Record, Records, asset, number, place, revision, shape};
+use crate::items::{BATCH, Item, Record, Records, asset, number, place, revision, shape};
 
 /// What is known of who made and changed an item.
 const HISTORY: [&str; 4] = ["created_by", "created_at", "updated_by", "updated_at"];
+
+/// Bytes of one of them that is shown. This server writes far less; others may write anything.
+const HISTORY_BYTES_MAX: usize = 512;
 
 /// The item `id`.
 pub(super) fn read(records: &dyn Records, id: &ItemId) -> Option<Item> {
@@ -44,6 +47,7 @@ pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Reco
         .flatten();
     let asset = shown.as_ref().map(|(_, asset)| asset);
     let at = place::on_page(records, record);
+    let page = place::page_of(records, record);
     let (width, height) = shape::size(kind, record);
     let mut json = Map::new();
     json.insert("id".to_owned(), id.as_str().into());
@@ -68,20 +72,21 @@ pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Reco
     for name in HISTORY {
         let noted = meta
             .and_then(|meta| meta.get(name))
-            .filter(|value| value.is_string());
+            .filter(|value| value.as_str().is_some_and(|text| text.len() <= HISTORY_BYTES_MAX));
         json.insert(name.to_owned(), noted.cloned().unwrap_or(Value::Null));
     }
     let records: Vec<&Record> = [Some(record), asset].into_iter().flatten().collect();
     Item {
         json: Value::Object(json),
         revision: revision::of(&records, at),
+        page,
     }
 }
 
-/// The ids of all items, sorted.
+/// The ids of all items, sorted; without one that no path leads to.
 pub(super) fn ids(records: &dyn Records) -> Vec<ItemId> {
     let id = |key: String| {
-        let id = ItemId::parse(key.strip_prefix("shape:")?)?;
+        let id = ItemId::parse(key.strip_prefix("shape:")?).filter(|id| id.as_str() != BATCH)?;
         let is_item = records.text(&key, "typeName").as_deref() == Some("shape")
             && Kind::of(&records.text(&key, "type")?, None).is_some();
         is_item.then_some(id)

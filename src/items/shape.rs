@@ -15,6 +15,9 @@ use crate::items::style::Style;
 use crate::items::text_size::{self, Face};
 use crate::items::{note, number};
 
+/// Bytes of a style that is shown, whoever wrote it; tldraw's longest word has 13.
+const STYLE_BYTES_MAX: usize = 64;
+
 /// The key of an item's shape.
 pub(super) fn key(id: &ItemId) -> String {
     format!("shape:{id}")
@@ -150,11 +153,12 @@ pub(super) fn content(kind: Kind, member: Member, props: &Record) -> String {
     }
 }
 
-/// A style, as the item shows it: also words that this server does not know.
+/// A style, as the item shows it: also words that this server does not know, but none that is no word.
 pub(super) fn style(kind: Kind, style: Style, props: &Record) -> Option<String> {
     let prop = style.prop(kind)?;
     let word = props.get(prop).and_then(Value::as_str);
-    Some(word.unwrap_or_else(|| style.default_word(kind)).to_owned())
+    let word = word.unwrap_or_else(|| style.default_word(kind));
+    (word.len() <= STYLE_BYTES_MAX).then(|| word.to_owned())
 }
 
 /// Width and height, as the item shows them.
@@ -222,9 +226,9 @@ pub(super) fn alter(kind: Kind, record: &mut Record, change: &Change) {
     }
 }
 
-/// Sets a prop that is a number, where it is another one.
+/// Sets a prop that is a number, where it is another one; what has become of extreme ones is not finite, and is not set.
 pub(super) fn set(props: &mut Record, name: &str, wanted: Option<f64>) {
-    if let Some(wanted) = wanted
+    if let Some(wanted) = wanted.filter(|wanted| wanted.is_finite())
         && props.get(name).and_then(Value::as_f64) != Some(wanted)
     {
         props.insert(name.to_owned(), number::value(wanted));

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::fuzzing::Table;
-use super::{Item, Operation, Outcome, Plan, Record, Refused, Stamp, Why, apply, ids, read};
+use super::{Item, Operation, Outcome, Plan, Record, Records, Refused, Stamp, Why, apply, ids, read};
 use crate::ids::ItemId;
 use crate::limits;
 use crate::time::UnixMillis;
@@ -704,6 +704,33 @@ fn a_repeated_request_does_nothing_again() {
 }
 
 #[test]
+fn a_repeated_batch_reports_what_is_gone() {
+    let mut table = Table::default();
+    let text = |id: &str| json!({"id": id, "type": "text", "x": 0, "y": 0});
+    made(&mut table, "old", text("old"));
+    let batch = [
+        requested("k0", text("a"), "r"),
+        requested("k1", text("b"), "r"),
+        update("old", json!({"x": 1})),
+        delete("b"),
+    ];
+    done(&mut table, ALICE, &batch);
+    done(&mut table, BOB, &[delete("old")]);
+    drawn(&mut table, "b", "arrow", json!({}), json!({}));
+    let again = apply(&table, &batch, ALICE).unwrap();
+    assert_eq!(again.writes, []);
+    let gone = Outcome::Deleted(None);
+    assert_eq!(again.outcomes[1..], [gone.clone(), gone.clone(), gone]);
+    let arrow = table.0.get_mut("shape:a").unwrap();
+    arrow["type"] = json!("arrow");
+    assert_eq!(
+        why(&table, &batch[..1]),
+        (0, Why::Exists),
+        "what it made is no item now"
+    );
+}
+
+#[test]
 fn children_of_frames_have_places_on_the_page() {
     let mut table = Table::default();
     made(&mut table, "f", json!({"type": "frame", "x": 100, "y": 50}));
@@ -730,6 +757,27 @@ fn children_of_frames_have_places_on_the_page() {
         &patched(&mut table, "c", json!({"y": 7})),
         &json!({"x": 80, "y": 7}),
     );
+}
+
+#[test]
+fn the_page_of_an_item_is_that_of_what_it_lies_in() {
+    let mut table = Table::default();
+    let page = |table: &Table, at: &str| read(table, &id(at)).unwrap().page;
+    made(&mut table, "a", json!({"type": "frame", "x": 0, "y": 0}));
+    assert_eq!(page(&table, "a").as_deref(), Some("page:page"));
+    drawn(
+        &mut table,
+        "f",
+        "frame",
+        json!({"parentId": "page:two"}),
+        json!({}),
+    );
+    drawn(&mut table, "in", "geo", json!({"parentId": "shape:f"}), json!({}));
+    assert_eq!(page(&table, "in").as_deref(), Some("page:two"));
+    for nowhere in ["page:two words", "asset:a", "shape:lost"] {
+        drawn(&mut table, "f", "frame", json!({"parentId": nowhere}), json!({}));
+        assert_eq!(page(&table, "in"), None, "{nowhere}");
+    }
 }
 
 #[test]
@@ -808,6 +856,65 @@ fn circles_of_parents_end() {
     assert_eq!(record(&table, "shape:b")["parentId"], "page:page");
 }
 
+/// Records that tell which of them are read whole.
+#[derive(Default)]
+struct Watched {
+    table: Table,
+    whole: std::cell::RefCell<Vec<String>>,
+}
+
+impl Records for Watched {
+    fn get(&self, key: &str) -> Option<Record> {
+        self.whole.borrow_mut().push(key.to_owned());
+        self.table.get(key)
+    }
+
+    fn text(&self, key: &str, member: &str) -> Option<String> {
+        self.table.text(key, member)
+    }
+
+    fn number(&self, key: &str, member: &str) -> Option<f64> {
+        self.table.number(key, member)
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.table.keys()
+    }
+}
+
+#[test]
+fn of_what_an_item_lies_in_only_the_place_is_read() {
+    let mut watched = Watched::default();
+    for n in 0..100 {
+        drawn(
+            &mut watched.table,
+            &format!("f{n}"),
+            "frame",
+            json!({"parentId": format!("shape:f{}", n + 1), "x": 1}),
+            json!({"w": 9, "h": 9}),
+        );
+    }
+    let item = read(&watched, &id("f0")).unwrap();
+    assert_eq!(item.json["x"], 65, "its own, and that of 64 parents");
+    assert_eq!(*watched.whole.borrow(), ["shape:f0"]);
+    let long = format!("shape:{}", "f".repeat(300));
+    drawn(
+        &mut watched.table,
+        &"f".repeat(300),
+        "frame",
+        json!({"x": 7}),
+        json!({}),
+    );
+    drawn(
+        &mut watched.table,
+        "in",
+        "geo",
+        json!({"parentId": long}),
+        json!({}),
+    );
+    assert_eq!(read(&watched, &id("in")).unwrap().json["x"], 10);
+}
+
 #[test]
 fn new_items_stand_above_all_valid_siblings_of_the_first_page() {
     for (pages, page) in [
@@ -873,6 +980,7 @@ fn ids_are_those_of_shapes_that_map_back() {
         ("d", "group"),
         ("e", "image"),
         ("f", "frame"),
+        ("batch", "frame"),
     ] {
         drawn(&mut table, at, kind, json!({}), json!({}));
     }
@@ -888,6 +996,40 @@ fn ids_are_those_of_shapes_that_map_back() {
     let text: Vec<&str> = ids.iter().map(ItemId::as_str).collect();
     assert_eq!(text, ["B", "a", "b", "e", "f"]);
     assert!(ids.iter().all(|id| read(&table, id).is_some()));
+}
+
+#[test]
+fn a_patch_keeps_extreme_numbers_valid() {
+    let mut table = Table::default();
+    for (kind, scale) in [
+        ("note", 1e307),
+        ("note", 5e-324),
+        ("text", 1e-310),
+        ("text", 1e307),
+        ("geo", 1e308),
+        ("geo", 1e-310),
+    ] {
+        drawn(
+            &mut table,
+            "a",
+            kind,
+            json!({"x": 1e308}),
+            json!({"w": 8, "h": 9, "scale": scale, "growY": 0}),
+        );
+        for patch in [
+            json!({"width": 100}),
+            json!({"height": 1e6, "y": 5}),
+            json!({"content": {"text": "words and more\n".repeat(9)}}),
+        ] {
+            patched(&mut table, "a", patch);
+            let props = &record(&table, "shape:a")["props"];
+            for name in ["w", "h", "scale"] {
+                assert!(props[name].as_f64().unwrap() > 0.0, "{kind} {scale}: {props}");
+            }
+            assert!(props["growY"].as_f64().unwrap() >= 0.0, "{kind} {scale}: {props}");
+        }
+        assert_eq!(record(&table, "shape:a")["x"], 1e308);
+    }
 }
 
 #[test]
@@ -969,8 +1111,62 @@ fn an_item_serializes_as_its_json() {
     let item = Item {
         json: json!({"id": "a"}),
         revision: "r".to_owned(),
+        page: Some("page:page".to_owned()),
     };
     assert_eq!(serde_json::to_string(&item).unwrap(), r#"{"id":"a"}"#);
+}
+
+#[test]
+fn all_that_an_item_says_counts_and_long_words_of_others_are_left_out() {
+    let mut table = Table::default();
+    for (more, is_shown) in [(0, true), (1, false)] {
+        let (word, name) = ("w".repeat(64 + more), "n".repeat(512 + more));
+        drawn(
+            &mut table,
+            "a",
+            "note",
+            json!({"meta": {"item_id": "a", "created_by": name}}),
+            json!({"color": word, "size": "m", "font": "draw", "align": "middle"}),
+        );
+        let item = read(&table, &id("a")).unwrap();
+        assert_eq!(item.json["style"].get("color").is_some(), is_shown);
+        assert_eq!(item.json["created_by"].is_string(), is_shown);
+        let words = "a".len() + "sticky".len() + "m".len() + "draw".len() + "middle".len();
+        let counted = words + if is_shown { 64 + 512 } else { 0 };
+        assert_eq!(item.text_bytes(), counted);
+        patched(&mut table, "a", item.json);
+    }
+}
+
+#[test]
+fn moves_out_of_frames_are_bounded_past_the_first() {
+    let nested = |children: usize| {
+        let mut table = Table::default();
+        let size = || json!({"w": 9, "h": 9});
+        drawn(&mut table, "outer", "frame", json!({}), size());
+        drawn(
+            &mut table,
+            "inner",
+            "frame",
+            json!({"parentId": "shape:outer"}),
+            size(),
+        );
+        for n in 0..children {
+            drawn(
+                &mut table,
+                &format!("c{n}"),
+                "group",
+                json!({"parentId": "shape:inner"}),
+                json!({}),
+            );
+        }
+        table
+    };
+    let half = limits::ITEM_MOVES_MAX / 2;
+    let both = [delete("inner"), delete("outer")];
+    assert!(apply(&nested(half), &both, ALICE).is_ok());
+    assert_eq!(why(&nested(half + 1), &both), (1, Why::TooLarge));
+    assert!(apply(&nested(limits::ITEM_MOVES_MAX + 1), &both[..1], ALICE).is_ok());
 }
 
 #[test]
@@ -978,7 +1174,7 @@ fn answers_are_bounded_past_the_first() {
     let mut table = Table::default();
     let data = format!(
         "data:image/png;base64,{}",
-        "A".repeat(limits::ITEM_IMAGE_BYTES_MAX - 22)
+        "A".repeat(limits::ITEM_IMAGE_BYTES_MAX - 1_024)
     );
     made(
         &mut table,

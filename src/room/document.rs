@@ -271,6 +271,13 @@ impl<T: ReadTxn> Records for Reader<T> {
         }
     }
 
+    fn number(&self, key: &str, member: &str) -> Option<f64> {
+        match self.members(key)?.get(member)? {
+            number @ Any::Number(_) => value_of(number).as_f64(),
+            _ => None,
+        }
+    }
+
     fn keys(&self) -> Vec<String> {
         self.map.keys(&self.transaction).map(ToOwned::to_owned).collect()
     }

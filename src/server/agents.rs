@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Level, SecretId, Subject};
+use crate::items;
 use crate::limits;
 use crate::room::agents::Agent;
 use crate::server::Server;
@@ -20,6 +21,9 @@ use crate::server::admission::Granted;
 pub(crate) struct Touched {
     /// Where, in coordinates of the page; there it points.
     pub(crate) cursor: Option<Cursor>,
+    /// The key of that page; where it is not known, the usual one is shown.
+    #[serde(skip)]
+    pub(crate) page: Option<String>,
     /// The ids of the records, which it holds selected.
     pub(crate) selection: Vec<String>,
 }
@@ -36,7 +40,7 @@ pub(crate) struct Cursor {
 struct State<'a> {
     user: User<'a>,
     kind: &'static str,
-    page: &'static str,
+    page: &'a str,
     #[serde(flatten)]
     touched: &'a Touched,
 }
@@ -98,7 +102,7 @@ fn agent(subject: Subject, level: Level, name: &str, mut touched: Touched) -> Ag
             color: COLORS.get(color).copied().unwrap_or_default(),
         },
         kind: "agent",
-        page: "page:page",
+        page: touched.page.as_deref().unwrap_or(items::PAGE),
         touched: &touched,
     };
     let state = serde_json::to_string(&state).unwrap_or_default();
@@ -118,6 +122,7 @@ mod tests {
     fn the_state_has_the_shape_of_a_person_and_is_bounded() {
         let touched = Touched {
             cursor: Some(Cursor { x: 1.5, y: -2.0 }),
+            page: Some(format!("page:{}", "p".repeat(128))),
             selection: (0..1_000).map(|n| format!("shape:{n:0128}")).collect(),
         };
         let subject = Subject::parse("key:0123456789abcdef").unwrap();
@@ -131,6 +136,7 @@ mod tests {
         let state: serde_json::Value = serde_json::from_str(&agent.state).unwrap();
         assert_eq!(state["user"]["id"], "key:0123456789abcdef");
         assert_eq!(state["kind"], "agent");
+        assert_eq!(state["page"].as_str().map(str::len), Some(133));
         assert_eq!(state["cursor"], serde_json::json!({"x": 1.5, "y": -2.0}));
         let selection = state["selection"].as_array().unwrap();
         assert_eq!(selection.len(), limits::AGENT_SELECTION_MAX);
