@@ -15,23 +15,22 @@ pub mod outbox;
 mod publish;
 pub mod replies;
 mod subscribe;
+mod ticket;
 mod told;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
-use serde_json::Value;
 use smol::channel::{Receiver, Sender};
 
 use crate::bridge::address::Address;
 use crate::bridge::backoff::Backoff;
 use crate::bridge::inbox::Inbox;
 use crate::bridge::link::LinkError;
-use crate::bridge::message::Action;
-use crate::bridge::outbox::{Outbox, Outgoing};
+use crate::bridge::outbox::Outbox;
+pub(crate) use crate::bridge::ticket::Ticket;
 use crate::bridge::told::Told;
-use crate::ids::BoardId;
 use crate::limits;
 use crate::server::Server;
 use crate::server::clock::SystemClock;
@@ -101,23 +100,6 @@ impl Bridge {
             let (bridge, keeping) = (Arc::clone(self), Arc::clone(server));
             server.spawn(async move { bridge.keep(&keeping, direction).await });
         }
-    }
-
-    /// Has a change of an item published: what the item is now, or was where it is gone. Never waits, never fails.
-    pub(crate) fn publish(&self, board: &BoardId, action: Action, item: &Value) {
-        let Some(payload) = message::encode(action, item, &self.node) else {
-            self.note_unpublished(Publication::TooLarge, 1);
-            return;
-        };
-        let message = Outgoing {
-            board: board.clone(),
-            payload,
-            at: self.clock.now().tick,
-        };
-        let dropped = lock(&self.outbox).push(message);
-        self.note_unpublished(Publication::Overflow, dropped);
-        // Full means that the publisher is told already.
-        self.wake.0.try_send(()).unwrap_or_default();
     }
 
     /// How the bridge is.
