@@ -28,7 +28,7 @@ use crate::server::agents::{Cursor, Touched};
 use crate::server::content::{Authority, Basis, Decided, Failed};
 
 /// The id that the path of batches takes the place of.
-const BATCH: &str = "batch";
+pub(crate) const BATCH: &str = "batch";
 
 /// `GET .../items`.
 pub(crate) async fn list(call: Call<'_>) -> Answer {

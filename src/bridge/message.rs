@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::api::items::BATCH;
 use crate::ids::{BoardId, ItemId, Subject};
 use crate::items::Record;
 use crate::limits;
@@ -48,7 +49,7 @@ pub enum Unread {
     TooLarge,
     /// Its channel names no board.
     InvalidBoard,
-    /// It is not the JSON that it should be.
+    /// It is not the JSON that it should be, or names no item that may be.
     Malformed,
 }
 
@@ -89,10 +90,12 @@ pub fn parse(channel: &[u8], payload: &[u8], node: &str) -> Result<Message, Unre
         return Err(Unread::Own);
     }
     let id = received.item.get("id").and_then(Value::as_str);
+    // What no path leads to, nobody could read or delete over HTTP.
+    let id = id.filter(|id| *id != BATCH).and_then(ItemId::parse);
     Ok(Message {
         board,
         action: received.action,
-        id: id.and_then(ItemId::parse).ok_or(Unread::Malformed)?,
+        id: id.ok_or(Unread::Malformed)?,
         item: received.item,
     })
 }
@@ -233,6 +236,7 @@ mod tests {
             (r#"{"action":"create","item":{}}"#, Unread::Malformed),
             (r#"{"action":"create","item":{"id":7}}"#, Unread::Malformed),
             (r#"{"action":"create","item":{"id":"a b"}}"#, Unread::Malformed),
+            (r#"{"action":"create","item":{"id":"batch"}}"#, Unread::Malformed),
             (
                 r#"{"action":"create","item":{"id":"i"},"origin":7}"#,
                 Unread::Malformed,
