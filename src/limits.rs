@@ -387,6 +387,10 @@ pub const REDIS_INBOX_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Messages from Redis that are applied to a board at once, inclusive, since each time is one wait for the disk.
 pub const REDIS_MESSAGES_AT_ONCE_MAX: usize = 64;
 
+/// Boards whose messages from Redis are looked up and decided at a time, inclusive. Fewer than [`BLOCKING_MAX`], so that
+/// requests need not wait behind a flood of messages for many boards, or for none.
+pub const REDIS_LINES_AT_ONCE_MAX: usize = 2;
+
 /// Bytes of messages that wait to be published, inclusive; the oldest are dropped. Some ten thousand changes of items.
 pub const REDIS_OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -422,6 +426,10 @@ const _: () = assert!(
     REDIS_LINE_BYTES_MAX >= 2 * REDIS_MESSAGE_BYTES_MAX
         && REDIS_OUTBOX_BYTES_MAX >= 2 * REDIS_MESSAGE_BYTES_MAX,
     "a message must fit the queues"
+);
+const _: () = assert!(
+    REDIS_LINES_AT_ONCE_MAX < BLOCKING_MAX,
+    "requests must not wait behind Redis"
 );
 const _: () = assert!(
     AWARENESS_ENTRIES_MAX >= (CONNECTIONS_PER_BOARD_MAX * AWARENESS_IDS_MAX) as u64,

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use async_io::Timer;
 use smol::channel::{Receiver, Sender};
+use smol::lock::Semaphore;
 
 use crate::bridge::address::Address;
 use crate::bridge::backoff::Backoff;
@@ -66,6 +67,8 @@ pub(crate) struct Bridge {
     node: String,
     address: Address,
     inbox: Mutex<Inbox>,
+    /// Permits to look a board up and decide what its messages change.
+    deciding: Arc<Semaphore>,
     outbox: Mutex<Outbox>,
     /// One token while something waits in the outbox.
     wake: (Sender<()>, Receiver<()>),
@@ -85,6 +88,7 @@ impl Bridge {
             node: node_id(),
             address,
             inbox: Mutex::default(),
+            deciding: Arc::new(Semaphore::new(limits::REDIS_LINES_AT_ONCE_MAX)),
             outbox: Mutex::default(),
             wake: smol::channel::bounded(1),
             states: Mutex::new([away; 2]),

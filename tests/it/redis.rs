@@ -436,7 +436,7 @@ fn changes_are_published_in_the_order_in_which_the_board_took_them() {
         let path = format!("/v1/boards/b/items/{round}");
         let item = json!({"id": round.to_string(), "type": "sticky", "x": 0, "y": 0});
         api.must("POST", "/v1/boards/b/items", &item, 201);
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for x in 1..=8 {
                 let (path, server) = (&path, &server);
                 scope.spawn(move || Api::user(server, "ann").must("PATCH", path, &json!({ "x": x }), 200));
