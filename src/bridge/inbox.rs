@@ -212,7 +212,7 @@ mod tests {
         }
         assert_eq!(inbox.bytes, limits::REDIS_INBOX_BYTES_MAX);
         let queued = inbox.push(message("late", 1, 0));
-        assert_eq!((queued.dropped, queued.is_unserved), (1, true));
+        assert_eq!((queued.dropped, queued.is_unserved), (1, false));
         assert_eq!(drain(&mut inbox, "late"), [0; 0]);
         assert_eq!(inbox.push(message("b0", 100, 0)).dropped, 1);
         assert_eq!(drain(&mut inbox, "b0"), [100]);
