@@ -25,7 +25,7 @@ pub const KEY_NAME_BYTES_MAX: usize = 256;
 pub const ITEM_OPERATIONS_MAX: usize = 1_000;
 
 /// The largest coordinate of an item, inclusive, either way. Beyond it browsers draw badly.
-pub const ITEM_COORDINATE_MAX: f64 = 1e9;
+pub const ITEM_COORDINATE_MAX: f64 = 100_000_000.0;
 
 /// The least width and height of an item, inclusive. What is thinner can be neither seen nor picked.
 pub const ITEM_SIDE_MIN: f64 = 1.0;
@@ -36,6 +36,10 @@ pub const ITEM_SIDE_MAX: f64 = 1e6;
 /// Bytes of an item's text, and of an image's description, inclusive. More is a file; each key pressed in it would
 /// send it all.
 pub const ITEM_TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// Letters of a word in an item's text, inclusive, where lines break between words only: a browser takes seconds to break one
+/// of 6,000, again and again. web/ does not show longer ones (`WORD_MAX` in records.ts).
+pub const ITEM_WORD_LETTERS_MAX: usize = 1_000;
 
 /// Bytes of an item's URL, inclusive; browsers and servers take at least this.
 pub const ITEM_URL_BYTES_MAX: usize = 8 * 1024;
@@ -396,6 +400,10 @@ pub const REDIS_INBOX_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Messages from Redis that are applied to a board at once, inclusive, since each time is one wait for the disk.
 pub const REDIS_MESSAGES_AT_ONCE_MAX: usize = 64;
 
+/// Boards whose messages from Redis are looked up and decided at a time, inclusive. Fewer than [`BLOCKING_MAX`], so that
+/// requests need not wait behind a flood of messages for many boards, or for none.
+pub const REDIS_LINES_AT_ONCE_MAX: usize = 2;
+
 /// Bytes of messages that wait to be published, inclusive; the oldest are dropped. Some ten thousand changes of items.
 pub const REDIS_OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -431,6 +439,10 @@ const _: () = assert!(
     REDIS_LINE_BYTES_MAX >= 2 * REDIS_MESSAGE_BYTES_MAX
         && REDIS_OUTBOX_BYTES_MAX >= 2 * REDIS_MESSAGE_BYTES_MAX,
     "a message must fit the queues"
+);
+const _: () = assert!(
+    REDIS_LINES_AT_ONCE_MAX < BLOCKING_MAX,
+    "requests must not wait behind Redis"
 );
 const _: () = assert!(
     AWARENESS_ENTRIES_MAX >= (CONNECTIONS_PER_BOARD_MAX * AWARENESS_IDS_MAX) as u64,

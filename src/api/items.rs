@@ -15,6 +15,7 @@ use crate::api::body;
 use crate::api::items::conditions::{IfMatch, Mark};
 use crate::api::list::{self, Page};
 use crate::api::{Answer, Call, content_unsupported, uuid};
+use crate::bridge::Ticket;
 use crate::bridge::message::Action;
 use crate::fault::Fault;
 use crate::http::response::{Problem, Response};
@@ -24,7 +25,7 @@ use crate::limits;
 use crate::server::Server;
 use crate::server::admission::{self, Granted};
 use crate::server::agents::{Cursor, Touched};
-use crate::server::content::{Authority, Basis, Failed};
+use crate::server::content::{Authority, Basis, Decided, Failed};
 
 /// `GET .../items`.
 pub(crate) async fn list(call: Call<'_>) -> Answer {
@@ -260,6 +261,14 @@ struct Write {
     place: Place,
 }
 
+/// What comes of a change, once it is durable.
+struct Decision {
+    outcomes: Vec<Outcome>,
+    is_changed: bool,
+    /// Its place among the board's changes that are published.
+    ticket: Option<Ticket>,
+}
+
 /// Why a change was not made.
 enum Unwritten {
     Refused(Refused),
@@ -284,29 +293,30 @@ impl Write {
             IfMatch::Revisions(_) => Basis::Unchanged,
         };
         let (subject, at) = (granted.grant.subject.clone(), server.now().unix);
+        let (bridge, board) = (server.bridge.clone(), granted.board.clone());
         let decide = move |records: &dyn Records| {
             let stamp = Stamp {
                 actor: subject.as_str(),
                 at,
             };
-            self.decide(records, stamp)
+            let (writes, mut decision) = self.decide(records, stamp)?;
+            // It is the board's turn until the room accepts the change: the places are in the order of the changes.
+            let bridge = bridge.as_ref().filter(|_| decision.is_changed);
+            decision.ticket = bridge.map(|bridge| bridge.reserve(&board));
+            Ok((writes, decision))
         };
         let authority = Authority::Granted(Box::new(granted.clone()));
         let written = server.write_content(authority, basis, decide).await;
-        let (outcomes, is_changed) = written.map_err(|failed| failed_write(failed, place))?;
-        if is_changed {
-            announce(server, &granted, &outcomes);
+        let decision = written.map_err(|failed| failed_write(failed, place))?;
+        let outcomes = decision.outcomes;
+        if decision.is_changed {
+            announce(server, &granted, &outcomes, decision.ticket);
         }
         Ok(outcomes)
     }
 
     /// What is to be written; and what to answer, and whether anything changes.
-    #[expect(clippy::type_complexity, reason = "it is what write_content takes")]
-    fn decide(
-        &self,
-        records: &dyn Records,
-        stamp: Stamp<'_>,
-    ) -> Result<(Vec<items::Write>, (Vec<Outcome>, bool)), Unwritten> {
+    fn decide(&self, records: &dyn Records, stamp: Stamp<'_>) -> Decided<Decision, Unwritten> {
         if let (IfMatch::Revisions(_), Some(Operation::Update { id, .. } | Operation::Delete { id })) =
             (&self.condition, self.operations.first())
             && let Some(item) = items::read(records, id)
@@ -315,16 +325,22 @@ impl Write {
             return Err(Unwritten::Stale);
         }
         let plan = items::apply(records, &self.operations, stamp).map_err(Unwritten::Refused)?;
-        let is_changed = !plan.writes.is_empty();
-        Ok((plan.writes, (plan.outcomes, is_changed)))
+        let decision = Decision {
+            outcomes: plan.outcomes,
+            is_changed: !plan.writes.is_empty(),
+            ticket: None,
+        };
+        Ok((plan.writes, decision))
     }
 }
 
 /// Tells others what an agent has changed: everything that is to know of changes over HTTP hangs here.
-fn announce(server: &Arc<Server>, granted: &Granted, outcomes: &[Outcome]) {
+fn announce(server: &Arc<Server>, granted: &Granted, outcomes: &[Outcome], ticket: Option<Ticket>) {
+    if let Some(ticket) = ticket {
+        ticket.fill(outcomes.iter().filter_map(published));
+    }
     let mut touched = Touched::default();
     for outcome in outcomes {
-        publish(server, granted, outcome);
         let (Outcome::Created(item) | Outcome::Updated(item)) = outcome else {
             continue;
         };
@@ -340,17 +356,14 @@ fn announce(server: &Arc<Server>, granted: &Granted, outcomes: &[Outcome]) {
     server.show_agent(granted, touched);
 }
 
-/// Publishes a change to Redis, where there is one.
-fn publish(server: &Server, granted: &Granted, outcome: &Outcome) {
-    let (action, item) = match outcome {
-        Outcome::Created(item) => (Action::Create, item),
-        Outcome::Updated(item) => (Action::Update, item),
-        Outcome::Deleted(Some(item)) => (Action::Delete, item),
+/// What is published of a change.
+fn published(outcome: &Outcome) -> Option<(Action, &Value)> {
+    match outcome {
+        Outcome::Created(item) => Some((Action::Create, &item.json)),
+        Outcome::Updated(item) => Some((Action::Update, &item.json)),
+        Outcome::Deleted(Some(item)) => Some((Action::Delete, &item.json)),
         // It was published when it was done.
-        Outcome::Repeated(_) | Outcome::Deleted(None) => return,
-    };
-    if let Some(bridge) = &server.bridge {
-        bridge.publish(&granted.board, action, &item.json);
+        Outcome::Repeated(_) | Outcome::Deleted(None) => None,
     }
 }
 

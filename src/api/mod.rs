@@ -11,7 +11,7 @@ pub(crate) mod body;
 pub(crate) mod cors;
 mod document;
 mod health;
-mod items;
+pub(crate) mod items;
 pub(crate) mod list;
 mod metrics;
 mod page;

@@ -6,8 +6,11 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use smol::lock::SemaphoreGuardArc;
+
+use crate::bridge::lock;
 use crate::bridge::message::{Action, Message};
 use crate::fault::Fault;
 use crate::ids::{BoardId, ItemId};
@@ -17,14 +20,26 @@ use crate::server::content::{Authority, Basis, Failed};
 use crate::server::metrics::redis::Outcome;
 use crate::time::UnixMillis;
 
-/// Applies messages of one board and one actor in their order, and waits until they are durable.
-pub(super) async fn apply(server: &Arc<Server>, board: &BoardId, messages: Vec<Message>) -> Vec<Outcome> {
+/// Applies messages of one board and one actor in their order, and waits until they are durable; `permit` is given back
+/// once it is decided what they change.
+pub(super) async fn apply(
+    server: &Arc<Server>,
+    board: &BoardId,
+    messages: Vec<Message>,
+    permit: SemaphoreGuardArc,
+) -> Vec<Outcome> {
     let count = messages.len();
     if server.is_stopping() {
         return vec![Outcome::Failed; count];
     }
     let at = server.now().unix;
-    let decide = move |records: &dyn Records| Ok::<_, Infallible>(plan(records, &messages, at));
+    let permit = Mutex::new(Some(permit));
+    let decide = move |records: &dyn Records| {
+        let planned = plan(records, &messages, at);
+        // Others need not wait for the disk.
+        *lock(&permit) = None;
+        Ok::<_, Infallible>(planned)
+    };
     let authority = Authority::Server(board.clone());
     let outcome = match server.write_content(authority, Basis::Any, decide).await {
         Ok(outcomes) => return outcomes,

@@ -40,8 +40,9 @@ impl Inbox {
     /// Puts a message at the end of its board's line.
     pub fn push(&mut self, message: Message) -> Queued {
         let weight = message.weight();
-        let is_unserved = !self.lines.contains_key(&message.board);
-        let line = self.lines.entry(message.board.clone()).or_default();
+        let board = message.board.clone();
+        let is_unserved = !self.lines.contains_key(&board);
+        let line = self.lines.entry(board.clone()).or_default();
         line.waiting.push_back((message, weight));
         line.bytes = line.bytes.saturating_add(weight);
         self.bytes = self.bytes.saturating_add(weight);
@@ -54,7 +55,15 @@ impl Inbox {
             self.bytes = self.bytes.saturating_sub(weight);
             dropped += 1;
         }
-        Queued { dropped, is_unserved }
+        // Each board that is named would leave an empty line behind.
+        let is_empty = line.waiting.is_empty();
+        if is_unserved && is_empty {
+            self.lines.remove(&board);
+        }
+        Queued {
+            dropped,
+            is_unserved: is_unserved && !is_empty,
+        }
     }
 
     /// The next messages of a board, all of one actor, to be applied before this is called again; none ends the serving of
@@ -163,7 +172,12 @@ mod tests {
             assert_eq!(inbox.push(message(&board, 0, 0)).dropped, 0);
             assert_eq!(take(&mut inbox, &board), [0]);
         }
-        assert_eq!(inbox.push(message("late", 0, 0)).dropped, 1);
+        let lost = Queued {
+            dropped: 1,
+            is_unserved: false,
+        };
+        assert_eq!(inbox.push(message("late", 0, 0)), lost);
+        assert_eq!(inbox.lines.len(), fit, "nobody serves a line for nothing");
         boards.for_each(|board| assert_eq!(take(&mut inbox, &board), [0; 0]));
         assert_eq!(inbox.bytes, 0);
     }
@@ -198,7 +212,7 @@ mod tests {
         }
         assert_eq!(inbox.bytes, limits::REDIS_INBOX_BYTES_MAX);
         let queued = inbox.push(message("late", 1, 0));
-        assert_eq!((queued.dropped, queued.is_unserved), (1, true));
+        assert_eq!((queued.dropped, queued.is_unserved), (1, false));
         assert_eq!(drain(&mut inbox, "late"), [0; 0]);
         assert_eq!(inbox.push(message("b0", 100, 0)).dropped, 1);
         assert_eq!(drain(&mut inbox, "b0"), [100]);

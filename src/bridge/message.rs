@@ -5,9 +5,10 @@
 //! a byte of a message. Tests are below; the fuzz target is `redis_message`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::ids::{BoardId, ItemId, Subject};
+use crate::items::BATCH;
 use crate::items::Record;
 use crate::limits;
 
@@ -48,7 +49,7 @@ pub enum Unread {
     TooLarge,
     /// Its channel names no board.
     InvalidBoard,
-    /// It is not the JSON that it should be.
+    /// It is not the JSON that it should be, or names no item that may be.
     Malformed,
 }
 
@@ -89,17 +90,28 @@ pub fn parse(channel: &[u8], payload: &[u8], node: &str) -> Result<Message, Unre
         return Err(Unread::Own);
     }
     let id = received.item.get("id").and_then(Value::as_str);
+    // What no path leads to, nobody could read or delete over HTTP.
+    let id = id.filter(|id| *id != BATCH).and_then(ItemId::parse);
     Ok(Message {
         board,
         action: received.action,
-        id: id.and_then(ItemId::parse).ok_or(Unread::Malformed)?,
+        id: id.ok_or(Unread::Malformed)?,
         item: received.item,
     })
 }
 
-/// Writes a message; `None` where it would be longer than [`limits::REDIS_MESSAGE_BYTES_MAX`].
+/// Writes a message; `None` where it would be longer than [`limits::REDIS_MESSAGE_BYTES_MAX`]. Of a deletion only the `id`
+/// counts: where the item is too long, it is written with nothing else.
 #[must_use]
 pub fn encode(action: Action, item: &Value, node: &str) -> Option<Vec<u8>> {
+    let whole = encode_whole(action, item, node);
+    if whole.is_some() || action != Action::Delete {
+        return whole;
+    }
+    encode_whole(action, &json!({ "id": item.get("id")? }), node)
+}
+
+fn encode_whole(action: Action, item: &Value, node: &str) -> Option<Vec<u8>> {
     let sent = Sent {
         action,
         item,
@@ -169,7 +181,7 @@ pub mod fuzzing {
         assert!(message.weight() >= message.id.as_str().len() + MESSAGE_BYTES);
         assert!(Subject::parse(message.actor().as_str()).is_some());
         let item = Value::Object(message.item.clone());
-        if let Some(again) = encode(message.action, &item, "theirs") {
+        if let Some(again) = encode_whole(message.action, &item, "theirs") {
             // Fractions may differ in their last digit.
             let read = parse(name, &again, "ours").unwrap();
             let known = (&message.board, message.action, &message.id, message.actor());
@@ -181,8 +193,6 @@ pub mod fuzzing {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     const CHANNEL: &[u8] = b"board:b-1:updates";
@@ -226,6 +236,7 @@ mod tests {
             (r#"{"action":"create","item":{}}"#, Unread::Malformed),
             (r#"{"action":"create","item":{"id":7}}"#, Unread::Malformed),
             (r#"{"action":"create","item":{"id":"a b"}}"#, Unread::Malformed),
+            (r#"{"action":"create","item":{"id":"batch"}}"#, Unread::Malformed),
             (
                 r#"{"action":"create","item":{"id":"i"},"origin":7}"#,
                 Unread::Malformed,
@@ -274,6 +285,22 @@ mod tests {
             assert_eq!(read.is_ok(), fits);
             assert!(fits || read == Err(Unread::TooLarge));
         }
+    }
+
+    #[test]
+    fn of_a_long_item_a_deletion_names_the_id_alone() {
+        let item = json!({"id": "i", "text": "x".repeat(limits::REDIS_MESSAGE_BYTES_MAX)});
+        let payload = encode(Action::Delete, &item, "theirs").unwrap();
+        let value: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(
+            value,
+            json!({"action": "delete", "item": {"id": "i"}, "origin": "theirs"})
+        );
+        assert_eq!(encode(Action::Create, &item, "theirs"), None);
+        let fits = json!({"id": "i", "text": "x"});
+        let payload = encode(Action::Delete, &fits, "theirs").unwrap();
+        let value: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(value["item"], fits);
     }
 
     #[test]

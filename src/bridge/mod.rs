@@ -1,6 +1,6 @@
 //! The Redis bridge: changes of items that others publish reach boards, and ours are published.
 //!
-//! Owns [`Bridge`] and its two tasks, one for each direction and connection. Must not know what an item is made of. Key
+//! Owns `Bridge` and its two tasks, one for each direction and connection. Must not know what an item is made of. Key
 //! invariants: whatever Redis does, or does not do, neither a connection nor an API call waits for it or fails by it; all that
 //! waits is bounded in bytes; no log line, error or answer holds a message, or the credentials for Redis. Everything that can be is
 //! a value beside it: [`address`], [`backoff`], [`message`], [`inbox`], [`outbox`], [`replies`]. Tests: `tests/it/redis.rs`.
@@ -15,23 +15,23 @@ pub mod outbox;
 mod publish;
 pub mod replies;
 mod subscribe;
+mod ticket;
 mod told;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
-use serde_json::Value;
 use smol::channel::{Receiver, Sender};
+use smol::lock::Semaphore;
 
 use crate::bridge::address::Address;
 use crate::bridge::backoff::Backoff;
 use crate::bridge::inbox::Inbox;
 use crate::bridge::link::LinkError;
-use crate::bridge::message::Action;
-use crate::bridge::outbox::{Outbox, Outgoing};
+use crate::bridge::outbox::Outbox;
+pub(crate) use crate::bridge::ticket::Ticket;
 use crate::bridge::told::Told;
-use crate::ids::BoardId;
 use crate::limits;
 use crate::server::Server;
 use crate::server::clock::SystemClock;
@@ -67,6 +67,8 @@ pub(crate) struct Bridge {
     node: String,
     address: Address,
     inbox: Mutex<Inbox>,
+    /// Permits to look a board up and decide what its messages change.
+    deciding: Arc<Semaphore>,
     outbox: Mutex<Outbox>,
     /// One token while something waits in the outbox.
     wake: (Sender<()>, Receiver<()>),
@@ -86,6 +88,7 @@ impl Bridge {
             node: node_id(),
             address,
             inbox: Mutex::default(),
+            deciding: Arc::new(Semaphore::new(limits::REDIS_LINES_AT_ONCE_MAX)),
             outbox: Mutex::default(),
             wake: smol::channel::bounded(1),
             states: Mutex::new([away; 2]),
@@ -101,23 +104,6 @@ impl Bridge {
             let (bridge, keeping) = (Arc::clone(self), Arc::clone(server));
             server.spawn(async move { bridge.keep(&keeping, direction).await });
         }
-    }
-
-    /// Has a change of an item published: what the item is now, or was where it is gone. Never waits, never fails.
-    pub(crate) fn publish(&self, board: &BoardId, action: Action, item: &Value) {
-        let Some(payload) = message::encode(action, item, &self.node) else {
-            self.note_unpublished(Publication::TooLarge, 1);
-            return;
-        };
-        let message = Outgoing {
-            board: board.clone(),
-            payload,
-            at: self.clock.now().tick,
-        };
-        let dropped = lock(&self.outbox).push(message);
-        self.note_unpublished(Publication::Overflow, dropped);
-        // Full means that the publisher is told already.
-        self.wake.0.try_send(()).unwrap_or_default();
     }
 
     /// How the bridge is.

@@ -1,7 +1,8 @@
 //! The way in: what others publish is read, queued by board and applied.
 //!
 //! Owns one connection, and the tasks that serve the inbox's lines. Must not know what a message does (`bridge::apply`). Key
-//! invariants: reading never waits for a board; a board that is slow, cold or failing holds up no other.
+//! invariants: reading never waits for a board; a board that is slow or failing holds up no other, and some are looked up at
+//! a time, so that no request waits behind Redis. Tests are below, and in `tests/it/redis.rs`.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -91,17 +92,22 @@ impl Bridge {
     /// Applies what waits for a board, until nothing does.
     async fn serve(&self, server: &Arc<Server>, board: &BoardId) {
         loop {
+            let permit = self.deciding.acquire_arc().await;
             let messages = lock(&self.inbox).take(board);
             if messages.is_empty() {
                 return;
             }
             let count = messages.len();
-            match Server::fenced(apply::apply(server, board, messages)).await {
+            // Boxed, since many lines may wait for their permit.
+            let applied = Box::pin(apply::apply(server, board, messages, permit));
+            match Server::fenced(applied).await {
                 Ok(outcomes) => outcomes
                     .into_iter()
                     .for_each(|outcome| self.note_received(outcome, 1)),
                 Err(_) => self.note_received(Outcome::Failed, count),
             }
+            // Those who wait for a permit come first.
+            smol::future::yield_now().await;
         }
     }
 }
@@ -109,4 +115,39 @@ impl Bridge {
 /// Whether the first of `parts` is this word.
 fn is_word(parts: &[Value], word: &str) -> bool {
     matches!(parts.first(), Some(Value::BulkString(first)) if first == word.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::address::Address;
+    use crate::server::clock::SystemClock;
+    use crate::server::harness;
+    use crate::server::metrics::redis::RedisMetrics;
+    use crate::store::redb::RedbStore;
+
+    #[test]
+    fn no_more_boards_are_looked_up_at_a_time_than_there_are_permits() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = RedbStore::open(&directory.path().join("boards.redb")).unwrap();
+        let (server, executor) = harness::server(&[], Arc::new(store));
+        let address = Address::parse("redis://localhost").unwrap();
+        let bridge = Bridge::new(address, SystemClock::start(), RedisMetrics::default());
+        let bridge = Arc::new(bridge);
+        let board = BoardId::parse("never").unwrap();
+        let payload = br#"{"action":"delete","item":{"id":"i"}}"#;
+        let permits: Vec<_> = std::iter::from_fn(|| bridge.deciding.try_acquire_arc()).collect();
+        assert_eq!(permits.len(), limits::REDIS_LINES_AT_ONCE_MAX);
+        bridge.queue(&server, b"board:never:updates", payload);
+        while executor.try_tick() {}
+        let mut waiting = lock(&bridge.inbox).take(&board);
+        assert_eq!(waiting.len(), 1, "nobody took it");
+        let mut permits = permits.into_iter();
+        let permit = permits.next().unwrap();
+        let message = waiting.pop().unwrap();
+        let applied = apply::apply(&server, &board, vec![message], permit);
+        let outcomes = smol::block_on(executor.run(applied));
+        assert_eq!(outcomes, [Outcome::NoSuchBoard]);
+        assert!(bridge.deciding.try_acquire().is_some(), "the permit is back");
+    }
 }

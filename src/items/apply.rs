@@ -14,7 +14,7 @@ use crate::items::{DOCUMENT, PAGE, asset, index_key, number, read, shape};
 use crate::items::{Item, Operation, Outcome, Plan, Record, Records, Refused, Stamp, Why};
 use crate::limits;
 
-/// See [`crate::items::apply`].
+/// See [`crate::items::apply()`].
 pub(super) fn apply(
     records: &dyn Records,
     operations: &[Operation],

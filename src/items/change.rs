@@ -173,6 +173,13 @@ fn text(kind: Kind, member: Member, field: &str, value: &Value) -> Result<String
     if text.len() > max {
         return Err(invalid(field, format!("must have at most {max} bytes of UTF-8")));
     }
+    if matches!(member, Member::Text | Member::Title) && has_endless_word(text) {
+        let max = limits::ITEM_WORD_LETTERS_MAX;
+        return Err(invalid(
+            field,
+            format!("must have no word of more than {max} letters"),
+        ));
+    }
     match (member, kind) {
         (Member::Title, _) if text.contains(['\n', '\r']) => Err(invalid(field, "must be one line")),
         (Member::Url, _) if text.is_empty() => Ok(String::new()),
@@ -218,4 +225,10 @@ fn styles(kind: Kind, value: &Value) -> Result<Vec<(Style, &'static str)>, Why> 
             .ok_or_else(|| invalid(&field, one_of(words)))
     };
     members.iter().map(read).collect()
+}
+
+/// Whether a word is too long for a browser to break in time. Scripts that are written without spaces break anywhere.
+fn has_endless_word(text: &str) -> bool {
+    let mut words = text.split(|letter: char| letter.is_whitespace() || letter >= '\u{2e80}');
+    words.any(|word| word.chars().nth(limits::ITEM_WORD_LETTERS_MAX).is_some())
 }

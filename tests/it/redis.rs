@@ -425,6 +425,31 @@ fn what_is_changed_over_http_is_published_once_and_its_own_message_is_skipped() 
 }
 
 #[test]
+fn changes_are_published_in_the_order_in_which_the_board_took_them() {
+    let redis = Redis::start();
+    let server = server(&redis.url());
+    until_connected(&server);
+    let mut listener = Listener::of(&redis);
+    let api = Api::user(&server, "ann");
+    api.must("POST", "/v1/boards", &json!({ "id": "b" }), 201);
+    for round in 0..20 {
+        let path = format!("/v1/boards/b/items/{round}");
+        let item = json!({"id": round.to_string(), "type": "sticky", "x": 0, "y": 0});
+        api.must("POST", "/v1/boards/b/items", &item, 201);
+        thread::scope(|scope| {
+            for x in 1..=8 {
+                let (path, server) = (&path, &server);
+                scope.spawn(move || Api::user(server, "ann").must("PATCH", path, &json!({ "x": x }), 200));
+            }
+        });
+        let told = (0..9).map(|_| listener.next().1);
+        let last = told.last().unwrap();
+        let item = api.must("GET", &path, &Value::Null, 200);
+        assert_eq!(last["item"], item, "round {round}");
+    }
+}
+
+#[test]
 fn two_servers_on_one_redis_see_each_others_items_and_make_no_loop() {
     let redis = Redis::start();
     let servers = [server(&redis.url()), server(&redis.url())];

@@ -66,7 +66,7 @@ describe('records of items', () => {
     const text = 'Some words\n\nthat are long enough to make a note grow, internationalization, \u{1f600} 漢字 '.repeat(12)
     const contents = { sticky: { text }, text: { text }, shape: { text }, frame: { title: 'Phase 1' }, document: { title: 'Plan', text, url: 'mailto:a@b.example' }, image: { url: 'https://example.com/a.png', alt: 'A' } }
     for (const type of TYPES) {
-      for (const [width, height] of [[1, 1], [1e6, 1e6], [1, 1e6], [1e6, 1], [333.3, 77.7]]) await on.add({ type, width, height, x: -1e9, y: 1e9, content: contents[type] })
+      for (const [width, height] of [[1, 1], [1e6, 1e6], [1, 1e6], [1e6, 1], [333.3, 77.7]]) await on.add({ type, width, height, x: -1e8, y: 1e8, content: contents[type] })
     }
     for (const url of ['/a.png', 'data:image/png;base64,AAAA', 'http://localhost:1/x']) await on.add({ type: 'image', content: { url } })
     const records = await on.records()

@@ -600,7 +600,7 @@ describe('the server', () => {
     assert.deepEqual(page.items.map(({ id, x }) => [id, x]), [['a', 5]])
     const rest = (await to('listItems', 200, null, { ...sent, query: { limit: '1', cursor: page.next_cursor } })).value
     assert.deepEqual([rest.items.map(({ id }) => id), rest.next_cursor], [['c'], null])
-    const text = { content: { text: long(65536) } }
+    const text = { content: { text: 'word '.repeat(13_107) } }
     await to('createItem', 413, 'board_too_large', { ...sent, json: { ...A_STICKY, ...text } })
     await to('updateItem', 413, 'board_too_large', { ...sent, path: { board: 'batched', item: 'a' }, json: text })
     await to('batchItems', 413, 'board_too_large', { ...sent, json: { operations: [{ action: 'update', item: { id: 'a', ...text } }] } })
