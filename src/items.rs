@@ -106,14 +106,10 @@ pub struct Item {
     /// The key of the page that it is on, where it is on one. Not part of the JSON.
     #[serde(skip)]
     pub page: Option<String>,
-}
-
-impl Item {
-    /// Bytes of all that it says: of the strings of its JSON, which nothing else makes large.
-    #[must_use]
-    pub fn text_bytes(&self) -> usize {
-        text_bytes(&self.json)
-    }
+    /// What it takes to answer with it: bytes of its strings, or of the records behind it, which may hold more than it
+    /// shows; the larger, about. Not part of the JSON.
+    #[serde(skip)]
+    pub bytes: usize,
 }
 
 /// Bytes of the strings in an item's JSON, which is three deep.

@@ -47,15 +47,15 @@ pub const ITEM_URL_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of an image that stands in its own URL, inclusive. It is part of the board, and goes to everybody who joins.
 pub const ITEM_IMAGE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Bytes of what items say in one answer, inclusive, past the first: an image may be in a thousand items, and is in each
-/// of their answers. What a full body asks for fits.
+/// Bytes of items in one answer, or of the records behind them, inclusive, past the first: an image may be in a thousand
+/// items, and is in each of their answers. What a full body asks for fits.
 pub const ITEM_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Shapes that the deletions of one request move out of frames, inclusive, past the first frame: each of nested frames
 /// would move them all again.
 pub const ITEM_MOVES_MAX: usize = 20_000;
 
-/// Bytes of what items say after which a page of them ends early.
+/// Bytes of items, or of the records behind them, after which a page of them ends early.
 pub const ITEM_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Bytes of an `Idempotency-Key`, inclusive. Clients send UUIDs.

@@ -44,7 +44,7 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
             .take(limit)
             .filter_map(|id| items::read(records, id));
         for item in items {
-            bytes += item.text_bytes();
+            bytes += item.bytes;
             rows.push(item.json);
             if bytes > limits::ITEM_PAGE_BYTES {
                 break;

@@ -35,7 +35,7 @@ pub(super) fn apply(
             pen.perform(operation)
         };
         let outcome = outcome.map_err(|why| Refused { index, why })?;
-        bytes = bytes.saturating_add(outcome.item().map_or(0, Item::text_bytes));
+        bytes = bytes.saturating_add(outcome.item().map_or(0, |item| item.bytes));
         if index > 0 && bytes > limits::ITEM_ANSWER_BYTES_MAX {
             let why = Why::TooLarge;
             return Err(Refused { index, why });

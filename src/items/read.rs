@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::ids::ItemId;
 use crate::items::kind::{Kind, Member};
 use crate::items::style::Style;
-use crate::items::{BATCH, Item, Record, Records, asset, number, place, revision, shape};
+use crate::items::{BATCH, Item, Record, Records, asset, number, place, revision, shape, text_bytes};
 
 /// What is known of who made and changed an item.
 const HISTORY: [&str; 4] = ["created_by", "created_at", "updated_by", "updated_at"];
@@ -76,9 +76,12 @@ pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Reco
         json.insert(name.to_owned(), noted.cloned().unwrap_or(Value::Null));
     }
     let records: Vec<&Record> = [Some(record), asset].into_iter().flatten().collect();
+    let (revision, record_bytes) = revision::of(&records, at);
+    let json = Value::Object(json);
     Item {
-        json: Value::Object(json),
-        revision: revision::of(&records, at),
+        bytes: record_bytes.max(text_bytes(&json)),
+        json,
+        revision,
         page,
     }
 }

@@ -15,19 +15,35 @@ use crate::limits::ANY_DEPTH_MAX;
 /// Bytes of the hash that are kept: 96 bits, beyond chance.
 const BYTES: usize = 12;
 
-/// The revision of an item with these records, at this place on the page (which its parents' records decide).
-pub(super) fn of(records: &[&Record], place: Point) -> String {
-    let mut hash = Sha256::new();
+/// A hash that knows how much went into it.
+#[derive(Default)]
+struct Counted {
+    hash: Sha256,
+    bytes: usize,
+}
+
+impl Counted {
+    fn update(&mut self, bytes: impl AsRef<[u8]>) {
+        self.bytes = self.bytes.saturating_add(bytes.as_ref().len());
+        self.hash.update(bytes);
+    }
+}
+
+/// The revision of an item with these records, at this place on the page (which its parents' records decide); and the
+/// bytes of the records, about.
+pub(super) fn of(records: &[&Record], place: Point) -> (String, usize) {
+    let mut hash = Counted::default();
     for record in records {
         members(&mut hash, record, 0);
     }
     hash.update(place.x.to_bits().to_be_bytes());
     hash.update(place.y.to_bits().to_be_bytes());
-    let digest = hash.finalize();
-    URL_SAFE_NO_PAD.encode(digest.get(..BYTES).unwrap_or_default())
+    let digest = hash.hash.finalize();
+    let revision = URL_SAFE_NO_PAD.encode(digest.get(..BYTES).unwrap_or_default());
+    (revision, hash.bytes)
 }
 
-fn members(hash: &mut Sha256, members: &Record, depth: usize) {
+fn members(hash: &mut Counted, members: &Record, depth: usize) {
     hash.update(b"{");
     let mut sorted: Vec<_> = members.iter().collect();
     sorted.sort_unstable_by_key(|(name, _)| *name);
@@ -39,7 +55,7 @@ fn members(hash: &mut Sha256, members: &Record, depth: usize) {
 }
 
 /// `depth`: documents hold nothing deeper than the bound, so nothing of theirs is left out.
-fn value(hash: &mut Sha256, value: &Value, depth: usize) {
+fn value(hash: &mut Counted, value: &Value, depth: usize) {
     match value {
         _ if depth > ANY_DEPTH_MAX => hash.update(b"~"),
         Value::Null => hash.update(b"0"),
@@ -63,7 +79,7 @@ fn value(hash: &mut Sha256, value: &Value, depth: usize) {
     }
 }
 
-fn text(hash: &mut Sha256, text: &str) {
+fn text(hash: &mut Counted, text: &str) {
     hash.update(b"s");
     hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
     hash.update(text.as_bytes());

@@ -1121,6 +1121,7 @@ fn an_item_serializes_as_its_json() {
         json: json!({"id": "a"}),
         revision: "r".to_owned(),
         page: Some("page:page".to_owned()),
+        bytes: 1,
     };
     assert_eq!(serde_json::to_string(&item).unwrap(), r#"{"id":"a"}"#);
 }
@@ -1142,7 +1143,8 @@ fn all_that_an_item_says_counts_and_long_words_of_others_are_left_out() {
         assert_eq!(item.json["created_by"].is_string(), is_shown);
         let words = "a".len() + "sticky".len() + "m".len() + "draw".len() + "middle".len();
         let counted = words + if is_shown { 64 + 512 } else { 0 };
-        assert_eq!(item.text_bytes(), counted);
+        assert_eq!(super::text_bytes(&item.json), counted);
+        assert!(item.bytes > counted, "its record has more");
         patched(&mut table, "a", item.json);
     }
 }
@@ -1183,7 +1185,7 @@ fn answers_are_bounded_past_the_first() {
     let mut table = Table::default();
     let data = format!(
         "data:image/png;base64,{}",
-        "A".repeat(limits::ITEM_IMAGE_BYTES_MAX - 1_024)
+        "A".repeat(limits::ITEM_IMAGE_BYTES_MAX - 4_096)
     );
     made(
         &mut table,
@@ -1193,6 +1195,11 @@ fn answers_are_bounded_past_the_first() {
     let count = limits::ITEM_ANSWER_BYTES_MAX / limits::ITEM_IMAGE_BYTES_MAX;
     let updates = |count: usize| -> Vec<Operation> { (0..count).map(|_| update("a", json!({}))).collect() };
     assert!(apply(&table, &updates(count), ALICE).is_ok());
+    assert_eq!(why(&table, &updates(count + 1)), (count, Why::TooLarge));
+    table.0.get_mut("asset:a").unwrap()["props"]["src"] = json!("/a.png");
+    assert!(apply(&table, &updates(count + 1), ALICE).is_ok());
+    table.0.get_mut("asset:a").unwrap()["meta"] =
+        json!({"hidden": vec![0; (limits::ITEM_IMAGE_BYTES_MAX - 4_096) / 9]});
     assert_eq!(why(&table, &updates(count + 1)), (count, Why::TooLarge));
     let huge = "x".repeat(limits::ITEM_ANSWER_BYTES_MAX + 1);
     let text = super::rich_text::whole(super::rich_text::paragraphs(&huge));
