@@ -38,6 +38,9 @@ pub struct Place {
     number: u64,
 }
 
+/// Places in their order, each with the messages that it was settled with.
+type Places = VecDeque<(u64, Option<Vec<Outgoing>>)>;
+
 /// The messages, oldest first.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -46,7 +49,7 @@ pub struct Outbox {
     bytes: usize,
     /// The places of each board from the oldest that is not settled, by their numbers, with the messages that are held
     /// back by it. A board without such a place has no entry.
-    places: HashMap<BoardId, VecDeque<(u64, Option<Vec<Outgoing>>)>>,
+    places: HashMap<BoardId, Places>,
     /// Of those that are held back: 0 <= held <= bytes.
     held: usize,
     next_place: u64,
