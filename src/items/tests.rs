@@ -521,6 +521,7 @@ fn bounds_are_inclusive() {
         }
         create("a", item)
     };
+    let words = |length: usize| "x ".repeat(length)[..length].to_owned();
     let url = |length: usize| format!("https://e.x/{}", "a".repeat(length - 12));
     let data = |length: usize| format!("data:image/png;base64,{}", "A".repeat(length - 22));
     let table = Table::default();
@@ -552,17 +553,8 @@ fn bounds_are_inclusive() {
         (
             "text",
             "content.text",
-            json!("x ".repeat(limits::ITEM_TEXT_BYTES_MAX / 2)),
-            json!("x ".repeat(limits::ITEM_TEXT_BYTES_MAX / 2) + "x"),
-        ),
-        (
-            "sticky",
-            "content.text",
-            json!(format!(
-                "{0} {0}\u{6f22}{0}",
-                "x".repeat(limits::ITEM_WORD_LETTERS_MAX)
-            )),
-            json!("x".repeat(limits::ITEM_WORD_LETTERS_MAX + 1)),
+            json!(words(limits::ITEM_TEXT_BYTES_MAX)),
+            json!(words(limits::ITEM_TEXT_BYTES_MAX + 1)),
         ),
         (
             "image",
@@ -573,8 +565,8 @@ fn bounds_are_inclusive() {
         (
             "frame",
             "content.title",
-            json!("x ".repeat(limits::TITLE_BYTES_MAX / 2)),
-            json!("x ".repeat(limits::TITLE_BYTES_MAX / 2) + "x"),
+            json!(words(limits::TITLE_BYTES_MAX)),
+            json!(words(limits::TITLE_BYTES_MAX + 1)),
         ),
         (
             "document",
@@ -601,6 +593,21 @@ fn bounds_are_inclusive() {
         );
         refused(&table, item(kind, member, beyond), member);
     }
+}
+
+#[test]
+fn words_that_no_browser_breaks_in_time_are_refused() {
+    let table = Table::default();
+    let sticky = |text: &str| {
+        create(
+            "a",
+            json!({"type": "sticky", "x": 0, "y": 0, "content": {"text": text}}),
+        )
+    };
+    let word = "x".repeat(limits::ITEM_WORD_LETTERS_MAX);
+    let fits = sticky(&format!("{word} {word}\u{6f22}{word}"));
+    assert!(apply(&table, &[fits], ALICE).is_ok());
+    refused(&table, sticky(&format!("{word}x")), "content.text");
 }
 
 #[test]
