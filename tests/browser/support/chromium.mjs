@@ -23,7 +23,7 @@ export class Chromium {
 
   static async start () {
     if (!existsSync(EXECUTABLE)) {
-      throw new Error(`${EXECUTABLE} is missing, in which the page is tested. On Debian: apt-get install chromium; ` +
+      throw new Error(`${EXECUTABLE} is missing, in which the page is tested. On Debian: apt-get install chromium fonts-dejavu-core; ` +
         'or set BROWSER_BIN to a Chromium of your own.')
     }
     const chrome = new Chromium()
