@@ -81,6 +81,21 @@ fn everything_else_works(server: &Server, board: &str) {
     );
 }
 
+/// A Redis, and a server that is connected to it.
+fn connected() -> (Redis, Server) {
+    let redis = Redis::start();
+    let server = server(&redis.url());
+    until_connected(&server);
+    (redis, server)
+}
+
+/// Ann, who has just made the board `b`.
+fn owner_of_b(server: &Server) -> Api {
+    let api = Api::user(server, "ann");
+    api.must("POST", "/v1/boards", &json!({ "id": "b" }), 201);
+    api
+}
+
 #[test]
 fn without_redis_nothing_is_said_of_it() {
     let server = Server::start();
@@ -112,9 +127,7 @@ fn redis_may_come_later_and_go_and_come_back() {
 
 #[test]
 fn a_redis_that_stops_answering_is_noticed() {
-    let redis = Redis::start();
-    let server = server(&redis.url());
-    until_connected(&server);
+    let (redis, server) = connected();
     redis.freeze();
     until_unreachable(&server, "Redis does not answer in time");
     everything_else_works(&server, "b");
@@ -207,11 +220,8 @@ fn redis_may_ask_for_a_password_which_is_never_shown() {
 
 #[test]
 fn what_is_not_sound_is_dropped_counted_and_not_logged() {
-    let redis = Redis::start();
-    let server = server(&redis.url());
-    until_connected(&server);
-    let api = Api::user(&server, "ann");
-    api.must("POST", "/v1/boards", &json!({ "id": "b" }), 201);
+    let (redis, server) = connected();
+    let api = owner_of_b(&server);
     api.must("POST", "/v1/boards", &json!({ "id": "gone" }), 201);
     api.must("DELETE", "/v1/boards/gone", &Value::Null, 204);
     let sound =
@@ -268,9 +278,7 @@ fn what_is_not_sound_is_dropped_counted_and_not_logged() {
 
 #[test]
 fn a_message_beyond_all_bounds_costs_a_new_connection_and_no_more() {
-    let redis = Redis::start();
-    let server = server(&redis.url());
-    until_connected(&server);
+    let (redis, server) = connected();
     redis.publish("board:b:updates", vec![b'x'; 8 << 20]);
     until(SOON, || {
         server.log().contains("Redis sent a value that is too large")
@@ -310,11 +318,8 @@ fn text_of(api: &Api, item: &str) -> Option<String> {
 
 #[test]
 fn what_another_service_publishes_appears_on_the_canvas_and_among_the_items() {
-    let redis = Redis::start();
-    let server = server(&redis.url());
-    until_connected(&server);
-    let api = Api::user(&server, "ann");
-    api.must("POST", "/v1/boards", &json!({ "id": "b" }), 201);
+    let (redis, server) = connected();
+    let api = owner_of_b(&server);
     let mut canvas = Client::join(&server, "b", 1);
     let publish = |action: &str, item: Value| {
         let message = json!({"action": action, "item": item, "origin": "another"});
@@ -373,12 +378,9 @@ fn what_another_service_publishes_appears_on_the_canvas_and_among_the_items() {
 
 #[test]
 fn what_is_changed_over_http_is_published_once_and_its_own_message_is_skipped() {
-    let redis = Redis::start();
-    let server = server(&redis.url());
-    until_connected(&server);
+    let (redis, server) = connected();
     let mut listener = Listener::of(&redis);
-    let api = Api::user(&server, "ann");
-    api.must("POST", "/v1/boards", &json!({ "id": "b" }), 201);
+    let api = owner_of_b(&server);
     let item = json!({"id": "i", "type": "sticky", "x": 1, "y": 2, "content": {"text": "a"}});
     let created = api.must("POST", "/v1/boards/b/items", &item, 201);
     let updated = api.must("PATCH", "/v1/boards/b/items/i", &json!({"x": 5}), 200);
@@ -426,12 +428,9 @@ fn what_is_changed_over_http_is_published_once_and_its_own_message_is_skipped() 
 
 #[test]
 fn changes_are_published_in_the_order_in_which_the_board_took_them() {
-    let redis = Redis::start();
-    let server = server(&redis.url());
-    until_connected(&server);
+    let (redis, server) = connected();
     let mut listener = Listener::of(&redis);
-    let api = Api::user(&server, "ann");
-    api.must("POST", "/v1/boards", &json!({ "id": "b" }), 201);
+    let api = owner_of_b(&server);
     for round in 0..20 {
         let path = format!("/v1/boards/b/items/{round}");
         let item = json!({"id": round.to_string(), "type": "sticky", "x": 0, "y": 0});
@@ -501,11 +500,8 @@ fn two_servers_on_one_redis_see_each_others_items_and_make_no_loop() {
 
 #[test]
 fn changes_are_not_held_up_by_redis_and_are_published_when_it_is_back() {
-    let redis = Redis::start();
-    let server = server(&redis.url());
-    until_connected(&server);
-    let api = Api::user(&server, "ann");
-    api.must("POST", "/v1/boards", &json!({ "id": "b" }), 201);
+    let (redis, server) = connected();
+    let api = owner_of_b(&server);
     let port = redis.kill();
     until(SOON, || health(&server)["status"] == "unreachable");
     for id in 0..20 {

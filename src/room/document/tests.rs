@@ -1,3 +1,5 @@
+//! Documents that are read and written beside boards, and what must not be opened as one.
+
 use serde_json::json;
 
 use super::*;
