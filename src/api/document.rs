@@ -17,6 +17,7 @@ use crate::room::document::{self, Unopened};
 use crate::rooms::RoomCell;
 use crate::server::Server;
 use crate::server::admission;
+use crate::server::content::log_unopened;
 use crate::server::loader::Creation;
 use crate::update::vector::StateVector;
 
@@ -118,12 +119,9 @@ fn lacking_update(cell: &RoomCell, text: &str) -> Answer {
 async fn json(server: &Server, cell: &RoomCell) -> Answer {
     let state = cell.lock().full_state();
     let opened = server.work_on_content(move || document::to_json(state)).await;
-    match opened {
+    match opened.inspect_err(|error| log_unopened(cell, *error)) {
         Ok(value) => Ok(Response::json(200, &value).field("Cache-Control", "no-store")),
         Err(Unopened::Unsupported) => Err(content_unsupported()),
-        Err(Unopened::Failed) => {
-            tracing::error!(board = %cell.lock().id(), "the board could not be opened as a document");
-            Err(admission::problem(Fault::Internal))
-        }
+        Err(Unopened::Failed) => Err(admission::problem(Fault::Internal)),
     }
 }

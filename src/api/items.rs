@@ -6,6 +6,7 @@
 
 mod conditions;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -54,7 +55,7 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
         let is_cut = bytes > limits::ITEM_PAGE_BYTES && rows.len() > 1;
         (rows, is_cut)
     });
-    let (rows, is_cut) = read.await.map_err(|failed| failed_read(&failed))?;
+    let (rows, is_cut) = read.await.map_err(failed_read)?;
     if is_cut {
         page.limit = page.limit.min(rows.len().saturating_sub(1));
     }
@@ -68,7 +69,7 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
     let read = call
         .server
         .read_content(&granted.board, move |records| items::read(records, &id));
-    let item = read.await.map_err(|failed| failed_read(&failed))?;
+    let item = read.await.map_err(failed_read)?;
     let item = item.ok_or_else(no_such_item)?;
     if conditions::is_known(call.request.head, &item.revision) {
         return Ok(tagged(Response::new(304), &item));
@@ -383,12 +384,12 @@ fn replayed(response: Response) -> Response {
 }
 
 fn no_such_item() -> Response {
-    problem(
-        404,
-        ("no_such_item", "Not found"),
-        "there is no such item on the board",
-        None,
-    )
+    absent(None)
+}
+
+fn absent(field: Option<&str>) -> Response {
+    let detail = "there is no such item on the board";
+    problem(404, ("no_such_item", "Not found"), detail, field)
 }
 
 fn problem(
@@ -408,15 +409,23 @@ fn problem(
     Response::problem_with(&problem, field.as_slice())
 }
 
-fn failed_read(failed: &Failed<std::convert::Infallible>) -> Response {
-    match failed {
-        Failed::Fault(fault) => admission::problem(*fault),
-        Failed::Unsupported | Failed::Busy => content_unsupported(),
-        Failed::Work(never) => match *never {},
-    }
+fn failed_read(failed: Failed<Infallible>) -> Response {
+    failed_work(failed, |never| match never {})
 }
 
 fn failed_write(failed: Failed<Unwritten>, place: Place) -> Response {
+    failed_work(failed, |unwritten| match unwritten {
+        Unwritten::Stale => {
+            let title = "A condition of the request does not hold";
+            let detail = "the item has another revision than If-Match names; read it again";
+            problem(412, ("precondition_failed", title), detail, None)
+        }
+        Unwritten::Refused(refused) => refusal(refused, place),
+    })
+}
+
+/// The answer to work on content that was not done; `refusal` answers what the work itself refused.
+fn failed_work<E>(failed: Failed<E>, refusal: impl FnOnce(E) -> Response) -> Response {
     match failed {
         Failed::Fault(fault) => admission::problem(fault),
         Failed::Unsupported => content_unsupported(),
@@ -425,12 +434,7 @@ fn failed_write(failed: Failed<Unwritten>, place: Place) -> Response {
             let detail = "the item may have another revision by now; try again";
             problem(503, ("board_busy", title), detail, None).field("Retry-After", "1")
         }
-        Failed::Work(Unwritten::Stale) => {
-            let title = "A condition of the request does not hold";
-            let detail = "the item has another revision than If-Match names; read it again";
-            problem(412, ("precondition_failed", title), detail, None)
-        }
-        Failed::Work(Unwritten::Refused(refused)) => refusal(refused, place),
+        Failed::Work(refused) => refusal(refused),
     }
 }
 
@@ -450,10 +454,7 @@ fn refusal(Refused { index, why }: Refused, place: Place) -> Response {
             let detail = "there is an item, or another shape, with this id";
             problem(409, ("item_exists", conflict), detail, id.as_deref())
         }
-        Why::Absent => {
-            let detail = "there is no such item on the board";
-            problem(404, ("no_such_item", "Not found"), detail, id.as_deref())
-        }
+        Why::Absent => absent(id.as_deref()),
         Why::Reused => {
             let title = "The key was used for another request";
             let detail = "the Idempotency-Key came with another body before; use a new one for each request";

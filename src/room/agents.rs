@@ -4,7 +4,7 @@
 //! connection, receives nothing, and its awareness id is nobody else's; who shows itself by a connection is not shown
 //! twice. Tests: `room/tests/agents.rs`.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::ids::{Level, Subject};
 use crate::limits;
@@ -23,6 +23,8 @@ pub struct Agent {
     pub subject: Subject,
     /// What it may do.
     pub level: Level,
+    /// What it is called; kept, so that whoever knows it need not look it up again.
+    pub name: Arc<str>,
     /// Its awareness state, as JSON.
     pub state: String,
     /// Any number: what its awareness id is made of.
@@ -35,15 +37,17 @@ pub(super) struct Shown {
     member: MemberId,
     subject: Subject,
     level: Level,
+    name: Arc<str>,
     since: UnixMillis,
     until: Tick,
 }
 
 impl Room {
-    /// Whether an agent that acts for `subject` is shown.
+    /// What the agent that acts for `subject` is called, while it is shown.
     #[must_use]
-    pub fn shows_agent(&self, subject: &Subject) -> bool {
-        self.agents.iter().any(|shown| shown.subject == *subject)
+    pub fn agent_name(&self, subject: &Subject) -> Option<Arc<str>> {
+        let shown = self.agents.iter().find(|shown| shown.subject == *subject);
+        shown.map(|shown| Arc::clone(&shown.name))
     }
 
     /// Shows an agent to the members for [`limits::AGENT_SHOWN`], from now or for longer.
@@ -64,6 +68,7 @@ impl Room {
                 member,
                 subject: subject.clone(),
                 level: agent.level,
+                name: Arc::clone(&agent.name),
                 since: now.unix,
                 until,
             });
@@ -76,8 +81,7 @@ impl Room {
 
     /// Whether a connection of `subject` shows presence.
     fn shows_itself(&self, subject: &Subject) -> bool {
-        let live: BTreeSet<MemberId> = self.awareness.live().map(|(member, _)| member).collect();
-        let mut members = live.iter().filter_map(|id| self.member(*id));
+        let mut members = self.awareness.live().filter_map(|(id, _)| self.member(id));
         members.any(|m| m.joiner.subject == *subject)
     }
 

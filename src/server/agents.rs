@@ -67,8 +67,12 @@ impl Server {
             let Some(cell) = server.rooms.live(&board) else {
                 return;
             };
-            let name = server.agent_name(&board, &subject).await;
-            let agent = agent(subject, level, &name, touched);
+            let known = cell.lock().agent_name(&subject);
+            let name = match known {
+                Some(name) => name,
+                None => server.agent_name(&board, &subject).await.into(),
+            };
+            let agent = agent(subject, level, name, touched);
             let now = server.now();
             server.step_fenced(&cell, |room, effects| room.show_agent(&agent, now, effects));
         });
@@ -90,7 +94,7 @@ impl Server {
     }
 }
 
-fn agent(subject: Subject, level: Level, name: &str, mut touched: Touched) -> Agent {
+fn agent(subject: Subject, level: Level, name: Arc<str>, mut touched: Touched) -> Agent {
     touched.selection.truncate(limits::AGENT_SELECTION_MAX);
     let mut hasher = DefaultHasher::new();
     subject.hash(&mut hasher);
@@ -98,7 +102,7 @@ fn agent(subject: Subject, level: Level, name: &str, mut touched: Touched) -> Ag
     let state = State {
         user: User {
             id: subject.as_str(),
-            name,
+            name: &name,
             color: COLORS.get(color).copied().unwrap_or_default(),
         },
         kind: "agent",
@@ -109,6 +113,7 @@ fn agent(subject: Subject, level: Level, name: &str, mut touched: Touched) -> Ag
     Agent {
         subject,
         level,
+        name,
         state,
         number: getrandom::u32().unwrap_or_default(),
     }
@@ -129,7 +134,7 @@ mod tests {
         let agent = agent(
             subject,
             Level::Edit,
-            &"n".repeat(limits::KEY_NAME_BYTES_MAX),
+            "n".repeat(limits::KEY_NAME_BYTES_MAX).into(),
             touched,
         );
         assert!(agent.state.len() <= limits::AWARENESS_STATE_BYTES_MAX);

@@ -3,7 +3,7 @@
 //! Owns which boards are open as documents, and for how long. Must not know what a record means, nor yrs. Key invariants:
 //! work on one board's content is done one after the other, off the executor threads and off the room's lock; a write
 //! goes the way of every update (checked, relayed, durable), and is made of what the board was when it was decided; a
-//! document that holds what the board did not accept is closed. Tests: tests/it/items.rs.
+//! document that holds what the board did not accept is closed. Tests: `content/tests.rs`, tests/it/items.rs.
 
 #[cfg(test)]
 mod tests;
@@ -117,7 +117,7 @@ pub(crate) struct Documents {
     /// A board's is the same for as long as possible, since each board may know only so many; but never one under which
     /// something may have been lost, since its clocks would be given out again.
     seed: RandomState,
-    /// How often a board's id was given up; those never are left out.
+    /// How often a board's id was given up; boards of which it never was are left out.
     generations: Mutex<HashMap<BoardId, u32>>,
     /// Permits for work on content, apart from those for loads: a hostile board must not hold up joins of others.
     working: Semaphore,
@@ -321,15 +321,16 @@ fn follow<'t>(
     };
     let open = match (usable, state) {
         (Some(mut open), Some(state)) => {
-            open.document.follow(state)?;
+            let followed = open.document.follow(state);
+            followed.inspect_err(|error| log_unopened(cell, *error))?;
             open
         }
         (Some(open), None) => open,
         (None, state) => {
-            let state = state.unwrap_or_default();
+            let opened = Document::open(state.unwrap_or_default(), writer);
             Open {
                 room: Arc::downgrade(cell),
-                document: Document::open(state, writer)?,
+                document: opened.inspect_err(|error| log_unopened(cell, *error))?,
                 writer,
                 sequence,
                 used_at: server.now().tick,
@@ -337,6 +338,13 @@ fn follow<'t>(
         }
     };
     Ok(turn.insert(Open { sequence, ..open }))
+}
+
+/// A board that passes the gate and cannot be opened is a bug of ours, or of yrs.
+pub(crate) fn log_unopened(cell: &RoomCell, error: Unopened) {
+    if error == Unopened::Failed {
+        tracing::error!(board = %cell.lock().id(), "the board could not be opened as a document");
+    }
 }
 
 /// Lets the next one have the document, or closes it.
@@ -381,7 +389,7 @@ impl Writing<'_> {
         decide: &dyn Fn(&dyn Records) -> Decided<T, E>,
     ) -> Result<Written<T>, Failed<E>> {
         for attempt in 0..limits::CONTENT_ATTEMPTS {
-            let open = follow(self.server, &mut turn, self.cell).inspect_err(|error| self.log(*error))?;
+            let open = follow(self.server, &mut turn, self.cell)?;
             let (writes, value) = match open.document.read(|records| decide(records)) {
                 Ok(Ok(decided)) => decided,
                 Ok(Err(refused)) => {
@@ -424,6 +432,7 @@ impl Writing<'_> {
                 }
             }
         }
+        end_turn(self.server, turn, true);
         Err(Failed::Busy)
     }
 
@@ -463,12 +472,6 @@ impl Writing<'_> {
             Ok(Step::Accepted)
         });
         Ok((step?, saved))
-    }
-
-    fn log(&self, error: Unopened) {
-        if error == Unopened::Failed {
-            tracing::error!(board = %self.authority.board(), "the board could not be opened as a document");
-        }
     }
 }
 

@@ -10,6 +10,7 @@ fn agent(subject: &str, state: &str) -> Agent {
     Agent {
         subject: Subject::parse(subject).unwrap(),
         level: Level::Edit,
+        name: "Planner".into(),
         state: state.to_owned(),
         number: 5,
     }
@@ -39,6 +40,8 @@ fn an_agent_is_shown_for_five_seconds_after_its_last_change() {
     table.read(peer);
     table.show(&agent(KEY, "1"));
     assert_eq!(states(&mut table, peer), ["1"]);
+    let name = |table: &Table| table.room.agent_name(&agent(KEY, "").subject);
+    assert_eq!(name(&table).as_deref(), Some("Planner"));
     table.live(Duration::from_secs(4));
     table.show(&agent(KEY, "2"));
     assert_eq!(states(&mut table, peer), ["2"]);
@@ -48,6 +51,7 @@ fn an_agent_is_shown_for_five_seconds_after_its_last_change() {
     assert_eq!(states(&mut table, joiner), ["2"], "who joins is told too");
     table.live(Duration::from_secs(1));
     assert_eq!(states(&mut table, peer), ["null"]);
+    assert_eq!(name(&table), None);
     assert_eq!(subjects(&table), ["user:alice", "user:bob"]);
 }
 
