@@ -31,6 +31,8 @@ pub enum Fault {
     MessageTooLarge,
     /// An update would take the board over one of its budgets.
     OverBudget,
+    /// An update, or what it makes stock clients do, would cost work or memory out of proportion to its bytes.
+    TooCostly,
     /// The peer sent a text frame.
     TextFrame,
     /// The peer broke RFC 6455.
@@ -53,7 +55,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every variant, for tests and for tables that must cover them all.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::NoCredential,
         Self::InvalidCredential,
         Self::ExpiredCredential,
@@ -65,6 +67,7 @@ impl Fault {
         Self::MalformedUpdate,
         Self::MessageTooLarge,
         Self::OverBudget,
+        Self::TooCostly,
         Self::TextFrame,
         Self::WebSocketProtocol,
         Self::SlowConsumer,
@@ -91,6 +94,7 @@ impl fmt::Display for Fault {
             Self::MalformedUpdate => "malformed update",
             Self::MessageTooLarge => "message too large",
             Self::OverBudget => "board over its budget",
+            Self::TooCostly => "out of proportion to its bytes",
             Self::TextFrame => "text frame",
             Self::WebSocketProtocol => "WebSocket protocol violation",
             Self::SlowConsumer => "slow consumer",

@@ -4,7 +4,7 @@
 //!
 //! | layer | modules | what it is |
 //! | --- | --- | --- |
-//! | L0 | [`limits`] [`ids`] [`time`] [`fault`] | bounds, parsed names, instants, the closed list of refusals |
+//! | L0 | [`limits`] [`ids`] [`time`] [`fault`] [`meter`] | bounds, parsed names, instants, the closed list of refusals, what a walk may cost |
 //! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] [`items`] | bytes to values and back, pure decisions |
 //! | L2 | [`session`] [`room`] [`rooms`] [`store`] | state machines without I/O |
 //! | L3 | `store::redb` | the one file that names redb |
@@ -25,6 +25,7 @@ pub mod items;
 pub mod jwt;
 pub mod lib0;
 pub mod limits;
+pub mod meter;
 pub mod room;
 pub mod rooms;
 pub mod server;

@@ -482,6 +482,6 @@ fn accept(room: &mut Room, update: &Bytes, now: Now, effects: &mut Effects) -> R
         Ok(UpdateOutcome::Hole) => Err(Fault::Internal),
         // It is the server's own.
         Err(Refused::Malformed(_)) => Err(Fault::Internal),
-        Err(refused @ Refused::OverBudget(_)) => Err(refused.fault()),
+        Err(refused @ (Refused::OverBudget(_) | Refused::TooCostly)) => Err(refused.fault()),
     }
 }

@@ -34,6 +34,7 @@ use std::fmt;
 use crate::fault::Fault;
 use crate::lib0::Malformed;
 use crate::limits;
+use crate::meter::Exhausted;
 
 /// Why bytes are not an update that may be let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,6 +112,8 @@ pub enum Refused {
     Malformed(Reason),
     /// It would take the board over a budget.
     OverBudget(Budget),
+    /// It would cost work or memory out of proportion to its bytes, here or in stock clients.
+    TooCostly,
 }
 
 impl Refused {
@@ -120,6 +123,7 @@ impl Refused {
         match self {
             Self::Malformed(_) => Fault::MalformedUpdate,
             Self::OverBudget(_) => Fault::OverBudget,
+            Self::TooCostly => Fault::TooCostly,
         }
     }
 }
@@ -136,11 +140,18 @@ impl From<Budget> for Refused {
     }
 }
 
+impl From<Exhausted> for Refused {
+    fn from(_: Exhausted) -> Self {
+        Self::TooCostly
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(reason) => write!(f, "malformed update: {reason:?}"),
             Self::OverBudget(budget) => write!(f, "over the budget: {budget:?}"),
+            Self::TooCostly => f.write_str("out of proportion to its bytes"),
         }
     }
 }

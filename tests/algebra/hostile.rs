@@ -284,7 +284,7 @@ fn well_formed_nonsense_is_refused_or_loads_in_stock_yjs() {
                 }
                 Ok(Accepted::Nothing) => {}
                 Ok(Accepted::Hole) => holes += 1,
-                Err(Refused::Malformed(_) | Refused::OverBudget(_)) => refused += 1,
+                Err(Refused::Malformed(_) | Refused::OverBudget(_) | Refused::TooCostly) => refused += 1,
             }
             let vector = attacked.state_vector();
             for (client, clock) in StateVector::parse(&vector).unwrap().iter() {

@@ -20,6 +20,7 @@ const UNPROVOKED = [
   ['* 503 state_unreadable', 'needs a damaged file; tests/it/rooms.rs has it'],
   ['* default internal', 'needs a bug of the server'],
   ['* 503 board_busy', 'needs a write between every two steps of the server; src/server/content/tests.rs has it'],
+  ['* 413 too_costly', 'tests/it/costly.rs has it, for every kind of update that is'],
   ['deleteItem 413 board_too_large', 'needs a frame on a board that is full to the byte'],
   ['* default body_timeout', 'takes two minutes; src/server/incoming/tests.rs has it']
 ]
