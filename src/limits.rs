@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::meter::Allowance;
+
 // --- names ------------------------------------------------------------------------------------------------
 
 /// Bytes of a board id, inclusive. Long enough for two UUIDs and a prefix, short enough for a key in every row.
@@ -234,6 +236,12 @@ pub const MESSAGES_PER_SECOND_MAX: u32 = 300;
 /// Messages a connection may send at once above the rate; a reconnecting client replays its queue.
 pub const MESSAGES_BURST_MAX: u32 = 1_000;
 
+/// Bytes of a message from which it counts as further messages towards the rate: one for each so many.
+pub const MESSAGE_UNIT_BYTES: usize = 64 * 1024;
+
+/// The same for the steps that a message took: a tenth of a millisecond.
+pub const MESSAGE_UNIT_STEPS: u64 = 4_096;
+
 /// Bytes being received (messages not yet complete) of all connections together; past it the largest pause.
 pub const RECEIVING_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -332,6 +340,42 @@ pub const CLIENT_ID_MAX: u64 = (1 << 53) - 1;
 
 /// The largest clock, and the largest end of a range of clocks: beyond it yrs wraps.
 pub const CLOCK_MAX: u64 = (1 << 31) - 1;
+
+/// Bytes from which an update is read and joined off the room's lock, on a copy of the board: what is done under the lock
+/// for a smaller one takes less than 2 ms.
+pub const APART_FROM_BYTES: usize = 64 * 1024;
+
+/// Updates that are joined apart at a time: each may take a second of a processor, and others load and compact beside them.
+pub const APART_MAX: usize = 2;
+
+/// How often an update is joined apart anew when something accepted meanwhile does not go with it.
+pub const APART_ATTEMPTS: usize = 8;
+
+/// Steps of reading an update and letting it join, for its bytes: a struct takes two bytes and more, and is looked at four
+/// times at most; so is a range.
+pub const UPDATE_STEPS: Allowance = Allowance {
+    per_byte: 8,
+    base: 1_024,
+};
+
+/// Steps that integrating a board may take in a stock client for each of its bytes, and whatever its bytes; inclusive.
+/// Honest histories take less than one for each byte.
+pub const INTEGRATION_STEPS: Allowance = Allowance {
+    per_byte: 64,
+    base: 4_000_000,
+};
+
+/// Work of integration that may join a board before it is counted, whatever the board: a moment in a browser.
+pub const STRAIN_BASE: u64 = 4_000_000;
+
+/// The same for each item of the board, so that counting costs little beside what it counts.
+pub const STRAIN_PER_ITEM: u64 = 64;
+
+/// Bytes of a state vector, inclusive: those of [`CLIENT_IDS_MAX`] clients take 13 each at most.
+pub const VECTOR_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of a board from which a step 2 is made off the room's lock.
+pub const ANSWER_APART_BYTES: usize = 256 * 1024;
 
 // --- disk -------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 //! One connection's protocol state: what its messages mean, and what they may do.
 //!
 //! Owns the order of checks: decode, rate, rights, room. Must not know sockets or timers; it says how long to wait
-//! before the next message is read. Key invariant: an update of somebody without edit is never accepted.
+//! before the next message is read, and which update has to join off the room's lock. Key invariants: an update of somebody
+//! without edit is never accepted, nor read where it is large; what a message costs beyond its own counts as further
+//! messages.
 
 use std::time::Duration;
 
@@ -41,10 +43,10 @@ struct Rate {
 }
 
 impl Rate {
-    /// Takes one message; returns how long to wait before there is one to take again.
-    fn take(&mut self, now: Tick) -> Duration {
+    /// Takes so many messages; returns how long to wait before there is one to take again.
+    fn take(&mut self, messages: u32, now: Tick) -> Duration {
         let each = Duration::from_secs(1) / self.per_second.max(1);
-        self.full_at = self.full_at.max(now).after(each);
+        self.full_at = self.full_at.max(now).after(each.saturating_mul(messages));
         self.full_at
             .after(each)
             .since(now.after(each * limits::MESSAGES_BURST_MAX))
@@ -71,7 +73,7 @@ impl Session {
         self.member
     }
 
-    /// Handles one binary WebSocket message; returns how long to wait before the next is read.
+    /// Handles one binary WebSocket message, up to an update that has to join apart.
     ///
     /// # Errors
     /// The [`Fault`] to close the connection with. Messages before the faulty one have taken effect.
@@ -81,35 +83,81 @@ impl Session {
         room: &mut Room,
         now: Now,
         effects: &mut Effects,
-    ) -> Result<Duration, Fault> {
+    ) -> Result<Handled, Fault> {
+        let rest = Rest {
+            frame: frame.clone(),
+            at: 0,
+            count: 0,
+        };
+        self.go_on(rest, room, now, effects)
+    }
+
+    /// Goes on with a WebSocket message behind an update that has joined apart, with this outcome.
+    ///
+    /// # Errors
+    /// As for [`Self::handle`].
+    pub fn resume(
+        &mut self,
+        (rest, outcome): (Rest, UpdateOutcome),
+        room: &mut Room,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Result<Handled, Fault> {
+        if outcome == UpdateOutcome::Hole {
+            room.ask(self.member, now.tick, effects);
+        }
+        self.go_on(rest, room, now, effects)
+    }
+
+    fn go_on(
+        &mut self,
+        mut rest: Rest,
+        room: &mut Room,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Result<Handled, Fault> {
         if let Some(fault) = room.closing(self.member) {
             return Err(fault);
         }
         if room.is_retired() {
             // The board has, or will have, another room, or is being deleted: this connection is closed as soon as that is
             // certain, and what it brings now comes again at its next one.
-            return Ok(Duration::ZERO);
+            return Ok(Handled::Done(Duration::ZERO));
         }
-        let mut messages = Messages::new(frame);
-        let mut count = 0usize;
+        let frame = rest.frame.clone();
+        let mut messages = Messages::at(&frame, rest.at);
         let mut wait = Duration::ZERO;
         while let Some(message) = messages.next_message().map_err(|_| Fault::MalformedMessage)? {
             if let Some(fault) = room.closing(self.member) {
                 return Err(fault);
             }
-            count += 1;
-            if count > limits::MESSAGES_PER_FRAME_MAX {
+            rest.count += 1;
+            if rest.count > limits::MESSAGES_PER_FRAME_MAX {
                 return Err(Fault::MalformedMessage);
             }
-            if self.handle_message(message, frame, Step { room, now, effects })? == Counted::Yes {
-                wait = self.rate.take(now.tick);
+            let before = effects.steps;
+            let handled = self.handle_message(message, &frame, Step { room, now, effects })?;
+            let units = units(message.body_bytes(), effects.steps.saturating_sub(before));
+            match handled {
+                Counted::Yes => wait = self.rate.take(units, now.tick),
+                Counted::No => {}
+                Counted::Apart(update) => {
+                    self.rate.take(units, now.tick);
+                    rest.at = messages.position();
+                    return Ok(Handled::Apart(update, rest));
+                }
             }
         }
-        if count == 0 {
+        if rest.count == 0 {
             // A frame without any message is no way around the rate.
-            wait = self.rate.take(now.tick);
+            wait = self.rate.take(1, now.tick);
         }
-        Ok(wait)
+        Ok(Handled::Done(wait))
+    }
+
+    /// Counts steps that an update has cost apart.
+    pub fn charge(&mut self, steps: u64, now: Tick) -> Duration {
+        self.rate.take(units(0, steps).saturating_sub(1), now)
     }
 
     fn handle_message(
@@ -120,12 +168,9 @@ impl Session {
     ) -> Result<Counted, Fault> {
         let Step { room, now, effects } = step;
         match message {
-            Message::SyncStep1(asked) => {
-                room.answer_step_1(self.member, asked, effects)
-                    .map_err(|_| Fault::MalformedMessage)?;
-            }
+            Message::SyncStep1(asked) => room.answer_step_1(self.member, asked, effects)?,
             Message::SyncStep2(update) | Message::Update(update) => {
-                self.handle_update(&owned(frame, update), Step { room, now, effects })?;
+                return self.handle_update(&owned(frame, update), Step { room, now, effects });
             }
             Message::Awareness(payload) => {
                 let changed = room
@@ -141,26 +186,58 @@ impl Session {
         Ok(Counted::Yes)
     }
 
-    fn handle_update(&mut self, update: &Bytes, step: Step<'_>) -> Result<(), Fault> {
+    fn handle_update(&mut self, update: &Bytes, step: Step<'_>) -> Result<Counted, Fault> {
         let Step { room, now, effects } = step;
+        let is_large = update.len() >= limits::APART_FROM_BYTES;
         if room.level(self.member) != Some(Level::Edit) {
-            if room.would_change(update).map_err(Refused::fault)? {
+            // A large one is not looked into: whether it brings something new is not worth what finding out takes.
+            if is_large || room.would_change(update, effects).map_err(Refused::fault)? {
                 effects.tally.denied += 1;
                 if due(&mut self.denied_at, now.tick) {
                     let frame = sync::denied_frame("this connection may not change the board");
                     room.tell(self.member, Out::message(frame), effects);
                 }
             }
-            return Ok(());
+            return Ok(Counted::Yes);
+        }
+        if is_large {
+            return Ok(Counted::Apart(update.clone()));
         }
         let outcome = room
             .accept(Some(self.member), update, now, effects)
             .map_err(Refused::fault)?;
-        if outcome == UpdateOutcome::Hole {
-            room.ask(self.member, now.tick, effects);
+        match outcome {
+            UpdateOutcome::Hole => room.ask(self.member, now.tick, effects),
+            UpdateOutcome::Apart => return Ok(Counted::Apart(update.clone())),
+            UpdateOutcome::New | UpdateOutcome::Known => {}
         }
-        Ok(())
+        Ok(Counted::Yes)
     }
+}
+
+/// What became of a WebSocket message.
+#[derive(Debug)]
+pub enum Handled {
+    /// All of it was handled; so long to wait before the next is read.
+    Done(Duration),
+    /// This update has to join apart; then [`Session::resume`] goes on with the rest.
+    Apart(Bytes, Rest),
+}
+
+/// What is left of a WebSocket message.
+#[derive(Debug)]
+pub struct Rest {
+    frame: Bytes,
+    at: usize,
+    /// Messages before it.
+    count: usize,
+}
+
+/// As how many messages one counts: by its bytes, and by the steps that it took.
+fn units(bytes: usize, steps: u64) -> u32 {
+    let by_bytes = u64::try_from(bytes / limits::MESSAGE_UNIT_BYTES).unwrap_or(u64::MAX);
+    let by_steps = steps / limits::MESSAGE_UNIT_STEPS;
+    u32::try_from(by_bytes.saturating_add(by_steps).saturating_add(1)).unwrap_or(u32::MAX)
 }
 
 /// The bytes of `part`, which lies in `frame`: shared, unless that would keep a much larger frame in memory for it.
@@ -173,11 +250,13 @@ fn owned(frame: &Bytes, part: &[u8]) -> Bytes {
 }
 
 /// Whether a message counts towards the rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Counted {
     Yes,
     /// Awareness that changed nothing: stock clients send back what they learn.
     No,
+    /// It does, and this update of it has to join apart.
+    Apart(Bytes),
 }
 
 /// Whether `limits::RETELL_EVERY` has passed since `last`, which then becomes now.

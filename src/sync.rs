@@ -55,6 +55,19 @@ pub enum Message<'a> {
     Unknown,
 }
 
+impl Message<'_> {
+    /// Bytes of what the message carries.
+    #[must_use]
+    pub fn body_bytes(&self) -> usize {
+        match self {
+            Self::SyncStep1(body) | Self::SyncStep2(body) | Self::Update(body) | Self::Awareness(body) => {
+                body.len()
+            }
+            Self::QueryAwareness | Self::Unknown => 0,
+        }
+    }
+}
+
 /// The protocol messages of one WebSocket message, in order.
 #[derive(Clone, Debug)]
 pub struct Messages<'a> {
@@ -68,6 +81,20 @@ impl<'a> Messages<'a> {
         Self {
             reader: Reader::new(bytes),
         }
+    }
+
+    /// Goes on at a position that [`Self::position`] gave.
+    #[must_use]
+    pub fn at(bytes: &'a [u8], position: usize) -> Self {
+        Self {
+            reader: Reader::at(bytes, position),
+        }
+    }
+
+    /// Where the next message begins.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.reader.position()
     }
 
     /// The next message; `None` at the end.

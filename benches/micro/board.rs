@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use boardwire::lib0::put_number;
+use boardwire::meter::Meter;
 use boardwire::room::board::{Accepted, Board, compact};
 use boardwire::update::Budgets;
 use boardwire::update::scan;
@@ -43,7 +44,7 @@ fn scan_state(bencher: Bencher<'_, '_>, which: &str) {
     let state = state(which);
     bencher
         .counter(BytesCount::new(state.len()))
-        .bench(|| scan::scan(black_box(state), &Budgets::UNBOUNDED).unwrap());
+        .bench(|| scan::scan(black_box(state), &Budgets::UNBOUNDED, &mut Meter::unbounded()).unwrap());
 }
 
 /// Reading a stored state into a warm board.

@@ -7,11 +7,9 @@ use std::task::Waker;
 use std::time::Duration;
 
 use boardwire::ids::{BoardId, Level, Subject};
-use boardwire::room::member::{Joiner, Kind, MemberId, Out, Pulse};
+use boardwire::room::member::{Joiner, MemberId, Pulse};
 use boardwire::room::{Due, Effects, Loaded, Room, RoomSettings, SavedEcho, UpdateOutcome};
-use boardwire::sync;
 use boardwire::time::{Now, Tick, UnixMillis};
-use boardwire::update::vector::StateVector;
 use bytes::Bytes;
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -114,10 +112,11 @@ fn join_after_an_update(bencher: Bencher<'_, '_>, is_changed: bool) {
         .bench_local_values(|()| {
             let mut room = room.borrow_mut();
             let id = join(&mut room);
-            let body = room.diff(&StateVector::parse(&[0]).unwrap());
-            let head = sync::step_2_head(body.len());
-            let kind = Kind::Join;
-            room.tell(id, Out { head, body, kind }, &mut Effects::default());
+            let mut effects = Effects::default();
+            room.answer_step_1(id, &[0], &mut effects).unwrap();
+            for job in effects.answers {
+                room.answered(job.make(), &None, &mut Effects::default());
+            }
             assert!(drain(&mut room, id, &mut buffer) > COMPACTED.len() / 2);
             room.leave(id, NOW.tick, &mut Effects::default());
         });

@@ -12,13 +12,14 @@ use crate::api::{Answer, Call, content_unsupported, invalid_parameter};
 use crate::fault::Fault;
 use crate::http::response::{Problem, Response};
 use crate::limits;
-use crate::room::UpdateOutcome;
 use crate::room::document::{self, Unopened};
+use crate::room::{Room, UpdateOutcome};
 use crate::rooms::RoomCell;
 use crate::server::Server;
 use crate::server::admission;
 use crate::server::content::log_unopened;
 use crate::server::loader::Creation;
+use crate::update::Refused;
 use crate::update::vector::StateVector;
 
 /// What was asked for.
@@ -49,8 +50,8 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
     let cell = call.server.room(&granted.board, Creation::Denied).await;
     let cell = cell.map_err(admission::problem)?;
     match form {
-        Form::Update { lacking: None } => Ok(update_response(cell.lock().full_state().to_vec())),
-        Form::Update { lacking: Some(text) } => lacking_update(&cell, text),
+        Form::Update { lacking: None } => Ok(update_response(full_state(&cell).await.to_vec())),
+        Form::Update { lacking: Some(text) } => lacking_update(&cell, text).await,
         Form::Json => json(call.server, &cell).await,
     }
 }
@@ -66,20 +67,33 @@ pub(crate) async fn post(mut call: Call<'_>) -> Answer {
     loop {
         let cell = server.room(&granted.board, Creation::Denied).await;
         let cell = cell.map_err(admission::problem)?;
+        // Since the decision the room may have been unloaded, or the rights been taken away.
+        let holds = |room: &Room| granted.holds_in(server, room);
         let now = server.now();
-        let (accepted, saved) = server.step_awaited(&cell, |room, effects| {
-            // Since the decision the room may have been unloaded, or the rights been taken away.
-            let holds = granted.holds_in(server, room);
-            holds.then(|| room.accept(None, &update, now, effects))
-        });
+        let (mut accepted, mut saved) = (Some(Ok(UpdateOutcome::Apart)), None);
+        if update.len() < limits::APART_FROM_BYTES {
+            (accepted, saved) = server.step_awaited(&cell, |room, effects| {
+                holds(room).then(|| {
+                    let accepted = room.accept(None, &update, now, effects);
+                    accepted.map_err(Refused::fault)
+                })
+            });
+        }
+        if accepted == Some(Ok(UpdateOutcome::Apart)) {
+            let joined = server.join_apart(&cell, None, update.clone(), holds).await;
+            (accepted, saved) = joined.map_or_else(
+                |fault| (Some(Err(fault)), None),
+                |joined| (joined.outcome.map(Ok), joined.saved),
+            );
+        }
         match accepted {
             None => {
                 let renewed = admission::renew(server, granted).await;
                 granted = call.editor(renewed.map_err(admission::problem)?)?;
             }
-            Some(Err(refused)) => return Err(admission::problem(refused.fault())),
+            Some(Err(fault)) => return Err(admission::problem(fault)),
             Some(Ok(UpdateOutcome::Hole)) => return Err(missing_updates(&cell)),
-            Some(Ok(UpdateOutcome::New | UpdateOutcome::Known)) => {
+            Some(Ok(UpdateOutcome::New | UpdateOutcome::Known | UpdateOutcome::Apart)) => {
                 let durable = server.saved(&cell, saved).await;
                 return durable.map(|()| Response::new(204)).map_err(admission::problem);
             }
@@ -106,18 +120,30 @@ fn update_response(update: Vec<u8>) -> Response {
         .field("Cache-Control", "no-store")
 }
 
-fn lacking_update(cell: &RoomCell, text: &str) -> Answer {
+/// The whole state, written off the room's lock; those who ask next share its bytes.
+async fn full_state(cell: &RoomCell) -> Bytes {
+    let mut snapshot = cell.lock().snapshot();
+    let written = smol::unblock(move || (snapshot.full(), snapshot)).await;
+    let (state, snapshot) = written;
+    cell.lock().adopt(&snapshot);
+    state
+}
+
+async fn lacking_update(cell: &RoomCell, text: &str) -> Answer {
     let bytes = URL_SAFE_NO_PAD
         .decode(text.trim_end_matches('='))
         .map_err(|_| invalid_parameter("state_vector", "is not base64url"))?;
-    let asked = StateVector::parse(&bytes)
+    StateVector::parse(&bytes)
         .map_err(|_| invalid_parameter("state_vector", "is not an encoded state vector"))?;
-    Ok(update_response(cell.lock().diff(&asked).to_vec()))
+    let mut snapshot = cell.lock().snapshot();
+    let lacking = smol::unblock(move || StateVector::parse(&bytes).map(|asked| snapshot.diff(&asked)));
+    let lacking = lacking.await.unwrap_or_default();
+    Ok(update_response(lacking.to_vec()))
 }
 
 /// Opens a copy of the board on the blocking pool.
 async fn json(server: &Server, cell: &RoomCell) -> Answer {
-    let state = cell.lock().full_state();
+    let state = full_state(cell).await;
     let opened = server.work_on_content(move || document::to_json(state)).await;
     match opened.inspect_err(|error| log_unopened(cell, *error)) {
         Ok(value) => Ok(Response::json(200, &value).field("Cache-Control", "no-store")),

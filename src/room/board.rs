@@ -2,31 +2,41 @@
 //!
 //! Owns [`Board`]. Must not know members, connections or the disk. Key invariants: the bytes of a client (its section
 //! in `base`, then its tail) hold its structs from clock 0 on without gap; an update joins whole or not at all; what
-//! [`Board::diff`] answers does not depend on how the updates were cut. Tests: `board/tests.rs`, and
+//! [`Board::diff`] answers does not depend on how the updates were cut; a copy of a board shares its bytes, so what takes
+//! long is done on one (`apart`, `snapshot`). Tests: `board/tests.rs`, and
 //! `tests/algebra` with Yjs and yrs as oracles.
 
 use bytes::Bytes;
 
 use crate::lib0::{Reader, put_number};
+use crate::limits;
+use crate::meter::Meter;
 use crate::update::admit::{Admission, Stop, admit};
 use crate::update::known::{Checkpoint, ClientKnown, Known};
-use crate::update::scan::scan;
+use crate::update::scan::{Outline, scan};
 use crate::update::structs::{Id, read_struct};
 use crate::update::vector::{StateVector, put_state_vector};
-use crate::update::{Budget, Budgets, Refused};
+use crate::update::{Budget, Budgets, Refused, Rules};
 
+mod apart;
 mod compaction;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod preview;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use compaction::Journal;
-pub use compaction::{Capture, CompactError, Compacted, compact};
+use apart::Journal;
+pub use apart::{Apart, ApartError, Attempt, Capture};
+pub use compaction::compact;
+pub use snapshot::Snapshot;
 
 /// Encoded bytes of a board, inclusive, whatever its budget: offsets are kept in 32 bits.
 const ENCODED_BYTES_MAX: usize = 1 << 31;
+
+/// New structs of at least this size stay where they came, instead of being copied behind those before them.
+const KEPT_BYTES_MIN: usize = 16 * 1024;
 
 /// What [`Board::accept`] made of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +49,8 @@ pub enum Accepted {
     Trimmed(Bytes),
     /// It builds on something that is not known; nothing of it was kept.
     Hole,
+    /// So much may have to be integrated since the work was last counted that it has to be counted first, apart; nothing was kept.
+    Uncounted,
 }
 
 /// Why a stored state cannot be loaded.
@@ -66,7 +78,40 @@ impl std::error::Error for Unreadable {}
 struct Section {
     start: usize,
     len: usize,
-    tail: Vec<u8>,
+    /// What came since and is not changed any more; no struct is cut.
+    tail: Vec<Bytes>,
+    /// What came after that.
+    open: Vec<u8>,
+}
+
+impl Section {
+    /// Heap bytes of what came since.
+    fn heap_bytes(&self) -> usize {
+        let tail = self.tail.iter().map(Bytes::len);
+        let fixed = [
+            self.open.capacity(),
+            self.tail.capacity().saturating_mul(size_of::<Bytes>()),
+        ];
+        tail.chain(fixed).fold(0, usize::saturating_add)
+    }
+
+    /// Makes what came since something that a copy shares.
+    fn seal(&mut self) {
+        if !self.open.is_empty() {
+            self.tail.push(std::mem::take(&mut self.open).into());
+        }
+    }
+}
+
+/// What an update must keep to.
+#[derive(Clone, Copy)]
+enum Bound<'a> {
+    /// Budgets, and the work of integrating it.
+    Stranger(&'a Budgets),
+    /// Budgets; the work is counted afterwards.
+    Counting(&'a Budgets),
+    /// Nothing: it was accepted before, or the server made it.
+    Own,
 }
 
 /// One document as encoded bytes, with an index over them.
@@ -83,6 +128,10 @@ pub struct Board {
     /// What was accepted since the capture that is being compacted.
     journal: Option<Journal>,
     captures: u64,
+    /// Counts the bases that the board had, so that a snapshot knows whether it is of this one.
+    bases: u64,
+    /// Counts what was accepted.
+    version: u64,
 }
 
 impl Board {
@@ -98,6 +147,8 @@ impl Board {
             log_bytes: 0,
             journal: None,
             captures: 0,
+            bases: 0,
+            version: 0,
         }
     }
 
@@ -106,14 +157,18 @@ impl Board {
     /// # Errors
     /// [`Unreadable`]; the caller refuses the board and never replaces it.
     pub fn load(state: Bytes, budgets: Budgets) -> Result<Self, Unreadable> {
-        let outline = scan(&state, &Budgets::UNBOUNDED).map_err(Unreadable::Malformed)?;
+        let mut meter = Meter::unbounded();
+        let bounds = Budgets::UNBOUNDED;
+        let outline = scan(&state, &bounds, &mut meter).map_err(Unreadable::Malformed)?;
         let mut known = Known::default();
-        let admission = match admit(&mut known, &state, &outline, &Budgets::UNBOUNDED) {
+        let admission = match admit(&mut known, &state, &outline, (&bounds, &mut meter)) {
             Ok(admission) => admission,
             Err(Stop::Hole) => return Err(Unreadable::Incomplete),
             Err(Stop::Refused(refused)) => return Err(Unreadable::Malformed(refused)),
         };
         admission.commit(&mut known);
+        // It was counted when it was accepted.
+        known.set_strain(0);
         known.shrink();
         let mut sections = vec![Section::default(); known.clients().len()];
         for part in &admission.parts {
@@ -136,29 +191,80 @@ impl Board {
             log_bytes: 0,
             journal: None,
             captures: 0,
+            bases: 0,
+            version: 0,
         })
+    }
+
+    /// What updates must keep to.
+    #[must_use]
+    pub fn budgets(&self) -> &Budgets {
+        &self.budgets
     }
 
     /// Lets an update join, if it can.
     ///
     /// # Errors
-    /// [`Refused`]; the board is then unchanged, as it is after [`Accepted::Hole`].
+    /// [`Refused`]; the board is then unchanged, as it is after [`Accepted::Hole`] and [`Accepted::Uncounted`].
     pub fn accept(&mut self, update: &[u8]) -> Result<Accepted, Refused> {
-        let budgets = self.budgets;
-        self.accept_within(update, &budgets)
+        self.accept_metered(update, &mut limits::UPDATE_STEPS.meter(update.len()))
     }
 
-    /// Lets a stored update join, whatever the budgets are now: a lowered setting makes no board unreadable.
+    /// As [`Self::accept`]; `meter` tells what it cost.
+    ///
+    /// # Errors
+    /// As for [`Self::accept`].
+    pub fn accept_metered(&mut self, update: &[u8], meter: &mut Meter) -> Result<Accepted, Refused> {
+        let budgets = self.budgets;
+        let outline = scan(update, &budgets, meter)?;
+        self.join(
+            Joining::copied(update),
+            &outline,
+            (Bound::Stranger(&budgets), meter),
+        )
+    }
+
+    /// Lets an update join that the server made, or that was stored, whatever the budgets are now: a lowered setting
+    /// makes no board unreadable.
     ///
     /// # Errors
     /// [`Refused::Malformed`]; the board is then unchanged.
     pub fn replay(&mut self, update: &[u8]) -> Result<Accepted, Refused> {
-        self.accept_within(update, &Budgets::UNBOUNDED)
+        let mut meter = Meter::unbounded();
+        let outline = scan(update, &Budgets::UNBOUNDED, &mut meter)?;
+        self.join(Joining::copied(update), &outline, (Bound::Own, &mut meter))
     }
 
-    fn accept_within(&mut self, update: &[u8], budgets: &Budgets) -> Result<Accepted, Refused> {
-        let outline = scan(update, budgets)?;
-        let admission = match admit(&mut self.known, update, &outline, budgets) {
+    /// Lets an update of the server's own join, within the board's budgets.
+    ///
+    /// # Errors
+    /// As for [`Self::accept`].
+    pub fn accept_own(&mut self, update: &[u8]) -> Result<Accepted, Refused> {
+        let mut meter = Meter::unbounded();
+        let budgets = Budgets {
+            rules: Rules::Stored,
+            ..self.budgets
+        };
+        let outline = scan(update, &budgets, &mut meter)?;
+        self.join(
+            Joining::copied(update),
+            &outline,
+            (Bound::Counting(&budgets), &mut meter),
+        )
+    }
+
+    fn join(
+        &mut self,
+        update: Joining<'_>,
+        outline: &Outline,
+        (bound, meter): (Bound<'_>, &mut Meter),
+    ) -> Result<Accepted, Refused> {
+        let bytes = update.bytes;
+        let budgets = match bound {
+            Bound::Stranger(budgets) | Bound::Counting(budgets) => budgets,
+            Bound::Own => &Budgets::UNBOUNDED,
+        };
+        let admission = match admit(&mut self.known, bytes, outline, (budgets, meter)) {
             Ok(admission) => admission,
             Err(Stop::Hole) => return Ok(Accepted::Hole),
             Err(Stop::Refused(refused)) => return Err(refused),
@@ -167,36 +273,74 @@ impl Board {
             admission.revert(&mut self.known);
             return Ok(Accepted::Nothing);
         }
+        if matches!(bound, Bound::Stranger(_)) && self.is_uncounted(admission.strain()) {
+            admission.revert(&mut self.known);
+            return Ok(Accepted::Uncounted);
+        }
         let bytes_max = bytes_max(&admission, budgets);
         let at_most = admission.delete_bytes(&self.known);
-        if self.known.encoded_bytes().saturating_add(at_most) > bytes_max
-            && admission.encoded_bytes_after(&self.known) > bytes_max
-        {
-            admission.revert(&mut self.known);
-            return Err(Budget::Bytes.into());
+        if self.known.encoded_bytes().saturating_add(at_most) > bytes_max {
+            // At the edge: only joined it is known what it takes. A copy costs little.
+            let mut joined = self.known.clone();
+            admission.commit(&mut joined);
+            if joined.encoded_bytes() > bytes_max {
+                admission.revert(&mut self.known);
+                return Err(Budget::Bytes.into());
+            }
+            self.known = joined;
+        } else {
+            admission.commit(&mut self.known);
         }
-        admission.commit(&mut self.known);
         self.keep(&admission, update);
-        self.log_bytes = self.log_bytes.saturating_add(update.len());
+        self.log_bytes = self.log_bytes.saturating_add(bytes.len());
         self.is_folded = false;
-        self.note(update);
-        if admission.is_whole {
-            return Ok(Accepted::Whole);
-        }
-        Ok(Accepted::Trimmed(admission.encode(&self.known, update).into()))
+        self.version = self.version.wrapping_add(1);
+        let accepted = if admission.is_whole {
+            Accepted::Whole
+        } else {
+            Accepted::Trimmed(admission.encode(&self.known, bytes).into())
+        };
+        self.note(update, &accepted);
+        Ok(accepted)
     }
 
-    fn keep(&mut self, admission: &Admission, update: &[u8]) {
+    /// Whether integrating the board may take more work than was counted for it, with what is about to join.
+    fn is_uncounted(&self, more: u64) -> bool {
+        let strain = self.known.strain().saturating_add(more);
+        strain > limits::STRAIN_BASE.max(self.known.items_at_most().saturating_mul(limits::STRAIN_PER_ITEM))
+    }
+
+    /// Counts the work of integrating the board, if there may be more than was counted.
+    ///
+    /// # Errors
+    /// [`Refused::TooCostly`].
+    fn count_work(&mut self) -> Result<(), Refused> {
+        if self.is_uncounted(0) {
+            self.known.set_strain(0);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, admission: &Admission, update: Joining<'_>) {
         self.sections
             .resize_with(self.known.clients().len(), Section::default);
         for part in &admission.parts {
             let section = usize::try_from(part.at)
                 .ok()
                 .and_then(|at| self.sections.get_mut(at));
-            if let Some(section) = section {
-                section.tail.extend_from_slice(&part.head);
-                let rest = update.get(part.from..part.to).unwrap_or_default();
-                section.tail.extend_from_slice(rest);
+            let Some(section) = section else { continue };
+            section.open.extend_from_slice(&part.head);
+            let len = part.to.saturating_sub(part.from);
+            match update.shared {
+                // Not where a small part would keep a large update in memory.
+                Some(shared) if len >= KEPT_BYTES_MIN && len >= shared.len() / 2 => {
+                    section.seal();
+                    section.tail.push(shared.slice(part.from..part.to));
+                }
+                _ => {
+                    let rest = update.bytes.get(part.from..part.to).unwrap_or_default();
+                    section.open.extend_from_slice(rest);
+                }
             }
         }
     }
@@ -221,27 +365,47 @@ impl Board {
             if let Some(start) = usize::try_from(at).ok().and_then(|at| starts.get_mut(at)) {
                 *start = out.len();
             }
-            let (base, tail) = self.bytes_of(at);
-            out.extend_from_slice(base);
-            out.extend_from_slice(tail);
+            for bytes in self.bytes_of(at) {
+                out.extend_from_slice(bytes);
+            }
         }
         self.known.put_deletes(&mut out);
         for (section, start) in self.sections.iter_mut().zip(starts) {
-            section.len = section.len.saturating_add(section.tail.len());
-            section.start = start;
-            section.tail = Vec::new();
+            let tail: usize = section.tail.iter().map(Bytes::len).sum();
+            let since = tail.saturating_add(section.open.len());
+            *section = Section {
+                start,
+                len: section.len.saturating_add(since),
+                ..Section::default()
+            };
         }
         self.base = out.into();
+        self.bases = self.bases.wrapping_add(1);
         self.is_folded = true;
     }
 
-    /// The bytes of the client at a place: its section of the base, and its tail.
-    fn bytes_of(&self, at: u32) -> (&[u8], &[u8]) {
+    /// The bytes of the client at a place: its section of the base, and what came since. No struct is cut.
+    fn bytes_of(&self, at: u32) -> impl Iterator<Item = &[u8]> {
         let section = usize::try_from(at).ok().and_then(|at| self.sections.get(at));
-        section.map_or((&[], &[]), |s| {
+        let pieces = section.map(|s| {
             let end = s.start.saturating_add(s.len);
-            (self.base.get(s.start..end).unwrap_or_default(), s.tail.as_slice())
-        })
+            let base = self.base.get(s.start..end).unwrap_or_default();
+            let tail = s.tail.iter().map(|piece| &**piece);
+            std::iter::once(base).chain(tail).chain([s.open.as_slice()])
+        });
+        pieces.into_iter().flatten()
+    }
+
+    /// Reads the structs of the client at a place from a byte on, up to the end of the piece that it lies in.
+    fn reader_at(&self, at: u32, offset: u32) -> Reader<'_> {
+        let mut offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        for piece in self.bytes_of(at) {
+            if offset < piece.len() {
+                return Reader::at(piece, offset);
+            }
+            offset = offset.saturating_sub(piece.len());
+        }
+        Reader::new(&[])
     }
 
     /// One complete step 2: exactly the structs that the vector lacks, and the whole delete set.
@@ -281,11 +445,11 @@ impl Board {
         put_number(out, client.id);
         put_number(out, u64::from(clock));
         out.extend_from_slice(&head);
-        let (base, tail) = self.bytes_of(at);
-        let offset = usize::try_from(before.offset).unwrap_or(usize::MAX);
-        out.extend_from_slice(base.get(offset..).unwrap_or_default());
-        let offset = offset.saturating_sub(base.len());
-        out.extend_from_slice(tail.get(offset..).unwrap_or_default());
+        let mut offset = usize::try_from(before.offset).unwrap_or(usize::MAX);
+        for piece in self.bytes_of(at) {
+            out.extend_from_slice(piece.get(offset..).unwrap_or_default());
+            offset = offset.saturating_sub(piece.len());
+        }
     }
 
     /// Finds the struct that `clock` starts or lies in. In the second case the part from `clock` on is returned too,
@@ -293,14 +457,8 @@ impl Board {
     fn seek(&self, at: u32, client: &ClientKnown, clock: u32) -> (Checkpoint, Vec<u8>) {
         let mut place = client.checkpoint(clock);
         let mut head = Vec::new();
-        let (base, tail) = self.bytes_of(at);
         while place.clock < clock {
-            let offset = usize::try_from(place.offset).unwrap_or(usize::MAX);
-            let mut reader = if offset < base.len() {
-                Reader::at(base, offset)
-            } else {
-                Reader::at(tail, offset.saturating_sub(base.len()))
-            };
+            let mut reader = self.reader_at(at, place.offset);
             let Ok(it) = read_struct::<false>(&mut reader) else {
                 break;
             };
@@ -331,15 +489,9 @@ impl Board {
         let least = client
             .bytes
             .saturating_sub(u32::try_from(bytes_max).unwrap_or(u32::MAX));
-        let (base, tail) = self.bytes_of(at);
         let mut place = client.checkpoint_at_byte(least);
         while place.offset < least {
-            let offset = usize::try_from(place.offset).ok()?;
-            let mut reader = if offset < base.len() {
-                Reader::at(base, offset)
-            } else {
-                Reader::at(tail, offset.saturating_sub(base.len()))
-            };
+            let mut reader = self.reader_at(at, place.offset);
             let it = read_struct::<false>(&mut reader).ok()?;
             place.clock = place.clock.saturating_add(it.len);
             place.offset = place.offset.saturating_add(u32::try_from(it.raw.len()).ok()?);
@@ -399,7 +551,7 @@ impl Board {
     /// Memory held, estimated.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let tails = self.sections.iter().map(Section::tail_bytes);
+        let tails = self.sections.iter().map(Section::heap_bytes);
         let journal = self.journal.as_ref().map_or(0, Journal::bytes);
         let sections = self.sections.capacity().saturating_mul(size_of::<Section>());
         let fixed = [
@@ -410,6 +562,27 @@ impl Board {
             journal,
         ];
         tails.chain(fixed).fold(0, usize::saturating_add)
+    }
+}
+
+/// An update that is about to join.
+#[derive(Clone, Copy)]
+struct Joining<'a> {
+    bytes: &'a [u8],
+    /// The same bytes, where they can be kept without copying them.
+    shared: Option<&'a Bytes>,
+}
+
+impl<'a> Joining<'a> {
+    fn copied(bytes: &'a [u8]) -> Self {
+        Self { bytes, shared: None }
+    }
+
+    fn shared(bytes: &'a Bytes) -> Self {
+        Self {
+            bytes,
+            shared: Some(bytes),
+        }
     }
 }
 

@@ -24,15 +24,17 @@ use crate::access::{Decision, Grant, Manage};
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level, Subject, UserId};
 use crate::lib0::{self, Reader};
+use crate::limits;
 use crate::room::agents::Agent;
-use crate::room::board::Board;
+use crate::room::board::{Attempt, Board};
 use crate::room::member::{Joiner, MemberId, Pulse};
-use crate::room::{Due, Effects, Loaded, Room, RoomSettings, SavedEcho};
-use crate::session::Session;
+use crate::room::{Due, Effects, Loaded, Room, RoomSettings, SavedEcho, UpdateOutcome};
+use crate::session::{Handled, Session};
 use crate::store::Change;
 use crate::sync::{Message, Messages};
 use crate::time::{Now, Tick, UnixMillis};
-use crate::update::Budgets;
+use crate::update::scan::scan;
+use crate::update::{Budgets, Refused};
 
 /// What a client reads from one frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +161,11 @@ impl Table {
         let value = step(&mut self.room, &mut effects, self.now);
         self.queued.append(&mut effects.changes);
         effects.wakers.into_iter().for_each(Waker::wake);
+        for job in effects.answers {
+            let mut answered = Effects::default();
+            self.room.answered(job.make(), &None, &mut answered);
+            answered.wakers.into_iter().for_each(Waker::wake);
+        }
         self.broadcasts_due += usize::from(effects.awareness_due);
         self.compactions_due += usize::from(effects.compaction_due);
         self.decisions_due += usize::from(effects.access_due);
@@ -236,9 +243,46 @@ impl Table {
     pub fn send(&mut self, peer: usize, frame: &[u8]) -> Result<Duration, Fault> {
         let mut taken = self.peers[peer].take().expect("has not left");
         let frame = Bytes::copy_from_slice(frame);
-        let outcome = self.step(|room, effects, now| taken.session.handle(&frame, room, now, effects));
+        let handle =
+            |room: &mut Room, effects: &mut Effects, now| taken.session.handle(&frame, room, now, effects);
+        let mut handled = self.step(handle);
+        let outcome = loop {
+            match handled {
+                Ok(Handled::Done(wait)) => break Ok(wait),
+                Err(fault) => break Err(fault),
+                Ok(Handled::Apart(update, rest)) => {
+                    handled = self
+                        .join_apart(taken.session.member(), &update)
+                        .and_then(|outcome| {
+                            self.step(|room, effects, now| {
+                                taken.session.resume((rest, outcome), room, now, effects)
+                            })
+                        });
+                }
+            }
+        };
         self.peers[peer] = Some(taken);
         outcome
+    }
+
+    /// Lets an update join off the room's lock, as the shell does it.
+    fn join_apart(&mut self, member: MemberId, update: &Bytes) -> Result<UpdateOutcome, Fault> {
+        let budgets = *self.room.board().budgets();
+        let mut meter = limits::UPDATE_STEPS.meter(update.len());
+        let outline = scan(update, &budgets, &mut meter).map_err(Refused::fault)?;
+        let capture = self.room.begin_joining().expect("nothing else is apart");
+        let attempt = capture.join(update, &outline, &mut meter).map_err(Refused::fault);
+        let attempt = attempt.inspect_err(|_| self.room.abandon_joining())?;
+        Ok(self.step(|room, effects, now| match attempt {
+            Attempt::Unchanged(accepted) => {
+                room.finish_unchanged(Some(member), (update, accepted), now, effects)
+            }
+            Attempt::Joined(apart, accepted) => {
+                let joined = (update, accepted, *apart);
+                room.finish_joining(Some(member), joined, now, effects)
+                    .expect("nothing came in between")
+            }
+        }))
     }
 
     /// Sends an update.

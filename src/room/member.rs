@@ -3,6 +3,7 @@
 //! Owns [`Member`], its queue of own messages and its [`Pulse`]. Must not know the board or other members.
 //! Key invariant: the own queue holds whole frames, and leaves before the room's log goes on.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,6 +17,7 @@ use crate::ids::{Level, Subject};
 use crate::room::Effects;
 use crate::room::awareness::First;
 use crate::room::outbox::Cursor;
+use crate::sync;
 use crate::time::{Now, Tick, UnixMillis};
 
 /// A member's place in its room's list; reused after it left.
@@ -162,7 +164,14 @@ pub struct Out {
     pub body: Bytes,
     /// What it is.
     pub kind: Kind,
+    /// The answer it will be once that is made; nothing behind it leaves before.
+    pub awaited: Option<u64>,
+    /// What is given back once it has left.
+    pub hold: Hold,
 }
+
+/// Something that is owed for as long as bytes are on their way, such as their share of a bound.
+pub type Hold = Option<Arc<dyn Any + Send + Sync>>;
 
 impl Out {
     /// A frame that is all its own.
@@ -275,6 +284,26 @@ impl Member {
             effects.tally.frames += 1;
             effects.wakers.extend(self.waker.take());
         }
+    }
+
+    /// Whether it waits for an answer that is being made.
+    pub(crate) fn awaits(&self, ticket: u64) -> bool {
+        self.own.iter().any(|out| out.awaited == Some(ticket))
+    }
+
+    /// Puts an answer that was made in its places; returns whether it was waited for.
+    pub(crate) fn fill(&mut self, ticket: u64, body: &Bytes, hold: &Hold) -> bool {
+        let mut filled = false;
+        for out in self.own.iter_mut().filter(|out| out.awaited == Some(ticket)) {
+            self.own_bytes -= out.weight(self.weight_max);
+            out.head = sync::step_2_head(body.len());
+            out.body = body.clone();
+            out.hold.clone_from(hold);
+            out.awaited = None;
+            self.own_bytes += out.weight(self.weight_max);
+            filled = true;
+        }
+        filled
     }
 
     /// The next own frame.

@@ -2,11 +2,12 @@
 //!
 //! Owns the board state, the awareness table, the outbound log and the list of members, and decides what each event
 //! makes due. Must not know sockets, clocks or disks: instants come in, [`Effects`] come out. Here: members and time;
-//! `outbound`, what they are sent; `presence`, awareness; `agents`, those without a connection; `persistence`, the way to the disk and back.
+//! `outbound`, what they are sent, and `answers` to step 1; `presence`, awareness; `agents`, those without a connection; `persistence`, the way to the disk and back.
 //! Key invariants: an update gets its sequence number in the order it was accepted; nothing is echoed to its author
 //! before that number is durable; one member never waits for another. Tests: `room/tests.rs`.
 
 pub mod agents;
+mod answers;
 pub mod awareness;
 pub mod board;
 pub mod document;
@@ -20,6 +21,7 @@ mod presence;
 #[cfg(test)]
 mod tests;
 
+pub use answers::Job;
 pub use presence::Present;
 
 use std::sync::Arc;
@@ -33,8 +35,9 @@ use crate::fault::Fault;
 use crate::ids::{BoardId, Level};
 use crate::limits;
 use crate::room::agents::Shown;
+use crate::room::answers::Answers;
 use crate::room::awareness::Awareness;
-use crate::room::board::Board;
+use crate::room::board::{Board, Snapshot};
 use crate::room::member::{Joiner, Kind, Member, MemberId, Out};
 use crate::room::outbound::CUT_BYTES_MIN;
 use crate::room::outbox::Log;
@@ -42,7 +45,6 @@ use crate::room::persistence::Persistence;
 use crate::store::Change;
 use crate::sync;
 use crate::time::{Now, Tick};
-use crate::update::vector::StateVector;
 
 /// The settings that a room obeys.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +83,10 @@ pub struct Effects {
     pub compaction_due: bool,
     /// A credential of a member has ended: decide about [`Room::held`] anew.
     pub access_due: bool,
+    /// Answers to step 1 that are to be made off the lock: see [`Room::answered`].
+    pub answers: Vec<Job>,
+    /// Steps that the messages cost: see [`crate::meter`].
+    pub steps: u64,
     /// What the step did, for whoever counts.
     pub tally: Tally,
 }
@@ -113,6 +119,8 @@ pub enum UpdateOutcome {
     Known,
     /// It builds on changes the board has not seen, and was not kept.
     Hole,
+    /// It has to join apart, since it may take long; nothing of it was kept.
+    Apart,
 }
 
 /// What a member has to send next.
@@ -146,6 +154,7 @@ pub struct Room {
     awareness: Awareness,
     awareness_scheduled: bool,
     agents: Vec<Shown>,
+    answers: Answers,
     log: Log,
     /// Log bytes at which the slowest member is looked for.
     cut_at: usize,
@@ -176,6 +185,7 @@ impl Room {
             awareness: Awareness::default(),
             awareness_scheduled: false,
             agents: Vec::new(),
+            answers: Answers::default(),
             // However large one frame is, it alone makes nobody a slow consumer.
             log: Log::new(weight_max(&settings)),
             cut_at: CUT_BYTES_MIN.min(settings.outbox_bytes_max),
@@ -205,9 +215,14 @@ impl Room {
         self.board.full()
     }
 
-    /// What a state vector lacks; see [`Board::diff`].
-    pub fn diff(&mut self, asked: &StateVector<'_>) -> Bytes {
-        self.board.diff(asked)
+    /// The board as it is now, to be read off the room's lock.
+    pub fn snapshot(&mut self) -> Snapshot {
+        self.board.snapshot()
+    }
+
+    /// Takes over the whole state that a snapshot has written: see [`Board::adopt`].
+    pub fn adopt(&mut self, snapshot: &Snapshot) {
+        self.board.adopt(snapshot);
     }
 
     /// How many connections are on the board.
@@ -220,6 +235,14 @@ impl Room {
     #[must_use]
     pub fn level(&self, member: MemberId) -> Option<Level> {
         self.member(member).map(|m| m.joiner.level)
+    }
+
+    /// Whether what `member` sends may still change the board: it holds edit, is not about to end, and the room is the
+    /// board's.
+    #[must_use]
+    pub fn may_write(&self, member: MemberId) -> bool {
+        let is_here = |m: &Member| m.closing.is_none() && m.joiner.level == Level::Edit;
+        !self.retired && self.member(member).is_some_and(is_here)
     }
 
     fn member(&self, id: MemberId) -> Option<&Member> {

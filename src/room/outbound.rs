@@ -6,6 +6,8 @@
 
 use std::task::Waker;
 
+use bytes::Bytes;
+
 use crate::fault::Fault;
 use crate::limits;
 use crate::room::member::{Kind, Member, MemberId, Out};
@@ -13,8 +15,6 @@ use crate::room::outbox::Log;
 use crate::room::{Due, Effects, Room, RoomSettings};
 use crate::sync;
 use crate::time::Tick;
-use crate::update::Reason;
-use crate::update::vector::StateVector;
 
 /// Below this the log is not searched for its slowest reader.
 pub(super) const CUT_BYTES_MIN: usize = 64 * 1024;
@@ -31,7 +31,9 @@ impl Room {
         let Some(member) = members.get_mut(id.index()).and_then(Option::as_mut) else {
             return Due::Close(Fault::ConnectionLost);
         };
-        while let Some(next) = member.peek() {
+        // An answer that is being made holds up what comes after it, so that all leaves in the order it was queued in.
+        let is_held = |member: &Member| member.peek().is_some_and(|next| next.awaited.is_some());
+        while let Some(next) = member.peek().filter(|next| next.awaited.is_none()) {
             if next.body.len() >= LARGE_BODY_BYTES && !buffer.is_empty() {
                 return Due::Gathered;
             }
@@ -48,11 +50,18 @@ impl Room {
                 return Due::Gathered;
             }
         }
-        if member.closing.is_none() && member.cursor < log.end() {
+        if member.closing.is_none() && !is_held(member) && member.cursor < log.end() {
             let before = buffer.len();
             member.cursor = log.gather(member.cursor, id, buffer, limits::GATHER_BYTES_MAX);
             if buffer.len() > before {
                 member.joiner.pulse.told(now);
+            }
+            if buffer.is_empty()
+                && let Some((out, next)) = log.large(member.cursor, id)
+            {
+                member.cursor = next;
+                member.joiner.pulse.told(now);
+                return Due::Frame(out);
             }
         }
         if !buffer.is_empty() {
@@ -92,15 +101,34 @@ impl Room {
         }
     }
 
+    /// Appends an update for all but `author` and wakes those asleep; a large one is not copied.
+    pub(super) fn broadcast_update(
+        &mut self,
+        update: &Bytes,
+        author: Option<MemberId>,
+        effects: &mut Effects,
+    ) {
+        if update.len() < limits::APART_FROM_BYTES {
+            return self.broadcast(&sync::update_frame(update), author, effects);
+        }
+        let head = sync::update_head(update.len());
+        let body = update.clone();
+        self.append(author, effects, |log| log.append_large(head, body, author));
+    }
+
     /// Appends a frame for all but `author` and wakes those asleep.
     pub(super) fn broadcast(&mut self, frame: &[u8], author: Option<MemberId>, effects: &mut Effects) {
+        self.append(author, effects, |log| log.append(frame, author));
+    }
+
+    fn append(&mut self, author: Option<MemberId>, effects: &mut Effects, append: impl FnOnce(&mut Log)) {
         let others = self.member_count - usize::from(author.is_some_and(|a| self.member(a).is_some()));
         if others == 0 {
             return;
         }
         effects.tally.frames += u32::try_from(others).unwrap_or(u32::MAX);
         let before = self.log.end();
-        self.log.append(frame, author);
+        append(&mut self.log);
         let after = self.log.end();
         for (index, slot) in self.members.iter_mut().enumerate() {
             let Some(member) = slot else { continue };
@@ -142,33 +170,6 @@ impl Room {
         self.cut_at = (log.len_bytes() * 2)
             .max(CUT_BYTES_MIN)
             .min(settings.outbox_bytes_max);
-    }
-
-    /// Answers a step 1: exactly the structs that the state vector lacks, and the whole delete set.
-    ///
-    /// It is made at once: made later, it could hold what its reader has sent since and is not durable yet.
-    ///
-    /// # Errors
-    /// [`Reason`] when the state vector does not decode.
-    pub fn answer_step_1(&mut self, id: MemberId, asked: &[u8], effects: &mut Effects) -> Result<(), Reason> {
-        let asked = StateVector::parse(asked)?;
-        if let Some(kind) = self
-            .member(id)
-            .filter(|m| m.closing.is_none())
-            .map(Member::next_answer)
-        {
-            let body = self.board.diff(&asked);
-            self.tell(
-                id,
-                Out {
-                    head: sync::step_2_head(body.len()),
-                    body,
-                    kind,
-                },
-                effects,
-            );
-        }
-        Ok(())
     }
 
     /// Sends this server's own step 1 to `id`, so that its step 2 fills a hole: at most once in

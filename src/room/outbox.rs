@@ -6,13 +6,15 @@
 
 use std::collections::VecDeque;
 
-use crate::room::member::MemberId;
+use bytes::Bytes;
+
+use crate::room::member::{MemberId, Out};
 
 /// A position in the log: the number of frames ever appended before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor(u64);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Entry {
     /// Position of the byte after the frame, counted from the log's beginning of time.
     end: u64,
@@ -20,6 +22,14 @@ struct Entry {
     weight_end: u64,
     /// Who sent it and does not want it back.
     author: Option<MemberId>,
+    /// A frame with a large body, which is shared by all and stands in no run of bytes.
+    large: Option<Box<Large>>,
+}
+
+#[derive(Debug)]
+struct Large {
+    head: Vec<u8>,
+    body: Bytes,
 }
 
 /// The outbound log of one room.
@@ -34,6 +44,8 @@ pub struct Log {
     /// The same in weight.
     weight_start: u64,
     weight_max: usize,
+    /// Bytes of large frames.
+    large_bytes: usize,
 }
 
 impl Log {
@@ -55,7 +67,7 @@ impl Log {
     /// Bytes held.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len().saturating_add(self.large_bytes)
     }
 
     /// Appends a frame that goes to all members but `author`.
@@ -66,7 +78,34 @@ impl Log {
             end: self.start + self.bytes.len() as u64,
             weight_end,
             author,
+            large: None,
         });
+    }
+
+    /// Appends a frame whose body is not copied.
+    pub fn append_large(&mut self, head: Vec<u8>, body: Bytes, author: Option<MemberId>) {
+        let bytes = head.len().saturating_add(body.len());
+        self.large_bytes = self.large_bytes.saturating_add(bytes);
+        let weight_end = self.weight_end() + bytes.min(self.weight_max) as u64;
+        self.entries.push_back(Entry {
+            end: self.start + self.bytes.len() as u64,
+            weight_end,
+            author,
+            large: Some(Box::new(Large { head, body })),
+        });
+    }
+
+    /// The frame that `cursor` stands before, and the cursor after it, where it is a large one for `reader`.
+    pub fn large(&self, cursor: Cursor, reader: MemberId) -> Option<(Out, Cursor)> {
+        let next = cursor.0.max(self.first);
+        let at = usize::try_from(next - self.first).ok()?;
+        let entry = self.entries.get(at).filter(|e| e.author != Some(reader))?;
+        let Large { head, body } = &**entry.large.as_ref()?;
+        let out = Out {
+            body: body.clone(),
+            ..Out::message(head.clone())
+        };
+        Some((out, Cursor(next + 1)))
     }
 
     /// Bytes between `cursor` and the end, own frames included, a large frame counted as the log was told.
@@ -85,13 +124,16 @@ impl Log {
     }
 
     /// Copies whole frames from `cursor` on to `into`, those of `reader` left out, until `into` holds `bytes_max`
-    /// or more; returns the cursor after them.
+    /// or more, or a large frame is next; returns the cursor after them.
     pub fn gather(&self, cursor: Cursor, reader: MemberId, into: &mut Vec<u8>, bytes_max: usize) -> Cursor {
         let mut next = cursor.0.max(self.first);
         let mut run = self.position(cursor)..self.position(cursor);
         let skipped = usize::try_from(next - self.first).unwrap_or(usize::MAX);
         for entry in self.entries.iter().skip(skipped) {
             if into.len() as u64 + (run.end - run.start) >= bytes_max as u64 {
+                break;
+            }
+            if entry.large.is_some() && entry.author != Some(reader) {
                 break;
             }
             if entry.author == Some(reader) {
@@ -113,7 +155,10 @@ impl Log {
             .before(slowest)
             .map_or(self.weight_start, |entry| entry.weight_end);
         let frames = usize::try_from(slowest.0.saturating_sub(self.first)).unwrap_or(usize::MAX);
-        self.entries.drain(..frames.min(self.entries.len()));
+        let gone = self.entries.drain(..frames.min(self.entries.len()));
+        let large = gone.filter_map(|entry| entry.large);
+        let bytes: usize = large.map(|large| large.head.len() + large.body.len()).sum();
+        self.large_bytes = self.large_bytes.saturating_sub(bytes);
         self.first = self.first.max(slowest.0);
         let cut = usize::try_from(position - self.start)
             .unwrap_or(usize::MAX)

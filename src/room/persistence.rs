@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::limits;
-use crate::room::board::{Accepted, Capture, Compacted};
+use crate::room::board::{Accepted, Apart, ApartError, Capture};
 use crate::room::member::{Kind, MemberId, Out};
 use crate::room::{Effects, Room, SavedEcho, UpdateOutcome};
 use crate::store::Change;
@@ -39,6 +39,8 @@ pub(super) struct Persistence {
     /// When the oldest change that no full state covers was accepted.
     uncompacted_since: Option<Tick>,
     compaction: Compaction,
+    /// Whether an update is being joined apart.
+    joining: bool,
 }
 
 /// Where the board's compaction stands.
@@ -67,6 +69,13 @@ impl Persistence {
         self.uncompacted_since.is_some()
     }
 
+    /// A compaction that was asked for is not begun.
+    fn end_queued(&mut self) {
+        if self.compaction == Compaction::Queued {
+            self.compaction = Compaction::None;
+        }
+    }
+
     /// `author` has left: what it waits for has nobody to go to.
     pub(super) fn forget(&mut self, author: MemberId) {
         self.echoes.retain(|echo| echo.author != author);
@@ -77,15 +86,18 @@ impl Room {
     /// Whether `update` would bring something new, for those who may not bring it.
     ///
     /// # Errors
-    /// [`Refused`] when it does not decode.
-    pub fn would_change(&mut self, update: &[u8]) -> Result<bool, Refused> {
-        self.board.would_change(update)
+    /// [`Refused`] when it does not decode, or costs too much.
+    pub fn would_change(&mut self, update: &[u8], effects: &mut Effects) -> Result<bool, Refused> {
+        let mut meter = limits::UPDATE_STEPS.meter(update.len());
+        let would = self.board.would_change(update, &mut meter);
+        effects.steps = effects.steps.saturating_add(meter.spent());
+        would
     }
 
     /// Accepts an update: relays what is new, numbers it and queues it for the disk. `author` is the member that sent it, if one did.
     ///
     /// # Errors
-    /// [`Refused`] when it does not decode or goes over a budget; the board is unchanged.
+    /// [`Refused`] when it does not decode, goes over a budget or costs too much; the board is unchanged.
     pub fn accept(
         &mut self,
         author: Option<MemberId>,
@@ -93,11 +105,40 @@ impl Room {
         now: Now,
         effects: &mut Effects,
     ) -> Result<UpdateOutcome, Refused> {
-        let news = match self.board.accept(update)? {
+        let mut meter = limits::UPDATE_STEPS.meter(update.len());
+        let accepted = self.board.accept_metered(update, &mut meter);
+        effects.steps = effects.steps.saturating_add(meter.spent());
+        Ok(self.took(author, (update, accepted?), now, effects))
+    }
+
+    /// As [`Self::accept`], for an update that the server made.
+    ///
+    /// # Errors
+    /// As for [`Self::accept`].
+    pub fn accept_own(
+        &mut self,
+        update: &Bytes,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Result<UpdateOutcome, Refused> {
+        let accepted = self.board.accept_own(update)?;
+        Ok(self.took(None, (update, accepted), now, effects))
+    }
+
+    /// Does what follows from what became of an update.
+    pub(super) fn took(
+        &mut self,
+        author: Option<MemberId>,
+        (update, accepted): (&Bytes, Accepted),
+        now: Now,
+        effects: &mut Effects,
+    ) -> UpdateOutcome {
+        let news = match accepted {
             Accepted::Hole => {
                 effects.tally.holes += 1;
-                return Ok(UpdateOutcome::Hole);
+                return UpdateOutcome::Hole;
             }
+            Accepted::Uncounted => return UpdateOutcome::Apart,
             Accepted::Nothing => None,
             Accepted::Whole => Some(update.clone()),
             Accepted::Trimmed(rest) => Some(rest),
@@ -110,7 +151,7 @@ impl Room {
             }
             Some(news) => {
                 effects.tally.new += 1;
-                self.broadcast(&sync::update_frame(&news), author, effects);
+                self.broadcast_update(&news, author, effects);
                 let persistence = &mut self.persistence;
                 persistence.sequence += 1;
                 persistence.changed_at = now.tick;
@@ -129,7 +170,7 @@ impl Room {
         if let Some(author) = author.filter(|_| is_small) {
             self.queue_echo(author, update.clone(), effects);
         }
-        Ok(outcome)
+        outcome
     }
 
     /// Sends `update` back to `author` once everything accepted so far is durable.
@@ -159,6 +200,7 @@ impl Room {
                 head,
                 body: update,
                 kind: Kind::Echo,
+                ..Out::default()
             },
             effects,
         );
@@ -188,10 +230,10 @@ impl Room {
         self.persistence.durable == 0
     }
 
-    /// Whether a compaction is under way.
+    /// Whether a copy of the board is being worked on, to be installed: a compaction, or an update that joins apart.
     #[must_use]
-    pub fn is_compacting(&self) -> bool {
-        self.persistence.compaction == Compaction::Running
+    pub fn is_apart(&self) -> bool {
+        self.persistence.compaction == Compaction::Running || self.persistence.joining
     }
 
     /// Whether a full state should replace the log now.
@@ -219,7 +261,9 @@ impl Room {
 
     /// Takes what a compaction works on, with the number of the last update in it.
     pub fn begin_compaction(&mut self) -> Option<(Capture, u64)> {
-        if self.persistence.compaction == Compaction::Running || self.retired {
+        if self.is_apart() || self.retired {
+            // Where an update is joining, the next tick asks again.
+            self.persistence.end_queued();
             return None;
         }
         if self.persistence.uncompacted_since.take().is_none() {
@@ -230,8 +274,60 @@ impl Room {
         Some((self.board.capture(), self.persistence.sequence))
     }
 
+    /// What was accepted since a copy was taken, and has to join what was made of it before that is installed. Nothing
+    /// where little is left.
+    #[must_use]
+    pub fn behind(&self, apart: &Apart) -> Vec<Bytes> {
+        self.board.behind(apart)
+    }
+
+    /// Takes a copy of the board to let an update join it apart. `None` where another copy is being worked on: its end has to
+    /// be waited for.
+    pub fn begin_joining(&mut self) -> Option<Capture> {
+        if self.is_apart() {
+            return None;
+        }
+        self.persistence.joining = true;
+        Some(self.board.capture())
+    }
+
+    /// Gives up letting an update join apart.
+    pub fn abandon_joining(&mut self) {
+        if std::mem::take(&mut self.persistence.joining) {
+            self.board.abandon_capture();
+        }
+    }
+
+    /// Ends letting an update join apart that brought nothing new, or a hole.
+    pub fn finish_unchanged(
+        &mut self,
+        author: Option<MemberId>,
+        (update, accepted): (&Bytes, Accepted),
+        now: Now,
+        effects: &mut Effects,
+    ) -> UpdateOutcome {
+        self.abandon_joining();
+        self.took(author, (update, accepted), now, effects)
+    }
+
+    /// Puts the board that an update has joined apart in place, with what was accepted meanwhile, and does what follows.
+    ///
+    /// # Errors
+    /// [`ApartError`] where something accepted meanwhile does not go with it; the update has to be tried anew.
+    pub fn finish_joining(
+        &mut self,
+        author: Option<MemberId>,
+        (update, accepted, apart): (&Bytes, Accepted, Apart),
+        now: Now,
+        effects: &mut Effects,
+    ) -> Result<UpdateOutcome, ApartError> {
+        self.persistence.joining = false;
+        self.board.install(apart)?;
+        Ok(self.took(author, (update, accepted), now, effects))
+    }
+
     /// Puts the compacted state in place, with what was accepted meanwhile, and queues it for the disk.
-    pub fn finish_compaction(&mut self, compacted: Compacted, covers: u64, effects: &mut Effects) {
+    pub fn finish_compaction(&mut self, compacted: Apart, covers: u64, effects: &mut Effects) {
         self.persistence.compaction = Compaction::None;
         if self.retired {
             // It may hold what was never durable, under numbers that the board's next room gives out again.
@@ -259,6 +355,7 @@ impl Room {
     pub fn may_unload(&self, idle: Duration, now: Tick) -> bool {
         self.member_count == 0
             && self.persistence.compaction == Compaction::None
+            && !self.persistence.joining
             && self.persistence.uncompacted_since.is_none()
             && self.persistence.durable == self.persistence.sequence
             && now.since(self.active_at) >= idle

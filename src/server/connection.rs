@@ -9,6 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_io::Timer;
 use async_tungstenite::WebSocketStream;
@@ -20,12 +21,13 @@ use smol::stream::Stream;
 
 use crate::fault::Fault;
 use crate::limits;
-use crate::room::Due;
 use crate::room::member::{Out, Pulse};
+use crate::room::{Due, Room};
 use crate::rooms::RoomCell;
+use crate::server::apart;
 use crate::server::socket::Socket;
 use crate::server::{Server, disposition};
-use crate::session::Session;
+use crate::session::{Handled, Rest, Session};
 use crate::ws;
 
 /// Messages read before what is due is written and other tasks get their turn.
@@ -33,6 +35,9 @@ const READ_BURST: usize = 64;
 
 /// Bytes of messages read likewise.
 const READ_BURST_BYTES: usize = 256 * 1024;
+
+/// Bytes written of one large frame before other tasks get their turn: a step 2 may be as large as a board.
+const WRITE_BURST_BYTES: usize = 256 * 1024;
 
 /// tungstenite's own buffer: a typical message fits, and `Socket` reads ahead for larger ones.
 const FRAME_BUFFER_BYTES: usize = 256;
@@ -99,7 +104,14 @@ pub(crate) struct Connection {
     burst_bytes: usize,
     /// Reading goes on when it fires.
     pause: Option<Timer>,
+    /// An update that joins off the room's lock, and what is left of its message; nothing is read before it has.
+    joining: Option<(JoinApart, Rest)>,
+    /// Bytes of large frames that may be written before others have their turn.
+    write_allowance: usize,
 }
+
+/// An update on its way into the room, off its lock.
+type JoinApart = Pin<Box<dyn Future<Output = Result<apart::Joined, Fault>> + Send>>;
 
 impl Connection {
     /// Takes over a socket whose upgrade is answered, for a member that has joined.
@@ -124,6 +136,8 @@ impl Connection {
             partial: 0,
             burst_bytes: 0,
             pause: None,
+            joining: None,
+            write_allowance: 0,
         }
     }
 
@@ -135,6 +149,7 @@ impl Connection {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let mut read = 0;
         self.burst_bytes = 0;
+        self.write_allowance = WRITE_BURST_BYTES;
         self.stream.get_mut().allow(READ_BURST_BYTES);
         while read < READ_BURST && self.burst_bytes < self.burst_bytes_max() && !self.owes_much() {
             match self.poll_read(cx) {
@@ -188,6 +203,9 @@ impl Connection {
 
     /// Reads and handles one message.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        if self.joining.is_some() {
+            return self.poll_joining(cx);
+        }
         if let Some(pause) = &mut self.pause {
             // It is we who do not listen: the peer's silence does not count.
             self.pulse.received(self.server.now().tick);
@@ -230,11 +248,66 @@ impl Connection {
             ..
         } = self;
         let now = server.now();
-        let wait = server.step(cell, |room, effects| session.handle(frame, room, now, effects))?;
+        let handled = server.step(cell, |room, effects| session.handle(frame, room, now, effects))?;
+        self.after(handled);
+        Ok(())
+    }
+
+    /// Does what is left to do for a message.
+    fn after(&mut self, handled: Handled) {
+        match handled {
+            Handled::Done(wait) => self.rest(wait),
+            Handled::Apart(update, rest) => {
+                let (server, cell) = (Arc::clone(&self.server), Arc::clone(&self.cell));
+                let member = self.session.member();
+                let joining = async move {
+                    let may = |room: &Room| room.may_write(member);
+                    server.join_apart(&cell, Some(member), update, may).await
+                };
+                self.joining = Some((Box::pin(joining), rest));
+            }
+        }
+    }
+
+    /// Reads nothing for a while.
+    fn rest(&mut self, wait: Duration) {
         if !wait.is_zero() {
             self.pause = Some(Timer::after(wait));
         }
-        Ok(())
+    }
+
+    /// Waits for an update that joins off the room's lock, and goes on with the rest of its message.
+    fn poll_joining(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        // It is we who do not listen: the peer's silence does not count.
+        self.pulse.received(self.server.now().tick);
+        let Some((joining, _)) = &mut self.joining else {
+            return Poll::Pending;
+        };
+        let joined = ready!(joining.as_mut().poll(cx));
+        let Some((_, rest)) = self.joining.take() else {
+            return Poll::Pending;
+        };
+        let apart::Joined { outcome, steps, .. } = match joined {
+            Ok(joined) => joined,
+            Err(fault) => return Poll::Ready(Err(End::Fault(fault))),
+        };
+        let now = self.server.now();
+        let wait = self.session.charge(steps, now.tick);
+        self.rest(wait);
+        // Where it may not any more, what it brought does not count, as if it came later.
+        let Some(outcome) = outcome else {
+            return Poll::Ready(Ok(()));
+        };
+        let Self {
+            server,
+            cell,
+            session,
+            ..
+        } = self;
+        let resumed = server.step(cell, |room, effects| {
+            session.resume((rest, outcome), room, now, effects)
+        });
+        Poll::Ready(resumed.map(|handled| self.after(handled)).map_err(End::Fault))
     }
 
     /// Writes what is due; `Pending` once nothing is or the socket is full.
@@ -292,14 +365,21 @@ impl Connection {
     fn poll_sending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some((out, at)) = &mut self.sending {
             let rest = out.rest(*at);
-            if rest.is_empty() {
+            let rest = rest.get(..rest.len().min(self.write_allowance)).unwrap_or(rest);
+            if out.rest(*at).is_empty() {
                 self.sending = None;
                 self.pulse.flowing();
                 break;
             }
+            if rest.is_empty() {
+                // Others have their turn; this goes on when they had it.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             match self.stream.get_ref().poll_send(cx, rest) {
                 Poll::Ready(Ok(n)) => {
                     *at += n;
+                    self.write_allowance -= n;
                     self.server.metrics.sent(n);
                     self.pulse.blocked(self.server.now().tick);
                 }

@@ -476,10 +476,10 @@ impl Writing<'_> {
 }
 
 fn accept(room: &mut Room, update: &Bytes, now: Now, effects: &mut Effects) -> Result<(), Fault> {
-    match room.accept(None, update, now, effects) {
+    match room.accept_own(update, now, effects) {
         Ok(UpdateOutcome::New | UpdateOutcome::Known) => Ok(()),
-        // What the document builds on, the board has.
-        Ok(UpdateOutcome::Hole) => Err(Fault::Internal),
+        // What the document builds on, the board has; and its work need not be counted.
+        Ok(UpdateOutcome::Hole | UpdateOutcome::Apart) => Err(Fault::Internal),
         // It is the server's own.
         Err(Refused::Malformed(_)) => Err(Fault::Internal),
         Err(refused @ (Refused::OverBudget(_) | Refused::TooCostly)) => Err(refused.fault()),

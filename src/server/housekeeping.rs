@@ -13,6 +13,7 @@ use crate::limits;
 use crate::room::{Room, board};
 use crate::rooms::RoomCell;
 use crate::server::Server;
+use crate::server::apart::catch_up;
 use crate::server::metrics::Outcome;
 use crate::time::{Tick, UnixMillis};
 
@@ -103,9 +104,13 @@ impl Server {
             return;
         };
         let started = Instant::now();
-        let work = self.unblock(move || board::compact(&capture));
+        let room = Arc::clone(cell);
+        let work = async {
+            let compacted = self.unblock(move || board::compact(&capture)).await?;
+            Ok::<_, board::ApartError>(catch_up(&room, compacted).await)
+        };
         match Self::fenced(work).await {
-            Ok(Ok(compacted)) => {
+            Ok(Ok(Some(compacted))) => {
                 self.step(cell, |room, effects| {
                     room.finish_compaction(compacted, covers, effects)
                 });
@@ -126,7 +131,7 @@ impl Server {
     /// Compacts every room that has something to compact, after what is compacting already: the final save.
     pub(crate) async fn compact_all(self: &Arc<Self>) {
         for (_, cell) in self.rooms.all() {
-            while cell.lock().is_compacting() {
+            while cell.lock().is_apart() {
                 Timer::after(limits::TICK_MIN).await;
             }
             if cell.lock().is_uncompacted() {

@@ -207,6 +207,7 @@ pub(super) fn build(
         blocking: Semaphore::new(limits::BLOCKING_MAX),
         reading: Semaphore::new(limits::BLOCKING_MAX),
         waiting: Semaphore::new(limits::BLOCKING_MAX),
+        joining: Semaphore::new(limits::APART_MAX),
         connection_ids: AtomicU64::new(1),
         access_epochs: (0..limits::ACCESS_EPOCHS).map(|_| AtomicU64::new(0)).collect(),
         compactions,

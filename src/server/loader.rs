@@ -168,7 +168,7 @@ impl Server {
         for (_, update) in stored.updates {
             match state.replay(&update) {
                 Ok(Accepted::Whole | Accepted::Trimmed(_) | Accepted::Nothing) => {}
-                Ok(Accepted::Hole) | Err(_) => return Err(unreadable("update")),
+                Ok(Accepted::Hole | Accepted::Uncounted) | Err(_) => return Err(unreadable("update")),
             }
         }
         Ok(Loaded {

@@ -7,6 +7,7 @@
 pub(crate) mod acts;
 pub(crate) mod admission;
 pub(crate) mod agents;
+pub(crate) mod apart;
 pub(crate) mod audit;
 pub mod clock;
 pub mod committer;
@@ -89,6 +90,8 @@ pub(crate) struct Server {
     /// loads and compactions, nor for those who wait for a commit.
     reading: Semaphore,
     waiting: Semaphore,
+    /// Permits for updates that join off their room's lock.
+    joining: Semaphore,
     connection_ids: AtomicU64,
     /// Count changes of who may do what, after they are on disk; each for some of the boards.
     access_epochs: Box<[AtomicU64]>,
@@ -192,6 +195,9 @@ impl Server {
                 Timer::after(limits::AWARENESS_EVERY).await;
                 server.step(&cell, Room::broadcast_awareness);
             });
+        }
+        for job in effects.answers {
+            self.spawn(Arc::clone(self).answer(Arc::clone(cell), job));
         }
         if effects.access_due {
             self.reconsider(Arc::clone(cell));

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::ids::Level;
+use crate::meter::Meter;
 use crate::room::board::{self, Accepted, Board, Capture};
 use crate::room::harness::{Got, Table, delete, insert, message, settings};
 use crate::room::{Due, RoomSettings};
@@ -309,7 +310,10 @@ impl World {
         if self.manners == Manners::Hostile {
             // Somebody may have written under this client's id; what it is sent must decode nevertheless.
             assert!(
-                client.replica.would_change(update).is_ok(),
+                client
+                    .replica
+                    .would_change(update, &mut Meter::unbounded())
+                    .is_ok(),
                 "a client was sent what does not decode"
             );
             return;

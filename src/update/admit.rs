@@ -6,15 +6,17 @@
 //! `room::board` and `tests/algebra`. Source: Yjs `utils/encoding.js`, `structs/Item.js` (`getMissing`).
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
-use super::known::{Added, Known, Mark, Slot};
+use super::known::{Added, ClientKnown, Known, Mark, Slot};
 use super::ranges::{Range, put_ranges};
 use super::scan::{Outline, Section, read_range};
 use super::structs::{Id, Kind, Parent, Struct, range_bytes, read_struct};
-use super::{Budget, Budgets, Reason, Refused};
+use super::{Budget, Budgets, Reason, Refused, Rules};
 use crate::lib0::{Reader, number_bytes, put_number};
+use crate::meter::Meter;
 
-/// Deletions that are kept apart before they are sorted and joined.
-const DELETES_UNSORTED_MAX: usize = 65_536;
+/// Gaps between deletions that one range may close and be told of one by one, whatever the update's bytes; and as many more
+/// as the update has bytes. Beyond them it is told of as one range, since to name a range is cheap, and its gaps are many.
+const GAPS_TOLD_MIN: usize = 64;
 
 /// Why an update cannot join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +64,19 @@ pub struct Admission {
     pub is_whole: bool,
     /// New deletions, sorted and disjoint; those that structs imply are among them.
     deletes: Vec<Deletion>,
+    /// Clocks that new items were put behind, sorted, each once.
+    origins: Vec<Deletion>,
+    /// Hashes of the places where new items begin lists and entries, sorted, each once.
+    beginnings: Vec<u32>,
+    /// New format marks, and at most how much work the new items are to integrate: see [`Known::strain`].
+    formats: u64,
+    strain: u64,
     mark: Mark,
 }
 
 /// Admits a scanned update to what is known.
+///
+/// Spends a step for each struct each time it is looked at, for each range, and for each gap that is told of.
 ///
 /// # Errors
 /// [`Stop`]; `known` is then unchanged.
@@ -73,17 +84,23 @@ pub fn admit(
     known: &mut Known,
     bytes: &[u8],
     outline: &Outline,
-    budgets: &Budgets,
+    (budgets, meter): (&Budgets, &mut Meter),
 ) -> Result<Admission, Stop> {
     let mark = known.mark();
     let mut walk = Walk {
         known,
         bytes,
         budgets,
+        meter,
         mark,
         sections: Vec::with_capacity(outline.sections.len()),
         by_client: Vec::new(),
         implied: Vec::new(),
+        origins: Vec::new(),
+        beginnings: Vec::new(),
+        siblings: 0,
+        formats: 0,
+        contents: 0,
         doubtful: Vec::new(),
         half_gone: Vec::new(),
         long_entries: Vec::new(),
@@ -91,11 +108,16 @@ pub fn admit(
     };
     match walk.run(outline) {
         Ok(deletes) => {
+            let strain = walk.strain();
             let parts = walk.sections.into_iter().map(|s| s.part);
             Ok(Admission {
                 parts: parts.filter(|part| part.count > 0).collect(),
                 is_whole: walk.is_whole,
                 deletes,
+                origins: walk.origins,
+                beginnings: walk.beginnings,
+                formats: walk.formats,
+                strain,
                 mark: walk.mark,
             })
         }
@@ -119,13 +141,19 @@ impl Admission {
         !self.parts.is_empty()
     }
 
+    /// At most how much work the new items are to integrate, as [`Known::strain`] has it.
+    #[must_use]
+    pub fn strain(&self) -> u64 {
+        self.strain
+    }
+
     /// At most how many bytes the new deletions add to the delete set.
     #[must_use]
     pub fn delete_bytes(&self, known: &Known) -> usize {
         let each = self.deletes.chunk_by(|a, b| a.0 == b.0).map(|group| {
             let client = group.first().and_then(|d| known.client(d.0));
             let header = client.map_or(0, |c| {
-                let is_new = c.deleted.as_slice().is_empty();
+                let is_new = c.deleted.is_empty();
                 usize::from(is_new).saturating_mul(number_bytes(c.id).saturating_add(1))
             });
             let ranges = group.iter().map(|d| range_bytes(d.1.0, d.1.1));
@@ -134,41 +162,14 @@ impl Admission {
         each.fold(0, usize::saturating_add)
     }
 
-    /// Bytes of the whole state with the new deletions, exact but for the counts of ranges.
-    ///
-    /// Copies the deletions of each client that it touches: for boards at the edge of their budget only.
-    #[must_use]
-    pub fn encoded_bytes_after(&self, known: &Known) -> usize {
-        let mut bytes = known.encoded_bytes();
-        for group in self.deletes.chunk_by(|a, b| a.0 == b.0) {
-            let Some(client) = group.first().and_then(|d| known.client(d.0)) else {
-                continue;
-            };
-            let mut deleted = client.deleted.clone();
-            deleted.insert_sorted(&group.iter().map(|d| d.1).collect::<Vec<_>>());
-            if client.deleted.as_slice().is_empty() {
-                bytes = bytes.saturating_add(number_bytes(client.id)).saturating_add(1);
-            }
-            bytes = bytes.saturating_sub(client.deleted.encoded_bytes());
-            bytes = bytes.saturating_add(deleted.encoded_bytes());
-        }
-        bytes
-    }
-
-    /// Lets the deletions join.
+    /// Lets the deletions join, and what is known of the new items beside their places.
     pub fn commit(&self, known: &mut Known) {
-        let mut ranges = Vec::new();
-        for group in self.deletes.chunk_by(|a, b| a.0 == b.0) {
-            if let [(at, range)] = group {
-                known.delete(*at, std::slice::from_ref(range));
-                continue;
-            }
-            ranges.clear();
-            ranges.extend(group.iter().map(|d| d.1));
-            if let Some(first) = group.first() {
-                known.delete(first.0, &ranges);
-            }
+        each_client(&self.deletes, |at, ranges| known.delete(at, ranges));
+        each_client(&self.origins, |at, clocks| known.use_origins(at, clocks));
+        for hash in &self.beginnings {
+            known.add_beginning(*hash);
         }
+        known.add_strain(self.formats, self.strain);
     }
 
     /// Takes the structs back out; only before [`Admission::commit`].
@@ -193,10 +194,25 @@ impl Admission {
         for group in groups() {
             let client = group.first().and_then(|d| known.client(d.0));
             put_number(&mut out, client.map_or(0, |c| c.id));
-            let ranges: Vec<Range> = group.iter().map(|d| d.1).collect();
-            put_ranges(&mut out, &ranges);
+            put_ranges(&mut out, group.len(), group.iter().map(|d| d.1));
         }
         out
+    }
+}
+
+/// Calls `each` with the ranges of each client.
+fn each_client(list: &[Deletion], mut each: impl FnMut(u32, &[Range])) {
+    let mut ranges = Vec::new();
+    for group in list.chunk_by(|a, b| a.0 == b.0) {
+        match group {
+            [] => {}
+            [(at, range)] => each(*at, std::slice::from_ref(range)),
+            [(at, _), ..] => {
+                ranges.clear();
+                ranges.extend(group.iter().map(|d| d.1));
+                each(*at, &ranges);
+            }
+        }
     }
 }
 
@@ -217,11 +233,21 @@ struct Walk<'a, 'k> {
     known: &'k mut Known,
     bytes: &'a [u8],
     budgets: &'a Budgets,
+    meter: &'a mut Meter,
     mark: Mark,
     sections: Vec<Progress>,
     /// Client to index in `sections`, sorted; built when first needed.
     by_client: Vec<(u64, usize)>,
     implied: Vec<Deletion>,
+    /// Clocks that new items were put behind, but for the own ones that were written on.
+    origins: Vec<Deletion>,
+    /// Hashes of the places where new items begin lists and entries.
+    beginnings: Vec<u32>,
+    /// New items that may have to pass others to find their place: something may stand where they go.
+    siblings: u64,
+    /// New format marks, and new list content that may be formatted.
+    formats: u64,
+    contents: u64,
     /// Parents that are known and not a shared type; right only where they are deleted.
     doubtful: Vec<Id>,
     /// Types of neighbours of which the other one is gone; right only where the type is deleted.
@@ -233,8 +259,23 @@ struct Walk<'a, 'k> {
 
 /// Where a struct belongs, or what must come before it.
 enum Placed {
-    In(Slot),
+    In(Slot, Neighbours),
     After(Id),
+}
+
+/// What a new item stands behind.
+#[derive(Clone, Copy)]
+enum Neighbours {
+    /// Nothing: it goes to the beginning of its list, or of its entry, whose place has this hash.
+    Beginning(u32),
+    /// Something that is not to the left of it, or nothing that matters.
+    None,
+    /// The clock before it, of its own client, which ended there.
+    Own,
+    /// A clock of the client at a place, that nothing was put behind as far as its own client's next clock tells.
+    Free(u32, u32),
+    /// The same, and something stands behind it.
+    Taken(u32, u32),
 }
 
 impl Walk<'_, '_> {
@@ -254,7 +295,11 @@ impl Walk<'_, '_> {
                 return Err(Stop::Hole);
             }
         }
+        self.half_gone.sort_unstable();
+        self.half_gone.dedup();
         for index in &self.half_gone {
+            // At most as deep as types nest, once for each type.
+            self.meter.spend(1)?;
             if !is_dead(self.known, &deletes, *index) {
                 return Err(Stop::Hole);
             }
@@ -347,6 +392,7 @@ impl Walk<'_, '_> {
         while left > 0 && clock < until {
             let before = reader;
             let it = read_struct::<false>(&mut reader)?;
+            self.meter.spend_bytes(it.raw.len())?;
             let end = self.known.client(at).map_or(0, |c| c.end);
             let end_clock = clock.saturating_add(it.len);
             if end_clock <= end {
@@ -362,7 +408,8 @@ impl Walk<'_, '_> {
                         needed = Some(id);
                         break;
                     }
-                    Placed::In(slot) => {
+                    Placed::In(slot, neighbours) => {
+                        self.strain_of(&it, slot, neighbours)?;
                         let head = self.cut_head(&it, Id { client, clock }, cut);
                         let len = it.len.saturating_sub(cut);
                         self.add(
@@ -402,7 +449,7 @@ impl Walk<'_, '_> {
     /// Where a struct belongs; `own` is its first new clock and `cut` the clocks before that.
     fn place(&mut self, it: &Struct<'_>, at: u32, own: Id, cut: u32) -> Result<Placed, Stop> {
         if !it.kind.is_item() {
-            return Ok(Placed::In(Slot::GONE));
+            return Ok(Placed::In(Slot::GONE, Neighbours::None));
         }
         let before = Id {
             client: own.client,
@@ -413,14 +460,22 @@ impl Walk<'_, '_> {
             return self.place_explicit(it);
         }
         let mut placed: Option<Slot> = None;
+        let mut neighbours = Neighbours::None;
         for id in [origin, it.right].into_iter().flatten() {
             let place = if id.client == own.client {
                 Some(at)
             } else {
                 self.known.place(id.client)
             };
-            let slot = match place.and_then(|place| self.known.client(place)) {
-                Some(client) if id.clock < client.end => client.slot(id.clock),
+            let known = place.and_then(|place| Some((place, self.known.client(place)?)));
+            let slot = match known {
+                Some((place, client)) if id.clock < client.end => {
+                    let slot = client.slot(id.clock);
+                    if origin == Some(id) && placed.is_none() {
+                        neighbours = behind(client, (place, id, slot), own, it.right);
+                    }
+                    slot
+                }
                 _ => return Ok(Placed::After(id)),
             };
             placed = match placed {
@@ -435,7 +490,66 @@ impl Walk<'_, '_> {
                 Some(_) => return Err(Reason::MixedParents.into()),
             };
         }
-        Ok(Placed::In(placed.unwrap_or(Slot::GONE)))
+        Ok(Placed::In(placed.unwrap_or(Slot::GONE), neighbours))
+    }
+
+    /// Notes what placing an item asks of those who integrate it.
+    fn strain_of(&mut self, it: &Struct<'_>, slot: Slot, neighbours: Neighbours) -> Result<(), Reason> {
+        if slot == Slot::GONE {
+            return Ok(());
+        }
+        if slot.is_entry() && it.right.is_some() && self.budgets.rules == Rules::Strangers {
+            return Err(Reason::EntryBefore);
+        }
+        match neighbours {
+            Neighbours::Own => {}
+            Neighbours::Beginning(hash) => self.beginnings.push(hash),
+            // It stands before something, and others may too.
+            Neighbours::None => self.siblings = self.siblings.saturating_add(1),
+            Neighbours::Free(at, clock) => self.origins.push((at, (clock, clock.saturating_add(1)))),
+            Neighbours::Taken(at, clock) => {
+                self.siblings = self.siblings.saturating_add(1);
+                self.origins.push((at, (clock, clock.saturating_add(1))));
+            }
+        }
+        self.formats = self.formats.saturating_add(u64::from(it.kind == Kind::Format));
+        let is_content = matches!(it.kind, Kind::String | Kind::Embed | Kind::Type) && !slot.is_entry();
+        self.contents = self.contents.saturating_add(u64::from(is_content));
+        Ok(())
+    }
+
+    /// At most how much work the new items are to integrate, beyond a constant for each: those that share an origin may have
+    /// to pass all the others, and Yjs copies the marks that are open at each content.
+    fn strain(&mut self) -> u64 {
+        self.origins.sort_unstable();
+        let all = self.origins.len();
+        self.origins.dedup();
+        let twice = all.saturating_sub(self.origins.len());
+        self.beginnings.sort_unstable();
+        let all = self.beginnings.len();
+        self.beginnings.dedup();
+        let begun = self
+            .beginnings
+            .iter()
+            .filter(|hash| self.known.has_beginning(**hash));
+        let begun = begun
+            .count()
+            .saturating_add(all.saturating_sub(self.beginnings.len()));
+        let used = |&(at, (clock, _)): &Deletion| {
+            let client = self.known.client(at);
+            client.is_some_and(|c| c.origins.contains(clock))
+        };
+        let twice = twice.saturating_add(begun);
+        let taken = twice.saturating_add(self.origins.iter().filter(|o| used(o)).count());
+        let siblings = self
+            .siblings
+            .saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
+        let items = self.known.items_at_most();
+        let formats = self.known.formats().saturating_add(self.formats);
+        siblings
+            .saturating_add(self.formats)
+            .saturating_mul(items)
+            .saturating_add(self.contents.saturating_mul(formats))
     }
 
     fn place_explicit(&mut self, it: &Struct<'_>) -> Result<Placed, Stop> {
@@ -449,7 +563,8 @@ impl Walk<'_, '_> {
                         self.known.add_root(name)
                     }
                 };
-                Ok(Placed::In(Slot::new(index, is_entry)))
+                let place = Neighbours::Beginning(hash_of(index, it.key));
+                Ok(Placed::In(Slot::new(index, is_entry), place))
             }
             Parent::Item(id) => {
                 let place = self.known.place(id.client);
@@ -458,18 +573,19 @@ impl Walk<'_, '_> {
                     _ => return Ok(Placed::After(id)),
                 };
                 if client.slot(id.clock) == Slot::GONE {
-                    return Ok(Placed::In(Slot::GONE));
+                    return Ok(Placed::In(Slot::GONE, Neighbours::None));
                 }
                 if let Some(index) = client.type_at(id.clock) {
-                    return Ok(Placed::In(Slot::new(index, is_entry)));
+                    let place = Neighbours::Beginning(hash_of(index, it.key));
+                    return Ok(Placed::In(Slot::new(index, is_entry), place));
                 }
                 // A deleted type whose content is gone; Yjs collects what joins it.
                 if !client.deleted.contains(id.clock) {
                     self.doubtful.push(id);
                 }
-                Ok(Placed::In(Slot::GONE))
+                Ok(Placed::In(Slot::GONE, Neighbours::None))
             }
-            Parent::Inherited => Ok(Placed::In(Slot::GONE)),
+            Parent::Inherited => Ok(Placed::In(Slot::GONE, Neighbours::None)),
         }
     }
 
@@ -527,7 +643,11 @@ impl Walk<'_, '_> {
     /// Reads the delete set; returns what of it is new, and what the new structs imply.
     fn read_deletes(&mut self, outline: &Outline) -> Result<Vec<Deletion>, Stop> {
         let mut deletes = std::mem::take(&mut self.implied);
-        let mut room = DELETES_UNSORTED_MAX.max(deletes.len());
+        // What is stored is not told of again.
+        let mut told = match self.budgets.rules {
+            Rules::Strangers => self.bytes.len().saturating_add(GAPS_TOLD_MIN),
+            Rules::Stored => usize::MAX,
+        };
         let mut reader = Reader::at(self.bytes, outline.deletes);
         for _ in 0..reader.count()? {
             let client = reader.number()?;
@@ -545,19 +665,58 @@ impl Walk<'_, '_> {
                     return Err(Stop::Hole);
                 }
                 let mut is_new = false;
-                it.deleted.uncovered(start, end, |range| {
+                let before = deletes.len();
+                it.deleted.uncovered((start, end), told, |range| {
                     is_new = range == (start, end);
                     deletes.push((at, range));
                 });
+                let gaps = deletes.len().saturating_sub(before);
+                told = told.saturating_sub(gaps);
+                self.meter
+                    .spend(u64::try_from(gaps).unwrap_or(u64::MAX).saturating_add(1))?;
                 self.is_whole &= is_new;
-                if deletes.len() > room {
-                    normalise(&mut deletes);
-                    room = DELETES_UNSORTED_MAX.max(deletes.len().saturating_mul(2));
-                }
             }
         }
         normalise(&mut deletes);
         Ok(deletes)
+    }
+}
+
+/// A hash of the place of an entry of a type, or of its list (FNV-1a). Two places of one hash cost a count of the work too many.
+fn hash_of(type_index: u32, key: Option<&[u8]>) -> u32 {
+    let mut hash = 0x811c_9dc5u32;
+    let key = key.unwrap_or_default().iter().copied();
+    for byte in type_index.to_le_bytes().into_iter().chain(key) {
+        hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    }
+    hash
+}
+
+/// What an item stands behind whose origin is `id`, a clock of the client at a place that lies in a slot.
+///
+/// `own` is the item's first new clock. What nothing was put behind yet is either the last clock of its client, or the client
+/// went on elsewhere, or the item's right neighbour is the next clock, so that nothing can be in between.
+fn behind(
+    client: &ClientKnown,
+    (place, id, slot): (u32, Id, Slot),
+    own: Id,
+    right: Option<Id>,
+) -> Neighbours {
+    let next = Id {
+        clock: id.clock.saturating_add(1),
+        ..id
+    };
+    if slot.is_entry() {
+        // Entries follow one another by their origins alone.
+        return Neighbours::Free(place, id.clock);
+    }
+    if next == own {
+        return Neighbours::Own;
+    }
+    if next.clock >= client.end || right == Some(next) || client.slot(next.clock) != slot {
+        Neighbours::Free(place, id.clock)
+    } else {
+        Neighbours::Taken(place, id.clock)
     }
 }
 

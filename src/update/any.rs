@@ -11,16 +11,34 @@ use super::{Budget, Reason, Refused};
 use crate::lib0::Reader;
 use crate::limits;
 
-/// Steps over one Any value; strings and numbers are checked when `CHECK`. Returns how many values it is, with those in it.
+/// The member of an object that sets its prototype.
+pub(super) const PROTO: &[u8] = b"__proto__";
+
+/// What was stepped over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Values, with those in them.
+    pub values: u32,
+    /// Whether an object has a member that JavaScript takes for its prototype: Yjs throws when it writes it again.
+    pub names_proto: bool,
+}
+
+/// Steps over one Any value; strings and numbers are checked when `CHECK`.
 ///
 /// # Errors
 /// What the value breaks; [`Budget::AnyDepth`] when it nests too deep.
-pub fn skip_any<const CHECK: bool>(reader: &mut Reader<'_>) -> Result<u32, Refused> {
-    skip_level::<CHECK>(reader, 0)
+pub fn skip_any<const CHECK: bool>(reader: &mut Reader<'_>) -> Result<Skipped, Refused> {
+    let mut skipped = Skipped::default();
+    skip_level::<CHECK>(reader, 0, &mut skipped)?;
+    Ok(skipped)
 }
 
-fn skip_level<const CHECK: bool>(reader: &mut Reader<'_>, depth: usize) -> Result<u32, Refused> {
-    let mut values = 1u32;
+fn skip_level<const CHECK: bool>(
+    reader: &mut Reader<'_>,
+    depth: usize,
+    skipped: &mut Skipped,
+) -> Result<(), Refused> {
+    skipped.values = skipped.values.saturating_add(1);
     match reader.byte()? {
         126 | 127 | 120 | 121 => {}
         125 => skip_integer::<CHECK>(reader)?,
@@ -31,19 +49,19 @@ fn skip_level<const CHECK: bool>(reader: &mut Reader<'_>, depth: usize) -> Resul
         118 => {
             let depth = deeper(depth)?;
             for _ in 0..reader.count()? {
-                reader.text::<CHECK>()?;
-                values = values.saturating_add(skip_level::<CHECK>(reader, depth)?);
+                skipped.names_proto |= reader.text::<CHECK>()? == PROTO;
+                skip_level::<CHECK>(reader, depth, skipped)?;
             }
         }
         117 => {
             let depth = deeper(depth)?;
             for _ in 0..reader.count()? {
-                values = values.saturating_add(skip_level::<CHECK>(reader, depth)?);
+                skip_level::<CHECK>(reader, depth, skipped)?;
             }
         }
         _ => return Err(Reason::UnknownAny.into()),
     }
-    Ok(values)
+    Ok(())
 }
 
 fn deeper(depth: usize) -> Result<usize, Budget> {
@@ -85,10 +103,11 @@ fn skip_integer<const CHECK: bool>(reader: &mut Reader<'_>) -> Result<(), Reason
 ///
 /// # Errors
 /// [`Reason::SubdocumentOptions`], or what the value breaks.
-pub fn skip_subdocument_options<const CHECK: bool>(reader: &mut Reader<'_>) -> Result<(), Refused> {
+pub fn skip_subdocument_options<const CHECK: bool>(reader: &mut Reader<'_>) -> Result<Skipped, Refused> {
     if !CHECK {
-        return skip_any::<CHECK>(reader).map(drop);
+        return skip_any::<CHECK>(reader);
     }
+    let mut skipped = Skipped::default();
     if reader.byte()? != 118 {
         return Err(Reason::SubdocumentOptions.into());
     }
@@ -96,16 +115,16 @@ pub fn skip_subdocument_options<const CHECK: bool>(reader: &mut Reader<'_>) -> R
         let key = reader.text::<CHECK>()?;
         let tag = reader.rest().first().copied();
         let allowed = match key {
-            b"gcFilter" | b"__proto__" => false,
+            b"gcFilter" | PROTO => false,
             b"guid" | b"collectionid" => tag == Some(119),
             _ => true,
         };
         if !allowed {
             return Err(Reason::SubdocumentOptions.into());
         }
-        skip_level::<CHECK>(reader, 1)?;
+        skip_level::<CHECK>(reader, 1, &mut skipped)?;
     }
-    Ok(())
+    Ok(skipped)
 }
 
 /// Checks one JSON text.

@@ -8,33 +8,38 @@
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use super::Refused;
+use super::chunks::Place;
 use super::known::{ClientKnown, Known, Slot};
 use super::ranges::{Range, Ranges, put_ranges};
 use super::structs::{Id, Kind, Struct, Values, mark_entry, put_content, read_struct};
 use crate::lib0::{Reader, put_number};
+use crate::meter::Meter;
 
 /// By how many bytes splitting may make a state larger than twice its size before it is given up.
 const GROWTH_BYTES_MAX: usize = 64 * 1024;
 
 /// Writes the canonical, collected form of a state as one update.
 ///
-/// `bytes_of` gives the structs of the client at a place, as two pieces that follow one another.
+/// `bytes_of` gives the structs of the client at a place, in pieces that follow one another; none cuts a struct.
 ///
 /// Where splitting at deletions would blow the state up (a long text with every second letter deleted), partly
 /// deleted structs keep their content; the delete set still says what is deleted.
 ///
+/// Spends a step for each struct, each piece that it is split in, and for the bytes.
+///
 /// # Errors
-/// What a struct breaks; never for bytes that were scanned.
-pub fn compact<'a>(
+/// What a struct breaks, never for bytes that were scanned; [`Refused::TooCostly`].
+pub fn compact<'a, I: Iterator<Item = &'a [u8]>>(
     known: &Known,
-    bytes_of: impl Fn(u32) -> (&'a [u8], &'a [u8]),
+    bytes_of: impl Fn(u32) -> I,
+    meter: &mut Meter,
 ) -> Result<Vec<u8>, Refused> {
     let before = known.encoded_bytes();
     let bytes_max = before.saturating_mul(2).saturating_add(GROWTH_BYTES_MAX);
-    if let Some(out) = compact_within(known, &bytes_of, Split::AtDeletions, bytes_max)? {
+    if let Some(out) = compact_within(known, &bytes_of, (Split::AtDeletions, bytes_max), meter)? {
         return Ok(out);
     }
-    let out = compact_within(known, &bytes_of, Split::Never, usize::MAX)?;
+    let out = compact_within(known, &bytes_of, (Split::Never, usize::MAX), meter)?;
     Ok(out.unwrap_or_default())
 }
 
@@ -44,11 +49,11 @@ enum Split {
     Never,
 }
 
-fn compact_within<'a>(
+fn compact_within<'a, I: Iterator<Item = &'a [u8]>>(
     known: &Known,
-    bytes_of: &impl Fn(u32) -> (&'a [u8], &'a [u8]),
-    split: Split,
-    bytes_max: usize,
+    bytes_of: &impl Fn(u32) -> I,
+    (split, bytes_max): (Split, usize),
+    meter: &mut Meter,
 ) -> Result<Option<Vec<u8>>, Refused> {
     let dead = dead_types(known);
     let mut out = Vec::with_capacity(known.encoded_bytes());
@@ -58,9 +63,8 @@ fn compact_within<'a>(
     for (at, client) in known.descending() {
         body.clear();
         let mut writer = Writer::new(client, &mut body);
-        let (base, tail) = bytes_of(at);
-        for bytes in [base, tail] {
-            rewrite(&mut writer, client, &dead, split, bytes)?;
+        for bytes in bytes_of(at) {
+            rewrite(&mut writer, (client, &dead), split, (bytes, &mut *meter))?;
         }
         writer.flush();
         let (count, collected) = (writer.count, writer.collected);
@@ -73,14 +77,14 @@ fn compact_within<'a>(
         }
         let mut deleted = client.deleted.clone();
         deleted.insert_sorted(&collected);
-        if !deleted.as_slice().is_empty() {
+        if !deleted.is_empty() {
             deletes.push((client.id, deleted));
         }
     }
     put_number(&mut out, u64::try_from(deletes.len()).unwrap_or(u64::MAX));
     for (client, deleted) in deletes {
         put_number(&mut out, client);
-        put_ranges(&mut out, deleted.as_slice());
+        put_ranges(&mut out, deleted.len(), deleted.iter());
     }
     out.shrink_to_fit();
     Ok(Some(out))
@@ -89,7 +93,7 @@ fn compact_within<'a>(
 /// For each shared type, whether it or one that holds it is deleted.
 fn dead_types(known: &Known) -> Vec<bool> {
     let mut dead: Vec<bool> = Vec::with_capacity(known.types().len());
-    for it in known.types() {
+    for it in known.types().iter() {
         let is_dead = it.item.is_some_and(|id| {
             // A type comes after the one that holds it.
             let client = known.place(id.client).and_then(|at| known.client(at));
@@ -108,14 +112,14 @@ fn is_dead_slot(dead: &[bool], slot: Slot) -> bool {
 /// Feeds the structs of one client to the writer, in pieces that are wholly deleted or wholly alive.
 fn rewrite<'a>(
     writer: &mut Writer<'a, '_>,
-    client: &ClientKnown,
-    dead: &[bool],
+    (client, dead): (&ClientKnown, &[bool]),
     split: Split,
-    bytes: &'a [u8],
+    (bytes, meter): (&'a [u8], &mut Meter),
 ) -> Result<(), Refused> {
     let mut reader = Reader::new(bytes);
     while !reader.rest().is_empty() {
         let it = read_struct::<false>(&mut reader)?;
+        meter.spend_bytes(it.raw.len())?;
         let clock = writer.clock;
         let end = clock.saturating_add(it.len);
         writer.clock = end;
@@ -137,6 +141,7 @@ fn rewrite<'a>(
         let mut values = Values::of(&it);
         let mut at = clock;
         while at < end {
+            meter.spend(1)?;
             let (is_deleted, until) = writer.deleted_from(at, client);
             let until = until.min(end);
             if split == Split::Never && until < end {
@@ -215,8 +220,8 @@ struct Writer<'a, 'o> {
     /// The merged values of the pending piece; used once something was merged.
     values: Vec<u8>,
     has_merged: bool,
-    run: usize,
-    range: usize,
+    run: Place,
+    range: Place,
 }
 
 impl<'a, 'o> Writer<'a, 'o> {
@@ -230,30 +235,30 @@ impl<'a, 'o> Writer<'a, 'o> {
             pending: None,
             values: Vec::new(),
             has_merged: false,
-            run: 0,
-            range: 0,
+            run: Place::default(),
+            range: Place::default(),
         }
     }
 
     /// Where a clock belongs; clocks must not go back.
     fn slot(&mut self, clock: u32, client: &ClientKnown) -> Slot {
         let runs = client.runs();
-        while runs
-            .get(self.run.saturating_add(1))
-            .is_some_and(|next| next.start <= clock)
-        {
-            self.run = self.run.saturating_add(1);
+        loop {
+            let next = runs.next(self.run);
+            if runs.at(next).is_none_or(|next| next.start > clock) {
+                return runs.at(self.run).map_or(Slot::GONE, |run| run.slot);
+            }
+            self.run = next;
         }
-        runs.get(self.run).map_or(Slot::GONE, |run| run.slot)
     }
 
     /// Whether a clock is deleted, and until where that holds; clocks must not go back.
     fn deleted_from(&mut self, clock: u32, client: &ClientKnown) -> (bool, u32) {
-        let ranges = client.deleted.as_slice();
-        while ranges.get(self.range).is_some_and(|r| r.1 <= clock) {
-            self.range = self.range.saturating_add(1);
+        let ranges = client.deleted.list();
+        while ranges.at(self.range).is_some_and(|r| r.1 <= clock) {
+            self.range = ranges.next(self.range);
         }
-        match ranges.get(self.range) {
+        match ranges.at(self.range) {
             None => (false, u32::MAX),
             Some(&(start, _)) if clock < start => (false, start),
             Some(&(_, end)) => (true, end),

@@ -14,6 +14,7 @@ use super::scan::{Outline, scan};
 use super::structs::{Kind, Struct, read_struct, type_ref};
 use crate::lib0::Reader;
 use crate::limits;
+use crate::meter::Meter;
 
 /// Why a state may not be opened as a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +78,10 @@ pub struct Passed {
 /// # Errors
 /// [`Unsupported`].
 pub fn document_gate(state: &[u8]) -> Result<Passed, Unsupported> {
-    let outline = scan(state, &Budgets::UNBOUNDED).map_err(|_| Unsupported::Incomplete)?;
+    let mut meter = Meter::unbounded();
+    let outline = scan(state, &Budgets::UNBOUNDED, &mut meter).map_err(|_| Unsupported::Incomplete)?;
     let mut known = Known::default();
-    let admitted = admit(&mut known, state, &outline, &Budgets::UNBOUNDED);
+    let admitted = admit(&mut known, state, &outline, (&Budgets::UNBOUNDED, &mut meter));
     let admission = admitted.map_err(|_| Unsupported::Incomplete)?;
     admission.commit(&mut known);
     if known
@@ -265,7 +267,7 @@ fn parts(it: &Struct<'_>) -> usize {
             let mut values = 0usize;
             for _ in 0..count {
                 // Checked before.
-                let skipped = skip_any::<false>(&mut reader).unwrap_or_default();
+                let skipped = skip_any::<false>(&mut reader).unwrap_or_default().values;
                 values = values.saturating_add(usize::try_from(skipped).unwrap_or(usize::MAX));
             }
             values

@@ -3,12 +3,14 @@
 //!
 //! Owns [`Known`]. Must not hold content or know rooms. Key invariants: a client's clocks are known without gap from
 //! 0 to its end; the parent of a type has a lower index than the type. Changes go through [`Known::push`] and can be
-//! taken back to a [`Mark`], so that an update is admitted whole or not at all. Tests: `admit` and `room::board`.
+//! taken back to a [`Mark`], so that an update is admitted whole or not at all. A copy shares what is large, so it costs
+//! some words for each client and each chunk. Tests: `admit` and `room::board`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::chunks::{Chunks, Place};
 use super::ranges::{Range, Ranges, put_ranges};
 use super::structs::Id;
 use crate::lib0::{number_bytes, put_number};
@@ -87,9 +89,11 @@ pub struct ClientKnown {
     pub bytes: u32,
     /// Deleted clocks.
     pub deleted: Ranges,
-    index: Vec<Checkpoint>,
-    runs: Vec<Run>,
-    types: Vec<(u32, u32)>,
+    /// Clocks that an item of somebody's was put behind, other than the next of a run that its author wrote on.
+    pub origins: Ranges,
+    index: Chunks<Checkpoint>,
+    runs: Chunks<Run>,
+    types: Chunks<(u32, u32)>,
 }
 
 impl ClientKnown {
@@ -100,9 +104,10 @@ impl ClientKnown {
             structs: 0,
             bytes: 0,
             deleted: Ranges::default(),
-            index: Vec::new(),
-            runs: Vec::new(),
-            types: Vec::new(),
+            origins: Ranges::default(),
+            index: Chunks::default(),
+            runs: Chunks::default(),
+            types: Chunks::default(),
         }
     }
 
@@ -114,37 +119,34 @@ impl ClientKnown {
         {
             return last.slot;
         }
-        let after = self.runs.partition_point(|run| run.start <= clock);
-        let run = after.checked_sub(1).and_then(|at| self.runs.get(at));
+        let run = self.runs.last_where(|run| run.start <= clock);
         run.map_or(Slot::GONE, |run| run.slot)
     }
 
     /// The runs in ascending order.
     #[must_use]
-    pub fn runs(&self) -> &[Run] {
+    pub fn runs(&self) -> &Chunks<Run> {
         &self.runs
     }
 
     /// The index of the type that the item at `clock` holds.
     #[must_use]
     pub fn type_at(&self, clock: u32) -> Option<u32> {
-        let at = self.types.binary_search_by_key(&clock, |t| t.0).ok()?;
-        self.types.get(at).map(|t| t.1)
+        let place: Place = self.types.partition_point(|t| t.0 < clock);
+        self.types.at(place).filter(|t| t.0 == clock).map(|t| t.1)
     }
 
     /// The last place of the index at or before `clock`.
     #[must_use]
     pub fn checkpoint(&self, clock: u32) -> Checkpoint {
-        let after = self.index.partition_point(|c| c.clock <= clock);
-        let at = after.checked_sub(1).and_then(|at| self.index.get(at));
+        let at = self.index.last_where(|c| c.clock <= clock);
         at.copied().unwrap_or_default()
     }
 
     /// The last place of the index at or before the byte `offset`.
     #[must_use]
     pub fn checkpoint_at_byte(&self, offset: u32) -> Checkpoint {
-        let after = self.index.partition_point(|c| c.offset <= offset);
-        let at = after.checked_sub(1).and_then(|at| self.index.get(at));
+        let at = self.index.last_where(|c| c.offset <= offset);
         at.copied().unwrap_or_default()
     }
 
@@ -162,22 +164,33 @@ impl ClientKnown {
 
     /// Bytes of the client's part of the delete set; 0 without deletions.
     fn delete_bytes(&self) -> usize {
-        if self.deleted.as_slice().is_empty() {
+        if self.deleted.is_empty() {
             return 0;
         }
-        let count = u64::try_from(self.deleted.as_slice().len()).unwrap_or(u64::MAX);
+        let count = u64::try_from(self.deleted.len()).unwrap_or(u64::MAX);
         number_bytes(self.id)
             .saturating_add(number_bytes(count))
             .saturating_add(self.deleted.encoded_bytes())
     }
 
     fn heap_bytes(&self) -> usize {
-        let index = self.index.capacity().saturating_mul(size_of::<Checkpoint>());
-        let runs = self.runs.capacity().saturating_mul(size_of::<Run>());
-        let types = self.types.capacity().saturating_mul(size_of::<(u32, u32)>());
-        [index, runs, types, self.deleted.heap_bytes()]
-            .into_iter()
-            .fold(0, usize::saturating_add)
+        [
+            self.index.heap_bytes(),
+            self.runs.heap_bytes(),
+            self.types.heap_bytes(),
+            self.deleted.heap_bytes(),
+            self.origins.heap_bytes(),
+        ]
+        .into_iter()
+        .fold(size_of::<Self>().saturating_add(16), usize::saturating_add)
+    }
+
+    fn shrink(&mut self) {
+        self.index.shrink();
+        self.runs.shrink();
+        self.types.shrink();
+        self.deleted.shrink();
+        self.origins.shrink();
     }
 }
 
@@ -211,34 +224,59 @@ pub struct Mark {
     types: usize,
     roots: usize,
     sections_bytes: usize,
+    structs: u64,
     touched: Vec<ClientMark>,
 }
 
 /// What a document holds, without its content.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    clients: Vec<ClientKnown>,
-    by_id: BTreeMap<u64, u32>,
-    types: Vec<Type>,
-    roots: HashMap<Arc<[u8]>, u32>,
-    /// The keys of `roots` in the order in which they were added.
-    root_names: Vec<Arc<[u8]>>,
+    clients: Vec<Arc<ClientKnown>>,
+    by_id: Arc<BTreeMap<u64, u32>>,
+    types: Chunks<Type>,
+    roots: Arc<Roots>,
     sections_bytes: usize,
     deletes_bytes: usize,
     deletes_clients: usize,
+    /// Ranges of the delete set.
+    deletes: u64,
+    /// Structs of all clients.
+    structs: u64,
+    /// Hashes of the places where something stands that has no origin: map entries by type and key, lists by type. Two places
+    /// may have one hash.
+    beginnings: Chunks<u32>,
+    /// Format marks that were accepted.
+    formats: u64,
+    /// See [`Known::strain`].
+    strain: u64,
+}
+
+/// The top-level types.
+#[derive(Clone, Debug, Default)]
+struct Roots {
+    by_name: HashMap<Arc<[u8]>, u32>,
+    /// The keys of `by_name` in the order in which they were added.
+    names: Vec<Arc<[u8]>>,
 }
 
 impl Known {
     /// The clients in the order in which they became known; the index is a client's place here.
     #[must_use]
-    pub fn clients(&self) -> &[ClientKnown] {
+    pub fn clients(&self) -> &[Arc<ClientKnown>] {
         &self.clients
     }
 
     /// The client at a place.
     #[must_use]
     pub fn client(&self, at: u32) -> Option<&ClientKnown> {
-        self.clients.get(usize::try_from(at).ok()?)
+        self.clients
+            .get(usize::try_from(at).ok()?)
+            .map(|client| &**client)
+    }
+
+    /// The client at a place, to be changed; what it shares with a copy is made its own first.
+    fn client_mut(&mut self, at: u32) -> Option<&mut ClientKnown> {
+        self.clients.get_mut(usize::try_from(at).ok()?).map(Arc::make_mut)
     }
 
     /// The place of a client.
@@ -255,7 +293,7 @@ impl Known {
 
     /// The shared types; a top-level type or a type's parent comes before what it holds.
     #[must_use]
-    pub fn types(&self) -> &[Type] {
+    pub fn types(&self) -> &Chunks<Type> {
         &self.types
     }
 
@@ -268,12 +306,12 @@ impl Known {
     /// The index of a top-level type.
     #[must_use]
     pub fn root(&self, name: &[u8]) -> Option<u32> {
-        self.roots.get(name).copied()
+        self.roots.by_name.get(name).copied()
     }
 
     /// The names of the top-level types with their indexes, in the order in which they were added.
     pub fn roots(&self) -> impl Iterator<Item = (&[u8], u32)> {
-        let names = self.root_names.iter();
+        let names = self.roots.names.iter();
         names.filter_map(|name| Some((&**name, self.root(name)?)))
     }
 
@@ -290,14 +328,15 @@ impl Known {
     /// Heap bytes, estimated.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let clients = self.clients.capacity().saturating_mul(size_of::<ClientKnown>());
+        let clients = self.clients.capacity().saturating_mul(size_of::<usize>());
         // A B-tree node is on average three quarters full.
         let by_id = self.by_id.len().saturating_mul(18);
-        let types = self.types.capacity().saturating_mul(size_of::<Type>());
-        let roots = self.roots.keys().map(|name| name.len().saturating_add(72));
-        let each = self.clients.iter().map(ClientKnown::heap_bytes);
+        let types = self.types.heap_bytes();
+        let beginnings = self.beginnings.heap_bytes();
+        let roots = self.roots.names.iter().map(|name| name.len().saturating_add(72));
+        let each = self.clients.iter().map(|client| client.heap_bytes());
         each.chain(roots)
-            .chain([clients, by_id, types])
+            .chain([clients, by_id, types, beginnings])
             .fold(0, usize::saturating_add)
     }
 
@@ -305,9 +344,9 @@ impl Known {
     pub fn put_deletes(&self, out: &mut Vec<u8>) {
         put_number(out, u64::try_from(self.deletes_clients).unwrap_or(u64::MAX));
         for (_, client) in self.descending() {
-            if !client.deleted.as_slice().is_empty() {
+            if !client.deleted.is_empty() {
                 put_number(out, client.id);
-                put_ranges(out, client.deleted.as_slice());
+                put_ranges(out, client.deleted.len(), client.deleted.iter());
             }
         }
     }
@@ -324,19 +363,22 @@ impl Known {
         Mark {
             clients: self.clients.len(),
             types: self.types.len(),
-            roots: self.root_names.len(),
+            roots: self.roots.names.len(),
             sections_bytes: self.sections_bytes,
+            structs: self.structs,
             touched: Vec::new(),
         }
     }
 
     /// The place of a client that is about to be added to; makes it known.
     pub fn touch(&mut self, client: u64, mark: &mut Mark) -> u32 {
-        let next = u32::try_from(self.clients.len()).unwrap_or(u32::MAX);
-        let at = *self.by_id.entry(client).or_insert(next);
-        if at == next {
-            self.clients.push(ClientKnown::new(client));
-        } else if let Some(it) = self.client(at) {
+        let Some(at) = self.place(client) else {
+            let next = u32::try_from(self.clients.len()).unwrap_or(u32::MAX);
+            Arc::make_mut(&mut self.by_id).insert(client, next);
+            self.clients.push(Arc::new(ClientKnown::new(client)));
+            return next;
+        };
+        if let Some(it) = self.client(at) {
             mark.touched.push(ClientMark {
                 at,
                 end: it.end,
@@ -352,14 +394,17 @@ impl Known {
 
     /// Goes back to a marked state; deletions must not have been added since.
     pub fn revert(&mut self, mark: &Mark) {
-        for gone in self.clients.drain(mark.clients..) {
-            self.by_id.remove(&gone.id);
+        if self.clients.len() > mark.clients {
+            let by_id = Arc::make_mut(&mut self.by_id);
+            for gone in self.clients.drain(mark.clients..) {
+                by_id.remove(&gone.id);
+            }
         }
         for old in &mark.touched {
-            let Some(it) = usize::try_from(old.at)
-                .ok()
-                .and_then(|at| self.clients.get_mut(at))
-            else {
+            if self.client(old.at).is_none_or(|it| it.end == old.end) {
+                continue;
+            }
+            let Some(it) = self.client_mut(old.at) else {
                 continue;
             };
             (it.end, it.structs, it.bytes) = (old.end, old.structs, old.bytes);
@@ -368,17 +413,20 @@ impl Known {
             it.types.truncate(old.types);
         }
         self.types.truncate(mark.types);
-        for name in self.root_names.drain(mark.roots..) {
-            self.roots.remove(&name);
+        if self.roots.names.len() > mark.roots {
+            let Roots { by_name, names } = Arc::make_mut(&mut self.roots);
+            for name in names.drain(mark.roots..) {
+                by_name.remove(&name);
+            }
         }
         self.sections_bytes = mark.sections_bytes;
+        self.structs = mark.structs;
     }
 
     /// Adds a struct at the end of the client at a place.
     pub fn push(&mut self, at: u32, added: Added) {
-        let Some(it) = usize::try_from(at).ok().and_then(|at| self.clients.get_mut(at)) else {
-            return;
-        };
+        self.structs = self.structs.saturating_add(1);
+        let Some(it) = self.client_mut(at) else { return };
         let section_before = it.section_bytes();
         if it.runs.last().is_none_or(|run| run.slot != added.slot) {
             it.runs.push(Run {
@@ -409,17 +457,16 @@ impl Known {
             depth: 1,
         });
         let name: Arc<[u8]> = name.into();
-        self.root_names.push(Arc::clone(&name));
-        self.roots.insert(name, index);
+        let roots = Arc::make_mut(&mut self.roots);
+        roots.names.push(Arc::clone(&name));
+        roots.by_name.insert(name, index);
         index
     }
 
     /// Adds the type that the item at the end of the client at a place holds, before that item is pushed.
     pub fn add_nested(&mut self, at: u32, slot: Slot, depth: u8) {
         let index = u32::try_from(self.types.len()).unwrap_or(u32::MAX);
-        let Some(it) = usize::try_from(at).ok().and_then(|at| self.clients.get_mut(at)) else {
-            return;
-        };
+        let Some(it) = self.client_mut(at) else { return };
         it.types.push((it.end, index));
         let item = Some(Id {
             client: it.id,
@@ -436,25 +483,76 @@ impl Known {
 
     /// Adds deletions of the client at a place, sorted by their starts.
     pub fn delete(&mut self, at: u32, ranges: &[Range]) {
-        let Some(it) = usize::try_from(at).ok().and_then(|at| self.clients.get_mut(at)) else {
-            return;
-        };
-        let before = it.delete_bytes();
+        let Some(it) = self.client_mut(at) else { return };
+        let (before, count) = (it.delete_bytes(), it.deleted.len());
         it.deleted.insert_sorted(ranges);
-        let after = it.delete_bytes();
+        let (after, now) = (it.delete_bytes(), it.deleted.len());
         let is_new = before == 0 && after > 0;
         self.deletes_clients = self.deletes_clients.saturating_add(usize::from(is_new));
         self.deletes_bytes = self.deletes_bytes.saturating_sub(before).saturating_add(after);
+        let of = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        self.deletes = self.deletes.saturating_sub(of(count)).saturating_add(of(now));
+    }
+
+    /// Notes that items were put behind these clocks of the client at a place, sorted.
+    pub fn use_origins(&mut self, at: u32, clocks: &[Range]) {
+        if let Some(it) = self.client_mut(at) {
+            it.origins.insert_sorted(clocks);
+        }
+    }
+
+    /// Whether something without origin may stand in a place with this hash.
+    #[must_use]
+    pub fn has_beginning(&self, hash: u32) -> bool {
+        self.beginnings.last_where(|h| *h <= hash) == Some(&hash)
+    }
+
+    /// Notes that something without origin stands in a place with this hash.
+    pub fn add_beginning(&mut self, hash: u32) {
+        if !self.has_beginning(hash) {
+            let place = self.beginnings.partition_point(|h| *h < hash);
+            self.beginnings.insert(place, hash);
+        }
+    }
+
+    /// At most how many items a list or map of the document has once all of it is split where others were put in between,
+    /// and where deletions begin and end.
+    #[must_use]
+    pub fn items_at_most(&self) -> u64 {
+        let splits = self.deletes.saturating_mul(2);
+        self.structs.saturating_mul(3).saturating_add(splits)
+    }
+
+    /// Format marks that were accepted.
+    #[must_use]
+    pub fn formats(&self) -> u64 {
+        self.formats
+    }
+
+    /// At most how much work integrating what joined since [`Self::set_strain`] is, beyond a constant for each struct.
+    #[must_use]
+    pub fn strain(&self) -> u64 {
+        self.strain
+    }
+
+    /// Sets the strain: to nothing once the work was counted, or to what it was when the same document was written anew.
+    pub fn set_strain(&mut self, strain: u64) {
+        self.strain = strain;
+    }
+
+    /// Adds format marks, and strain.
+    pub fn add_strain(&mut self, formats: u64, strain: u64) {
+        self.formats = self.formats.saturating_add(formats);
+        self.strain = self.strain.saturating_add(strain);
     }
 
     /// Gives unused heap back, after a load.
     pub fn shrink(&mut self) {
         self.clients.shrink_to_fit();
-        self.types.shrink_to_fit();
+        self.types.shrink();
+        self.beginnings.shrink();
         for it in &mut self.clients {
-            it.index.shrink_to_fit();
-            it.runs.shrink_to_fit();
-            it.types.shrink_to_fit();
+            Arc::make_mut(it).shrink();
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | [`any`] | lib0 Any values and JSON texts: checked or stepped over |
 //! | [`structs`] | one struct: header, content, length, and the encoding of a part of it |
 //! | [`scan`] | the strict walk over a whole update |
+//! | [`chunks`] | a list that is cheap to copy and to change in the middle |
 //! | [`ranges`] | the deleted clocks of one client |
 //! | [`known`] | what a document holds, without its content: ends, parents, types, deletions, offsets |
 //! | [`admit`] | whether an update can join it, and what of it is new |
@@ -21,6 +22,7 @@
 
 pub mod admit;
 pub mod any;
+pub mod chunks;
 pub mod compact;
 pub mod gate;
 pub mod known;
@@ -69,6 +71,12 @@ pub enum Reason {
     LongEntry,
     /// A subdocument's options would make Yjs throw.
     SubdocumentOptions,
+    /// A value has a member `__proto__`, or a map entry that key: Yjs throws, or loses it, when it reads or writes it again.
+    ProtoMember,
+    /// A map entry stands before something; those online and those who load would read the map differently.
+    EntryBefore,
+    /// A client's deletions are not in ascending order, or a client has two lists of them.
+    UnsortedDeletes,
     /// Bytes follow the delete set.
     TrailingBytes,
 }
@@ -169,6 +177,17 @@ pub struct Budgets {
     pub types: usize,
     /// Levels of nested shared types; a top-level type is level 1.
     pub type_depth: u8,
+    /// Whose bytes are read.
+    pub rules: Rules,
+}
+
+/// How strict the reading is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// What no stock client writes and what harms others is refused.
+    Strangers,
+    /// What was accepted once stays readable, whatever the rules were then.
+    Stored,
 }
 
 impl Default for Budgets {
@@ -178,6 +197,7 @@ impl Default for Budgets {
             clients: limits::CLIENT_IDS_MAX,
             types: limits::SHARED_TYPES_MAX,
             type_depth: u8::try_from(limits::TYPE_DEPTH_MAX).unwrap_or(u8::MAX),
+            rules: Rules::Strangers,
         }
     }
 }
@@ -189,5 +209,6 @@ impl Budgets {
         clients: usize::MAX,
         types: usize::MAX,
         type_depth: u8::MAX,
+        rules: Rules::Stored,
     };
 }

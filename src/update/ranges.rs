@@ -4,24 +4,45 @@
 //! less than the next start; `encoded_bytes` is exact. Tests at the end of the file, against a set of clocks.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
+use super::chunks::Chunks;
 use super::structs::range_bytes;
 use crate::lib0::put_number;
 
 /// Clocks from `.0` (inclusive) to `.1` (exclusive).
 pub type Range = (u32, u32);
 
+/// A list is merged in one pass over both where it has at least one in so many ranges of the set, and otherwise range by range.
+const MERGED_FROM: usize = 8;
+
 /// A set of clocks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Ranges {
-    list: Vec<Range>,
+    list: Chunks<Range>,
     encoded_bytes: usize,
 }
 
 impl Ranges {
-    /// The ranges in ascending order.
+    /// The ranges in ascending order, to walk along.
     #[must_use]
-    pub fn as_slice(&self) -> &[Range] {
+    pub fn list(&self) -> &Chunks<Range> {
         &self.list
+    }
+
+    /// The ranges in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = Range> + Clone + '_ {
+        self.list.iter().copied()
+    }
+
+    /// How many ranges there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether the set is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
     /// Bytes the ranges take in a delete set, without their count.
@@ -33,34 +54,50 @@ impl Ranges {
     /// Heap bytes.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.list.capacity().saturating_mul(size_of::<Range>())
+        self.list.heap_bytes()
+    }
+
+    /// Gives unused heap back.
+    pub fn shrink(&mut self) {
+        self.list.shrink();
     }
 
     /// Whether `clock` is in the set.
     #[must_use]
     pub fn contains(&self, clock: u32) -> bool {
-        let after = self.list.partition_point(|r| r.0 <= clock);
-        after
-            .checked_sub(1)
-            .and_then(|at| self.list.get(at))
+        self.list
+            .last_where(|r| r.0 <= clock)
             .is_some_and(|r| clock < r.1)
     }
 
-    /// The ranges that end after `clock`.
+    /// Whether all clocks of a range are in the set.
     #[must_use]
-    pub fn from(&self, clock: u32) -> &[Range] {
-        let at = self.list.partition_point(|r| r.1 <= clock);
-        self.list.get(at..).unwrap_or_default()
+    pub fn covers(&self, (start, end): Range) -> bool {
+        self.list.last_where(|r| r.0 <= start).is_some_and(|r| end <= r.1)
     }
 
-    /// Calls `each` with the parts of `start..end` that are not in the set, in ascending order.
-    pub fn uncovered(&self, start: u32, end: u32, mut each: impl FnMut(Range)) {
+    /// The ranges that end after `clock`.
+    pub fn from(&self, clock: u32) -> impl Iterator<Item = Range> + '_ {
+        let place = self.list.partition_point(|r| r.1 <= clock);
+        self.list.iter_from(place).copied()
+    }
+
+    /// Calls `each` with the parts of `start..end` that are not in the set, in ascending order: `most` of them, and then
+    /// once with all that is left, from the first to the last clock in it that is not in the set.
+    ///
+    /// Takes a step for each call, and some for the search.
+    pub fn uncovered(&self, (start, end): Range, most: usize, mut each: impl FnMut(Range)) {
         let mut at = start;
-        for &(from, to) in self.from(start) {
+        let mut left = most;
+        for (from, to) in self.from(start) {
             if from >= end {
                 break;
             }
             if at < from {
+                if left == 0 {
+                    return each((at, self.last_uncovered(end)));
+                }
+                left = left.saturating_sub(1);
                 each((at, from));
             }
             at = at.max(to);
@@ -70,42 +107,49 @@ impl Ranges {
         }
     }
 
+    /// The end of the last run of clocks before `end` that are not in the set.
+    fn last_uncovered(&self, end: u32) -> u32 {
+        let last = self.list.last_where(|r| r.0 < end);
+        last.map_or(end, |r| if r.1 >= end { r.0 } else { end })
+    }
+
     /// Adds ranges that are sorted by their starts; they may overlap one another and the set.
     pub fn insert_sorted(&mut self, added: &[Range]) {
-        match added {
-            [] => {}
-            [one] => self.insert(*one),
-            _ => self.merge(added),
+        if added.len().saturating_mul(MERGED_FROM) > self.list.len() && added.len() > 1 {
+            return self.merge(added.iter().copied());
+        }
+        for range in added {
+            self.insert(*range);
         }
     }
 
     /// Adds one range.
-    fn insert(&mut self, (start, end): Range) {
+    pub fn insert(&mut self, (start, end): Range) {
+        if self.list.last().is_none_or(|last| last.1 < start) {
+            self.encoded_bytes = self.encoded_bytes.saturating_add(range_bytes(start, end));
+            return self.list.push((start, end));
+        }
         // All ranges that overlap or touch `start..end` become one with it.
-        let first = self.list.partition_point(|r| r.1 < start);
-        let touching = self.list.get(first..).unwrap_or_default();
-        let count = touching.partition_point(|r| r.0 <= end);
-        let touching = touching.get(..count).unwrap_or_default();
+        let place = self.list.partition_point(|r| r.1 < start);
         let mut joined = (start, end);
-        for &(from, to) in touching {
+        let mut count = 0usize;
+        for &(from, to) in self.list.iter_from(place).take_while(|r| r.0 <= end) {
             joined = (joined.0.min(from), joined.1.max(to));
             self.encoded_bytes = self.encoded_bytes.saturating_sub(range_bytes(from, to));
+            count = count.saturating_add(1);
         }
         self.encoded_bytes = self.encoded_bytes.saturating_add(range_bytes(joined.0, joined.1));
-        if let (1.., Some(slot)) = (count, self.list.get_mut(first)) {
-            *slot = joined;
-            self.list
-                .drain(first.saturating_add(1)..first.saturating_add(count));
-        } else {
-            self.list.insert(first, joined);
+        match count.checked_sub(1) {
+            Some(further) => self.list.replace(place, joined, further),
+            None => self.list.insert(place, joined),
         }
     }
 
     /// Adds many ranges in one pass over both.
-    fn merge(&mut self, added: &[Range]) {
+    fn merge(&mut self, added: impl Iterator<Item = Range>) {
         let old = std::mem::take(self);
-        self.list.reserve(old.list.len().saturating_add(added.len()));
-        let (mut left, mut right) = (old.list.iter().peekable(), added.iter().peekable());
+        let (mut left, mut right) = (old.iter().peekable(), added.peekable());
+        let mut last: Option<Range> = None;
         loop {
             let next = match (left.peek(), right.peek()) {
                 (Some(l), Some(r)) if l.0 <= r.0 => left.next(),
@@ -113,34 +157,31 @@ impl Ranges {
                 (Some(_), None) => left.next(),
                 (None, None) => break,
             };
-            let Some(&(start, end)) = next else { break };
-            match self.list.last_mut() {
+            let Some((start, end)) = next else { break };
+            match &mut last {
                 Some(last) if start <= last.1 => last.1 = last.1.max(end),
-                _ => self.list.push((start, end)),
+                _ => {
+                    self.append(last);
+                    last = Some((start, end));
+                }
             }
         }
-        self.list.shrink_to_fit();
-        let bytes = self.list.iter().map(|r| range_bytes(r.0, r.1));
-        self.encoded_bytes = bytes.fold(0, usize::saturating_add);
+        self.append(last);
+        self.list.shrink();
+    }
+
+    fn append(&mut self, range: Option<Range>) {
+        if let Some((start, end)) = range {
+            self.encoded_bytes = self.encoded_bytes.saturating_add(range_bytes(start, end));
+            self.list.push((start, end));
+        }
     }
 }
 
-/// Sorts ranges and joins those that overlap or touch.
-pub fn normalise(list: &mut Vec<Range>) {
-    list.sort_unstable();
-    list.dedup_by(|next, last| {
-        let joins = next.0 <= last.1;
-        if joins {
-            last.1 = last.1.max(next.1);
-        }
-        joins
-    });
-}
-
-/// Appends ranges as a delete set holds them.
-pub fn put_ranges(out: &mut Vec<u8>, ranges: &[Range]) {
-    put_number(out, u64::try_from(ranges.len()).unwrap_or(u64::MAX));
-    for &(start, end) in ranges {
+/// Appends ranges, `count` of them, as a delete set holds them.
+pub fn put_ranges(out: &mut Vec<u8>, count: usize, ranges: impl Iterator<Item = Range>) {
+    put_number(out, u64::try_from(count).unwrap_or(u64::MAX));
+    for (start, end) in ranges {
         put_number(out, u64::from(start));
         put_number(out, u64::from(end.saturating_sub(start)));
     }
@@ -170,18 +211,26 @@ mod tests {
                 model.extend(batch.iter().flat_map(|r| r.0..r.1));
                 batch.sort_unstable();
                 ranges.insert_sorted(&batch);
-                prop_assert!(ranges.as_slice().windows(2).all(|w| w[0].1 < w[1].0));
+                prop_assert!(ranges.iter().zip(ranges.iter().skip(1)).all(|(a, b)| a.1 < b.0));
                 let mut out = Vec::new();
-                put_ranges(&mut out, ranges.as_slice());
+                put_ranges(&mut out, ranges.len(), ranges.iter());
                 prop_assert_eq!(out.len() - 1, ranges.encoded_bytes());
             }
-            let clocks: BTreeSet<u32> = ranges.as_slice().iter().flat_map(|r| r.0..r.1).collect();
+            let clocks: BTreeSet<u32> = ranges.iter().flat_map(|r| r.0..r.1).collect();
             prop_assert_eq!(&clocks, &model);
             for (start, end) in probe {
                 let mut found = BTreeSet::new();
-                ranges.uncovered(start, end, |r| found.extend(r.0..r.1));
+                ranges.uncovered((start, end), usize::MAX, |r| found.extend(r.0..r.1));
                 let expected: BTreeSet<u32> = (start..end).filter(|c| !model.contains(c)).collect();
-                prop_assert_eq!(found, expected);
+                prop_assert_eq!(&found, &expected);
+                let mut few = Vec::new();
+                ranges.uncovered((start, end), 1, |r| few.push(r));
+                prop_assert!(few.len() <= 2);
+                prop_assert_eq!(few.first().map(|r| r.0), expected.first().copied());
+                prop_assert_eq!(few.last().map(|r| r.1), expected.last().map(|c| c + 1));
+                let told: BTreeSet<u32> = few.iter().flat_map(|r| r.0..r.1).collect();
+                prop_assert!(told.is_superset(&expected));
+                prop_assert_eq!(ranges.covers((start, end)), expected.is_empty());
                 prop_assert_eq!(ranges.contains(start), model.contains(&start));
             }
         }

@@ -5,10 +5,12 @@
 //! `scan/tests` below and the mutations in `tests/algebra`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
+use super::any::PROTO;
 use super::structs::{Id, Kind, Parent, Struct, read_struct};
-use super::{Budget, Budgets, Reason, Refused};
+use super::{Budget, Budgets, Reason, Refused, Rules};
 use crate::lib0::Reader;
 use crate::limits;
+use crate::meter::Meter;
 
 /// The structs of one client in an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,20 +44,24 @@ pub struct Outline {
 
 /// Walks over an update and checks all of it that can be checked without knowing the board.
 ///
+/// Spends a step for each struct and range, and for the bytes.
+///
 /// # Errors
 /// [`Refused::Malformed`] for what stock Yjs would throw on or read differently, [`Refused::OverBudget`] for a value
-/// that nests too deep or for more clients than a board may have.
-pub fn scan(bytes: &[u8], budgets: &Budgets) -> Result<Outline, Refused> {
+/// that nests too deep or for more clients than a board may have,
+/// [`Refused::TooCostly`].
+pub fn scan(bytes: &[u8], budgets: &Budgets, meter: &mut Meter) -> Result<Outline, Refused> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(Budget::Bytes.into());
     }
+    meter.spend_bytes(bytes.len())?;
     let mut reader = Reader::new(bytes);
     let mut outline = Outline {
         is_tidy: true,
         ..Outline::default()
     };
     for _ in 0..reader.count()? {
-        match scan_section(&mut reader, &mut outline.has_skip)? {
+        match scan_section(&mut reader, &mut outline.has_skip, (budgets.rules, meter))? {
             Some(section) => outline.sections.push(section),
             None => outline.is_tidy = false,
         }
@@ -65,14 +71,18 @@ pub fn scan(bytes: &[u8], budgets: &Budgets) -> Result<Outline, Refused> {
     }
     check_unique(&outline.sections)?;
     outline.deletes = reader.position();
-    scan_deletes(&mut reader)?;
+    scan_deletes(&mut reader, (budgets.rules, meter))?;
     if !reader.rest().is_empty() {
         return Err(Reason::TrailingBytes.into());
     }
     Ok(outline)
 }
 
-fn scan_section(reader: &mut Reader<'_>, has_skip: &mut bool) -> Result<Option<Section>, Refused> {
+fn scan_section(
+    reader: &mut Reader<'_>,
+    has_skip: &mut bool,
+    (rules, meter): (Rules, &mut Meter),
+) -> Result<Option<Section>, Refused> {
     let count = reader.count()?;
     let client = reader.number()?;
     let clock = reader.clock()?;
@@ -80,6 +90,11 @@ fn scan_section(reader: &mut Reader<'_>, has_skip: &mut bool) -> Result<Option<S
     let mut end_clock = clock;
     for _ in 0..count {
         let it = read_struct::<true>(reader)?;
+        meter.spend(1)?;
+        let names_proto = it.names_proto || it.key == Some(PROTO);
+        if names_proto && rules == Rules::Strangers {
+            return Err(Reason::ProtoMember.into());
+        }
         check_references(
             &it,
             Id {
@@ -127,23 +142,44 @@ fn check_unique(sections: &[Section]) -> Result<(), Reason> {
     if sections.is_sorted_by(|a, b| a.client > b.client) {
         return Ok(());
     }
-    let mut clients: Vec<u64> = sections.iter().map(|s| s.client).collect();
-    clients.sort_unstable();
-    if clients.is_sorted_by(|a, b| a < b) {
-        Ok(())
-    } else {
-        Err(Reason::DuplicateClient)
-    }
+    let clients = sections.iter().map(|s| s.client).collect();
+    are_unique(clients).then_some(()).ok_or(Reason::DuplicateClient)
 }
 
-fn scan_deletes(reader: &mut Reader<'_>) -> Result<(), Reason> {
+fn are_unique(mut clients: Vec<u64>) -> bool {
+    clients.sort_unstable();
+    clients.is_sorted_by(|a, b| a < b)
+}
+
+/// A delete set. Stock clients write the ranges of a client in ascending order and joined; Yjs writes the clients in
+/// descending order, yrs in another.
+fn scan_deletes(reader: &mut Reader<'_>, (rules, meter): (Rules, &mut Meter)) -> Result<(), Refused> {
+    let mut last = u64::MAX;
+    let mut descends = true;
+    let mut clients = Vec::new();
     for _ in 0..reader.count()? {
-        reader.number()?;
+        let client = reader.number()?;
+        meter.spend(1)?;
+        if rules == Rules::Strangers {
+            descends &= client < last;
+            last = client;
+            clients.push(client);
+        }
+        let mut at = 0;
         for _ in 0..reader.count()? {
-            read_range(reader)?;
+            let (start, end) = read_range(reader)?;
+            meter.spend(1)?;
+            if start < at && rules == Rules::Strangers {
+                return Err(Reason::UnsortedDeletes.into());
+            }
+            at = end;
         }
     }
-    Ok(())
+    if descends || are_unique(clients) {
+        Ok(())
+    } else {
+        Err(Reason::UnsortedDeletes.into())
+    }
 }
 
 /// Reads one range of a delete set.
@@ -164,7 +200,7 @@ mod tests {
     use super::*;
 
     fn refused(bytes: &[u8]) -> Refused {
-        scan(bytes, &Budgets::default()).unwrap_err()
+        scan(bytes, &Budgets::default(), &mut Meter::unbounded()).unwrap_err()
     }
 
     #[test]
@@ -172,7 +208,7 @@ mod tests {
         let bytes = [
             2, 2, 9, 5, 0, 3, 0, 4, 1, 7, 0, 4, 1, 1, b'r', 2, b'h', b'i', 1, 9, 1, 5, 2,
         ];
-        let outline = scan(&bytes, &Budgets::default()).unwrap();
+        let outline = scan(&bytes, &Budgets::default(), &mut Meter::unbounded()).unwrap();
         let of = |client, clock, end_clock, count, start, end| Section {
             client,
             clock,
@@ -201,7 +237,7 @@ mod tests {
 
     #[test]
     fn updates_that_decoders_disagree_on_are_refused() {
-        let table: [(&[u8], Reason); 8] = [
+        let table: [(&[u8], Reason); 15] = [
             (&[0, 0, 0], Reason::TrailingBytes),
             (&[2, 1, 9, 0, 0, 1, 1, 9, 1, 0, 1, 0], Reason::DuplicateClient),
             (
@@ -212,6 +248,30 @@ mod tests {
             (&[1, 1, 9, 5, 0x44, 9, 6, 1, b'x', 0], Reason::SelfReference),
             (&[1, 1, 9, 5, 4, 0, 9, 5, 1, b'x', 0], Reason::SelfReference),
             (&[0, 1, 9, 1, 5, 0], Reason::ZeroLength),
+            // A range twice, an overlap, descending ranges; a client twice, apart from and beside one another.
+            (&[0, 1, 9, 2, 0, 2, 0, 2], Reason::UnsortedDeletes),
+            (&[0, 1, 9, 2, 0, 2, 1, 2], Reason::UnsortedDeletes),
+            (&[0, 1, 9, 2, 4, 1, 0, 1], Reason::UnsortedDeletes),
+            (&[0, 2, 9, 1, 0, 1, 9, 1, 2, 1], Reason::UnsortedDeletes),
+            (
+                &[0, 3, 9, 1, 0, 1, 8, 1, 0, 1, 9, 1, 2, 1],
+                Reason::UnsortedDeletes,
+            ),
+            (
+                &[
+                    1, 1, 2, 0, 0x28, 1, 1, b'm', 1, b'k', 1, 118, 1, 9, b'_', b'_', b'p', b'r', b'o', b't',
+                    b'o', b'_', b'_', 116, 0, 0,
+                ],
+                Reason::ProtoMember,
+            ),
+            // The same as a map key.
+            (
+                &[
+                    1, 1, 2, 0, 0x28, 1, 1, b'm', 9, b'_', b'_', b'p', b'r', b'o', b't', b'o', b'_', b'_', 1,
+                    126, 0,
+                ],
+                Reason::ProtoMember,
+            ),
             (
                 &[1, 1, 9, 0xff, 0xff, 0xff, 0xff, 7, 0, 1, 0],
                 Reason::NumberTooLarge,
@@ -220,6 +280,37 @@ mod tests {
         for (bytes, reason) in table {
             assert_eq!(refused(bytes), Refused::Malformed(reason), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn what_was_accepted_once_stays_readable_and_clients_delete_in_any_order() {
+        let read = |bytes: &[u8], budgets: &Budgets| scan(bytes, budgets, &mut Meter::unbounded()).map(drop);
+        let twice = [0, 2, 9, 1, 0, 1, 9, 2, 0, 1, 0, 1];
+        assert_eq!(read(&twice, &Budgets::UNBOUNDED), Ok(()));
+        assert!(read(&twice, &Budgets::default()).is_err());
+        for clients in [[7, 8, 9], [9, 8, 7], [8, 9, 7]] {
+            let [a, b, c] = clients;
+            let bytes = [0, 3, a, 2, 0, 1, 1, 1, b, 0, c, 1, 4, 1];
+            assert_eq!(read(&bytes, &Budgets::default()), Ok(()), "{clients:?}");
+        }
+    }
+
+    #[test]
+    fn the_steps_are_linear_in_the_bytes() {
+        // The smallest structs, ranges and clients there are.
+        let gc = [&[1, 0x90, 0x4e, 9, 0][..], &[0, 1].repeat(10_000), &[0]].concat();
+        let clients = [&[0, 100][..], &(0..100).flat_map(|c| [c, 0]).collect::<Vec<u8>>()].concat();
+        for (bytes, at_least) in [(gc, 10_000), (clients, 100)] {
+            let mut meter = Meter::unbounded();
+            assert!(scan(&bytes, &Budgets::default(), &mut meter).is_ok());
+            assert!(meter.spent() >= at_least && meter.spent() <= bytes.len() as u64);
+        }
+        let mut meter = Meter::new(10);
+        let many = [&[1, 100, 9, 0][..], &[0, 1].repeat(100), &[0]].concat();
+        assert_eq!(
+            scan(&many, &Budgets::default(), &mut meter),
+            Err(Refused::TooCostly)
+        );
     }
 
     #[test]
@@ -234,7 +325,11 @@ mod tests {
                 bytes.extend_from_slice(&[1, client, 0, 0, 1]);
             }
             bytes.push(0);
-            assert_eq!(scan(&bytes, &budgets).is_ok(), fits, "{n} clients");
+            assert_eq!(
+                scan(&bytes, &budgets, &mut Meter::unbounded()).is_ok(),
+                fits,
+                "{n} clients"
+            );
         }
     }
 }

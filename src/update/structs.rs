@@ -117,6 +117,8 @@ pub struct Struct<'a> {
     info: u8,
     /// Clocks it covers, at least 1.
     pub len: u32,
+    /// Whether a value in it has a member `__proto__`.
+    pub names_proto: bool,
     /// The clock it was inserted after.
     pub origin: Option<Id>,
     /// The clock it was inserted before.
@@ -143,6 +145,7 @@ pub fn read_struct<'a, const CHECK: bool>(reader: &mut Reader<'a>) -> Result<Str
         kind,
         info,
         len: 0,
+        names_proto: false,
         origin: None,
         right: None,
         parent: Parent::Inherited,
@@ -156,7 +159,7 @@ pub fn read_struct<'a, const CHECK: bool>(reader: &mut Reader<'a>) -> Result<Str
         return Err(Reason::UnknownContent.into());
     }
     let content = *reader;
-    it.len = read_content::<CHECK>(reader, kind)?;
+    read_content::<CHECK>(reader, &mut it)?;
     if it.len == 0 {
         return Err(Reason::ZeroLength.into());
     }
@@ -193,30 +196,29 @@ fn read_header<'a, const CHECK: bool>(reader: &mut Reader<'a>, it: &mut Struct<'
     Ok(())
 }
 
-/// Steps over the content and returns the clocks it covers.
-fn read_content<const CHECK: bool>(reader: &mut Reader<'_>, kind: Kind) -> Result<u32, Refused> {
-    match kind {
-        Kind::Gc | Kind::Deleted | Kind::Skip => return Ok(reader.clock()?),
+/// Steps over the content, and notes the clocks it covers.
+fn read_content<const CHECK: bool>(reader: &mut Reader<'_>, it: &mut Struct<'_>) -> Result<(), Refused> {
+    it.len = 1;
+    match it.kind {
+        Kind::Gc | Kind::Deleted | Kind::Skip => it.len = reader.clock()?,
         Kind::String => {
             let units = utf16_len(reader.text::<CHECK>()?);
-            return u32::try_from(units).map_err(|_| Reason::NumberTooLarge.into());
+            it.len = u32::try_from(units).map_err(|_| Reason::NumberTooLarge)?;
         }
         Kind::Any => {
-            let count = reader.count()?;
-            for _ in 0..count {
-                any::skip_any::<CHECK>(reader)?;
+            it.len = reader.count()?;
+            for _ in 0..it.len {
+                it.names_proto |= any::skip_any::<CHECK>(reader)?.names_proto;
             }
-            return Ok(count);
         }
         Kind::Json => {
-            let count = reader.count()?;
-            for _ in 0..count {
+            it.len = reader.count()?;
+            for _ in 0..it.len {
                 let text = reader.blob()?;
                 if CHECK && text != b"undefined" {
                     any::check_json(text)?;
                 }
             }
-            return Ok(count);
         }
         Kind::Binary => drop(reader.blob()?),
         Kind::Embed => read_json::<CHECK>(reader)?,
@@ -227,10 +229,10 @@ fn read_content<const CHECK: bool>(reader: &mut Reader<'_>, kind: Kind) -> Resul
         Kind::Type => drop(read_type::<CHECK>(reader)?),
         Kind::Doc => {
             reader.text::<CHECK>()?;
-            any::skip_subdocument_options::<CHECK>(reader)?;
+            it.names_proto |= any::skip_subdocument_options::<CHECK>(reader)?.names_proto;
         }
     }
-    Ok(1)
+    Ok(())
 }
 
 fn read_json<const CHECK: bool>(reader: &mut Reader<'_>) -> Result<(), Refused> {

@@ -113,6 +113,7 @@ fn deliver(
                 Accepted::Whole => relays.push(packet),
                 Accepted::Trimmed(bytes) => relays.push(bytes),
                 Accepted::Hole => holes.push(packet),
+                Accepted::Uncounted => panic!("honest work must not need counting here"),
             }
             assert_eq!(
                 board.accept(relays.last().unwrap_or(&Bytes::from_static(&[0, 0]))),

@@ -283,7 +283,7 @@ fn well_formed_nonsense_is_refused_or_loads_in_stock_yjs() {
                     relays.push(bytes);
                 }
                 Ok(Accepted::Nothing) => {}
-                Ok(Accepted::Hole) => holes += 1,
+                Ok(Accepted::Hole | Accepted::Uncounted) => holes += 1,
                 Err(Refused::Malformed(_) | Refused::OverBudget(_) | Refused::TooCostly) => refused += 1,
             }
             let vector = attacked.state_vector();

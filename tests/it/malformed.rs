@@ -258,7 +258,11 @@ fn the_shapes_that_broke_yrs_hurt_nobody() {
 
 /// The state vector of a state, read by the server's own algebra; yrs must not be given such content.
 fn clocks(state: &[u8]) -> Vec<(u64, u64)> {
-    let outline = boardwire::update::scan::scan(state, &boardwire::update::Budgets::default());
+    let outline = boardwire::update::scan::scan(
+        state,
+        &boardwire::update::Budgets::default(),
+        &mut boardwire::meter::Meter::unbounded(),
+    );
     assert!(outline.is_ok(), "the stored state is an update");
     let vector = yrs::encode_state_vector_from_update_v1(state).unwrap();
     let mut numbers = Vec::new();

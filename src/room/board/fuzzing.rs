@@ -15,6 +15,7 @@ use yrs::updates::decoder::Decode;
 use yrs::{Any, Array, Doc, GetString, Map, OffsetKind, Options, ReadTxn, Text, Transact, Update};
 
 use super::{Accepted, Board, compact};
+use crate::meter::Meter;
 use crate::update::Budgets;
 use crate::update::gate::document_gate;
 use crate::update::scan::scan;
@@ -50,7 +51,7 @@ pub fn update_accept(data: &[u8]) {
         let relay = match board.accept(update) {
             Ok(Accepted::Whole) => Bytes::copy_from_slice(update),
             Ok(Accepted::Trimmed(bytes)) => bytes,
-            Ok(Accepted::Nothing | Accepted::Hole) | Err(_) => {
+            Ok(Accepted::Nothing | Accepted::Hole | Accepted::Uncounted) | Err(_) => {
                 assert_eq!(board.full(), before);
                 continue;
             }
@@ -93,7 +94,7 @@ fn check_diffs(board: &mut Board, noise: &[u8]) {
     let mut vector = Vec::new();
     put_state_vector(&mut vector, pairs.iter().copied());
     let diff = board.diff(&StateVector::parse(&vector).unwrap());
-    let outline = scan(&diff, &Budgets::default()).unwrap();
+    let outline = scan(&diff, &Budgets::default(), &mut Meter::unbounded()).unwrap();
     for section in &outline.sections {
         let end = known.iter().find(|p| p.0 == section.client).unwrap().1;
         let start = pairs.iter().find(|p| p.0 == section.client).unwrap().1;

@@ -165,7 +165,7 @@ fn a_diff_finds_every_clock_through_the_index() {
         if clock > 0 {
             assert_eq!(other.accept(&from), Ok(Accepted::Hole));
         }
-        let outline = scan(&from, &Budgets::default()).unwrap();
+        let outline = scan(&from, &Budgets::default(), &mut Meter::unbounded()).unwrap();
         assert_eq!(outline.sections[0].clock, clock);
         assert_eq!(outline.sections[0].end_clock, 6_000);
     }
@@ -348,7 +348,13 @@ fn compaction_drops_deleted_content_and_merges_what_yjs_merges() {
         .unwrap();
     map.accept(&[1, 1, 9, 1, 0xa8, 9, 0, 1, 126, 0]).unwrap();
     let apart = compact_now(&mut map);
-    assert_eq!(scan(&apart, &Budgets::default()).unwrap().sections[0].count, 2);
+    assert_eq!(
+        scan(&apart, &Budgets::default(), &mut Meter::unbounded())
+            .unwrap()
+            .sections[0]
+            .count,
+        2
+    );
     map.accept(&[0, 1, 9, 1, 0, 2]).unwrap();
     let expected = [1, 1, 9, 0, 0x21, 1, 1, b'm', 1, b'k', 2, 1, 9, 1, 0, 2];
     assert_eq!(&compact_now(&mut map)[..], expected);
@@ -402,17 +408,14 @@ fn what_is_accepted_during_a_compaction_is_kept() {
     board.accept(&[1, 1, 7, 1, 0x84, 7, 0, 1, b'?', 0]).unwrap();
     let vector = board.state_vector();
     let stale = compact(&stale).unwrap();
-    assert_eq!(board.install(stale), Err(CompactError::Stale));
+    assert_eq!(board.install(stale), Err(ApartError::Stale));
     board.install(compact(&capture).unwrap()).unwrap();
     assert_eq!(board.state_vector(), vector);
     assert_eq!(board.accept(BANG), Ok(Accepted::Nothing));
     assert!(board.log_bytes() > 0);
     let capture = board.capture();
     board.abandon_capture();
-    assert_eq!(
-        board.install(compact(&capture).unwrap()),
-        Err(CompactError::Stale)
-    );
+    assert_eq!(board.install(compact(&capture).unwrap()), Err(ApartError::Stale));
 }
 
 /// A text of `units` characters, and the update that deletes every second one.
@@ -445,7 +448,10 @@ fn striped_deletions_neither_blow_a_state_up_nor_take_quadratic_time() {
     board.accept(&deletes).unwrap();
     let small = compact_now(&mut board);
     assert_eq!(
-        scan(&small, &Budgets::default()).unwrap().sections[0].count,
+        scan(&small, &Budgets::default(), &mut Meter::unbounded())
+            .unwrap()
+            .sections[0]
+            .count,
         2_000
     );
 }

@@ -1,0 +1,81 @@
+//! A board as it is at one moment, to be read anywhere: answers to step 1 and exports of large boards are made off the
+//! room's lock.
+//!
+//! Owns [`Snapshot`]. Must not know who asks. Key invariant: what a snapshot answers is what the board would have answered
+//! at that moment. Tests: `board/tests.rs`.
+
+use bytes::Bytes;
+
+use super::{Board, Section};
+use crate::update::vector::StateVector;
+
+/// A board as it was at one moment. It shares the board's bytes.
+#[derive(Debug)]
+pub struct Snapshot(Board);
+
+impl Snapshot {
+    /// The whole state as one update, as [`Board::full`] gives it.
+    pub fn full(&mut self) -> Bytes {
+        self.0.full()
+    }
+
+    /// What the vector lacks, as [`Board::diff`] gives it.
+    pub fn diff(&mut self, vector: &StateVector<'_>) -> Bytes {
+        self.0.diff(vector)
+    }
+
+    /// Which of the board's states it is: two snapshots of one board with the same number answer the same.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.0.version
+    }
+}
+
+impl Board {
+    /// The board as it is now.
+    pub fn snapshot(&mut self) -> Snapshot {
+        Snapshot(self.copy())
+    }
+
+    /// Which state the board is in: changes with each update that is accepted.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether the whole state is at hand as one update.
+    #[must_use]
+    pub fn is_folded(&self) -> bool {
+        self.is_folded
+    }
+
+    /// Takes over the whole state that a snapshot of this board has written, so that the next who ask share its bytes. What
+    /// was accepted since stays on top. Does nothing where the board has another base by now.
+    pub fn adopt(&mut self, snapshot: &Snapshot) {
+        let folded = &snapshot.0;
+        if !folded.is_folded || self.is_folded || self.bases.wrapping_add(1) != folded.bases {
+            return;
+        }
+        for (section, whole) in self.sections.iter_mut().zip(&folded.sections) {
+            // What the snapshot had of it, it had sealed.
+            let mut covered = whole.len.saturating_sub(section.len);
+            let is_covered = |piece: &Bytes| {
+                let is_covered = covered >= piece.len();
+                covered = covered.saturating_sub(piece.len());
+                is_covered
+            };
+            let mut is_covered = is_covered;
+            let pieces = section.tail.iter().take_while(|piece| is_covered(piece)).count();
+            let Section { tail, open, .. } = std::mem::take(section);
+            *section = Section {
+                start: whole.start,
+                len: whole.len,
+                tail: tail.get(pieces..).unwrap_or_default().to_vec(),
+                open,
+            };
+        }
+        self.base = folded.base.clone();
+        self.bases = folded.bases;
+        self.is_folded = self.version == folded.version;
+    }
+}

@@ -1,0 +1,162 @@
+//! What takes too long for a room's lock or an executor thread: large updates, and answers of large boards.
+//!
+//! Owns the way of such work: a copy is taken under the lock, worked on on the blocking pool, and what came of it is put in
+//! place under the lock. Must not know what an update means. Key invariants: not more than `limits::APART_MAX` updates are
+//! worked on at a time; a room is free for other such work again whatever becomes of this; rights hold at the moment at which
+//! the result is put in place. Tests: `apart/tests.rs`, tests/it/costly.rs.
+
+use std::sync::Arc;
+
+use async_io::Timer;
+use bytes::Bytes;
+use smol::channel::Receiver;
+
+use crate::fault::Fault;
+use crate::limits;
+use crate::room::board::{Apart, Attempt, Capture};
+use crate::room::member::MemberId;
+use crate::room::{Job, Room, UpdateOutcome};
+use crate::rooms::RoomCell;
+use crate::server::Server;
+use crate::store::Applied;
+use crate::update::scan::{Outline, scan};
+use crate::update::{Budgets, Refused};
+
+/// What became of an update that was to join apart.
+pub(crate) struct Joined {
+    /// What the room made of it; `None` where the one who sent it may not do so any more, or the room is no longer the
+    /// board's.
+    pub(crate) outcome: Option<UpdateOutcome>,
+    /// Told when it is durable, if it brought something new.
+    pub(crate) saved: Option<Receiver<Applied>>,
+    /// Steps that it took.
+    pub(crate) steps: u64,
+}
+
+/// A room that is being worked on apart; free again when this goes.
+struct Hold(Arc<RoomCell>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.lock().abandon_joining();
+    }
+}
+
+/// An update on its way into a room.
+struct Joining {
+    update: Bytes,
+    outline: Outline,
+    steps: u64,
+}
+
+impl Server {
+    /// Lets an update join a room off its lock. `may` tells, under the lock, whether it still may.
+    ///
+    /// # Errors
+    /// Why the update is refused; [`Fault::StoreFailed`] where what is accepted meanwhile never goes with it.
+    ///
+    /// # Cancellation
+    /// The work under way is finished, and dropped.
+    pub(crate) async fn join_apart(
+        self: &Arc<Self>,
+        cell: &Arc<RoomCell>,
+        author: Option<MemberId>,
+        update: Bytes,
+        may: impl Fn(&Room) -> bool,
+    ) -> Result<Joined, Fault> {
+        let _permit = self.joining.acquire().await;
+        let budgets = *cell.lock().board().budgets();
+        let joining = smol::unblock(move || read(update, budgets)).await;
+        let mut joining = joining.map_err(Refused::fault)?;
+        for _ in 0..limits::APART_ATTEMPTS {
+            let (hold, capture) = hold(cell).await;
+            let (attempt, back) = smol::unblock(move || attempt(capture, joining)).await;
+            joining = back;
+            let (update, now) = (joining.update.clone(), self.now());
+            let (done, saved) = match attempt.map_err(Refused::fault)? {
+                Attempt::Unchanged(accepted) => self.step_awaited(cell, |room, effects| {
+                    let may = may(room);
+                    Ok(may.then(|| room.finish_unchanged(author, (&update, accepted), now, effects)))
+                }),
+                Attempt::Joined(apart, accepted) => {
+                    let Some(apart) = catch_up(cell, *apart).await else {
+                        continue;
+                    };
+                    self.step_awaited(cell, |room, effects| {
+                        if !may(room) {
+                            return Ok(None);
+                        }
+                        let joined = (&update, accepted, apart);
+                        room.finish_joining(author, joined, now, effects).map(Some)
+                    })
+                }
+            };
+            drop(hold);
+            if let Ok(outcome) = done {
+                let steps = joining.steps;
+                return Ok(Joined {
+                    outcome,
+                    saved,
+                    steps,
+                });
+            }
+        }
+        Err(Fault::StoreFailed)
+    }
+
+    /// Makes an answer, and hands it to those who wait for it.
+    pub(crate) async fn answer(self: Arc<Self>, cell: Arc<RoomCell>, job: Job) {
+        if !cell.lock().is_awaited(&job) {
+            return cell.lock().give_up(&job);
+        }
+        match Self::fenced(smol::unblock(move || job.make())).await {
+            Ok(made) => self.step(&cell, |room, effects| room.answered(made, &None, effects)),
+            Err(fault) => self.drop_room(&cell, fault),
+        }
+    }
+}
+
+/// Waits until nothing else of the room is worked on apart, and takes a copy of its board.
+async fn hold(cell: &Arc<RoomCell>) -> (Hold, Capture) {
+    loop {
+        if let Some(capture) = cell.lock().begin_joining() {
+            return (Hold(Arc::clone(cell)), capture);
+        }
+        Timer::after(limits::BACKPRESSURE_RETRY).await;
+    }
+}
+
+fn read(update: Bytes, budgets: Budgets) -> Result<Joining, Refused> {
+    let mut meter = limits::UPDATE_STEPS.meter(update.len());
+    let outline = scan(&update, &budgets, &mut meter)?;
+    Ok(Joining {
+        update,
+        outline,
+        steps: meter.spent(),
+    })
+}
+
+fn attempt(capture: Capture, mut joining: Joining) -> (Result<Attempt, Refused>, Joining) {
+    let mut meter = limits::UPDATE_STEPS.meter(joining.update.len());
+    let attempt = capture.join(&joining.update, &joining.outline, &mut meter);
+    joining.steps = joining.steps.saturating_add(meter.spent());
+    (attempt, joining)
+}
+
+/// Lets what was accepted meanwhile join what was made apart, until so little is left that it can be put in place. `None`
+/// where that does not go.
+pub(crate) async fn catch_up(cell: &RoomCell, mut apart: Apart) -> Option<Apart> {
+    loop {
+        let behind = cell.lock().behind(&apart);
+        if behind.is_empty() {
+            return Some(apart);
+        }
+        let followed = smol::unblock(move || {
+            let followed = apart.follow(&behind);
+            (apart, followed)
+        });
+        let (next, followed) = followed.await;
+        followed.ok()?;
+        apart = next;
+    }
+}
