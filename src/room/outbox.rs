@@ -270,6 +270,33 @@ mod tests {
     }
 
     #[test]
+    fn a_large_frame_is_shared_and_keeps_its_place() {
+        let mut log = Log::new(10);
+        let start = log.end();
+        log.append(b"ab", None);
+        let body = Bytes::from(vec![b'x'; 100]);
+        log.append_large(b"head".to_vec(), body.clone(), Some(B));
+        log.append(b"cd", None);
+        assert_eq!((log.len_bytes(), log.bytes_behind(start)), (108, 14));
+        let (bytes, next) = gather(&log, start, A, 99);
+        assert_eq!(bytes, b"ab");
+        assert_eq!(gather(&log, next, A, 99), (vec![], next));
+        let (out, next) = log.large(next, A).unwrap();
+        assert_eq!(
+            (out.head.as_slice(), out.body.as_ptr()),
+            (&b"head"[..], body.as_ptr())
+        );
+        assert!(log.large(next, A).is_none());
+        assert_eq!(gather(&log, next, A, 99), (b"cd".to_vec(), log.end()));
+        // To its author it is nothing.
+        assert_eq!(gather(&log, start, B, 99), (b"abcd".to_vec(), log.end()));
+        log.cut(next);
+        assert_eq!(log.len_bytes(), 2);
+        log.cut(log.end());
+        assert_eq!(log.len_bytes(), 0);
+    }
+
+    #[test]
     fn an_emptied_log_keeps_its_positions() {
         let mut log = Log::new(usize::MAX);
         log.append(b"abc", None);

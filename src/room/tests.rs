@@ -11,6 +11,7 @@ use super::member::Pulse;
 use super::*;
 
 mod agents;
+mod answers;
 mod outbox;
 mod presence;
 mod time;

@@ -120,3 +120,62 @@ fn a_small_update_does_not_keep_a_large_frame_in_memory() {
     assert!(shares(&frame[10..60]));
     assert_eq!(owned(&frame, &frame[..9]), frame.slice(..9));
 }
+
+#[test]
+fn a_large_update_of_a_viewer_is_refused_without_being_read() {
+    let mut table = Table::default();
+    let [viewer, other] = [table.join("a", Level::View), table.editor("b")];
+    table.read(viewer);
+    // It does not even decode.
+    let bytes = |len: usize| vec![0xff; len];
+    let large = message(&[0, 2], &bytes(limits::APART_FROM_BYTES));
+    table.send(viewer, &large).unwrap();
+    assert_eq!(table.read(viewer), [Got::Denied]);
+    let small = message(&[0, 2], &bytes(limits::APART_FROM_BYTES - 1));
+    assert_eq!(table.send(viewer, &small), Err(Fault::MalformedUpdate));
+    assert_eq!(table.read(other), []);
+}
+
+#[test]
+fn an_update_joins_apart_from_its_size_on_and_the_rest_of_its_frame_follows() {
+    for len in [
+        limits::APART_FROM_BYTES - 1,
+        limits::APART_FROM_BYTES,
+        limits::APART_FROM_BYTES + 1,
+    ] {
+        let mut table = Table::default();
+        let [peer, other] = [table.editor("a"), table.editor("b")];
+        let lead = insert(7, 0, &"x".repeat(len)).len() - len;
+        let large = insert(7, 0, &"x".repeat(len - lead));
+        assert_eq!(large.len(), len);
+        let text = u64::try_from(len - lead).unwrap();
+        let after = insert(7, text, "y");
+        let frame = [message(&[0, 2], &large), message(&[0, 2], &after)].concat();
+        table.send(peer, &frame).unwrap();
+        assert_eq!(
+            table.read(other),
+            [Got::Update(large.clone()), Got::Update(after.clone())]
+        );
+        table.commit_all();
+        assert_eq!(
+            table.read(peer),
+            [Got::Update(large), Got::Update(after)],
+            "{len}"
+        );
+    }
+}
+
+#[test]
+fn a_large_message_counts_as_many() {
+    let unit = limits::MESSAGE_UNIT_BYTES;
+    for (len, units) in [(unit - 1, 1), (unit, 2), (3 * unit, 4)] {
+        assert_eq!(units, super::units(len, 0));
+    }
+    for (steps, units) in [
+        (limits::MESSAGE_UNIT_STEPS - 1, 1),
+        (limits::MESSAGE_UNIT_STEPS, 2),
+        (u64::MAX, u32::MAX),
+    ] {
+        assert_eq!(units, super::units(0, steps));
+    }
+}

@@ -18,6 +18,7 @@ mod awareness;
 mod boards;
 mod bodies;
 mod compaction;
+mod costly;
 mod document;
 mod durability;
 mod health;

@@ -3,6 +3,9 @@
 use super::*;
 use crate::update::Reason;
 
+mod apart;
+mod costly;
+
 type Pairs<'a> = &'a [(u64, u32)];
 
 fn board() -> Board {
