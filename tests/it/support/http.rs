@@ -77,7 +77,17 @@ impl Http {
             assert!(self.receive(), "the answer's body is cut off");
         }
         let body = self.received.drain(..length).collect();
-        Answer { status, fields, body }
+        let answer = Answer { status, fields, body };
+        if status != 101 {
+            // Whatever any test asks for, and however it is refused.
+            assert_eq!(
+                answer.field("x-content-type-options"),
+                Some("nosniff"),
+                "{answer:?}"
+            );
+            assert!(answer.field("content-security-policy").is_some(), "{answer:?}");
+        }
+        answer
     }
 
     /// Reads a response head: status and fields.
