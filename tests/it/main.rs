@@ -22,6 +22,7 @@ mod document;
 mod durability;
 mod health;
 mod holes;
+mod hosts;
 mod http;
 mod items;
 mod layers;

@@ -109,7 +109,7 @@ describe('the document', () => {
       assert.ok(target.startsWith('#/') && found !== undefined, `${at}: ${target}`)
     }
     // Said once for all paths, in the words of the document's description.
-    const spoken = ['responses/MethodNotAllowed', 'responses/NoSuchPath', 'headers/NoSniff', 'headers/Inert', 'headers/OwnOrigin'].map(at => `#/components/${at}`)
+    const spoken = ['responses/MethodNotAllowed', 'responses/NoSuchPath', 'responses/Misdirected', 'headers/NoSniff', 'headers/Inert', 'headers/OwnOrigin'].map(at => `#/components/${at}`)
     for (const kind of ['schemas', 'responses', 'parameters', 'requestBodies', 'headers']) {
       for (const name of Object.keys(document.components[kind])) {
         const at = `#/components/${kind}/${name}`
@@ -293,6 +293,15 @@ describe('the server', () => {
     await to('health', 200)
     await to('metrics', 200)
     await to('metrics', 403, 'metrics_private', { headers: { 'X-Forwarded-For': '192.0.2.1' } })
+  })
+
+  test('a request for another host', async t => {
+    const own = await Server.start({ 'public-url': 'https://boards.example' }, t)
+    for (const [host, status] of [['evil.example', 421], ['boards.example', 200], [`127.0.0.1:${own.port}`, 200]]) {
+      const answer = await exchange(own, 'GET', '/health', { headers: { Host: host } })
+      assert.equal(answer.status, status, host)
+      if (status === 421) judge(answer, ['components', 'responses', 'Misdirected'], host)
+    }
   })
 
   test('metrics with a token of their own', async t => {

@@ -143,7 +143,12 @@ impl Http {
 
 /// The bytes of a request without body.
 pub(crate) fn request(method: &str, target: &str, fields: &[(&str, &str)]) -> String {
-    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: boards.test\r\n");
+    request_for("boards.test", method, target, fields)
+}
+
+/// The same for another host.
+pub(crate) fn request_for(host: &str, method: &str, target: &str, fields: &[(&str, &str)]) -> String {
+    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n");
     for (name, value) in fields {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
