@@ -34,6 +34,13 @@ test('what is not saved says why', () => {
   expect(indicatorWords({ ...state, saving: 'refused', verdict: verdictOf(4013, '') }).long).toBe('Not saved: This board is full.')
 })
 
+test('what costs too much is not called a full board, and says what becomes of the changes', () => {
+  const verdict = verdictOf(4013, 'update costs too much work')
+  expect(verdict?.title).not.toContain('full')
+  for (const words of ['kept in this browser', 'cannot be said', 'another board']) expect(verdict?.text).toContain(words)
+  expect(indicatorWords({ ...state, saving: 'refused', verdict }).long).toBe('Not saved: The server does not take your last changes.')
+})
+
 test.each([
   [1, 0, '1 change while you were away'],
   [2, 1, '3 changes while you were away, 1 deleted'],
@@ -46,6 +53,7 @@ describe('close codes', () => {
   test.each([
     [4001, 'credential expired or revoked', 'credential'], [4401, '', 'credential'], [4003, '', 'forbidden'], [4403, '', 'forbidden'],
     [4004, 'board deleted', 'deleted'], [4004, 'no such board', 'missing'], [4404, '', 'missing'], [4013, '', 'full'], [4413, '', 'full'],
+    [4013, 'update costs too much work', 'costly'], [4413, 'update costs too much work', 'costly'], [4413, 'message too large', 'broken'],
     [1007, '', 'broken'], [1009, '', 'broken'], [1002, '', 'broken'], [1003, '', 'broken'], [4400, '', 'broken']
   ])('%i "%s" ends it: %s', (code, reason, kind) => {
     expect(verdictOf(code, reason)?.kind).toBe(kind)
