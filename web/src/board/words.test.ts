@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { awayWords } from './AwayChip'
 import type { ConnectionState } from './connection'
-import { isLinkable, isLocal } from './external'
+import { fileName, isLinkable, isLocal } from './external'
 import { COLORS, colorOf, identityOf } from './identity'
 import { indicatorWords } from './Indicator'
+import { safeLink } from './links'
 import { readPreferences } from './preferences'
 import { storageName } from './storage'
 import { verdictOf, verdictOfStatus } from './verdict'
@@ -78,6 +79,33 @@ test('only this server is asked for images', () => {
   }
   expect(isLinkable('https://x.example')).toBe(true)
   expect(isLinkable('javascript:alert(1)')).toBe(false)
+})
+
+test('a link on a board opens addresses of the web and of people, and signs nobody in', () => {
+  const here = 'https://boards.example/board/plan'
+  for (const [address, safe] of [
+    ['https://x.example/?token=t', 'https://x.example/?token=t'],
+    ['mailto:a@b.example', 'mailto:a@b.example'],
+    ['', ''],
+    ['/board/b?share=s', '/board/b?share=s'],
+    ['/board/b?token=a.b.c', 'https://boards.example/board/b'],
+    ['?token=a.b.c', 'https://boards.example/board/plan']
+  ] as const) expect(safeLink(address, here), address).toBe(safe)
+  for (const address of ['javascript:alert(1)', ' JavaScript:alert(1)', 'java\nscript:alert(1)', 'data:text/html,x', 'blob:https://boards.example/1', 'file:///etc/passwd', 'vbscript:x', 'https://']) {
+    expect(safeLink(address, here), address).toBeNull()
+  }
+})
+
+test('an image is saved under the ending of what it is, whatever it is called', () => {
+  const png = 'data:image/png;base64,AA'
+  for (const [name, saved] of [
+    ['cat.png', 'cat.png'], ['page.html', 'page.png'], ['setup.exe.', 'setup exe.png'], ['../../.bashrc', 'image.png'],
+    ['a\u202egnp.exe', 'a gnp.png'], ['', 'image.png'], ['\u732b.jpeg', '\u732b.png'], ['x'.repeat(300), `${'x'.repeat(80)}.png`]
+  ] as const) expect(fileName(name, png), name).toBe(saved)
+  expect(fileName('a', 'data:image/svg+xml,<svg/>')).toBe('a.svg')
+  for (const src of ['data:text/html,<script>', 'data:image/html,x', 'data:,x', '/v1/boards/b/document', 'https://x.example/a.png', 'data:image/constructor;base64,']) {
+    expect(fileName('a', src), src).toBeNull()
+  }
 })
 
 test('everybody has a copy of their own', () => {
