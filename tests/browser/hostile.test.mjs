@@ -149,6 +149,27 @@ test('a link on a board signs nobody in, and runs nothing', async stage => {
   await alice.says('connected', 'saved')
 })
 
+test('a picture is saved under the ending of what it is', async stage => {
+  const board = await stage.board('alice')
+  const alice = await stage.editor(board, 'alice')
+  const hostile = await peer(stage, board)
+  const src = 'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+  const shown = { assetId: 'asset:cat', w: 200, h: 200, playing: true, url: '', crop: null, flipX: false, flipY: false, altText: '' }
+  hostile.doc.transact(() => {
+    hostile.records.set('asset:cat', {
+      id: 'asset:cat', typeName: 'asset', type: 'image', meta: {}, props: { name: '../cat.html', src, w: 1, h: 1, mimeType: 'image/png', isAnimated: false }
+    })
+    hostile.records.set('shape:cat', { ...rectangle('cat', 300, 200), type: 'image', props: shown })
+  })
+  await alice.sees('cat')
+  const { page } = alice
+  await alice.evaluate(() => { window.boardwire.editor.zoomToFit({ immediate: true }) })
+  await page.locator('[data-shape-id="shape:cat"]').click({ button: 'right' })
+  const saved = page.waitForEvent('download')
+  await page.getByRole('menuitem', { name: /Download/ }).click()
+  assert.equal((await saved).suggestedFilename(), 'cat.png')
+})
+
 test('presence that no page has sent is not shown, or harmless', async stage => {
   const board = await stage.board('alice')
   const alice = await stage.editor(board, 'alice')
