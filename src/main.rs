@@ -66,6 +66,7 @@ fn main() -> ExitCode {
 fn serve(config: Config) -> ExitCode {
     telemetry::start(config.log_format, config.log_level);
     let dev_keys = (config.mode == Mode::Dev).then(|| config.keys.clone());
+    let public_url = config.public_url.clone();
     let page = match boardwire::api::has_page() {
         true => Page::BuiltIn,
         false => Page::Absent,
@@ -73,10 +74,10 @@ fn serve(config: Config) -> ExitCode {
     let ready = |address: SocketAddr| {
         tracing::info!(listen = %address, version = env!("CARGO_PKG_VERSION"), "listening");
         if let Some(keys) = dev_keys {
+            let base = public_url.map_or_else(|| format!("http://{address}"), |url| url.to_string());
+            let text = cli::welcome::text(&keys, &base, now(), page);
             // Whether somebody reads it or not, the server runs.
-            io::stdout()
-                .write_all(cli::welcome::text(&keys, address, now(), page).as_bytes())
-                .ok();
+            io::stdout().write_all(text.as_bytes()).ok();
         }
     };
     match server::run(config, ready) {

@@ -118,6 +118,8 @@ fn update_response(update: Vec<u8>) -> Response {
     Response::new(200)
         .with_body("application/octet-stream", update)
         .field("Cache-Control", "no-store")
+        // Opened as an address it is saved, and never shown: editors made these bytes, and the page's origin is around them.
+        .field("Content-Disposition", "attachment")
 }
 
 /// The whole state, written off the room's lock; those who ask next share its bytes.

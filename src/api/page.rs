@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::api::{Answer, Call, Route};
 use crate::http::head::{Head, Method};
 use crate::http::negotiate::{self, Coding};
-use crate::http::response::Response;
+use crate::http::response::{POLICY, Response};
 
 /// A file of the page, as `build.rs` found it.
 struct File {
@@ -56,16 +56,15 @@ pub(crate) const FILE: &Route = &Route {
     methods: &[(Method::Get, |call| Box::pin(file(call)))],
 };
 
-/// What a browser may do with what it gets here, and for whom. SECURITY.md says why, part by part.
-const SECURITY: [(&str, &str); 5] = [
+/// What a browser may do with what it gets here, and for whom, beside what every answer says. SECURITY.md says why, part by part.
+const SECURITY: [(&str, &str); 4] = [
     (
-        "Content-Security-Policy",
+        POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
          media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self'; \
          manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     ("Referrer-Policy", "no-referrer"),
-    ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     (
         "Permissions-Policy",

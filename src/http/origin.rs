@@ -6,6 +6,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// An entry of the list of `--allow-origin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +58,8 @@ impl Origin {
 }
 
 impl Page {
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads `scheme://host[:port]`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         let scheme = match scheme {
             _ if scheme.eq_ignore_ascii_case("https") => Scheme::Https,
@@ -70,6 +72,31 @@ impl Page {
             host: host.to_ascii_lowercase(),
             port,
         })
+    }
+
+    /// In lower case; an IPv6 address in its brackets.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether its port is one that can be connected to.
+    pub(super) fn has_port(&self) -> bool {
+        self.port != 0
+    }
+}
+
+/// As a browser writes it: without the port of the scheme.
+impl fmt::Display for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        write!(f, "{scheme}://{}", self.host)?;
+        match self.port == self.scheme.default_port() {
+            true => Ok(()),
+            false => write!(f, ":{}", self.port),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Responses: status line, header fields and body to bytes.
 //!
-//! Owns [`Response`] and [`Problem`]. Must not know which problem exists when; callers name them. Key invariant: every
-//! response delimits its body, and no header value can end its line. Tests are below.
+//! Owns [`Response`] and [`Problem`]. Must not know which problem exists when; callers name them. Key invariants: every
+//! response delimits its body, no header value can end its line, no browser guesses a type, and what names no policy of
+//! its own gets the one under which nothing runs. Tests are below, and over TCP in tests/it/http.rs.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::borrow::Cow;
@@ -15,6 +16,22 @@ use super::{body::BodyError, target::TargetError};
 
 /// The interim response to `Expect: 100-continue`, sent before the body is read (RFC 9110, 15.2.1).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// What keeps a browser from taking a body for something else than its `Content-Type` says.
+const NOSNIFF: (&str, &str) = ("X-Content-Type-Options", "nosniff");
+
+/// The name of the field in which a browser is told what may run.
+pub const POLICY: &str = "Content-Security-Policy";
+
+/// What every answer says that names no policy of its own. A document lies on the origin of the page, and an editor made
+/// its bytes: opened in a browser it has no scripts, no origin and no frame around it.
+///
+/// `Cross-Origin-Resource-Policy` is about requests without CORS only, which no page can read but may take in (as a
+/// picture, a script): pages that `--allow-origin` names ask with CORS, and are not touched by it.
+const INERT: [(&str, &str); 2] = [
+    (POLICY, "default-src 'none'; sandbox; frame-ancestors 'none'"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+];
 
 /// A final response, before it is encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +88,8 @@ impl Response {
         }
     }
 
-    /// The same with a header field. `Content-Length` and `Connection` are added when it is encoded.
+    /// The same with a header field. `Content-Length` and `Connection`, and what no answer is without
+    /// (`X-Content-Type-Options` and a policy), are added when it is encoded.
     ///
     /// A value with bytes that do not belong into a field value loses them, so that none can start a new line.
     #[must_use]
@@ -163,13 +181,19 @@ impl Response {
     /// The bytes to send before [`Self::payload`].
     ///
     /// # Shape
-    /// Status line, fields, `Content-Length` (not with 1xx, 204 and 304), `Connection`, empty line.
+    /// Status line, fields, policy, `Content-Length` (not with 1xx, 204 and 304), `Connection`, empty line.
     ///
     /// # Source
     /// RFC 9112, 4 and 6.3; RFC 9110, 8.6.
     #[must_use]
     pub fn encode_head(&self, persistence: Persistence) -> Vec<u8> {
         let mut head = self.encode_fields();
+        push_field(&mut head, NOSNIFF.0, NOSNIFF.1);
+        if self.value(POLICY).is_none() {
+            for (name, value) in INERT {
+                push_field(&mut head, name, value);
+            }
+        }
         if self.may_have_body() {
             push_field(&mut head, "Content-Length", &self.body.len().to_string());
         }
@@ -201,7 +225,7 @@ impl Response {
 
     /// Status line and the fields that were set.
     pub(crate) fn encode_fields(&self) -> String {
-        let mut head = String::with_capacity(256);
+        let mut head = String::with_capacity(512);
         let written = write!(head, "HTTP/1.1 {} {}\r\n", self.status, phrase(self.status));
         debug_assert!(written.is_ok(), "writing to a String does not fail");
         for (name, value) in &self.fields {
@@ -281,6 +305,7 @@ pub fn phrase(status: u16) -> &'static str {
         412 => "Precondition Failed",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
+        421 => "Misdirected Request",
         422 => "Unprocessable Content",
         426 => "Upgrade Required",
         429 => "Too Many Requests",
@@ -296,9 +321,32 @@ pub fn phrase(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
-    fn text(response: &Response, method: Method, persistence: Persistence) -> String {
+    /// What no answer of the API is without.
+    const GUARDS: &str = "X-Content-Type-Options: nosniff\r\n\
+         Content-Security-Policy: default-src 'none'; sandbox; frame-ancestors 'none'\r\n\
+         Cross-Origin-Resource-Policy: same-origin\r\n";
+
+    fn whole(response: &Response, method: Method, persistence: Persistence) -> String {
         let bytes = [&response.encode_head(persistence), response.payload(method)].concat();
         String::from_utf8(bytes).unwrap()
+    }
+
+    /// The same without what every one of them has.
+    #[track_caller]
+    fn text(response: &Response, method: Method, persistence: Persistence) -> String {
+        let whole = whole(response, method, persistence);
+        assert_eq!(whole.matches(GUARDS).count(), 1, "{whole}");
+        whole.replace(GUARDS, "")
+    }
+
+    #[test]
+    fn an_answer_with_a_policy_of_its_own_keeps_it_and_is_not_sniffed_either() {
+        let page = Response::text(200, "hi").field(POLICY, "script-src 'self'");
+        let text = whole(&page, Method::Get, Persistence::Close);
+        assert!(text.contains("\r\nX-Content-Type-Options: nosniff\r\n"));
+        assert_eq!(text.matches("Content-Security-Policy: ").count(), 1);
+        assert!(text.contains("Content-Security-Policy: script-src 'self'\r\n"));
+        assert!(!text.contains("Resource-Policy"));
     }
 
     #[test]
@@ -346,7 +394,7 @@ mod tests {
     #[test]
     fn a_value_cannot_start_a_new_line() {
         let response = Response::new(200).field("X-A", "b\r\nX-C: d\u{e4}".to_owned());
-        assert!(text(&response, Method::Get, Persistence::Close).contains("X-A: bX-C: d\r\nContent"));
+        assert!(text(&response, Method::Get, Persistence::Close).contains("X-A: bX-C: d\r\nContent-Length"));
     }
 
     #[test]

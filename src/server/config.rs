@@ -13,7 +13,9 @@ use std::time::Duration;
 use crate::access::Mode;
 use crate::access::secret::SecretHash;
 use crate::bridge::address::{self, Address};
-use crate::http::{forwarded::Cidr, origin::Origin};
+use crate::http::forwarded::Cidr;
+use crate::http::host::{PublicUrl, Served};
+use crate::http::origin::Origin;
 use crate::jwt::{Algorithm, Keys, Secret};
 use crate::limits;
 
@@ -39,7 +41,11 @@ pub struct Config {
     pub keys: Keys,
     /// Where the secret of `--dev` is kept: set where `--dev` was given and no secret.
     pub dev_secret_file: Option<PathBuf>,
-    /// `--allow-origin`; the same host is always allowed.
+    /// `--public-url`.
+    pub public_url: Option<PublicUrl>,
+    /// Which hosts requests may name: any, unless `--public-url` or `--dev` was given.
+    pub served: Served,
+    /// `--allow-origin`, and that of `--public-url`; the same host is always allowed.
     pub origins: Vec<Origin>,
     /// `--trusted-proxy`.
     pub trusted_proxies: Vec<Cidr>,
@@ -203,6 +209,11 @@ impl Config {
         let data = data(values)?;
         let keys = keys(values)?;
         let dev_secret_file = dev_secret_file(&keys, &data, mode);
+        let public_url = values.optional("public-url", PublicUrl::EXPECTED, PublicUrl::parse)?;
+        let served = match (&public_url, mode) {
+            (None, Mode::Standard) => Served::Any,
+            (public_url, _) => Served::Named(public_url.clone()),
+        };
         Ok(Self {
             listen: listen_in(values, mode)?,
             data,
@@ -214,11 +225,9 @@ impl Config {
             mode,
             keys,
             dev_secret_file,
-            origins: values.list(
-                "allow-origin",
-                "an origin such as https://app.example.com (no path), * or null",
-                Origin::parse,
-            )?,
+            origins: origins(values, public_url.as_ref())?,
+            public_url,
+            served,
             trusted_proxies: values.list(
                 "trusted-proxy",
                 "an address or a range, such as 10.0.0.0/8 or fd00::/8",
@@ -376,6 +385,17 @@ fn listen_in(values: &Values, mode: Mode) -> Result<SocketAddr, ConfigError> {
         return Err(ConfigError::new(values.given("listen"), expected));
     }
     Ok(listen)
+}
+
+/// `--allow-origin`, and the origin of `--public-url`: a proxy may rewrite the `Host` that it would else be compared with.
+fn origins(values: &Values, public_url: Option<&PublicUrl>) -> Result<Vec<Origin>, ConfigError> {
+    let mut origins = values.list(
+        "allow-origin",
+        "an origin such as https://app.example.com (no path), * or null",
+        Origin::parse,
+    )?;
+    origins.extend(public_url.map(PublicUrl::origin));
+    Ok(origins)
 }
 
 /// `--jwt-*`: secrets and what tokens are checked for.

@@ -31,6 +31,7 @@ use crate::server::committer::{Committer, Finished, Outcome, Settings};
 use crate::server::config::{self, Config};
 use crate::server::content::Documents;
 use crate::server::doors::Doors;
+use crate::server::hosts::Hosts;
 use crate::server::metrics::Metrics;
 use crate::server::metrics::redis::RedisMetrics;
 use crate::server::receiving::Receiving;
@@ -194,6 +195,7 @@ pub(super) fn build(
             config.bounds.connections_per_address,
         )),
         audit: Audit::new(),
+        hosts: Hosts::default(),
         receiving: Receiving::new(limits::RECEIVING_BYTES_MAX),
         metrics: Metrics::new(committer.metrics(), &redis),
         bridge,

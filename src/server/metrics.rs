@@ -198,6 +198,7 @@ pub struct Metrics {
     opened: Total,
     ended: Totals<1>,
     refused: Totals<1>,
+    misdirected: Total,
     messages_received: Total,
     received_bytes: Total,
     unknown_messages: Total,
@@ -227,6 +228,7 @@ impl Metrics {
             opened: Total::default(),
             ended: Totals::new(std::iter::once([("reason", LEFT)]).chain(reasons())),
             refused: Totals::new(reasons()),
+            misdirected: Total::default(),
             messages_received: Total::default(),
             received_bytes: Total::default(),
             unknown_messages: Total::default(),
@@ -272,6 +274,7 @@ impl Metrics {
         let updates = [("new", new), ("known", known), ("hole", hole), ("denied", denied)];
         let updates: Totals<1> = Totals(updates.map(|(outcome, total)| ([("outcome", outcome)], total.clone())).into());
         let (opened, ended, refused) = (self.opened.clone(), self.ended.clone(), self.refused.clone());
+        let misdirected = self.misdirected.clone();
         let (received, bytes, unknown) = (self.messages_received.clone(), self.received_bytes.clone(), self.unknown_messages.clone());
         let (broadcasts, frames, sent) = (self.awareness_broadcasts.clone(), self.frames_queued.clone(), self.sent_bytes.clone());
         self.register("rooms", "Boards in memory", &rooms);
@@ -279,6 +282,7 @@ impl Metrics {
         self.register("connections_opened_total", "WebSocket connections that joined a board", &opened);
         self.register("connections_ended_total", "Those that ended, by reason; left: the client closed it or is gone", &ended);
         self.register("connections_refused_total", "Upgrade requests that were refused, by reason", &refused);
+        self.register("misdirected_requests_total", "HTTP requests that were refused since their Host is not this server's", &misdirected);
         self.register("messages_received_total", "WebSocket messages received", &received);
         self.register("received_bytes_total", "Bytes of these messages", &bytes);
         self.register("receiving_bytes", "Bytes held of large messages that are not complete yet", &receiving);
@@ -388,6 +392,11 @@ impl Metrics {
     /// An upgrade request was refused.
     pub(crate) fn refused(&self, fault: Fault) {
         self.refused.count([("reason", disposition::of(fault).code)]);
+    }
+
+    /// A request was refused for its `Host`.
+    pub(crate) fn misdirected(&self) {
+        self.misdirected.add(1);
     }
 
     /// A request was answered. `Method::Other` is also that of a head that could not be read.

@@ -19,6 +19,7 @@ pub mod disposition;
 mod doors;
 #[cfg(test)]
 pub(crate) mod harness;
+mod hosts;
 mod housekeeping;
 pub(crate) mod incoming;
 mod lifecycle;
@@ -60,6 +61,7 @@ use crate::server::committer::Committer;
 use crate::server::config::Config;
 use crate::server::content::Documents;
 use crate::server::doors::Doors;
+use crate::server::hosts::Hosts;
 use crate::server::metrics::Metrics;
 use crate::server::receiving::Receiving;
 use crate::store::{Applied, Change, Store, StoreError};
@@ -76,6 +78,7 @@ pub(crate) struct Server {
     pub(crate) committer: Committer,
     pub(crate) doors: Arc<Doors>,
     pub(crate) audit: Audit,
+    pub(crate) hosts: Hosts,
     pub(crate) receiving: Receiving,
     pub(crate) metrics: Metrics,
     /// With `--redis`.

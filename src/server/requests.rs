@@ -1,8 +1,8 @@
 //! One HTTP connection: request after request, until it closes or becomes a WebSocket.
 //!
-//! Owns reading heads within their bounds of bytes and time, keep-alive, and what every answer gets (CORS). Must not
-//! know what a path means. Key invariant: requests are answered in order; after an answer that could be misread (an
-//! error in the head, a body that was not read to its end) the connection closes.
+//! Owns reading heads within their bounds of bytes and time, keep-alive, which hosts are served, and what every answer
+//! gets (CORS). Must not know what a path means. Key invariant: requests are answered in order; after an answer that
+//! could be misread (an error in the head, a body that was not read to its end) the connection closes.
 
 use std::io;
 use std::net::{IpAddr, TcpStream};
@@ -22,7 +22,7 @@ use crate::limits;
 use crate::server::admission::{self, Request};
 use crate::server::doors::SocketPlace;
 use crate::server::incoming::Incoming;
-use crate::server::{Server, upgrades};
+use crate::server::{Server, hosts, upgrades};
 
 /// What to do after a request.
 enum Next {
@@ -180,6 +180,7 @@ async fn decide(
     let forwarded = head.values("x-forwarded-for").collect::<Vec<_>>();
     let address = forwarded::client_address(peer, forwarded.into_iter(), &server.config.trusted_proxies);
     let begun = incoming.begin(head);
+    hosts::check(server, head.host)?;
     let target = Target::parse(head.target).map_err(|error| Response::problem(&error.into()))?;
     begun.map_err(|why| Response::problem(&why.into()))?;
     let request = Request {

@@ -58,8 +58,10 @@ pub(crate) async fn decide(
             status: 403,
             code: "origin_refused",
             title: "The page's origin is not allowed",
-            detail: "open the board from the server's own host, or allow the origin with --allow-origin"
-                .into(),
+            detail:
+                "open the board from the server's own host, or name that with --public-url, or allow the \
+                     origin with --allow-origin"
+                    .into(),
             field: None,
         }));
     }

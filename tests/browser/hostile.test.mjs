@@ -114,6 +114,62 @@ test('another application\'s document of the same name does not break the page',
   await alice.sees('one')
 })
 
+test('a link on a board signs nobody in, and runs nothing', async stage => {
+  const board = await stage.board('alice')
+  const alice = await stage.editor(board, 'alice')
+  const hostile = await peer(stage, board)
+  const trap = (await stage.person('mallory')).url(`/board/${board}`)
+  assert.match(trap, /token=/)
+  const words = (text, href) => ({
+    type: 'doc', content: [{ type: 'paragraph', content: [{ type: 'text', text, marks: [{ type: 'link', attrs: { href, target: '_blank' } }] }] }]
+  })
+  hostile.doc.transact(() => {
+    hostile.records.set('shape:button', rectangle('button', 300, 100, { url: trap }))
+    hostile.records.set('shape:words', rectangle('words', 300, 300, { w: 300, richText: words('press here', trap) }))
+    hostile.records.set('shape:script', rectangle('script', 300, 500, { w: 300, richText: words('and here', 'javascript:alert(1)') }))
+  })
+  await alice.sees('script')
+  await alice.evaluate(() => { window.boardwire.editor.zoomToFit({ immediate: true }) })
+  const { page } = alice
+  for (const shape of ['button', 'words']) {
+    const link = page.locator(`[data-shape-id="shape:${shape}"] a`).first()
+    // Without an opener it is no popup of the page.
+    const opened = page.context().waitForEvent('page')
+    const { x, y, width, height } = await link.boundingBox()
+    await page.mouse.click(x + width / 2, y + height / 2)
+    const tab = await opened
+    await tab.waitForLoadState()
+    assert.equal(new URL(tab.url()).pathname, `/board/${board}`)
+    await tab.locator('[data-testid=board]').waitFor()
+    assert.equal(await tab.evaluate(() => sessionStorage.getItem('boardwire.token')), null, 'nobody is signed in there')
+    await tab.close()
+  }
+  assert.equal(await page.locator('a[href^="javascript" i]').count(), 0)
+  assert.equal(hostile.records.get('shape:button').props.url, trap, 'what is drawn is left as it is')
+  await alice.says('connected', 'saved')
+})
+
+test('a picture is saved under the ending of what it is', async stage => {
+  const board = await stage.board('alice')
+  const alice = await stage.editor(board, 'alice')
+  const hostile = await peer(stage, board)
+  const src = 'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+  const shown = { assetId: 'asset:cat', w: 200, h: 200, playing: true, url: '', crop: null, flipX: false, flipY: false, altText: '' }
+  hostile.doc.transact(() => {
+    hostile.records.set('asset:cat', {
+      id: 'asset:cat', typeName: 'asset', type: 'image', meta: {}, props: { name: '../cat.html', src, w: 1, h: 1, mimeType: 'image/png', isAnimated: false }
+    })
+    hostile.records.set('shape:cat', { ...rectangle('cat', 300, 200), type: 'image', props: shown })
+  })
+  await alice.sees('cat')
+  const { page } = alice
+  await alice.evaluate(() => { window.boardwire.editor.zoomToFit({ immediate: true }) })
+  await page.locator('[data-shape-id="shape:cat"]').click({ button: 'right' })
+  const saved = page.waitForEvent('download')
+  await page.getByRole('menuitem', { name: /Download/ }).click()
+  assert.equal((await saved).suggestedFilename(), 'cat.png')
+})
+
 test('presence that no page has sent is not shown, or harmless', async stage => {
   const board = await stage.board('alice')
   const alice = await stage.editor(board, 'alice')

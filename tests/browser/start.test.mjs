@@ -128,6 +128,45 @@ test('without a token one is told how to get in, and a pasted one opens the list
   await start.shows('Sign in with a token')
 })
 
+test('a link does not sign one in as somebody else unasked', async stage => {
+  await stage.board('lena', 'Of Lena')
+  await stage.board('mallory', 'Of Mallory')
+  const lena = await stage.person('lena')
+  const start = await lena.visit('/')
+  await start.shows('Of Lena')
+  const { page } = start
+  const trap = (await stage.person('mallory')).url('/')
+  const kept = () => page.evaluate(() => sessionStorage.getItem('boardwire.token'))
+
+  await page.goto(trap)
+  await start.shows('You are signed in as lena. This link signs you in as mallory.')
+  assert.equal(page.url(), `${stage.server.http}/`, 'the token is out of the address')
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Stay', 'the key that one is about to press')
+  assert.equal(await page.getByText('Of Mallory').count(), 0, 'nothing is asked in the other name')
+  await page.getByRole('button', { name: 'Stay' }).click()
+  await start.shows('Of Lena')
+  assert.equal(await kept(), lena.token)
+
+  // Whoever closes the question, or loads the page anew, stays as well.
+  await page.goto(trap)
+  await start.shows('This link signs you in as mallory.')
+  await page.keyboard.press('Escape')
+  await start.shows('Of Lena')
+  await page.goto(trap)
+  await start.shows('This link signs you in as mallory.')
+  await page.reload()
+  await start.shows('Of Lena')
+  assert.equal(await kept(), lena.token)
+
+  await page.goto(trap)
+  await page.getByRole('button', { name: 'Switch' }).click()
+  await start.shows('Of Mallory')
+  assert.notEqual(await kept(), lena.token)
+  // A new token of the same person is no question.
+  await page.goto((await stage.person('mallory', { claims: { jti: 'new' } })).url('/'))
+  await start.shows('Of Mallory')
+})
+
 test('the keyboard alone is enough', async stage => {
   const board = await stage.board('judy', 'By keyboard')
   const start = await (await stage.person('judy')).visit('/')

@@ -272,7 +272,11 @@ fn owners_admins_and_claims_give_their_levels() {
 
 #[test]
 fn in_dev_every_valid_token_edits_and_creates() {
-    let server = Setup::new().switch("dev").start();
+    // The clients here ask for that host, which is neither an address nor localhost.
+    let server = Setup::new()
+        .switch("dev")
+        .flag("public-url", "http://boards.test")
+        .start();
     let mut client = Client::offline(1);
     client.connect(server.address(), &path("new", &Token::of("anybody").sign()));
     client.sync();

@@ -6,8 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use crate::support::api::Api;
 use crate::support::http::{self, Http, request};
 use crate::support::server::{Server, Setup};
+use crate::support::tokens::Token;
 use crate::support::{SOON, until};
 
 const PAGE: &str = "https://app.example";
@@ -112,6 +116,75 @@ fn who_pipelines_without_end_takes_turns_with_others() {
             "{:?}",
             since.elapsed()
         );
+    }
+}
+
+#[test]
+fn nothing_that_the_api_answers_runs_in_a_browser_or_is_taken_for_something_else() {
+    let server = Server::start();
+    Api::user(&server, "alice").must("POST", "/v1/boards", &json!({"id": "b"}), 201);
+    let token = Token::of("alice").sign();
+    let methods = [
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
+    ];
+    let mut targets: Vec<String> = boardwire::api::routes()
+        .map(|(path, _)| path.replace("{board}", "b").replace(['{', '}'], ""))
+        .collect();
+    targets.extend(["/ws/canvas/b", "/nothing", "/v1/boards/a!/document", "/%zz"].map(str::to_owned));
+    targets.extend(
+        [
+            "/v1/boards/b/document?format=json",
+            "/v1/boards/b/document?state_vector=AA",
+        ]
+        .map(str::to_owned),
+    );
+    targets.dedup();
+    let mut requests: Vec<(&str, String)> = Vec::new();
+    for method in methods {
+        for target in &targets {
+            requests.push((method, request(method, target, &[])));
+            // The board is kept for those that come behind.
+            if (method, target.as_str()) != ("DELETE", "/v1/boards/b") {
+                let bearer = format!("Bearer {token}");
+                requests.push((method, request(method, target, &[("Authorization", &bearer)])));
+            }
+        }
+    }
+    for broken in [
+        "GET /health HTTP/2.0\r\nHost: h\r\n\r\n".to_owned(),
+        "GET /health HTTP/1.1\r\n\r\n".to_owned(),
+        "no request\r\n\r\n".to_owned(),
+        request("GET", "/health", &[("X-Large", &"x".repeat(20_000))]),
+        request("POST", "/v1/boards", &[("Content-Length", "99999999999")]),
+        request("GET", "/health", &[("Origin", "https://evil.example")]),
+        request("GET", "/ws/canvas/b", &[("Origin", "https://evil.example")]),
+    ] {
+        requests.push(("GET", broken));
+    }
+    for (method, bytes) in requests {
+        let mut http = Http::connect(server.address());
+        http.send(&bytes);
+        let answer = http.answer(method);
+        let what = format!("{bytes:.80} {}", answer.status);
+        assert_eq!(answer.field("x-content-type-options"), Some("nosniff"), "{what}");
+        assert_eq!(
+            answer.field("content-security-policy"),
+            Some("default-src 'none'; sandbox; frame-ancestors 'none'"),
+            "{what}"
+        );
+        assert_eq!(
+            answer.field("cross-origin-resource-policy"),
+            Some("same-origin"),
+            "{what}"
+        );
+        let once = |name: &str| answer.fields.iter().filter(|(field, _)| field == name).count();
+        assert_eq!(
+            (once("x-content-type-options"), once("content-security-policy")),
+            (1, 1)
+        );
+        let is_update = answer.field("content-type") == Some("application/octet-stream");
+        let saved = is_update.then_some("attachment");
+        assert_eq!(answer.field("content-disposition"), saved, "{what}");
     }
 }
 

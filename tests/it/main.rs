@@ -23,6 +23,7 @@ mod document;
 mod durability;
 mod health;
 mod holes;
+mod hosts;
 mod http;
 mod items;
 mod layers;

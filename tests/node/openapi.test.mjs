@@ -109,7 +109,7 @@ describe('the document', () => {
       assert.ok(target.startsWith('#/') && found !== undefined, `${at}: ${target}`)
     }
     // Said once for all paths, in the words of the document's description.
-    const spoken = ['#/components/responses/MethodNotAllowed', '#/components/responses/NoSuchPath']
+    const spoken = ['responses/MethodNotAllowed', 'responses/NoSuchPath', 'responses/Misdirected', 'headers/NoSniff', 'headers/Inert', 'headers/OwnOrigin'].map(at => `#/components/${at}`)
     for (const kind of ['schemas', 'responses', 'parameters', 'requestBodies', 'headers']) {
       for (const name of Object.keys(document.components[kind])) {
         const at = `#/components/${kind}/${name}`
@@ -232,16 +232,17 @@ describe('the server', () => {
     }
 
     test('an HTTP version that is not spoken, and a malformed head', async t => {
-      for (const [head, status, code] of [['GET /health HTTP/2.0\r\nHost: a\r\n\r\n', 505, 'version_unsupported'], ['GET /health HTTP/1.1\r\n\r\n', 400, 'bad_request']]) {
+      for (const [sent, status, code] of [['GET /health HTTP/2.0\r\nHost: a\r\n\r\n', 505, 'version_unsupported'], ['GET /health HTTP/1.1\r\n\r\n', 400, 'bad_request']]) {
         const socket = net.connect(server.port, server.host)
         t.after(() => socket.destroy())
         let received = ''
         socket.setEncoding('utf8').on('data', chunk => { received += chunk })
-        socket.write(head)
+        socket.write(sent)
         await until(() => received.includes('}'), () => `the answer: ${received}`)
         assert.match(received, new RegExp(`^HTTP/1.1 ${status} `))
-        const body = Buffer.from(received.split('\r\n\r\n')[1])
-        const value = judge({ status, headers: { 'content-type': 'application/problem+json' }, body }, ['paths', '/health', 'get', 'responses', 'default'], code)
+        const [head, text] = received.split('\r\n\r\n')
+        const headers = Object.fromEntries(head.split('\r\n').slice(1).map(field => [field.split(': ')[0].toLowerCase(), field.split(': ')[1]]))
+        const value = judge({ status, headers, body: Buffer.from(text) }, ['paths', '/health', 'get', 'responses', 'default'], code)
         assert.equal(value.code, code)
         seen.add(`health default ${code}`)
       }
@@ -292,6 +293,15 @@ describe('the server', () => {
     await to('health', 200)
     await to('metrics', 200)
     await to('metrics', 403, 'metrics_private', { headers: { 'X-Forwarded-For': '192.0.2.1' } })
+  })
+
+  test('a request for another host', async t => {
+    const own = await Server.start({ 'public-url': 'https://boards.example' }, t)
+    for (const [host, status] of [['evil.example', 421], ['boards.example', 200], [`127.0.0.1:${own.port}`, 200]]) {
+      const answer = await exchange(own, 'GET', '/health', { headers: { Host: host } })
+      assert.equal(answer.status, status, host)
+      if (status === 421) judge(answer, ['components', 'responses', 'Misdirected'], host)
+    }
   })
 
   test('metrics with a token of their own', async t => {

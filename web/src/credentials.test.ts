@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { credentialParams, findToken, parseCredentials, takeCredentials } from './credentials'
+import { credentialParams, findToken, parseCredentials, switchTo, takeCredentials, withoutSignIn } from './credentials'
 
 test('each credential is read from the query', () => {
   expect(parseCredentials('?token=t&share=s&apiKey=k&other=o')).toEqual({ token: 't', share: 's', apiKey: 'k' })
@@ -20,16 +20,18 @@ function tabAt (address: string, kept: Record<string, string> = {}) {
   const url = new URL(address, 'http://x.example')
   const store = new Map(Object.entries(kept))
   const shown = { address: url.pathname + url.search + url.hash }
-  const take = () => takeCredentials(
+  const tab = {
+    getItem: (name: string) => store.get(name) ?? null,
+    setItem: (name: string, value: string) => { store.set(name, value) },
+    removeItem: (name: string) => { store.delete(name) }
+  }
+  const taken = () => takeCredentials(
     url as unknown as Location,
     { state: null, replaceState: (_: unknown, __: string, to: string) => { shown.address = to } } as unknown as History,
-    {
-      getItem: name => store.get(name) ?? null,
-      setItem: (name, value) => { store.set(name, value) },
-      removeItem: name => { store.delete(name) }
-    }
+    tab
   )
-  return { take, store, shown }
+  const take = () => taken().credentials
+  return { take, taken, tab, store, shown }
 }
 
 test('a token is taken out of the address and kept for the tab', () => {
@@ -61,6 +63,59 @@ test('a newer token replaces the one that was kept', () => {
   const tab = tabAt('/?token=new', { 'boardwire.token': 'old' })
   expect(tab.take()).toEqual({ token: 'new' })
   expect([...tab.store.values()]).toEqual(['new'])
+})
+
+/** A token that names a user; `n` sets those of one user apart. */
+const tokenOf = (sub: string, n = 0) => `e30.${btoa(JSON.stringify({ sub, n })).replace(/=+$/, '')}.c2ln`
+
+test('a link does not replace the sign-in of another user unasked', () => {
+  const [alice, bob] = [tokenOf('alice'), tokenOf('bob')]
+  const tab = tabAt(`/board/plan?x=1&token=${bob}#here`, { 'boardwire.token': alice })
+  const { credentials, rival } = tab.taken()
+  expect(credentials, 'to stay is the default').toEqual({ token: alice })
+  expect(rival).toEqual({ credentials: { token: bob }, here: 'alice', there: 'bob' })
+  expect([...tab.store.values()], 'nothing is kept of it, so a reload stays').toEqual([alice])
+  expect(tab.shown.address).toBe('/board/plan?x=1#here')
+  if (rival === null) throw new Error('no question')
+  expect(switchTo(rival, tab.tab)).toEqual({ token: bob })
+  expect([...tab.store.values()]).toEqual([bob])
+})
+
+test('nor does one whose token names nobody, or that brings a share link along', () => {
+  const alice = tokenOf('alice')
+  expect(tabAt('/?token=a.b.c', { 'boardwire.token': alice }).taken()).toEqual({
+    credentials: { token: alice }, rival: { credentials: { token: 'a.b.c' }, here: 'alice', there: null }
+  })
+  const bob = tokenOf('bob')
+  expect(tabAt(`/board/plan?share=s&token=${bob}`, { 'boardwire.token': alice }).taken()).toEqual({
+    credentials: { share: 's' }, rival: { credentials: { token: bob, share: 's' }, here: 'alice', there: 'bob' }
+  })
+})
+
+test('nobody is asked where nobody is signed in, nor for a new token of the same user', () => {
+  const bob = tokenOf('bob')
+  const before: Array<Record<string, string>> = [{}, ...['', 'a.b.c', tokenOf('bob', 1)].map(token => ({ 'boardwire.token': token }))]
+  for (const kept of before) {
+    const tab = tabAt(`/?token=${bob}`, kept)
+    expect(tab.taken()).toEqual({ credentials: { token: bob }, rival: null })
+    expect([...tab.store.values()]).toEqual([bob])
+  }
+})
+
+test('a link to this server loses its token, and no other link anything', () => {
+  const here = 'https://boards.example/board/plan'
+  for (const [address, safe] of [
+    ['https://boards.example/board/x?token=a.b.c', 'https://boards.example/board/x'],
+    ['https://BOARDS.example:443/board/x?a=1&token=a&token=b&share=s#c', 'https://boards.example/board/x?a=1&share=s#c'],
+    ['/board/x?%74oken=a.b.c', 'https://boards.example/board/x'],
+    ['//boards.example/?token=', 'https://boards.example/'],
+    ['https://boards.example/board/x?share=s', 'https://boards.example/board/x?share=s'],
+    ['https://other.example/?token=t', 'https://other.example/?token=t'],
+    ['http://boards.example/?token=t', 'http://boards.example/?token=t'],
+    ['mailto:a@b.example?token=t', 'mailto:a@b.example?token=t'],
+    ['https://', 'https://'],
+    ['', '']
+  ] as const) expect(withoutSignIn(address, here), address).toBe(safe)
 })
 
 test('a token is found in what was pasted', () => {

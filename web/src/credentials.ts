@@ -1,4 +1,5 @@
 // The credentials of a page: where they come from, and how they travel. What they give is the server's to say.
+import { readSession } from './session'
 
 /** What a page was opened with. Several may be sent; the server counts the highest, and refuses where one is invalid. */
 export interface Credentials {
@@ -35,25 +36,76 @@ export function credentialQuery (credentials: Credentials): string {
   return query && '?' + query
 }
 
+/** What a page starts with. */
+export interface Taken {
+  /** What counts. */
+  readonly credentials: Credentials
+  /** What would count instead if whoever sits here says so; null where there is nothing to ask. */
+  readonly rival: Rival | null
+}
+
+/** A sign-in by the address as somebody else than who is signed in. Whoever made the link chose it, not who opened it. */
+export interface Rival {
+  readonly credentials: Credentials & { readonly token: string }
+  /** The user id that is signed in. */
+  readonly here: string
+  /** The one that the link names; null where its token names none. */
+  readonly there: string | null
+}
+
 /**
  * The credentials of this page, from its address, else the token that the tab already has.
  *
  * A token says who somebody is, so it must not be passed on with a copied address: it is kept for the tab and
  * taken out of the address. A share link or key stays there, since it belongs to the board and lets one come back.
+ *
+ * A token of another user than the one of the tab is not kept: it is a `rival`, for `switchTo`.
  */
-export function takeCredentials (location: Location, history: History, tab: TokenStore): Credentials {
-  const sent = parseCredentials(location.search)
-  if (sent.token !== undefined) {
-    tab.setItem(TOKEN_ITEM, sent.token)
-    const query = new URLSearchParams(location.search)
-    query.delete('token')
-    const rest = query.toString()
-    history.replaceState(history.state, '', location.pathname + (rest && '?' + rest) + location.hash)
-    return sent
+export function takeCredentials (location: Location, history: History, tab: TokenStore): Taken {
+  const { token, ...others } = parseCredentials(location.search)
+  const kept = tab.getItem(TOKEN_ITEM) || undefined
+  if (token === undefined) return { credentials: standing(others, kept), rival: null }
+  const query = new URLSearchParams(location.search)
+  query.delete('token')
+  const rest = query.toString()
+  history.replaceState(history.state, '', location.pathname + (rest && '?' + rest) + location.hash)
+  const credentials = { token, ...others }
+  const here = userOf(kept)
+  const there = userOf(token)
+  if (here !== null && here !== there) {
+    return { credentials: standing(others, kept), rival: { credentials, here, there } }
   }
+  tab.setItem(TOKEN_ITEM, token)
+  return { credentials, rival: null }
+}
+
+/** Signs in as the rival, for this tab. */
+export function switchTo (rival: Rival, tab: TokenStore): Credentials {
+  keepToken(rival.credentials.token, tab)
+  return rival.credentials
+}
+
+// A share link or key of the address stands alone.
+function standing (sent: Credentials, kept: string | undefined): Credentials {
   if (sent.share !== undefined || sent.apiKey !== undefined) return sent
-  const token = tab.getItem(TOKEN_ITEM)
-  return token ? { token } : {}
+  return kept === undefined ? {} : { token: kept }
+}
+
+function userOf (token: string | undefined): string | null {
+  return token === undefined ? null : readSession({ token }).sub
+}
+
+/** An address on the page at `here` without the token in it, where it leads to the same server; any other as it is. */
+export function withoutSignIn (address: string, here: string): string {
+  let url
+  try {
+    url = new URL(address, here)
+  } catch {
+    return address
+  }
+  if (url.origin !== new URL(here).origin || !url.searchParams.has('token')) return address
+  url.searchParams.delete('token')
+  return url.href
 }
 
 /** The token in what somebody pasted: itself, or a link that carries it. Null where there is none. */

@@ -19,6 +19,7 @@ const WORDS: Record<string, string> = {
   too_many_links: 'This board has as many links as it can have. Revoke one first.',
   too_many_keys: 'This board has as many keys as it can have. Revoke one first.',
   too_many_connections: 'The server is busy. Try again in a moment.',
+  misdirected: 'This server is not to be reached under this address. Ask whoever runs it for the right one.',
   shutting_down: 'The server is about to stop. Try again in a moment.'
 }
 

@@ -175,6 +175,14 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         default: None,
+        default_words: Some("none: every Host is served"),
+        group: Group::Clients,
+        help: "Where people reach the server, such as https://boards.example.com or https://example.com/boards: \
+               requests for other host names are refused, its origin is allowed, and printed links lead there",
+        ..single("public-url", "URL", "")
+    },
+    Setting {
+        default: None,
         default_words: Some("the same host, or no Origin"),
         group: Group::Clients,
         kind: Kind::List,

@@ -60,6 +60,8 @@ fn defaults_are_those_of_the_contract() {
         mode: Mode::Standard,
         keys: Keys::single(Secret::new(SECRET.as_bytes())),
         dev_secret_file: None,
+        public_url: None,
+        served: Served::Any,
         origins: Vec::new(),
         trusted_proxies: Vec::new(),
         metrics_token: None,
@@ -273,6 +275,28 @@ fn times_are_checked_at_their_edges() {
         line,
         "--compact-every \"30s\" is not right; expected a duration that is not shorter than --compact-after"
     );
+}
+
+#[test]
+fn a_public_url_is_served_and_its_origin_allowed() {
+    let url = || PublicUrl::parse("https://boards.example:8443/x");
+    let config = good("public-url", "https://Boards.example:8443/x/");
+    assert_eq!(
+        (config.public_url.clone(), config.served),
+        (url(), Served::Named(url()))
+    );
+    assert_eq!(
+        config.origins,
+        [Origin::parse("https://boards.example:8443").unwrap()]
+    );
+    let texts = [("public-url", "https://b.example"), ("allow-origin", "*")];
+    assert_eq!(configure(&texts, &[]).unwrap().origins.len(), 2);
+    let dev = configure(&[("dev", "true")], &[]).unwrap();
+    assert_eq!((dev.public_url, dev.served), (None, Served::Named(None)));
+    for text in ["", "boards.example", "https://b.example/?x", "ws://b.example"] {
+        let line = bad("public-url", text);
+        assert!(line.contains("https://boards.example.com"), "{line}");
+    }
 }
 
 #[test]

@@ -77,7 +77,17 @@ impl Http {
             assert!(self.receive(), "the answer's body is cut off");
         }
         let body = self.received.drain(..length).collect();
-        Answer { status, fields, body }
+        let answer = Answer { status, fields, body };
+        if status != 101 {
+            // Whatever any test asks for, and however it is refused.
+            assert_eq!(
+                answer.field("x-content-type-options"),
+                Some("nosniff"),
+                "{answer:?}"
+            );
+            assert!(answer.field("content-security-policy").is_some(), "{answer:?}");
+        }
+        answer
     }
 
     /// Reads a response head: status and fields.
@@ -133,7 +143,12 @@ impl Http {
 
 /// The bytes of a request without body.
 pub(crate) fn request(method: &str, target: &str, fields: &[(&str, &str)]) -> String {
-    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: boards.test\r\n");
+    request_for("boards.test", method, target, fields)
+}
+
+/// The same for another host.
+pub(crate) fn request_for(host: &str, method: &str, target: &str, fields: &[(&str, &str)]) -> String {
+    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n");
     for (name, value) in fields {
         head.push_str(&format!("{name}: {value}\r\n"));
     }

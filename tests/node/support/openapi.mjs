@@ -13,7 +13,10 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'tr
 const PROBLEM = 'application/problem+json'
 
 /** Response header fields that an answer has only where the document says so. */
-const JUDGED = ['allow', 'cache-control', 'etag', 'idempotency-replayed', 'location', 'www-authenticate']
+const JUDGED = ['allow', 'cache-control', 'content-disposition', 'etag', 'idempotency-replayed', 'location', 'www-authenticate']
+
+/** Those that every answer has, by their place in the document. */
+const EVERYWHERE = { 'x-content-type-options': 'NoSniff', 'content-security-policy': 'Inert', 'cross-origin-resource-policy': 'OwnOrigin' }
 
 const ajv = new Ajv2020({ strict: true, strictRequired: false, strictTypes: false, allErrors: true, keywords: ['example'] })
 formats.default(ajv)
@@ -138,6 +141,9 @@ export function judge ({ status, headers, body }, path, what) {
     const value = headers[name.toLowerCase()]
     assert.ok(value !== undefined || !(listed.required ?? header.value.required), `${what}: no header ${name}`)
     if (value !== undefined) check([...header.path, 'schema'], value, `${what}: header ${name}`)
+  }
+  for (const [name, header] of Object.entries(EVERYWHERE)) {
+    check(['components', 'headers', header, 'schema'], headers[name], `${what}: header ${name}`)
   }
   const told = Object.keys(response.headers ?? {}).map(name => name.toLowerCase())
   if (!path.includes('default')) {

@@ -8,7 +8,7 @@ import 'tldraw/tldraw.css'
 import { assetUrls } from '../assets'
 import { openCanvas } from './canvas'
 import type { BoardConnection } from './connection'
-import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE } from './external'
+import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE, saveImages } from './external'
 import { Marks, MarksContext } from './Marks'
 import { keepPreferences, readPreferences } from './preferences'
 import { localShapeUtils } from './shapes'
@@ -28,7 +28,8 @@ const components: TLComponents = {
 const FETCHING = ['insert-embed', 'convert-to-embed', 'convert-to-bookmark', 'open-embed-link', 'toggle-debug-mode']
 
 const overrides: TLUiOverrides = {
-  actions: (_editor, actions) => Object.fromEntries(Object.entries(actions).filter(([id]) => !FETCHING.includes(id))),
+  actions: (editor, actions) => Object.fromEntries(Object.entries(actions).filter(([id]) => !FETCHING.includes(id)).map(
+    ([id, action]) => [id, id === 'download-original' ? { ...action, onSelect: () => saveImages(editor) } : action])),
   translations: { en: { 'assets.files.size-too-big': IMAGE_TOO_LARGE } }
 }
 

@@ -14,7 +14,8 @@ export function VerdictScreen ({ connection, state, verdict }: VerdictScreenProp
   const box = useRef<HTMLDivElement>(null)
   useEffect(() => box.current?.focus(), [])
   // One's own changes may be there and nowhere else: they can be looked at and copied.
-  const holdsChanges = verdict.kind === 'full' || verdict.kind === 'broken'
+  const isTurnedDown = verdict.kind === 'full' || verdict.kind === 'costly'
+  const holdsChanges = isTurnedDown || verdict.kind === 'broken'
   const [looking, setLooking] = useState(false)
   if (looking) {
     return (
@@ -31,14 +32,14 @@ export function VerdictScreen ({ connection, state, verdict }: VerdictScreenProp
       >
         <h2 id='bw-verdict-title'>{verdict.title}</h2>
         <p id='bw-verdict-text'>{verdict.text}</p>
-        {state.saving === 'refused' && verdict.kind !== 'full' && (
+        {state.saving === 'refused' && !isTurnedDown && (
           <p>Your last changes did not reach the server.</p>
         )}
         <div className='bw-verdict-acts'>
           <a className='bw-button' href='/'>All boards</a>
           {holdsChanges && <button type='button' className='bw-button' onClick={() => setLooking(true)}>Look at it</button>}
           {holdsChanges && <button type='button' className='bw-button bw-primary' onClick={() => location.reload()}>Reload</button>}
-          {verdict.kind === 'full' && <Discard connection={connection} />}
+          {isTurnedDown && <Discard connection={connection} />}
         </div>
       </div>
     </div>

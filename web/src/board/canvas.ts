@@ -6,6 +6,7 @@ import { awayFrom, Conflicts, type Away } from './changes'
 import type { BoardConnection } from './connection'
 import { showPresence, tellPresence } from './cursors'
 import { keepContentLocal } from './external'
+import { guardLinks } from './links'
 import { deleteShapesWithPage } from './pages'
 import type { Signals } from './signals'
 import { undoOwnOnly } from './undo'
@@ -51,6 +52,7 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
   signals.hidden.set(bound.hidden)
   keepContentLocal(editor)
   stops.push(
+    guardLinks(),
     deleteShapesWithPage(editor),
     followLevel(editor, connection, bound, text => show.hint(text)),
     tellPresence(editor, connection.provider.awareness, connection.identity),

@@ -1,7 +1,8 @@
 // What comes in by paste and drop, and where images come from. Nothing here asks another server: the content policy
 // forbids it, and a board must not tell strangers who looks at it.
 import {
-  AssetRecordType, createShapeId, defaultHandleExternalTldrawContent, getHashForString, toRichText, type Editor, type TLAssetStore, type TLBookmarkAsset
+  AssetRecordType, createShapeId, defaultHandleExternalTldrawContent, getHashForString, toRichText, type Editor, type TLAssetStore, type TLBookmarkAsset,
+  type TLImageShape
 } from 'tldraw'
 
 /** Images go into the document, so they are small. */
@@ -26,6 +27,23 @@ export function isLocal (src: string, origin: string = location.origin): boolean
 /** Whether an address may be offered as a link. */
 export function isLinkable (url: string): boolean {
   return /^https?:\/\//i.test(url)
+}
+
+/** How a file of each kind of image ends. */
+const ENDINGS: Record<string, string> = {
+  png: 'png', jpeg: 'jpg', gif: 'gif', webp: 'webp', avif: 'avif', apng: 'png', 'svg+xml': 'svg'
+}
+
+/**
+ * What an image of a board is called when it is saved: others chose its name, so of that only plain letters count, and the
+ * ending is of what it is. Null for what is no image in the document itself.
+ */
+export function fileName (name: string, src: string): string | null {
+  const kind = /^data:image\/([a-z+]+)[;,]/i.exec(src)?.[1]?.toLowerCase()
+  const ending = kind !== undefined && Object.hasOwn(ENDINGS, kind) ? ENDINGS[kind] : undefined
+  if (ending === undefined) return null
+  const stem = name.replace(/\.[^.]*$/, '').replace(/[^\p{L}\p{N}_-]+/gu, ' ').trim().slice(0, 80)
+  return `${stem || 'image'}.${ending}`
 }
 
 /** Keeps images in the document itself. */
@@ -63,6 +81,21 @@ function linkText (url: string): ReturnType<typeof toRichText> {
   if (!isLinkable(url)) return toRichText(url)
   const marks = [{ type: 'link', attrs: { href: url, target: '_blank', rel: 'noopener noreferrer nofollow', class: null } }]
   return { type: 'doc', content: [{ type: 'paragraph', content: [{ type: 'text', text: url, marks }] }] }
+}
+
+/** Saves the images of the selected shapes, as tldraw's own action does, under names of ours. */
+export function saveImages (editor: Editor): void {
+  for (const shape of editor.getSelectedShapes()) {
+    const id = editor.isShapeOfType<TLImageShape>(shape, 'image') ? shape.props.assetId : null
+    const asset = id === null ? undefined : editor.getAsset(id)
+    if (asset?.type !== 'image' || asset.props.src === null) continue
+    const name = fileName(asset.props.name, asset.props.src)
+    if (name === null) continue
+    const link = document.createElement('a')
+    link.href = asset.props.src
+    link.download = name
+    link.click()
+  }
 }
 
 async function readAsDataUrl (file: Blob): Promise<string> {

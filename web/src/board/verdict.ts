@@ -2,7 +2,7 @@
 
 /** Why the page has stopped for good. */
 export interface Verdict {
-  readonly kind: 'credential' | 'forbidden' | 'missing' | 'deleted' | 'full' | 'broken'
+  readonly kind: 'credential' | 'forbidden' | 'missing' | 'deleted' | 'full' | 'costly' | 'broken'
   readonly title: string
   readonly text: string
 }
@@ -29,6 +29,11 @@ const VERDICTS: Record<Verdict['kind'], Omit<Verdict, 'kind'>> = {
     text: 'Your last changes are kept in this browser, but the server has no room for them on this board. ' +
       'Copy what matters to another board.'
   },
+  costly: {
+    title: 'The server does not take your last changes',
+    text: 'Something among them costs it too much work; which one cannot be said. They are kept in this browser. ' +
+      'Copy what matters to another board in parts, then discard the changes here, or the server will refuse them again.'
+  },
   broken: {
     title: 'This page and the server do not understand each other',
     text: 'Your changes are kept in this browser. Reload the page; if that does not help, tell whoever runs this server.'
@@ -38,7 +43,7 @@ const VERDICTS: Record<Verdict['kind'], Omit<Verdict, 'kind'>> = {
 const CREDENTIAL = [4001, 4401]
 const FORBIDDEN = [4003, 4403]
 const ABSENT = [4004, 4404]
-const FULL = [4013, 4413]
+const REFUSED = [4013, 4413]
 const BROKEN = [1002, 1003, 1007, 1009, 4400]
 
 /** What a close says; null where the connection comes back by itself. `reason` is the auth message or the close reason. */
@@ -58,6 +63,12 @@ function kindOf (code: number, reason: string): Verdict['kind'] | null {
   if (CREDENTIAL.includes(code)) return 'credential'
   if (FORBIDDEN.includes(code)) return 'forbidden'
   if (ABSENT.includes(code)) return reason.includes('deleted') ? 'deleted' : 'missing'
-  if (FULL.includes(code)) return 'full'
+  if (REFUSED.includes(code)) return refusedFor(reason)
   return BROKEN.includes(code) ? 'broken' : null
+}
+
+// One code is for several refusals, so the server's words tell them apart; without them, a full board is the usual one.
+function refusedFor (reason: string): Verdict['kind'] {
+  if (reason.includes('too much work')) return 'costly'
+  return reason.includes('message') ? 'broken' : 'full'
 }

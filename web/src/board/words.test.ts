@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { awayWords } from './AwayChip'
 import type { ConnectionState } from './connection'
-import { isLinkable, isLocal } from './external'
+import { fileName, isLinkable, isLocal } from './external'
 import { COLORS, colorOf, identityOf } from './identity'
 import { indicatorWords } from './Indicator'
+import { safeLink } from './links'
 import { readPreferences } from './preferences'
 import { storageName } from './storage'
 import { verdictOf, verdictOfStatus } from './verdict'
@@ -34,6 +35,13 @@ test('what is not saved says why', () => {
   expect(indicatorWords({ ...state, saving: 'refused', verdict: verdictOf(4013, '') }).long).toBe('Not saved: This board is full.')
 })
 
+test('what costs too much is not called a full board, and says what becomes of the changes', () => {
+  const verdict = verdictOf(4013, 'update costs too much work')
+  expect(verdict?.title).not.toContain('full')
+  for (const words of ['kept in this browser', 'cannot be said', 'another board']) expect(verdict?.text).toContain(words)
+  expect(indicatorWords({ ...state, saving: 'refused', verdict }).long).toBe('Not saved: The server does not take your last changes.')
+})
+
 test.each([
   [1, 0, '1 change while you were away'],
   [2, 1, '3 changes while you were away, 1 deleted'],
@@ -46,6 +54,7 @@ describe('close codes', () => {
   test.each([
     [4001, 'credential expired or revoked', 'credential'], [4401, '', 'credential'], [4003, '', 'forbidden'], [4403, '', 'forbidden'],
     [4004, 'board deleted', 'deleted'], [4004, 'no such board', 'missing'], [4404, '', 'missing'], [4013, '', 'full'], [4413, '', 'full'],
+    [4013, 'update costs too much work', 'costly'], [4413, 'update costs too much work', 'costly'], [4413, 'message too large', 'broken'],
     [1007, '', 'broken'], [1009, '', 'broken'], [1002, '', 'broken'], [1003, '', 'broken'], [4400, '', 'broken']
   ])('%i "%s" ends it: %s', (code, reason, kind) => {
     expect(verdictOf(code, reason)?.kind).toBe(kind)
@@ -70,6 +79,33 @@ test('only this server is asked for images', () => {
   }
   expect(isLinkable('https://x.example')).toBe(true)
   expect(isLinkable('javascript:alert(1)')).toBe(false)
+})
+
+test('a link on a board opens addresses of the web and of people, and signs nobody in', () => {
+  const here = 'https://boards.example/board/plan'
+  for (const [address, safe] of [
+    ['https://x.example/?token=t', 'https://x.example/?token=t'],
+    ['mailto:a@b.example', 'mailto:a@b.example'],
+    ['', ''],
+    ['/board/b?share=s', '/board/b?share=s'],
+    ['/board/b?token=a.b.c', 'https://boards.example/board/b'],
+    ['?token=a.b.c', 'https://boards.example/board/plan']
+  ] as const) expect(safeLink(address, here), address).toBe(safe)
+  for (const address of ['javascript:alert(1)', ' JavaScript:alert(1)', 'java\nscript:alert(1)', 'data:text/html,x', 'blob:https://boards.example/1', 'file:///etc/passwd', 'vbscript:x', 'https://']) {
+    expect(safeLink(address, here), address).toBeNull()
+  }
+})
+
+test('an image is saved under the ending of what it is, whatever it is called', () => {
+  const png = 'data:image/png;base64,AA'
+  for (const [name, saved] of [
+    ['cat.png', 'cat.png'], ['page.html', 'page.png'], ['setup.exe.', 'setup exe.png'], ['../../.bashrc', 'image.png'],
+    ['a\u202egnp.exe', 'a gnp.png'], ['', 'image.png'], ['\u732b.jpeg', '\u732b.png'], ['x'.repeat(300), `${'x'.repeat(80)}.png`]
+  ] as const) expect(fileName(name, png), name).toBe(saved)
+  expect(fileName('a', 'data:image/svg+xml,<svg/>')).toBe('a.svg')
+  for (const src of ['data:text/html,<script>', 'data:image/html,x', 'data:,x', '/v1/boards/b/document', 'https://x.example/a.png', 'data:image/constructor;base64,']) {
+    expect(fileName('a', src), src).toBeNull()
+  }
 })
 
 test('everybody has a copy of their own', () => {
