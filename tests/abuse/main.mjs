@@ -1,6 +1,7 @@
 // Runs the attacks one after the other, each against a server of its own, prints a line for each and says whether all held.
 // Usage: node main.mjs [--short] [--list] [name or row]... ; README.md says what is measured and how.
 import { fork } from 'node:child_process'
+import os from 'node:os'
 import { pause, until } from '../node/support/wait.mjs'
 import { BINARY, Server } from '../node/support/server.mjs'
 import { mint } from '../node/support/token.mjs'
@@ -142,6 +143,7 @@ const chosen = attacks.filter(attack => wanted.length === 0
   ? !(isShort && attack.isLong)
   : wanted.includes(attack.name) || wanted.includes(String(attack.row)))
 console.log(`${BINARY}, ${chosen.length} attacks of ${ms / 1000} s each; latency in ms (p99 at most ${bounds.p99}), memory in MiB (at most ${bounds.beside} beside the boards), back in s`)
+if (os.loadavg()[0] > os.availableParallelism()) console.log(`this machine is busy (load ${os.loadavg()[0].toFixed(1)}): latencies may not be the server's, see row 0`)
 console.log(`     row   ${'attack'.padEnd(24)} ${COLUMNS.map(([name, width]) => name.padStart(width)).join(' ')}  what became of it`)
 const alarm = faults(canary, await run(canary), bounds)
 if (alarm.length !== 1 || !alarm[0].startsWith('p99')) {

@@ -157,7 +157,7 @@ export const floods = [
     about: "8,000 states of other people's ids in a message, by 16 viewers, without a pause",
     prepare: async on => {
       await flooded(on)
-      const owners = await on.crowd(8, 'flooded', 'edit')
+      const owners = await Promise.all(Array.from({ length: 8 }, (_, i) => on.join('flooded', 'edit', { sub: `owner-${i}` })))
       for (const [i, owner] of owners.entries()) owner.send(message.awareness(Array.from({ length: 8 }, (_, id) => ({ id: 1 + 8 * i + id, clock: 1, state: '{"name":"owner"}' }))))
       await Promise.all(owners.map(owner => owner.settled()))
       return frame(message.awareness(Array.from({ length: 8_000 }, (_, i) => ({ id: 1 + i % 64, clock: 2 + i, state: '{"name":"forged"}' }))))

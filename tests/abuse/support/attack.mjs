@@ -86,13 +86,13 @@ export class On {
   }
 
   /** A connection of a stranger who may only look, or of one who may edit; waits until it is there. */
-  join (board, level = 'view', options = {}) {
-    return Peer.open(this.server, board, { token: tokenFor(board, { sub: level === 'edit' ? ATTACKER : 'victor', level }), ...options })
+  join (board, level = 'view', { sub = 'stranger', ...options } = {}) {
+    return Peer.open(this.server, board, { token: tokenFor(board, { sub, level }), ...options })
   }
 
-  /** `count` connections at once. */
-  crowd (count, board, level, options) {
-    return Promise.all(Array.from({ length: count }, () => this.join(board, level, options)))
+  /** `count` connections at once, each of another user: a bound on what one may do must not be all that holds. */
+  crowd (count, board, level) {
+    return Promise.all(Array.from({ length: count }, (_, i) => this.join(board, level, { sub: `stranger-${i}` })))
   }
 
   /** Notes how each connection stands. */
