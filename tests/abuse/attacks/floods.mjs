@@ -1,7 +1,7 @@
 // Floods: what is ordinary one by one, without a pause and without an end.
 import { frame, gapped, message, update } from '../support/bytes.mjs'
 import { call, dial, head, Peer, pour } from '../support/peer.mjs'
-import { mint, tokenFor } from '../../node/support/token.mjs'
+import { mint } from '../../node/support/token.mjs'
 
 const JSON_BODY = { 'Content-Type': 'application/json' }
 /** What a connection that is too much may come to. */
