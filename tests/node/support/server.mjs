@@ -41,7 +41,7 @@ export class Server {
   get #arguments () {
     const list = ['serve', '--listen', `127.0.0.1:${this.port}`, '--data', this.data, '--jwt-secret', SECRET, '--log-format', 'json']
     for (const [name, value] of Object.entries(this.flags)) {
-      for (const one of [value].flat()) list.push(`--${name}`, String(one))
+      for (const one of [value].flat()) list.push(`--${name}`, ...(one === true ? [] : [String(one)]))
     }
     return list
   }
