@@ -76,6 +76,7 @@ impl Room {
         if let Some(claim) = applied.claimed {
             self.welcome(id, claim, now.tick, effects);
         }
+        effects.steps = effects.steps.saturating_add(meter.spent());
         Ok(Heard {
             changed: applied.changed,
             steps: meter.spent(),
