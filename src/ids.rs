@@ -258,6 +258,13 @@ impl Subject {
         Self("anonymous".into())
     }
 
+    /// Whether many people are this one subject, strangers to each other: those without a credential, and those who have
+    /// the same link.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        *self.0 == *"anonymous" || self.0.starts_with("link:")
+    }
+
     /// The kind and the id, with a colon between.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use crate::fault::Fault;
 use crate::ids::Level;
 use crate::limits;
+use crate::room::awareness;
 use crate::room::member::{MemberId, Out};
 use crate::room::{Effects, Room, UpdateOutcome};
 use crate::sync::{self, Message, Messages};
@@ -173,10 +174,10 @@ impl Session {
                 return self.handle_update(&owned(frame, update), Step { room, now, effects });
             }
             Message::Awareness(payload) => {
-                let changed = room
+                let heard = room
                     .apply_awareness(self.member, payload, now, effects)
-                    .map_err(|_| Fault::MalformedMessage)?;
-                if !changed {
+                    .map_err(awareness::Refused::fault)?;
+                if !heard.changed {
                     return Ok(Counted::No);
                 }
             }

@@ -81,8 +81,11 @@ impl Room {
 
     /// Whether a connection of `subject` shows presence.
     fn shows_itself(&self, subject: &Subject) -> bool {
-        let mut members = self.awareness.live().filter_map(|(id, _)| self.member(id));
-        members.any(|m| m.joiner.subject == *subject)
+        let mut shown = (0u32..).zip(&self.members).filter_map(|(index, slot)| {
+            let member = slot.as_ref()?;
+            self.awareness.shows(MemberId::new(index)).then_some(member)
+        });
+        shown.any(|member| member.joiner.subject == *subject)
     }
 
     /// Ends what was shown for long enough.
@@ -101,17 +104,17 @@ impl Room {
         }
     }
 
-    /// The agents that are shown, as [`Room::present`] has them; `state_of` gives the state of a place.
-    pub(super) fn present_agents(&self, state_of: impl Fn(MemberId) -> Option<String>) -> Vec<Present> {
-        let present = |shown: &Shown| Present {
+    /// The agents that are shown, behind `after`, as [`Room::present`] has them.
+    pub(super) fn present_agents(&self, after: Option<MemberId>) -> impl Iterator<Item = Present> {
+        let behind = |shown: &&Shown| after.is_none_or(|after| shown.member > after);
+        let mut shown: Vec<&Shown> = self.agents.iter().filter(behind).collect();
+        shown.sort_unstable_by_key(|shown| shown.member);
+        shown.into_iter().map(|shown| Present {
             member: shown.member,
             subject: shown.subject.clone(),
             level: shown.level,
             connected_at: shown.since,
-            state: state_of(shown.member),
-        };
-        let mut present: Vec<Present> = self.agents.iter().map(present).collect();
-        present.sort_unstable_by_key(|present| present.member);
-        present
+            state: self.awareness.state_of(shown.member).map(str::to_owned),
+        })
     }
 }

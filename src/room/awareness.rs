@@ -1,62 +1,57 @@
 //! Presence: who is on the board, with which state, and who may say so.
 //!
-//! Owns the table of awareness ids: clock, state, owner, reservation. Not `yrs::sync::Awareness`, which trusts every
-//! entry and never expires one. Must not know sockets or frames; it reads and writes awareness payloads.
-//! Key invariant: a live state is changed only by connections of the subject that owns its id.
+//! Owns the table of awareness ids: clock, state, owner. `awareness/payload` reads and writes messages, `awareness/voices`
+//! knows what each connection speaks for, `awareness/bonds` whose ids were whose. Not `yrs::sync::Awareness`, which
+//! trusts every entry and never expires one. Must not know sockets or frames. Key invariants: a state is changed only by
+//! connections of the subject whose id it is, or was; a message costs in proportion to its bytes.
+//! Tests: `room/awareness_tests.rs`.
 //!
 //! Stock clients send back every state that they learn, so entries about other people's ids are normal traffic and
-//! are dropped without a word.
+//! are dropped without a word, before their JSON is read. And they take any state for their own id as their own, if its
+//! clock is higher. So an id stays its subject's after it has gone (`bonds`). Of a subject that is many people (anonymous, a
+//! link) nobody can tell who returns: there only the owner speaks for an id, and one that has passed from one connection
+//! to another is shown for nobody while several claim it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod bonds;
+mod payload;
+mod voices;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
 
 use crate::ids::Subject;
-use crate::lib0::{self, Reader};
 use crate::limits;
+use crate::meter::Meter;
 use crate::room::member::MemberId;
 use crate::time::Tick;
 use crate::update::any;
+use bonds::Bonds;
+pub use payload::Refused;
+use payload::{Incoming, NULL, Told, read};
+use voices::{Voice, Voices};
 
-/// Why an awareness payload was refused as a whole; the connection is closed as for a malformed message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
-
-impl From<lib0::Malformed> for Malformed {
-    fn from(_: lib0::Malformed) -> Self {
-        Self
-    }
-}
-
-/// One awareness id.
+/// One awareness id that has a state, or whose owner is here.
 #[derive(Debug)]
 struct Entry {
     clock: u64,
-    /// The JSON as it was sent; `None` once removed (the entry then remembers the clock and the reservation).
+    /// The JSON as it was sent; `None` once removed.
     state: Option<Box<str>>,
+    /// What the state counts in its owner's bytes.
+    counted: usize,
     subject: Subject,
-    /// The connection that speaks for the id; `None` once it left.
-    owner: Option<MemberId>,
+    /// The connection that speaks for the id.
+    owner: MemberId,
     /// Whether `owner` claimed the id, rather than having relayed it for another tab.
     claimed: bool,
+    /// It was another connection's before, of a subject that is many people.
+    passed: bool,
     /// Later claims of the same subject, oldest first: one of them inherits.
-    heirs: Vec<MemberId>,
+    heirs: VecDeque<MemberId>,
     renewed_at: Tick,
-    /// When the state was removed or the owner left: the reservation counts from here.
+    /// When the state was removed.
     left_at: Tick,
-}
-
-/// One `(id, clock, state)` of a payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Incoming<'a> {
-    id: u64,
-    clock: u64,
-    text: &'a str,
-}
-
-impl<'a> Incoming<'a> {
-    /// `None` for the JSON `null`: the client says goodbye.
-    fn state(self) -> Option<&'a str> {
-        (self.text.trim() != NULL).then_some(self.text)
-    }
+    /// Where it stands in the order of [`Awareness::due`].
+    due: Tick,
 }
 
 /// What a payload did.
@@ -66,6 +61,8 @@ pub struct Applied {
     pub changed: bool,
     /// The id this payload claimed, when it was the connection's first and had one entry.
     pub claimed: Option<Claim>,
+    /// What to answer instead: the id is somebody else's who has gone.
+    pub answer: Option<Vec<u8>>,
 }
 
 /// An id that a connection has just claimed.
@@ -81,9 +78,26 @@ pub struct Claim {
 #[derive(Debug, Default)]
 pub struct Awareness {
     entries: HashMap<u64, Entry>,
-    /// Ids changed since the last broadcast.
-    dirty: BTreeSet<u64>,
+    /// The ids with a state.
+    live: BTreeSet<u64>,
+    /// Ids changed since they were last broadcast, with a clock for those that have gone.
+    dirty: BTreeMap<u64, u64>,
+    /// The last id that was broadcast: the next turn goes on behind it.
+    told: u64,
+    /// Bytes that may still be broadcast; below zero, a large state was sent on credit.
+    credit: i64,
+    /// Each id once, at the earliest instant that something may become due for it.
+    due: BTreeSet<(Tick, u64)>,
+    /// How many entries have passed.
+    passed: usize,
+    voices: Voices,
+    bonds: Bonds,
+    /// Owners that must announce themselves anew.
+    owed: Vec<(MemberId, u64)>,
 }
+
+/// Steps for an entry: it is looked up in two passes, among those that are here and those who were.
+const ENTRY_STEPS: u64 = 4;
 
 impl Awareness {
     /// Applies the payload of an awareness message.
@@ -92,16 +106,27 @@ impl Awareness {
     /// `varuint count, { varuint id, varuint clock, varstring JSON }*` and nothing after it.
     ///
     /// # Errors
-    /// [`Malformed`] when the payload does not decode or a state is not JSON; nothing was applied then.
+    /// [`Refused::Malformed`] when the payload does not decode or a state that would be shown is not JSON;
+    /// [`Refused::TooCostly`] when `meter` ends. Nothing was applied then.
     ///
     /// # Source
     /// y-protocols 1.0.7, awareness.js, `applyAwarenessUpdate`.
-    pub fn apply(&mut self, payload: &[u8], speaker: Speaker<'_>) -> Result<Applied, Malformed> {
+    pub fn apply(
+        &mut self,
+        payload: &[u8],
+        speaker: Speaker<'_>,
+        meter: &mut Meter,
+    ) -> Result<Applied, Refused> {
         // Checked whole before anything is applied, and read twice rather than held: a payload may claim millions.
         let mut count = 0usize;
         let mut last = None;
         read(payload, |incoming| {
-            any::check_json(incoming.text.as_bytes()).map_err(|_| Malformed)?;
+            meter.spend(ENTRY_STEPS)?;
+            meter.spend_bytes(incoming.text.len())?;
+            if self.may_count(incoming, speaker) {
+                meter.spend_bytes(incoming.text.len())?;
+                any::check_json(incoming.text.as_bytes()).map_err(|_| Refused::Malformed)?;
+            }
             count += 1;
             last = Some(incoming);
             Ok(())
@@ -110,121 +135,158 @@ impl Awareness {
         if let (First::Yes, 1, Some(only)) = (speaker.first, count, last)
             && only.state().is_some()
         {
-            applied.claimed = self.claim(only.id, speaker);
+            self.claim(only, speaker, &mut applied);
         }
-        let mut voice = self.voice_of(speaker.member);
         read(payload, |incoming| {
             let claims = applied.claimed.is_some_and(|claim| claim.id == incoming.id);
-            applied.changed |= self.apply_entry(incoming, speaker, claims, &mut voice);
+            applied.changed |= self.apply_entry(incoming, speaker, claims);
             Ok(())
         })?;
         Ok(applied)
     }
 
-    /// Makes the speaker the owner of `id`, or an heir of it. `None` when the id is another subject's.
-    fn claim(&mut self, id: u64, speaker: Speaker<'_>) -> Option<Claim> {
-        let Some(entry) = self.entries.get_mut(&id) else {
-            return Some(Claim { id, returning: false });
-        };
-        if entry.subject != *speaker.subject {
-            if !entry.is_free(speaker.now) {
-                return None;
-            }
-            entry.subject = speaker.subject.clone();
-        }
-        let member = speaker.member;
-        if entry.owner.is_none() || !entry.claimed {
-            entry.owner = Some(member);
-            entry.claimed = true;
-        } else if entry.owner != Some(member) && !entry.heirs.contains(&member) {
-            entry.heirs.push(member);
-        }
-        Some(Claim { id, returning: true })
+    /// Whether an entry can be more than an echo: what is not is dropped with its JSON unread. Entries before it in its
+    /// message only raise clocks.
+    fn may_count(&self, incoming: Incoming<'_>, speaker: Speaker<'_>) -> bool {
+        let entry = self.entries.get(&incoming.id).map(|e| (e.clock, &e.subject));
+        let known = entry.or_else(|| self.bonds.get(incoming.id).map(|b| (b.clock, &b.subject)));
+        incoming.text.len() <= limits::AWARENESS_STATE_BYTES_MAX
+            && known.is_none_or(|(clock, subject)| incoming.clock >= clock && subject == speaker.subject)
     }
 
-    /// Returns whether the entry changed anything; `voice` is what the speaker's connection owns already.
-    fn apply_entry(
-        &mut self,
-        incoming: Incoming<'_>,
-        speaker: Speaker<'_>,
-        claims: bool,
-        voice: &mut Voice,
-    ) -> bool {
-        let full = voice.live >= limits::AWARENESS_IDS_MAX || voice.owned >= limits::AWARENESS_OWNED_MAX;
-        let Incoming { id, clock, .. } = incoming;
-        let state = incoming.state();
-        if state.is_some_and(|s| s.len() > limits::AWARENESS_STATE_BYTES_MAX) {
+    /// Makes the speaker the owner of an id, or an heir of it, unless it is another subject's.
+    fn claim(&mut self, only: Incoming<'_>, speaker: Speaker<'_>, applied: &mut Applied) {
+        let Speaker {
+            member, subject, now, ..
+        } = speaker;
+        let id = only.id;
+        if let Some(bond) = self.bonds.get(id) {
+            if bond.subject != *subject {
+                let mut told = Told::default();
+                told.add(id, beyond(bond.clock.max(only.clock), 1), NULL);
+                applied.answer = told.encode();
+                return;
+            }
+            let clock = bond.clock;
+            self.insert(id, Entry::new(clock, speaker, Spoken::Claimed));
+        } else if let Some(entry) = self.entries.get_mut(&id) {
+            if entry.subject != *subject {
+                return;
+            }
+            if entry.owner == member {
+                entry.claimed = true;
+            } else if entry.claimed {
+                entry.heirs.push_back(member);
+                self.voices.of(member, subject).heir_of = Some(id);
+                if self.is_contested(id) {
+                    applied.changed |= self.drop_state(id, now);
+                }
+            } else {
+                entry.claimed = true;
+                if subject.is_shared() {
+                    // A stranger may have said anything.
+                    applied.changed |= self.drop_state(id, now);
+                }
+                self.hand_over(id, member);
+            }
+        }
+        let returning = self.entries.contains_key(&id);
+        applied.claimed = Some(Claim { id, returning });
+    }
+
+    /// Returns whether the entry changed anything.
+    fn apply_entry(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, claims: bool) -> bool {
+        if incoming.text.len() > limits::AWARENESS_STATE_BYTES_MAX {
             return false;
         }
-        let Some(entry) = self.entries.get_mut(&id) else {
-            if full || state.is_none() || self.entries.len() >= limits::CLIENT_IDS_MAX {
-                return false;
-            }
-            self.entries.insert(id, Entry::new(clock, state, speaker, claims));
-            self.dirty.insert(id);
-            voice.live += 1;
-            voice.owned += 1;
-            return true;
-        };
-        if entry.subject != *speaker.subject {
-            if full || !entry.is_free(speaker.now) {
-                return false;
-            }
-            entry.subject = speaker.subject.clone();
+        match self.entries.get(&incoming.id) {
+            None => self.introduce(incoming, speaker, claims),
+            Some(entry) => entry.hears(speaker) && self.renew(incoming, speaker, claims),
         }
+    }
+
+    /// A state for an id that nobody here speaks for.
+    fn introduce(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, claims: bool) -> bool {
+        let Speaker { member, subject, .. } = speaker;
+        let (id, clock, Some(state)) = (incoming.id, incoming.clock, incoming.state()) else {
+            return false;
+        };
+        // Of a subject that is many people, who only relays an id may be anybody.
+        let fits = |bond: &bonds::Bond| {
+            bond.subject == *subject && !subject.is_shared() && is_next(bond.clock, clock)
+        };
+        let voice = self.voices.get(member);
+        let crowded = self.entries.len() >= limits::CLIENT_IDS_MAX;
+        if !self.bonds.get(id).is_none_or(fits)
+            || voice.is_some_and(|voice| voice.is_full() || (crowded && !voice.owned.is_empty()))
+            || !self.voices.have_room(member, subject, 0, state.len())
+        {
+            return false;
+        }
+        let spoken = if claims { Spoken::Claimed } else { Spoken::Relayed };
+        self.insert(id, Entry::new(clock, speaker, spoken));
+        self.put(id, Some(state), state.len());
+        true
+    }
+
+    /// A new state, or none, for an id that the speaker may speak for.
+    fn renew(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, claims: bool) -> bool {
+        let Incoming { id, clock, .. } = incoming;
+        let state = incoming.state();
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
         // Only a claim may bring back a state with the clock that it was removed at: its owner never saw the removal.
         // Anything else with that clock is the late echo of another tab.
-        let newer = clock > entry.clock
-            || (clock == entry.clock && state.is_none() && entry.state.is_some())
-            || (clock == entry.clock && claims && entry.state.is_none());
-        if !newer || clock > entry.clock.saturating_add(limits::AWARENESS_CLOCK_STEP_MAX) {
+        let renewed =
+            clock == entry.clock && (state.is_none() || claims) && state.is_some() != entry.state.is_some();
+        if !renewed && !is_next(entry.clock, clock) {
             return false;
         }
         let revived = state.is_some() && entry.state.is_none();
-        if full && revived && entry.owner.is_none_or(|owner| owner == speaker.member) {
+        let full = self.voices.get(entry.owner).is_some_and(Voice::is_full);
+        let bytes = state.map_or(0, str::len);
+        let fits = self
+            .voices
+            .have_room(entry.owner, &entry.subject, entry.counted, bytes);
+        if (revived && full) || !fits {
             return false;
-        }
-        if entry.owner.is_none() {
-            entry.owner = Some(speaker.member);
-            entry.claimed = claims;
-        }
-        if entry.owner == Some(speaker.member) {
-            voice.live += usize::from(revived);
-            voice.live -= usize::from(state.is_none() && entry.state.is_some());
         }
         if state.is_none() {
             entry.left_at = speaker.now;
         }
         entry.clock = clock;
-        entry.state = state.map(Into::into);
         entry.renewed_at = speaker.now;
-        self.dirty.insert(id);
+        self.put(id, state, bytes);
         true
     }
 
     /// Sets the state of somebody without a connection, whose place is `member` and whose id is that number; returns
-    /// whether there is something to broadcast. Not where the id is somebody else's.
+    /// whether there is something to broadcast. Not where the id is somebody else's. It counts in nobody's bytes.
     pub fn show(&mut self, member: MemberId, subject: &Subject, state: &str, now: Tick) -> bool {
         let id = u64::from(member.number());
-        let speaker = Speaker {
-            member,
-            subject,
-            first: First::No,
-            now,
-        };
         match self.entries.get_mut(&id) {
-            Some(entry) if entry.owner == Some(member) => {
-                entry.clock = entry.clock.saturating_add(1);
-                entry.state = Some(state.into());
+            Some(entry) if entry.owner == member => {
+                entry.clock = beyond(entry.clock, 1);
                 entry.renewed_at = now;
             }
             Some(_) => return false,
             None => {
-                self.entries
-                    .insert(id, Entry::new(1, Some(state), speaker, false));
+                let bond = self.bonds.get(id);
+                if bond.is_some_and(|bond| bond.subject != *subject) {
+                    return false;
+                }
+                let clock = bond.map_or(1, |bond| beyond(bond.clock, 1));
+                let speaker = Speaker {
+                    member,
+                    subject,
+                    first: First::No,
+                    now,
+                };
+                self.insert(id, Entry::new(clock, speaker, Spoken::Relayed));
             }
         }
-        self.dirty.insert(id);
+        self.put(id, Some(state), 0);
         true
     }
 
@@ -232,67 +294,223 @@ impl Awareness {
     ///
     /// Returns whether something changed that must be broadcast.
     pub fn leave(&mut self, member: MemberId, now: Tick) -> bool {
-        let mut changed = false;
-        for (id, entry) in &mut self.entries {
-            entry.heirs.retain(|heir| *heir != member);
-            if entry.owner != Some(member) {
-                continue;
+        let Some(voice) = self.voices.get_mut(member) else {
+            return false;
+        };
+        let (owned, heir_of) = (std::mem::take(&mut voice.owned), voice.heir_of.take());
+        if let Some(id) = heir_of {
+            let was = self.is_contested(id);
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.heirs.retain(|heir| *heir != member);
             }
-            if entry.heirs.is_empty() {
-                entry.owner = None;
-                entry.left_at = now;
-                if entry.state.take().is_some() {
-                    self.dirty.insert(*id);
-                    changed = true;
-                }
-            } else {
-                entry.owner = Some(entry.heirs.remove(0));
+            if was && !self.is_contested(id) {
+                self.owe(id);
             }
         }
+        let mut changed = false;
+        for id in owned {
+            changed |= self.pass_on(id, now);
+        }
+        self.voices.remove(member);
         changed
     }
 
-    /// Removes states not renewed for [`limits::AWARENESS_TIMEOUT`], and forgets ids whose reservation ran out;
-    /// returns whether there is something to broadcast.
+    /// The owner of `id` has left.
+    fn pass_on(&mut self, id: u64, now: Tick) -> bool {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
+        let Some(heir) = entry.heirs.pop_front() else {
+            let changed = self.drop_state(id, now);
+            self.forget(id);
+            return changed;
+        };
+        self.passed += usize::from(entry.subject.is_shared() && !entry.passed);
+        entry.passed = entry.subject.is_shared();
+        self.hand_over(id, heir);
+        if let Some(voice) = self.voices.get_mut(heir) {
+            voice.heir_of = None;
+        }
+        if self.is_contested(id) {
+            return self.drop_state(id, now);
+        }
+        if self.entries.get(&id).is_some_and(|entry| entry.passed) {
+            self.owe(id);
+        }
+        false
+    }
+
+    /// Removes states not renewed for [`limits::AWARENESS_TIMEOUT`], and ids that nobody speaks for any more; returns
+    /// whether there is something to broadcast.
     pub fn expire(&mut self, now: Tick) -> bool {
         let mut changed = false;
-        let dirty = &self.dirty;
-        self.entries
-            .retain(|id, entry| !entry.is_forgotten(now) || dirty.contains(id));
-        for (id, entry) in &mut self.entries {
-            if entry.state.is_some() && now.since(entry.renewed_at) >= limits::AWARENESS_TIMEOUT {
-                entry.state = None;
-                entry.left_at = now;
-                self.dirty.insert(*id);
-                changed = true;
-            }
+        while let Some((_, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            changed |= self.expire_one(id, now);
         }
         changed
     }
 
-    /// The payload that tells what changed since the last call; `None` when nothing did.
-    pub fn take_changes(&mut self) -> Option<Vec<u8>> {
-        let dirty = std::mem::take(&mut self.dirty);
-        let told: BTreeMap<u64, (u64, &str)> = dirty
-            .iter()
-            .filter_map(|id| {
-                self.entries
-                    .get(id)
-                    .map(|e| (*id, (e.clock, e.state.as_deref().unwrap_or(NULL))))
-            })
-            .collect();
-        (!told.is_empty()).then(|| encode(&told))
+    /// Looks at an id that may be due, and notes when to look again, which is later than `now`.
+    fn expire_one(&mut self, id: u64, now: Tick) -> bool {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
+        let ends = entry.renewed_at.after(limits::AWARENESS_TIMEOUT);
+        let frees = entry.left_at.after(limits::AWARENESS_RESERVED);
+        let (gone, again) = match &entry.state {
+            Some(_) if ends > now => (false, ends),
+            Some(_) => (true, now.after(limits::AWARENESS_RESERVED)),
+            None if entry.claimed => (false, now.after(limits::AWARENESS_RESERVED)),
+            None if frees > now => (false, frees),
+            None => {
+                self.forget(id);
+                return false;
+            }
+        };
+        self.due.remove(&(entry.due, id));
+        entry.due = again;
+        self.due.insert((again, id));
+        gone && self.drop_state(id, now)
     }
 
-    /// The payload that tells all live states, as a joiner needs them; `None` when there are none.
+    // --- the table ----------------------------------------------------------------------------------------
+
+    /// Adds an entry without a state. What was remembered of the id is forgotten.
+    fn insert(&mut self, id: u64, mut entry: Entry) {
+        let was = self.bonds.remove(id);
+        entry.passed = was.is_some() && entry.subject.is_shared();
+        self.passed += usize::from(entry.passed);
+        self.due.insert((entry.due, id));
+        self.voices.of(entry.owner, &entry.subject).owned.push(id);
+        self.entries.insert(id, entry);
+    }
+
+    /// Takes an id without a state out of the table, and remembers whose it was.
+    fn forget(&mut self, id: u64) {
+        if let Some(entry) = self.entries.remove(&id) {
+            self.due.remove(&(entry.due, id));
+            self.passed -= usize::from(entry.passed);
+            self.voices.disown(entry.owner, id);
+            self.bonds.insert(id, entry.clock, entry.subject);
+        }
+    }
+
+    /// Sets the state of an id, which counts so many bytes, and notes that it is to be broadcast.
+    fn put(&mut self, id: u64, state: Option<&str>, counted: usize) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        let was = entry.state.as_ref().map(|_| entry.counted);
+        self.voices.note(entry.owner, was, state.map(|_| counted));
+        entry.state = state.map(Into::into);
+        entry.counted = counted;
+        if state.is_some() {
+            self.live.insert(id);
+        } else {
+            self.live.remove(&id);
+        }
+        self.dirty.insert(id, entry.clock);
+    }
+
+    /// Removes the state of an id; returns whether it had one.
+    fn drop_state(&mut self, id: u64, now: Tick) -> bool {
+        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.state.is_some()) else {
+            return false;
+        };
+        entry.left_at = now;
+        self.put(id, None, 0);
+        true
+    }
+
+    fn hand_over(&mut self, id: u64, to: MemberId) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        let counted = entry.state.as_ref().map(|_| entry.counted);
+        let from = std::mem::replace(&mut entry.owner, to);
+        self.voices.note(from, counted, None);
+        self.voices.disown(from, id);
+        self.voices.of(to, &entry.subject).owned.push(id);
+        self.voices.note(to, None, counted);
+    }
+
+    /// Whether several connections claim an id that has passed: any of them may be who had it first.
+    fn is_contested(&self, id: u64) -> bool {
+        self.entries.get(&id).is_some_and(Entry::is_contested)
+    }
+
+    /// Makes the owner of `id`, whose clock may have gone on unheard, announce itself anew.
+    fn owe(&mut self, id: u64) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.clock = beyond(entry.clock, limits::AWARENESS_CLOCK_STEP_MAX / 2);
+            self.owed.push((entry.owner, id));
+        }
+    }
+
+    // --- telling ------------------------------------------------------------------------------------------
+
+    /// The payload that tells what changed since the last call, `bytes` of it on average; `None` when nothing did, or it
+    /// has to wait.
+    pub fn take_changes(&mut self, bytes: usize) -> Option<Vec<u8>> {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.credit = self.credit.saturating_add(bytes).min(bytes);
+        let credit = usize::try_from(self.credit).unwrap_or(0);
+        let mut told = Told::default();
+        while told.bytes < credit {
+            let behind = (Bound::Excluded(self.told), Bound::Unbounded);
+            let next = self
+                .dirty
+                .range(behind)
+                .next()
+                .or_else(|| self.dirty.first_key_value());
+            let Some((id, gone_at)) = next.map(|(id, clock)| (*id, *clock)) else {
+                break;
+            };
+            self.dirty.remove(&id);
+            self.told = id;
+            let entry = self.entries.get(&id);
+            let clock = entry.map_or(gone_at, |entry| entry.clock);
+            told.add(id, clock, entry.and_then(|e| e.state.as_deref()).unwrap_or(NULL));
+        }
+        let sent = i64::try_from(told.bytes).unwrap_or(i64::MAX);
+        self.credit = self.credit.saturating_sub(sent);
+        told.encode()
+    }
+
+    /// Whether something is yet to be broadcast.
     #[must_use]
-    pub fn states(&self) -> Option<Vec<u8>> {
-        let live: BTreeMap<u64, (u64, &str)> = self
-            .entries
-            .iter()
-            .filter_map(|(id, e)| e.state.as_deref().map(|state| (*id, (e.clock, state))))
-            .collect();
-        (!live.is_empty()).then(|| encode(&live))
+    pub fn has_changes(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// The payload that tells the live states of ids from `from` on, about `bytes_max` of it, and the id that the rest
+    /// begins with, if there is a rest. `None` when there are none.
+    #[must_use]
+    pub fn states(&self, from: u64, bytes_max: usize) -> (Option<Vec<u8>>, Option<u64>) {
+        let mut told = Told::default();
+        for id in self.live.range(from..) {
+            if told.bytes >= bytes_max {
+                return (told.encode(), Some(*id));
+            }
+            let entry = self.entries.get(id);
+            if let Some((clock, state)) = entry.and_then(|e| Some((e.clock, e.state.as_deref()?))) {
+                told.add(*id, clock, state);
+            }
+        }
+        (told.encode(), None)
+    }
+
+    /// Whether there are no live states.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    /// Whether ids have passed from one connection to another, of a subject that is many people: one who joins may be
+    /// who had such an id first, and must not be told of it before it has said which is its own.
+    #[must_use]
+    pub fn has_passed(&self) -> bool {
+        self.passed > 0
     }
 
     /// The payload that makes the owner of `id` raise its clock and announce itself anew: its own id, removed.
@@ -304,70 +522,84 @@ impl Awareness {
     /// y-protocols 1.0.7, awareness.js, `applyAwarenessUpdate`, the branch for the own client id.
     #[must_use]
     pub fn nudge(&self, id: u64) -> Option<Vec<u8>> {
-        let entry = self.entries.get(&id)?;
-        Some(encode(&BTreeMap::from([(id, (entry.clock, NULL))])))
+        let mut told = Told::default();
+        told.add(id, self.entries.get(&id)?.clock, NULL);
+        told.encode()
     }
 
-    /// The live ids that were claimed, and who claimed each. What a tab relays for another is left out: told that
-    /// such an id is gone, the tab would believe it.
-    pub fn claimants(&self) -> impl Iterator<Item = (u64, MemberId)> {
-        let claimed = |e: &&Entry| e.state.is_some() && e.claimed;
-        self.entries
-            .iter()
-            .filter_map(move |(id, e)| Some((*id, Some(e).filter(claimed)?.owner?)))
+    /// Owners that must be nudged, each with its id.
+    pub fn take_owed(&mut self) -> Vec<(MemberId, u64)> {
+        std::mem::take(&mut self.owed)
     }
 
-    /// The live states with who owns them; of one owner that which it claimed comes last.
-    pub fn live(&self) -> impl Iterator<Item = (MemberId, &str)> {
-        let states = |claimed| {
-            let entries = self.entries.values().filter(move |e| e.claimed == claimed);
-            entries.filter_map(|e| Some((e.owner?, e.state.as_deref()?)))
+    /// The live ids that `member` claimed. What a tab relays for another is left out: told that such an id is gone, the
+    /// tab would believe it.
+    pub fn claimed_by(&self, member: MemberId) -> impl Iterator<Item = u64> {
+        let owned = self.voices.get(member).into_iter().flat_map(|voice| &voice.owned);
+        let claimed = |id: &&u64| {
+            self.entries
+                .get(id)
+                .is_some_and(|e| e.state.is_some() && e.claimed)
         };
-        states(false).chain(states(true))
+        owned.filter(claimed).copied()
     }
 
-    fn voice_of(&self, member: MemberId) -> Voice {
-        let mut voice = Voice::default();
-        for entry in self.entries.values().filter(|e| e.owner == Some(member)) {
-            voice.owned += 1;
-            voice.live += usize::from(entry.state.is_some());
-        }
-        voice
+    /// The state of a connection: that which it claimed, before those that it relays.
+    #[must_use]
+    pub fn state_of(&self, member: MemberId) -> Option<&str> {
+        let owned = &self.voices.get(member)?.owned;
+        let live = owned
+            .iter()
+            .filter_map(|id| self.entries.get(id))
+            .filter(|e| e.state.is_some());
+        live.max_by_key(|entry| entry.claimed)?.state.as_deref()
+    }
+
+    /// Whether a connection shows a state.
+    #[must_use]
+    pub fn shows(&self, member: MemberId) -> bool {
+        self.voices.get(member).is_some_and(|voice| voice.live > 0)
     }
 }
 
-/// How many ids a connection owns.
-#[derive(Clone, Copy, Debug, Default)]
-struct Voice {
-    live: usize,
-    /// Live ones, and those whose state was removed less than [`limits::AWARENESS_RESERVED`] ago.
-    owned: usize,
+/// How an id came to its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spoken {
+    /// By a claim.
+    Claimed,
+    /// In any other message.
+    Relayed,
 }
 
 impl Entry {
-    fn new(clock: u64, state: Option<&str>, speaker: Speaker<'_>, claimed: bool) -> Self {
+    /// One without a state.
+    fn new(clock: u64, speaker: Speaker<'_>, spoken: Spoken) -> Self {
         Self {
             clock,
-            state: state.map(Into::into),
+            state: None,
+            counted: 0,
             subject: speaker.subject.clone(),
-            owner: Some(speaker.member),
-            claimed,
-            heirs: Vec::new(),
+            owner: speaker.member,
+            claimed: spoken == Spoken::Claimed,
+            passed: false,
+            heirs: VecDeque::new(),
             renewed_at: speaker.now,
             left_at: speaker.now,
+            due: speaker
+                .now
+                .after(limits::AWARENESS_TIMEOUT.min(limits::AWARENESS_RESERVED)),
         }
     }
 
-    /// Whether nothing needs to be remembered of the id: its state went long ago, and no connection that claimed it is
-    /// still here.
-    fn is_forgotten(&self, now: Tick) -> bool {
-        let is_held = self.owner.is_some() && self.claimed;
-        !is_held && self.state.is_none() && now.since(self.left_at) >= limits::AWARENESS_RESERVED
+    fn is_contested(&self) -> bool {
+        self.passed && !self.heirs.is_empty()
     }
 
-    /// Whether another subject may take the id over.
-    fn is_free(&self, now: Tick) -> bool {
-        self.owner.is_none() && self.state.is_none() && now.since(self.left_at) >= limits::AWARENESS_RESERVED
+    /// Whether the speaker may change the state: a connection of the same subject, which may relay it for another tab;
+    /// the owner alone where the subject is many people.
+    fn hears(&self, speaker: Speaker<'_>) -> bool {
+        let is_own = self.owner == speaker.member || !self.subject.is_shared();
+        self.subject == *speaker.subject && is_own && !self.is_contested()
     }
 }
 
@@ -393,37 +625,14 @@ pub enum First {
     No,
 }
 
-const NULL: &str = "null";
-
-fn encode(entries: &BTreeMap<u64, (u64, &str)>) -> Vec<u8> {
-    let mut out = Vec::new();
-    lib0::put_number(&mut out, entries.len() as u64);
-    for (id, (clock, state)) in entries {
-        lib0::put_number(&mut out, *id);
-        lib0::put_number(&mut out, *clock);
-        lib0::put_blob(&mut out, state.as_bytes());
-    }
-    out
+/// Whether `clock` follows the `known` one, and not from so far that its owner could never pass it.
+fn is_next(known: u64, clock: u64) -> bool {
+    known < clock && clock <= known.saturating_add(limits::AWARENESS_CLOCK_STEP_MAX)
 }
 
-/// Reads a payload's entries one by one, `limits::AWARENESS_ENTRIES_MAX` at most; nothing is allocated.
-fn read<'a>(
-    payload: &'a [u8],
-    mut each: impl FnMut(Incoming<'a>) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
-    let mut reader = Reader::new(payload);
-    let count = reader.number()?;
-    if count > limits::AWARENESS_ENTRIES_MAX {
-        return Err(Malformed);
-    }
-    for _ in 0..count {
-        each(Incoming {
-            id: reader.number()?,
-            clock: reader.number()?,
-            text: reader.string()?,
-        })?;
-    }
-    reader.is_empty().then_some(()).ok_or(Malformed)
+/// A clock `by` further on, as far as clients can count.
+fn beyond(clock: u64, by: u64) -> u64 {
+    clock.saturating_add(by).min(limits::CLIENT_ID_MAX.max(clock))
 }
 
 #[cfg(test)]

@@ -194,9 +194,14 @@ impl Table {
 
     /// Lets somebody join; nothing it was sent is read yet.
     pub fn try_join(&mut self, name: &str, level: Level) -> Result<usize, Fault> {
+        self.try_join_as(user(name), level)
+    }
+
+    /// The same, for any subject.
+    pub fn try_join_as(&mut self, subject: Subject, level: Level) -> Result<usize, Fault> {
         let pulse = Arc::new(Pulse::new(self.now.tick));
         let joiner = Joiner {
-            subject: user(name),
+            subject,
             level,
             ends_at: None,
             credentials: Arc::default(),

@@ -237,6 +237,11 @@ pub struct Member {
     pub(crate) nudge_owed: bool,
     /// Whether its next awareness message is its first, which may claim an id.
     pub(crate) first_awareness: First,
+    /// Until when it is not told of others where ids have passed, unless it says before which is its own: see
+    /// [`crate::room::awareness::Awareness::has_passed`].
+    pub(crate) unheard_until: Option<Tick>,
+    /// The first id whose awareness state it has yet to be told, of those that were there when it joined or asked.
+    pub(crate) states_from: Option<u64>,
     /// When it was last asked to fill a hole.
     pub(crate) asked_at: Option<Tick>,
     /// It brought another hole too soon after `asked_at`.
@@ -262,6 +267,8 @@ impl Member {
             nudged_at: None,
             nudge_owed: false,
             first_awareness: First::Yes,
+            unheard_until: None,
+            states_from: None,
             asked_at: None,
             ask_owed: false,
             own: VecDeque::new(),

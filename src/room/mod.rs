@@ -268,8 +268,9 @@ impl Room {
             let frame = sync::step_1_frame(&self.board.state_vector());
             member.push(Out::message(frame), effects);
         }
-        if let Some(states) = self.awareness.states() {
-            member.push(Out::message(sync::awareness_frame(&states)), effects);
+        member.states_from = (!self.awareness.is_empty()).then_some(0);
+        if member.joiner.subject.is_shared() {
+            member.unheard_until = Some(now.tick.after(limits::AWARENESS_UNHEARD));
         }
         let free = self
             .members
@@ -297,6 +298,7 @@ impl Room {
         if self.awareness.leave(id, now) {
             self.schedule_awareness(effects);
         }
+        self.nudge_owed(effects);
         if self.member_count == 0 {
             self.members = Vec::new();
             self.log.cut(self.log.end());
@@ -380,6 +382,10 @@ impl Room {
             if now.tick.since(member.joiner.pulse.told_at()) >= limits::KEEPALIVE_AFTER {
                 member.joiner.pulse.told(now.tick);
                 member.push(Out::message(sync::keepalive_frame()), effects);
+            }
+            if member.unheard_until.is_some_and(|until| now.tick >= until) {
+                member.unheard_until = None;
+                effects.wakers.extend(member.waker.take());
             }
             if now.tick.since(member.pinged_at) >= limits::PING_EVERY {
                 member.pinged_at = now.tick;

@@ -27,7 +27,12 @@ impl Room {
     ///
     /// The caller has sent everything that it was given before.
     pub fn poll_outbound(&mut self, id: MemberId, now: Tick, waker: &Waker, buffer: &mut Vec<u8>) -> Due {
-        let Self { members, log, .. } = self;
+        let Self {
+            members,
+            log,
+            awareness,
+            ..
+        } = self;
         let Some(member) = members.get_mut(id.index()).and_then(Option::as_mut) else {
             return Due::Close(Fault::ConnectionLost);
         };
@@ -50,7 +55,16 @@ impl Room {
                 return Due::Gathered;
             }
         }
-        if member.closing.is_none() && !is_held(member) && member.cursor < log.end() {
+        let is_told = member.closing.is_none() && (member.unheard_until.is_none() || !awareness.has_passed());
+        if let Some(from) = member.states_from.filter(|_| is_told) {
+            let (states, rest) = awareness.states(from, limits::AWARENESS_PART_BYTES_MAX);
+            member.states_from = rest;
+            if let Some(states) = states {
+                member.joiner.pulse.told(now);
+                buffer.extend_from_slice(&sync::awareness_frame(&states));
+            }
+        }
+        if is_told && !is_held(member) && member.states_from.is_none() && member.cursor < log.end() {
             let before = buffer.len();
             member.cursor = log.gather(member.cursor, id, buffer, limits::GATHER_BYTES_MAX);
             if buffer.len() > before {

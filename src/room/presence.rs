@@ -1,14 +1,12 @@
 //! What a room tells its members of each other's presence, and when.
 //!
 //! Owns the coalescing of awareness and the nudges that make a returning client visible at once. Must not know who
-//! may say what; `awareness` decides it. Key invariants: one broadcast is due at a time; a client is made to announce
-//! itself at its claim, and otherwise at most once in `limits::RETELL_EVERY`. Tests: `room/tests.rs`.
-
-use std::collections::BTreeMap;
+//! may say what; `awareness` decides it. Key invariants: one broadcast is due at a time, and bounded; a client is made to
+//! announce itself at its claim, and otherwise at most once in `limits::RETELL_EVERY`. Tests: `room/tests/presence.rs`.
 
 use crate::ids::{Level, Subject};
 use crate::limits;
-use crate::room::awareness::{self, Applied, First, Speaker};
+use crate::room::awareness::{self, First, Speaker};
 use crate::room::member::{MemberId, Out};
 use crate::room::{Effects, Room};
 use crate::sync;
@@ -29,22 +27,37 @@ pub struct Present {
     pub state: Option<String>,
 }
 
+/// What an awareness message did, and what it cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Something changed: it counts as a message, and by its bytes.
+    pub changed: bool,
+    /// Steps spent, as [`limits::AWARENESS_STEPS`] allows them. A message that changed nothing is meant to count as one
+    /// message for each [`limits::AWARENESS_IDLE_STEPS`] of them: less than one for what a stock client sends back, ten
+    /// and more for the largest message that is about other people's ids.
+    pub steps: u64,
+}
+
 impl Room {
     /// Applies an awareness payload from `id`.
     ///
     /// # Errors
-    /// [`awareness::Malformed`] when it does not decode.
+    /// [`awareness::Refused`]; nothing was applied then.
     pub fn apply_awareness(
         &mut self,
         id: MemberId,
         payload: &[u8],
         now: Now,
         effects: &mut Effects,
-    ) -> Result<bool, awareness::Malformed> {
+    ) -> Result<Heard, awareness::Refused> {
+        let mut meter = limits::AWARENESS_STEPS.meter(payload.len());
         let Some(member) = self.member_mut(id) else {
-            return Ok(false);
+            return Ok(Heard::default());
         };
         let first = std::mem::replace(&mut member.first_awareness, First::No);
+        if member.unheard_until.take().is_some() {
+            effects.wakers.extend(member.waker.take());
+        }
         let subject = member.joiner.subject.clone();
         let speaker = Speaker {
             member: id,
@@ -52,15 +65,22 @@ impl Room {
             first,
             now: now.tick,
         };
-        let Applied { changed, claimed } = self.awareness.apply(payload, speaker)?;
-        if changed {
+        let applied = self.awareness.apply(payload, speaker, &mut meter)?;
+        if applied.changed {
             self.active_at = now.tick;
             self.schedule_awareness(effects);
         }
-        if let Some(claim) = claimed {
+        if let Some(payload) = applied.answer {
+            self.tell(id, Out::message(sync::awareness_frame(&payload)), effects);
+        }
+        if let Some(claim) = applied.claimed {
             self.welcome(id, claim, now.tick, effects);
         }
-        Ok(changed)
+        effects.steps = effects.steps.saturating_add(meter.spent());
+        Ok(Heard {
+            changed: applied.changed,
+            steps: meter.spent(),
+        })
     }
 
     /// A connection has said which client id is its own: it may have been here before.
@@ -87,7 +107,7 @@ impl Room {
     /// left to a later [`Room::tick`].
     pub(super) fn nudge_owing(&mut self, now: Tick, effects: &mut Effects) {
         let mut due = Vec::new();
-        for (index, slot) in self.members.iter_mut().enumerate() {
+        for (index, slot) in (0u32..).zip(&mut self.members) {
             let Some(member) = slot.as_mut().filter(|member| member.nudge_owed) else {
                 continue;
             };
@@ -97,18 +117,21 @@ impl Room {
             {
                 member.nudge_owed = false;
                 member.nudged_at = Some(now);
-                due.push(index);
+                due.push(MemberId::new(index));
             }
         }
-        if due.is_empty() {
-            return;
+        for owner in due {
+            let claimed: Vec<u64> = self.awareness.claimed_by(owner).collect();
+            for id in claimed {
+                self.nudge(owner, id, effects);
+            }
         }
-        let claimed: Vec<(u64, MemberId)> = self.awareness.claimants().collect();
-        for (id, owner) in claimed
-            .into_iter()
-            .filter(|(_, owner)| due.contains(&owner.index()))
-        {
-            self.nudge(owner, id, effects);
+    }
+
+    /// Makes those announce themselves anew to whom an id has passed.
+    pub(super) fn nudge_owed(&mut self, effects: &mut Effects) {
+        for (member, id) in self.awareness.take_owed() {
+            self.nudge(member, id, effects);
         }
     }
 
@@ -121,38 +144,34 @@ impl Room {
     /// Who is connected, in the order of their places, then agents that are shown: the first `limit` after `after`.
     #[must_use]
     pub fn present(&self, after: Option<MemberId>, limit: usize) -> Vec<Present> {
-        let states: BTreeMap<MemberId, &str> = self.awareness.live().collect();
         let from = after.map_or(0, |after| after.index().saturating_add(1));
-        let members = self
-            .members
-            .iter()
-            .enumerate()
+        let members = (0u32..)
+            .zip(&self.members)
             .skip(from)
             .filter_map(|(index, slot)| {
-                let member = slot.as_ref()?;
-                let id = MemberId::new(u32::try_from(index).ok()?);
+                let (member, id) = (slot.as_ref()?, MemberId::new(index));
                 Some(Present {
                     member: id,
                     subject: member.joiner.subject.clone(),
                     level: member.joiner.level,
                     connected_at: member.joined_at,
-                    state: states.get(&id).map(|state| (*state).to_owned()),
+                    state: self.awareness.state_of(id).map(str::to_owned),
                 })
             });
-        let agents = self.present_agents(|member| states.get(&member).map(|state| (*state).to_owned()));
-        let agents = agents
-            .into_iter()
-            .filter(|agent| after.is_none_or(|after| agent.member > after));
-        members.chain(agents).take(limit).collect()
+        members.chain(self.present_agents(after)).take(limit).collect()
     }
 
     /// Answers a query for all awareness states.
     pub fn answer_query_awareness(&mut self, id: MemberId, effects: &mut Effects) {
-        let frame = self
-            .awareness
-            .states()
-            .map_or_else(sync::keepalive_frame, |s| sync::awareness_frame(&s));
-        self.tell(id, Out::message(frame), effects);
+        if self.awareness.is_empty() {
+            return self.tell(id, Out::message(sync::keepalive_frame()), effects);
+        }
+        if let Some(member) = self.member_mut(id) {
+            // Who asks again while the answer is on its way gets what has changed since as everybody does.
+            member.states_from.get_or_insert(0);
+            effects.tally.frames += 1;
+            effects.wakers.extend(member.waker.take());
+        }
     }
 
     pub(super) fn schedule_awareness(&mut self, effects: &mut Effects) {
@@ -163,9 +182,16 @@ impl Room {
     /// Broadcasts what changed in the awareness table since the last time.
     pub fn broadcast_awareness(&mut self, effects: &mut Effects) {
         self.awareness_scheduled = false;
-        if let Some(changes) = self.awareness.take_changes() {
+        let each = limits::AWARENESS_ROOM_TURN_BYTES_MAX / self.member_count.max(1);
+        let changes = self
+            .awareness
+            .take_changes(each.min(limits::AWARENESS_TURN_BYTES_MAX));
+        if let Some(changes) = changes {
             effects.tally.awareness_broadcasts += 1;
             self.broadcast(&sync::awareness_frame(&changes), None, effects);
+        }
+        if self.awareness.has_changes() {
+            self.schedule_awareness(effects);
         }
     }
 }

@@ -3,8 +3,8 @@
 //! Owns [`session_ops`]: bytes are read as operations on one room, its peers and an invented disk. Must not know
 //! sockets or yrs: replicas are boards of our own, whose algebra has oracles elsewhere. What must hold: one message a
 //! frame; what waits for a member is bounded; who has left gets nothing; no author gets its update back before it is
-//! durable; what is durable rebuilds the board; and, while all are honest, nobody is ever sent something it cannot
-//! apply, and all replicas converge.
+//! durable; what is durable rebuilds the board; nobody is ever shown under an id that was another subject's; and, while all
+//! are honest, nobody is ever sent something it cannot apply, and all replicas converge.
 
 #![allow(
     clippy::missing_panics_doc,
@@ -15,6 +15,7 @@
     reason = "a fuzz body states what must hold"
 )]
 
+use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use crate::update::Budgets;
 use crate::update::vector::StateVector;
 
 const PEERS_MAX: usize = 4;
+const NAMES: [&str; 2] = ["ann", "ben"];
 const OUTBOX_BYTES_MAX: usize = 4 * 1024;
 
 /// Runs `data` as operations. An odd first byte lets peers send any bytes; otherwise all are honest clients.
@@ -76,6 +78,8 @@ enum Manners {
 /// A client: a replica of the board, and what it has written.
 struct Client {
     peer: usize,
+    /// Whom it acts for; what it shows as its presence too.
+    name: &'static str,
     id: u64,
     clock: u64,
     replica: Board,
@@ -91,6 +95,8 @@ struct World {
     next_id: u64,
     accepted: u64,
     capture: Option<(Capture, u64)>,
+    /// Who was ever seen under each awareness id.
+    seen: BTreeMap<u64, String>,
 }
 
 impl World {
@@ -108,6 +114,7 @@ impl World {
             next_id: 1_000,
             accepted: 0,
             capture: None,
+            seen: BTreeMap::new(),
         }
     }
 
@@ -129,9 +136,13 @@ impl World {
             9 => self.compact(),
             10 => self.set_level(at, [Level::View, Level::Edit, Level::Comment][input.below(3)]),
             11 => {
-                let (id, clock) = (u64::from(input.byte() % 8), u64::from(input.byte()));
-                let state = ["{}", "null", "{\"x\":1}"][input.below(3)];
-                let frame = message(&[1], &crate::room::harness::awareness(&[(id, clock, state)]));
+                let shown = format!("\"{}\"", self.clients[at].name);
+                let mut entries = Vec::new();
+                for _ in 0..1 + input.below(3) {
+                    let (id, clock) = (u64::from(input.byte() % 8), u64::from(input.byte()));
+                    entries.push((id, clock, [&shown, "null", &shown][input.below(3)]));
+                }
+                let frame = message(&[1], &crate::room::harness::awareness(&entries));
                 self.send(at, &frame);
             }
             12 => self.table.broadcast(),
@@ -145,7 +156,7 @@ impl World {
     }
 
     fn join(&mut self, level: Level) {
-        let name = ["ann", "ben"][self.clients.len() % 2];
+        let name = NAMES[self.next_id as usize % 2];
         match self.table.try_join(name, level) {
             Err(fault) => {
                 assert_eq!(fault, Fault::TooManyConnections);
@@ -155,6 +166,7 @@ impl World {
                 self.next_id += 1;
                 self.clients.push(Client {
                     peer,
+                    name,
                     id: self.next_id,
                     clock: 0,
                     replica: Board::new(Budgets::default()),
@@ -200,6 +212,10 @@ impl World {
         }
         self.accepted = accepted;
         if let Err(fault) = outcome {
+            assert!(
+                frame.first() != Some(&1) || fault != Fault::TooCostly,
+                "no awareness message costs more than its bytes are worth"
+            );
             let honest = self.manners == Manners::Honest;
             assert!(
                 !honest || fault == Fault::SlowConsumer,
@@ -281,7 +297,16 @@ impl World {
                 Got::Closed(_) => return self.leave(at),
                 Got::Step1(vector) => answers.push(vector),
                 Got::Step2(update) | Got::Update(update) => self.receive(at, &update),
-                Got::Awareness(_) | Got::Denied | Got::Ping => {}
+                Got::Awareness(entries) => {
+                    let named = |entry: &(u64, u64, String)| {
+                        NAMES.iter().any(|name| entry.2[..].trim_matches('"') == *name)
+                    };
+                    for (id, _, state) in entries.into_iter().filter(named) {
+                        let first = self.seen.entry(id).or_insert_with(|| state.clone());
+                        assert_eq!(*first, state, "somebody is shown under another's id {id}");
+                    }
+                }
+                Got::Denied | Got::Ping => {}
             }
         }
         let id = self.clients[at].id;

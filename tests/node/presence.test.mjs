@@ -2,6 +2,7 @@
 // and cannot be forged.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
+import { Api } from './support/api.mjs'
 import { ALL, Client } from './support/clients.mjs'
 import { Raw, messages } from './support/raw.mjs'
 import { Server } from './support/server.mjs'
@@ -204,6 +205,48 @@ describe('presence', () => {
     owner.socket.terminate()
     await ben.sawState(51, null)
   })
+
+  for (const named of [true, false]) {
+    test(`who returns after long is not handed what somebody else said under its id; ${named ? 'people with names' : 'people without'}`, async t => {
+      const rooms = []
+      for (const [i, provider] of ALL.entries()) {
+        const board = `handed-${named}-${i}`
+        const owner = Client.open(t, server, board, { sub: 'owner' })
+        await owner.synced()
+        await Api.user(server, 'owner').grant(board, 'public', 'edit')
+        const who = named ? { sub: 'alice' } : { token: null }
+        const alice = Client.open(t, server, board, { provider, ...who })
+        alice.awareness.setLocalStateField('user', user('alice'))
+        await until(() => owner.userSeen(alice.clientID) === 'alice', 'alice to be seen')
+        alice.vanish()
+        await until(() => owner.userSeen(alice.clientID) === undefined, 'alice to be gone')
+        const taken = []
+        alice.awareness.on('update', () => {
+          const name = alice.awareness.getLocalState()?.user?.name
+          if (name !== 'alice') taken.push(name)
+        })
+        rooms.push({ board, owner, alice, taken })
+      }
+      // There is nothing to wait for: she is away for longer than any reservation was.
+      await pause(31_000)
+      for (const { board, owner, alice, taken } of rooms) {
+        const mallory = await Raw.open(t, server, board, { token: null })
+        const shows = n => mallory.send(messages.awareness([{ id: alice.clientID, clock: 1_000 + n, state: { user: user('mallory'), n } }]))
+        shows(0)
+        await mallory.settled()
+        alice.connect()
+        for (let n = 1; n < 10; n++) {
+          shows(n)
+          await pause(20)
+        }
+        if (named) await seenWithin(owner, alice.clientID, 'alice', 1_000)
+        mallory.socket.terminate()
+        await seenWithin(owner, alice.clientID, 'alice', 1_000)
+        assert.deepEqual(taken, [], `${alice.name} is not itself`)
+        assert.equal(alice.awareness.getLocalState().user.name, 'alice')
+      }
+    })
+  }
 
   test('what changes nothing is not broadcast', async t => {
     const ben = await Raw.open(t, server, 'same', { sub: 'ben' })

@@ -102,16 +102,44 @@ fn one_frame_however_large_makes_nobody_a_slow_consumer() {
 fn what_is_told_to_one_member_counts_too_even_in_a_quiet_room() {
     let mut table = bounded(1_000);
     let peer = table.editor("a");
-    table
-        .aware(peer, &[(7, 1, &format!("\"{}\"", "x".repeat(98)))])
-        .unwrap();
-    table.read(peer);
     let mut sent = 0;
+    // Nobody shows a state: each answer is an empty message.
     while table.send(peer, &[3]).is_ok() {
         sent += 1;
-        assert!(sent < 100, "asking without reading is bounded");
+        assert!(sent < 300, "asking without reading is bounded");
     }
     assert!(is_closing(&table, peer));
+}
+
+#[test]
+fn states_are_made_when_they_can_leave_however_often_they_are_asked_for() {
+    let mut table = bounded(100_000);
+    let large = format!("\"{}\"", "x".repeat(10_000));
+    let peers: Vec<usize> = (0..15).map(|n| table.editor(&format!("{n}"))).collect();
+    for (id, peer) in (1..).zip(&peers) {
+        table.aware(*peer, &[(id, 1, &large)]).unwrap();
+        table.read(*peer);
+    }
+    let joiner = table.join("late", Level::Edit);
+    for _ in 0..100 {
+        table.send(joiner, &[3]).unwrap();
+    }
+    assert!(table.waiting_bytes(joiner) < 100, "nothing but its step 1");
+    let mut told = Vec::new();
+    loop {
+        let some = table.read_once(joiner);
+        for got in &some {
+            if let Got::Awareness(entries) = got {
+                let bytes: usize = entries.iter().map(|entry| entry.2.len()).sum();
+                assert!(bytes < limits::AWARENESS_PART_BYTES_MAX + 10_000, "{bytes}");
+                told.extend(entries.iter().map(|entry| entry.0));
+            }
+        }
+        if some.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(told, (1..=15).collect::<Vec<u64>>(), "each once");
 }
 
 #[test]

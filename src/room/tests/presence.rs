@@ -1,6 +1,7 @@
 //! What members are told of each other's presence, and when.
 
 use super::*;
+use crate::ids::Subject;
 
 fn presence(table: &mut Table, peer: usize) -> Vec<(u64, u64, String)> {
     let entries = |got| match got {
@@ -199,4 +200,224 @@ fn a_query_is_answered_with_all_states_or_none() {
         table.read(viewer),
         [Got::Awareness(vec![entry(1, 1, "{}"), entry(2, 1, "[]")])]
     );
+}
+
+/// What a stock client does about its own id.
+///
+/// # Source
+/// y-protocols 1.0.7, awareness.js, `applyAwarenessUpdate`.
+struct Stock {
+    peer: usize,
+    id: u64,
+    clock: u64,
+    state: String,
+}
+
+impl Stock {
+    fn new(id: u64, state: &str) -> Self {
+        Self {
+            peer: usize::MAX,
+            id,
+            clock: 1,
+            state: state.to_owned(),
+        }
+    }
+
+    /// Connects: its state goes out at once, and so late on the way that it is told before what the room has to tell.
+    fn connect(&mut self, table: &mut Table, subject: &Subject) {
+        self.peer = table.try_join_as(subject.clone(), Level::View).unwrap();
+        self.read(table);
+        table.broadcast();
+        self.read(table);
+        self.announce(table);
+    }
+
+    fn announce(&self, table: &mut Table) {
+        table
+            .aware(self.peer, &[(self.id, self.clock, &self.state)])
+            .unwrap();
+    }
+
+    fn moves(&mut self, table: &mut Table, state: &str) {
+        self.clock += 1;
+        state.clone_into(&mut self.state);
+        self.announce(table);
+    }
+
+    /// Reads all; answers where its own state is said to be gone.
+    fn read(&mut self, table: &mut Table) {
+        let mut again = false;
+        for (id, clock, state) in presence(table, self.peer) {
+            if id != self.id || (clock <= self.clock && (clock, state.as_str()) != (self.clock, "null")) {
+                continue;
+            }
+            self.clock = clock;
+            if state == "null" {
+                self.clock += 1;
+                again = true;
+            } else {
+                self.state = state;
+            }
+        }
+        if again {
+            self.announce(table);
+        }
+    }
+}
+
+fn settle(table: &mut Table, clients: &mut [&mut Stock]) {
+    for _ in 0..6 {
+        table.broadcast();
+        for client in &mut *clients {
+            client.read(table);
+        }
+    }
+}
+
+/// What `watcher` is told when it asks.
+fn shown(table: &mut Table, watcher: usize) -> Vec<(u64, String)> {
+    table.read(watcher);
+    table.send(watcher, &[3]).unwrap();
+    presence(table, watcher)
+        .into_iter()
+        .map(|(id, _, state)| (id, state))
+        .collect()
+}
+
+#[test]
+fn who_returns_after_long_is_never_handed_what_others_said_meanwhile() {
+    let subject = |text: &str| Subject::parse(text).unwrap();
+    let link = "link:0123456789abcdef";
+    let table_of = [
+        ("user:alice", "anonymous"),
+        ("user:alice", "user:mallory"),
+        ("anonymous", "anonymous"),
+        (link, link),
+        ("anonymous", link),
+    ];
+    for (whose, other) in table_of {
+        let mut table = Table::default();
+        let watcher = table.editor("watcher");
+        let mut alice = Stock::new(1, "\"alice\"");
+        alice.connect(&mut table, &subject(whose));
+        settle(&mut table, &mut [&mut alice]);
+        table.leave(alice.peer);
+        table.broadcast();
+        table.live(Duration::from_secs(3_600));
+        // Somebody else comes as Alice, with a clock that she has not reached, and goes on speaking.
+        let mut mallory = Stock::new(1, "\"mallory\"");
+        mallory.clock = 500;
+        mallory.connect(&mut table, &subject(other));
+        settle(&mut table, &mut [&mut mallory]);
+        mallory.moves(&mut table, "\"mallory, later\"");
+        alice.connect(&mut table, &subject(whose));
+        mallory.moves(&mut table, "\"mallory, still\"");
+        settle(&mut table, &mut [&mut alice, &mut mallory]);
+        mallory.moves(&mut table, "\"mallory, at last\"");
+        settle(&mut table, &mut [&mut alice, &mut mallory]);
+        assert_eq!(alice.state, "\"alice\"", "{whose} {other}");
+        let told = shown(&mut table, watcher);
+        if whose == other {
+            // Nobody can tell which of them it is.
+            assert_eq!(told, [], "{whose} {other}");
+            table.leave(mallory.peer);
+            settle(&mut table, &mut [&mut alice]);
+        }
+        assert_eq!(
+            shown(&mut table, watcher),
+            [(1, "\"alice\"".to_owned())],
+            "{whose} {other}"
+        );
+    }
+}
+
+#[test]
+fn somebody_without_a_name_who_returns_is_visible_at_once() {
+    let anonymous = Subject::anonymous();
+    let mut table = Table::default();
+    let watcher = table.editor("watcher");
+    let mut client = Stock::new(1, "\"guest\"");
+    for _ in 0..3 {
+        client.connect(&mut table, &anonymous);
+        settle(&mut table, &mut [&mut client]);
+        assert_eq!(shown(&mut table, watcher), [(1, "\"guest\"".to_owned())]);
+        table.leave(client.peer);
+    }
+    // A quick reconnect: the old connection ends after the new one has claimed.
+    client.connect(&mut table, &anonymous);
+    settle(&mut table, &mut [&mut client]);
+    let old = client.peer;
+    client.connect(&mut table, &anonymous);
+    settle(&mut table, &mut [&mut client]);
+    table.leave(old);
+    settle(&mut table, &mut [&mut client]);
+    assert_eq!(shown(&mut table, watcher), [(1, "\"guest\"".to_owned())]);
+}
+
+#[test]
+fn who_may_be_anybody_is_told_of_others_once_it_has_said_who_it_is_or_two_seconds_later() {
+    let anonymous = Subject::anonymous();
+    for (passed, ms, told) in [
+        (false, 0, true),
+        (true, 1_999, false),
+        (true, 2_000, true),
+        (true, 2_001, true),
+    ] {
+        let mut table = Table::default();
+        let mut client = Stock::new(1, "\"guest\"");
+        for _ in 0..1 + usize::from(passed) {
+            if client.peer != usize::MAX {
+                table.leave(client.peer);
+            }
+            client.connect(&mut table, &anonymous);
+            settle(&mut table, &mut [&mut client]);
+        }
+        let mute = table.try_join_as(anonymous.clone(), Level::View).unwrap();
+        let named = table.join("alice", Level::View);
+        assert_eq!(
+            presence(&mut table, named).len(),
+            1,
+            "who has a name is told at once"
+        );
+        assert_eq!(presence(&mut table, mute).len(), usize::from(!passed));
+        table.pass(Duration::from_millis(ms));
+        table.tick();
+        assert_eq!(table.is_woken(mute), passed && told, "{ms}");
+        client.moves(&mut table, "\"moved\"");
+        table.broadcast();
+        let now = presence(&mut table, mute);
+        assert_eq!(now.iter().any(|entry| entry.2 == "\"moved\""), told, "{ms}");
+    }
+}
+
+#[test]
+fn a_broadcast_is_bounded_for_each_and_for_all_and_the_rest_follows() {
+    // Four states are 64 KiB. With 256 members, two are 8 MiB for all of them.
+    for (members, states, turns) in [(16, 4, 4), (128, 4, 4), (129, 4, 4), (256, 2, 8)] {
+        let mut table = Table::with(RoomSettings {
+            members_max: members,
+            ..settings()
+        });
+        let large = format!("\"{}\"", "x".repeat(16_382));
+        let peers: Vec<usize> = (0..members).map(|n| table.editor(&format!("{n}"))).collect();
+        let watcher = peers[members - 1];
+        for (id, peer) in (1..=15).zip(&peers) {
+            table.aware(*peer, &[(id, 1, &large)]).unwrap();
+        }
+        let mut told = Vec::new();
+        let mut turn = 0;
+        while told.len() < 15 {
+            turn += 1;
+            assert_eq!(
+                table.broadcasts_due, turn,
+                "one is due as long as something waits"
+            );
+            table.broadcast();
+            let some = presence(&mut table, watcher);
+            assert!(some.len() <= states, "{members} members: {}", some.len());
+            told.extend(some.iter().map(|entry| entry.0));
+        }
+        assert_eq!(told, (1..=15).collect::<Vec<u64>>());
+        assert_eq!((turn, table.broadcasts_due), (turns, turns), "{members} members");
+    }
 }
