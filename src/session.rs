@@ -26,6 +26,8 @@ pub struct Session {
     /// When it was last told that it may not write.
     denied_at: Option<Tick>,
     rate: Rate,
+    /// Steps of awareness that changed nothing, not counted yet.
+    idle_steps: u64,
 }
 
 /// What one message acts on.
@@ -65,6 +67,7 @@ impl Session {
                 per_second: messages_per_second,
                 full_at: now,
             },
+            idle_steps: 0,
         }
     }
 
@@ -138,10 +141,11 @@ impl Session {
             }
             let before = effects.steps;
             let handled = self.handle_message(message, &frame, Step { room, now, effects })?;
-            let units = units(message.body_bytes(), effects.steps.saturating_sub(before));
+            let steps = effects.steps.saturating_sub(before);
+            let units = units(message.body_bytes(), steps);
             match handled {
                 Counted::Yes => wait = self.rate.take(units, now.tick),
-                Counted::No => {}
+                Counted::No => wait = wait.max(self.take_idle(steps, now.tick)),
                 Counted::Apart(update) => {
                     self.rate.take(units, now.tick);
                     rest.at = messages.position();
@@ -154,6 +158,16 @@ impl Session {
             wait = self.rate.take(1, now.tick);
         }
         Ok(Handled::Done(wait))
+    }
+
+    /// Counts awareness that changed nothing: as one message for each so many steps. Stock clients send back what they learn.
+    fn take_idle(&mut self, steps: u64, now: Tick) -> Duration {
+        let idle = self.idle_steps.saturating_add(steps);
+        self.idle_steps = idle % limits::AWARENESS_IDLE_STEPS;
+        match u32::try_from(idle / limits::AWARENESS_IDLE_STEPS) {
+            Ok(0) => Duration::ZERO,
+            messages => self.rate.take(messages.unwrap_or(u32::MAX), now),
+        }
     }
 
     /// Counts steps that an update has cost apart.
@@ -254,7 +268,7 @@ fn owned(frame: &Bytes, part: &[u8]) -> Bytes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Counted {
     Yes,
-    /// Awareness that changed nothing: stock clients send back what they learn.
+    /// Awareness that changed nothing: only its steps count.
     No,
     /// It does, and this update of it has to join apart.
     Apart(Bytes),

@@ -166,6 +166,21 @@ fn an_update_joins_apart_from_its_size_on_and_the_rest_of_its_frame_follows() {
 }
 
 #[test]
+fn awareness_about_others_counts_by_what_it_costs() {
+    let mut table = Table::default();
+    let [owner, other] = [table.editor("a"), table.editor("b")];
+    table.aware(owner, &[(7, 5, "1")]).unwrap();
+    // What a stock client sends back: nothing to speak of, for as long as one likes.
+    for _ in 0..5_000 {
+        assert_eq!(table.aware(other, &[(7, 5, "1")]), Ok(Duration::ZERO));
+    }
+    // As many entries as fit a message, over and over: slowed long before as many messages.
+    let entries: Vec<(u64, u64, &str)> = (0..limits::AWARENESS_ENTRIES_MAX).map(|_| (7, 5, "1")).collect();
+    let slowed = (0..1_000).position(|_| table.aware(other, &entries) != Ok(Duration::ZERO));
+    assert!(slowed.is_some_and(|at| at > 3), "{slowed:?}");
+}
+
+#[test]
 fn a_large_message_counts_as_many() {
     let unit = limits::MESSAGE_UNIT_BYTES;
     for (len, units) in [(unit - 1, 1), (unit, 2), (3 * unit, 4)] {
