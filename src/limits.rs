@@ -170,9 +170,21 @@ pub const SPARE_DESCRIPTORS: usize = 64;
 /// for the writer. A storm of joins after a restart must not become hundreds of threads, and disks serve few at once anyway.
 pub const BLOCKING_MAX: usize = 8;
 
-/// Structs and values of a board that is opened as a document, inclusive: yrs takes a hundred bytes and more for each,
-/// however few it has here. A board of 5,000 shapes has a quarter of a million.
+/// Parts of a board that is opened as a document, inclusive: structs, values, ranges of deletions, and one for each
+/// [`BUFFER_PART_BYTES`]. yrs takes a hundred bytes and more for each, however few it has here. A board of 5,000 shapes has
+/// a quarter of a million.
 pub const DOCUMENT_PARTS_MAX: usize = 2_000_000;
+
+/// Bytes of a buffer that count as one part of a document.
+pub const BUFFER_PART_BYTES: usize = 64;
+
+/// Pieces of the texts of a document, each times the names of formats in its text, inclusive: yrs keeps a copy of what holds
+/// with each piece. A text of 100,000 pieces under 20 names of formats has 2,000,000.
+pub const DOCUMENT_MARKS_MAX: usize = 2_500_000;
+
+/// Map entries of a document that stand after one which nobody deleted, inclusive: yrs does so when it opens it, in a list
+/// that it moves each time. Clients delete what they overwrite, so only what two set at the same time is left.
+pub const DOCUMENT_UNDELETED_MAX: usize = 65_536;
 
 /// Boards that are opened, read or written as documents at a time; each may take seconds of a processor and a few hundred
 /// MiB where it is hostile, so two: one for a hostile board, one for the others.
