@@ -23,7 +23,7 @@ mod preview;
 mod tests;
 
 use compaction::Journal;
-pub use compaction::{Capture, CompactError, Compacted, compact};
+pub use compaction::{Capture, CompactError, Compacted, compact, split};
 
 /// Encoded bytes of a board, inclusive, whatever its budget: offsets are kept in 32 bits.
 const ENCODED_BYTES_MAX: usize = 1 << 31;

@@ -8,9 +8,9 @@
 use bytes::Bytes;
 
 use super::{Accepted, Board, Section};
-use crate::update::Budgets;
-use crate::update::compact::compact as compact_update;
+use crate::update::compact::{compact as compact_update, compact_split};
 use crate::update::known::Known;
+use crate::update::{Budgets, Refused};
 
 /// A board's state at one moment, to be compacted anywhere.
 #[derive(Debug)]
@@ -67,11 +67,7 @@ impl std::error::Error for CompactError {}
 /// # Errors
 /// [`CompactError::Unreadable`], [`CompactError::Lossy`].
 pub fn compact(capture: &Capture) -> Result<Compacted, CompactError> {
-    let bytes_of = |at: u32| {
-        let section = usize::try_from(at).ok().and_then(|at| capture.sections.get(at));
-        let bytes = section.and_then(|&(start, len)| capture.base.get(start..start.saturating_add(len)));
-        (bytes.unwrap_or_default(), &[][..])
-    };
+    let bytes_of = |at: u32| capture.bytes_of(at);
     let state = compact_update(&capture.known, bytes_of).map_err(|_| CompactError::Unreadable)?;
     let board = Board::load(state.into(), capture.budgets).map_err(|_| CompactError::Lossy)?;
     if !board.is_folded || !knows_all(&board.known, &capture.known) {
@@ -81,6 +77,23 @@ pub fn compact(capture: &Capture) -> Result<Compacted, CompactError> {
         number: capture.number,
         board,
     })
+}
+
+/// The compacted state as a document is opened on it: with nothing left to be split. Not to be stored.
+///
+/// # Errors
+/// As [`compact_split`].
+pub fn split(capture: &Capture) -> Result<Bytes, Refused> {
+    compact_split(&capture.known, |at| capture.bytes_of(at)).map(Bytes::from)
+}
+
+impl Capture {
+    /// The structs of the client at a place.
+    fn bytes_of(&self, at: u32) -> (&[u8], &[u8]) {
+        let section = usize::try_from(at).ok().and_then(|at| self.sections.get(at));
+        let bytes = section.and_then(|&(start, len)| self.base.get(start..start.saturating_add(len)));
+        (bytes.unwrap_or_default(), &[])
+    }
 }
 
 /// Whether `new` knows each client as far as `old`, and each of its deletions.
