@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use super::Budgets;
 use super::admit::admit;
 use super::any::{count_json, skip_any};
-use super::known::{Known, Slot};
+use super::known::{ClientKnown, Known, Slot};
 use super::scan::{Outline, scan};
 use super::structs::{Kind, Struct, read_struct, type_ref};
 use crate::lib0::Reader;
@@ -77,6 +77,8 @@ pub struct Passed {
     pub roots: Vec<Root>,
     /// Structs, values in them, ranges of deletions, and one for each `limits::BUFFER_PART_BYTES` of buffers.
     pub parts: usize,
+    /// Deleted clocks.
+    pub deleted: u64,
 }
 
 /// Whether a state, canonical as [`super::compact`] writes it, may be given to a yrs Doc.
@@ -109,6 +111,7 @@ pub fn document_gate(state: &[u8]) -> Result<Passed, Unsupported> {
     Ok(Passed {
         roots: gate.roots()?,
         parts: gate.parts,
+        deleted: known.clients().iter().map(deleted_clocks).sum(),
     })
 }
 
@@ -310,6 +313,13 @@ impl<'s> Gate<'_, 's> {
         roots.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(roots)
     }
+}
+
+fn deleted_clocks(client: &ClientKnown) -> u64 {
+    let ranges = client.deleted.as_slice().iter();
+    ranges
+        .map(|&(start, end)| u64::from(end.saturating_sub(start)))
+        .sum()
 }
 
 /// Ranges of deletions.
