@@ -172,13 +172,51 @@ pub const SPARE_DESCRIPTORS: usize = 64;
 /// for the writer. A storm of joins after a restart must not become hundreds of threads, and disks serve few at once anyway.
 pub const BLOCKING_MAX: usize = 8;
 
-/// Structs and values of a board that is opened as a document, inclusive: yrs takes a hundred bytes and more for each,
-/// however few it has here. A board of 5,000 shapes has a quarter of a million.
+/// Parts of a board that is opened as a document, inclusive: structs, values, ranges of deletions, and one for each
+/// [`BUFFER_PART_BYTES`]. yrs takes a hundred bytes and more for each, however few it has here. A board of 5,000 shapes has
+/// a quarter of a million.
 pub const DOCUMENT_PARTS_MAX: usize = 2_000_000;
 
-/// Boards that are opened, read or written as documents at a time; each may take seconds of a processor and a few hundred
-/// MiB where it is hostile, so two: one for a hostile board, one for the others.
-pub const CONTENT_MAX: usize = 2;
+/// Bytes of a buffer that count as one part of a document.
+pub const BUFFER_PART_BYTES: usize = 64;
+
+/// Pieces of the texts of a document, each times the names of formats in its text, inclusive: yrs keeps a copy of what holds
+/// with each piece. A text of 100,000 pieces under 20 names of formats has 2,000,000.
+pub const DOCUMENT_MARKS_MAX: usize = 2_500_000;
+
+/// Map entries of a document that stand after one which nobody deleted, inclusive: yrs does so when it opens it, in a list
+/// that it moves each time. Clients delete what they overwrite, so only what two set at the same time is left.
+pub const DOCUMENT_UNDELETED_MAX: usize = 65_536;
+
+/// Boards that are opened, read or written as documents at a time, not counting [`CONTENT_OVER_TIME_MAX`]; each may take
+/// seconds of a processor and a few hundred MiB where it is hostile. One at a time for each owner, so three: somebody else
+/// gets in beside two hostile owners.
+pub const CONTENT_MAX: usize = 3;
+
+/// How long work on a board's content may take before it no longer keeps others waiting: opening the largest board takes
+/// less. It cannot be stopped.
+pub const CONTENT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Pieces of work beyond [`CONTENT_TIME_MAX`] that no longer keep others waiting, inclusive; more of them do.
+pub const CONTENT_OVER_TIME_MAX: usize = 2;
+
+/// How long a call waits for its turn to work on content, at most; and how long a board whose content took longer than
+/// [`CONTENT_TIME_MAX`] is left alone unless it changes.
+pub const CONTENT_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Boards remembered as not to be opened as a document, inclusive; beyond it some are tried again.
+pub const CONTENT_REMEMBERED_MAX: usize = 1_024;
+
+/// Changes to an open document times the bytes of its board, inclusive: beyond it it is opened anew, since yrs may copy or
+/// move all it holds for each change. A thousand changes of a board of 1 MiB.
+pub const FOLLOW_COST_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Bytes of a board's content as JSON, inclusive: twice what a board may have. Formats are written out with each piece of an
+/// XML text, so it could be any multiple.
+pub const JSON_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of all content that is being written as JSON, or on its way to who asked for it, inclusive.
+pub const JSON_ALL_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// How long a board stays open as a document after its content was read or written: an agent's next call comes soon.
 pub const DOCUMENT_IDLE: Duration = Duration::from_secs(30);

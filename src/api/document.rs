@@ -3,21 +3,20 @@
 //! Key invariants: an update is answered once all of it is durable, and accepted by rights that hold at that moment;
 //! neither reading nor writing creates a board. Tests: tests/it/document.rs.
 
+use std::sync::Arc;
+
 use async_io::Timer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 
-use crate::api::{Answer, Call, content_unsupported, invalid_parameter};
-use crate::fault::Fault;
+use crate::api::{Answer, Call, failed_content, invalid_parameter};
 use crate::http::response::{Problem, Response};
 use crate::limits;
-use crate::room::document::{self, Unopened};
 use crate::room::{Room, UpdateOutcome};
 use crate::rooms::RoomCell;
 use crate::server::Server;
 use crate::server::admission;
-use crate::server::content::log_unopened;
 use crate::server::loader::Creation;
 use crate::update::Refused;
 use crate::update::vector::StateVector;
@@ -144,12 +143,10 @@ async fn lacking_update(cell: &RoomCell, text: &str) -> Answer {
 }
 
 /// Opens a copy of the board on the blocking pool.
-async fn json(server: &Server, cell: &RoomCell) -> Answer {
-    let state = full_state(cell).await;
-    let opened = server.work_on_content(move || document::to_json(state)).await;
-    match opened.inspect_err(|error| log_unopened(cell, *error)) {
-        Ok(value) => Ok(Response::json(200, &value).field("Cache-Control", "no-store")),
-        Err(Unopened::Unsupported) => Err(content_unsupported()),
-        Err(Unopened::Failed) => Err(admission::problem(Fault::Internal)),
-    }
+async fn json(server: &Arc<Server>, cell: &Arc<RoomCell>) -> Answer {
+    let json = server.content_as_json(cell).await.map_err(failed_content)?;
+    Ok(Response::new(200)
+        .with_body("application/json", json.text)
+        .field("Cache-Control", "no-store")
+        .holding(json.hold))
 }

@@ -6,7 +6,6 @@
 
 mod conditions;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use crate::api::body;
 use crate::api::items::conditions::{IfMatch, Mark};
 use crate::api::list::{self, Page};
-use crate::api::{Answer, Call, content_unsupported, uuid};
+use crate::api::{Answer, Call, failed_content, failed_work, uuid};
 use crate::bridge::Ticket;
 use crate::bridge::message::Action;
 use crate::fault::Fault;
@@ -55,7 +54,7 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
         let is_cut = bytes > limits::ITEM_PAGE_BYTES && rows.len() > 1;
         (rows, is_cut)
     });
-    let (rows, is_cut) = read.await.map_err(failed_read)?;
+    let (rows, is_cut) = read.await.map_err(failed_content)?;
     if is_cut {
         page.limit = page.limit.min(rows.len().saturating_sub(1));
     }
@@ -69,7 +68,7 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
     let read = call
         .server
         .read_content(&granted.board, move |records| items::read(records, &id));
-    let item = read.await.map_err(failed_read)?;
+    let item = read.await.map_err(failed_content)?;
     let item = item.ok_or_else(no_such_item)?;
     if conditions::is_known(call.request.head, &item.revision) {
         return Ok(tagged(Response::new(304), &item));
@@ -409,10 +408,6 @@ fn problem(
     Response::problem_with(&problem, field.as_slice())
 }
 
-fn failed_read(failed: Failed<Infallible>) -> Response {
-    failed_work(failed, |never| match never {})
-}
-
 fn failed_write(failed: Failed<Unwritten>, place: Place) -> Response {
     failed_work(failed, |unwritten| match unwritten {
         Unwritten::Stale => {
@@ -422,20 +417,6 @@ fn failed_write(failed: Failed<Unwritten>, place: Place) -> Response {
         }
         Unwritten::Refused(refused) => refusal(refused, place),
     })
-}
-
-/// The answer to work on content that was not done; `refusal` answers what the work itself refused.
-fn failed_work<E>(failed: Failed<E>, refusal: impl FnOnce(E) -> Response) -> Response {
-    match failed {
-        Failed::Fault(fault) => admission::problem(fault),
-        Failed::Unsupported => content_unsupported(),
-        Failed::Busy => {
-            let title = "Others keep changing the board";
-            let detail = "the item may have another revision by now; try again";
-            problem(503, ("board_busy", title), detail, None).field("Retry-After", "1")
-        }
-        Failed::Work(refused) => refusal(refused),
-    }
 }
 
 fn refusal(Refused { index, why }: Refused, place: Place) -> Response {

@@ -20,6 +20,7 @@ mod presence;
 mod secrets;
 mod uuid;
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use crate::http::response::{Problem, Response};
 use crate::ids::Level;
 use crate::server::Server;
 use crate::server::admission::{self, Granted, Identity, Request};
+use crate::server::content::Failed;
 use crate::server::incoming::Incoming;
 
 /// What a resource answers; `Err` is a refusal, on the short way.
@@ -384,7 +386,7 @@ pub(crate) fn missing(code: &'static str, detail: &'static str) -> Response {
 }
 
 /// The board cannot be opened as a document: 409 `content_unsupported`.
-pub(crate) fn content_unsupported() -> Response {
+fn content_unsupported() -> Response {
     Response::problem(&Problem {
         status: 409,
         code: "content_unsupported",
@@ -392,6 +394,33 @@ pub(crate) fn content_unsupported() -> Response {
         detail: "it syncs between clients, but holds content that the server does not read".into(),
         field: None,
     })
+}
+
+/// The answer to work on content that was not done; `refusal` answers what the work itself refused.
+pub(crate) fn failed_work<E>(failed: Failed<E>, refusal: impl FnOnce(E) -> Response) -> Response {
+    match failed {
+        Failed::Fault(fault) => admission::problem(fault),
+        Failed::Unsupported => content_unsupported(),
+        Failed::Busy => board_busy(),
+        Failed::Work(refused) => refusal(refused),
+    }
+}
+
+/// The answer to a read of content that came to nothing.
+pub(crate) fn failed_content(failed: Failed<Infallible>) -> Response {
+    failed_work(failed, |never| match never {})
+}
+
+/// 503 `board_busy`.
+fn board_busy() -> Response {
+    let busy = Problem {
+        status: 503,
+        code: "board_busy",
+        title: "The board is busy",
+        detail: "others keep changing it, or the work on its content takes long; try again".into(),
+        field: None,
+    };
+    Response::problem(&busy).field("Retry-After", "1")
 }
 
 /// A refusal of a parameter of the request: 400 `invalid_parameter`.

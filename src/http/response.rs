@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -40,7 +41,27 @@ pub struct Response {
     pub status: u16,
     fields: Vec<(&'static str, Cow<'static, str>)>,
     body: Cow<'static, [u8]>,
+    held: Held,
 }
+
+/// What is to be kept as long as a response is.
+#[derive(Clone, Default)]
+struct Held(Option<Arc<dyn Send + Sync>>);
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Held" } else { "None" })
+    }
+}
+
+impl PartialEq for Held {
+    /// It is no part of what is answered.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Held {}
 
 /// An error as the client reads it: a problem document.
 ///
@@ -85,7 +106,15 @@ impl Response {
             status,
             fields: Vec::new(),
             body: Cow::Borrowed(&[]),
+            held: Held::default(),
         }
+    }
+
+    /// The same, which keeps something until it was sent: a share of a bound on memory.
+    #[must_use]
+    pub fn holding(mut self, share: impl Send + Sync + 'static) -> Self {
+        self.held = Held(Some(Arc::new(share)));
+        self
     }
 
     /// The same with a header field. `Content-Length` and `Connection`, and what no answer is without

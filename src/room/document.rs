@@ -5,21 +5,25 @@
 //! of a board, never as it came; what yrs encodes is stored only where the server wrote it. Tests: `document/tests.rs`.
 
 use std::collections::HashMap;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::{Map as Object, Number, Value};
-use yrs::types::ToJson;
+use serde_json::{Number, Value};
 use yrs::updates::decoder::Decode;
-use yrs::{Any, ClientID, Doc, GetString, Map, MapRef, OffsetKind, Options, Out, ReadTxn, Transact, Update};
+use yrs::{Any, ClientID, Doc, Map, MapRef, OffsetKind, Options, Out, ReadTxn, Transact, Update};
 
 use crate::items::{Record, Records, Write};
+use crate::limits;
+use crate::meter::Meter;
 use crate::room::board::{self, Board};
-use crate::update::Budgets;
 use crate::update::gate::{self, Passed, Root, RootContent};
+use crate::update::scan::scan;
 use crate::update::vector::{StateVector, put_state_vector};
+use crate::update::{Budgets, Refused};
 
+mod json;
 #[cfg(test)]
 mod tests;
 
@@ -29,28 +33,72 @@ pub const RECORDS: &str = "tldraw";
 /// Why a board cannot be opened as a document; it still syncs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unopened {
-    /// It holds content that yrs must not be given, or no records where they should be.
+    /// It holds content that yrs must not be given, or no records where they should be; or its JSON would be too large.
     Unsupported,
+    /// What it would take is in use by others.
+    Busy,
     /// yrs refused it, or panicked over it. A bug of the gate or of yrs.
     Failed,
 }
 
-/// The shared types of a board by name, as JSON.
+/// The shared types of a board by name, as JSON of at most [`limits::JSON_BYTES_MAX`].
 ///
-/// A map becomes an object, an array an array, a text its string, XML its string; a type of both kinds shows its
-/// entries. `state` is any complete state of a board.
+/// A map becomes an object, an array an array, a text its string, XML its string, a buffer a string of base64; a type of
+/// both kinds shows its entries. `state` is any complete state of a board. `reserve` is asked for each piece of memory, in
+/// bytes, before it is taken.
 ///
 /// # Errors
-/// [`Unopened`].
+/// [`Unopened`]; [`Unopened::Busy`] where `reserve` refused.
 ///
 /// # Panics
 /// Never: a panic of yrs is caught, and the document it happened in is leaked, since dropping it could panic again.
-pub fn to_json(state: Bytes) -> Result<Value, Unopened> {
+pub fn to_json(state: Bytes, reserve: &mut dyn FnMut(usize) -> bool) -> Result<Vec<u8>, Unopened> {
     let canonical = Canonical::of(state)?;
     let mut document = Document::empty(READER_CLIENT);
     document.apply(&canonical.state)?;
     let roots = canonical.roots;
-    document.fenced(|doc| read_roots(doc, &roots))
+    let mut out = Bounded {
+        bytes: Vec::new(),
+        reserve,
+        why: Unopened::Failed,
+    };
+    let written = document.fenced(|doc| Ok(json::write(doc, &roots, &mut out)))?;
+    written.map(|()| out.bytes).map_err(|_| out.why)
+}
+
+/// The least piece of memory that JSON is given.
+const JSON_PIECE_BYTES: usize = 16 * 1024;
+
+/// JSON being written.
+struct Bounded<'r> {
+    bytes: Vec<u8>,
+    reserve: &'r mut dyn FnMut(usize) -> bool,
+    /// Why writing ended early.
+    why: Unopened,
+}
+
+impl io::Write for Bounded<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let total = self.bytes.len().saturating_add(piece.len());
+        if total > limits::JSON_BYTES_MAX {
+            self.why = Unopened::Unsupported;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if total > self.bytes.capacity() {
+            let more = piece.len().max(self.bytes.len() / 4).max(JSON_PIECE_BYTES);
+            if !(self.reserve)(more) {
+                self.why = Unopened::Busy;
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
+            self.bytes.reserve_exact(more);
+        }
+        self.bytes.extend_from_slice(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A client id for documents that are only read: nothing is ever written under it.
@@ -61,16 +109,30 @@ struct Canonical {
     state: Bytes,
     roots: Vec<Root>,
     parts: usize,
+    /// Deleted clocks.
+    deleted: u64,
 }
 
 impl Canonical {
     /// Compacts a complete state, and lets it through the gate.
     fn of(state: Bytes) -> Result<Self, Unopened> {
         let mut board = Board::load(state, Budgets::UNBOUNDED).map_err(|_| Unopened::Failed)?;
-        let compacted = board::compact(&board.capture()).map_err(|_| Unopened::Failed)?;
-        let state = compacted.bytes();
-        let Passed { roots, parts } = gate::document_gate(&state).map_err(|_| Unopened::Unsupported)?;
-        Ok(Self { state, roots, parts })
+        let state = board::split(&board.capture()).map_err(|refused| match refused {
+            Refused::TooCostly => Unopened::Unsupported,
+            Refused::Malformed(_) | Refused::OverBudget(_) => Unopened::Failed,
+        })?;
+        let passed = gate::document_gate(&state).map_err(|_| Unopened::Unsupported)?;
+        let Passed {
+            roots,
+            parts,
+            deleted,
+        } = passed;
+        Ok(Self {
+            state,
+            roots,
+            parts,
+            deleted,
+        })
     }
 
     fn weight(&self) -> usize {
@@ -90,6 +152,8 @@ pub struct Document {
     doc: Option<Doc>,
     writer: ClientID,
     weight: usize,
+    /// Deleted clocks when it followed last.
+    deleted: u64,
 }
 
 impl Document {
@@ -114,6 +178,7 @@ impl Document {
             doc: Some(doc),
             writer,
             weight: 0,
+            deleted: 0,
         }
     }
 
@@ -128,14 +193,27 @@ impl Document {
             return Err(Unopened::Unsupported);
         }
         self.weight = canonical.weight();
+        let newly_deleted = canonical.deleted.saturating_sub(self.deleted);
+        self.deleted = canonical.deleted;
         let known = self.fenced(|doc| Ok(state_vector(doc)))?;
-        let lacking = if known.is_empty() {
-            canonical.state
-        } else {
-            let mut board = Board::load(canonical.state, Budgets::UNBOUNDED).map_err(|_| Unopened::Failed)?;
-            let asked = StateVector::parse(&known).map_err(|_| Unopened::Failed)?;
-            board.diff(&asked)
-        };
+        if known.is_empty() {
+            return self.apply(&canonical.state);
+        }
+        let state_bytes = canonical.state.len();
+        let mut board =
+            Board::load(canonical.state.clone(), Budgets::UNBOUNDED).map_err(|_| Unopened::Failed)?;
+        let asked = StateVector::parse(&known).map_err(|_| Unopened::Failed)?;
+        let lacking = board.diff(&asked);
+        let outline =
+            scan(&lacking, &Budgets::UNBOUNDED, &mut Meter::unbounded()).map_err(|_| Unopened::Failed)?;
+        let structs = outline.sections.iter().map(|section| u64::from(section.count));
+        // yrs may move or copy all it holds for each change, but not when it is opened anew.
+        let changes = newly_deleted.saturating_add(structs.sum());
+        let cost = changes.saturating_mul(u64::try_from(state_bytes).unwrap_or(u64::MAX));
+        if cost > limits::FOLLOW_COST_MAX {
+            self.doc = Self::empty(self.writer.get()).doc;
+            return self.apply(&canonical.state);
+        }
         self.apply(&lacking)
     }
 
@@ -321,33 +399,4 @@ fn any_of_object(members: &Record) -> Any {
     let members = members.iter();
     let members = members.map(|(name, value)| (name.clone(), any_of(value)));
     Any::Map(Arc::new(members.collect()))
-}
-
-fn read_roots(doc: &Doc, roots: &[Root]) -> Result<Value, Unopened> {
-    let mut shared = Object::new();
-    for root in roots {
-        let any = if root.has_entries {
-            doc.get_or_insert_map(root.name.as_str()).to_json(&doc.transact())
-        } else {
-            match root.content {
-                RootContent::None => continue,
-                RootContent::Array => doc
-                    .get_or_insert_array(root.name.as_str())
-                    .to_json(&doc.transact()),
-                RootContent::Text => doc
-                    .get_or_insert_text(root.name.as_str())
-                    .get_string(&doc.transact())
-                    .into(),
-                RootContent::Xml => doc
-                    .get_or_insert_xml_fragment(root.name.as_str())
-                    .get_string(&doc.transact())
-                    .into(),
-            }
-        };
-        shared.insert(
-            root.name.clone(),
-            serde_json::to_value(&any).map_err(|_| Unopened::Failed)?,
-        );
-    }
-    Ok(Value::Object(shared))
 }

@@ -5,30 +5,36 @@
 //! goes the way of every update (checked, relayed, durable), and is made of what the board was when it was decided; a
 //! document that holds what the board did not accept is closed. Tests: `content/tests.rs`, tests/it/items.rs.
 
+mod remembered;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_io::Timer;
 use bytes::Bytes;
 use smol::channel::Receiver;
-use smol::lock::{Mutex as Turn, MutexGuardArc, Semaphore};
+use smol::lock::{Mutex as Turn, MutexGuardArc};
 
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level};
 use crate::items::{Records, Write};
 use crate::limits;
-use crate::room::document::{Document, Unopened};
+use crate::room::document::{self, Document, Unopened};
 use crate::room::{Effects, Room, UpdateOutcome};
 use crate::rooms::RoomCell;
 use crate::server::Server;
 use crate::server::admission::{self, Granted};
+use crate::server::clock::SystemClock;
+use crate::server::content::remembered::{Hold, Purpose, Remembered, Was};
+use crate::server::content::turns::{Turns, Whose};
 use crate::server::loader::Creation;
-use crate::store::Applied;
-use crate::time::{Now, Tick};
+use crate::store::{Applied, Stored};
+use crate::time::{Clock as _, Now, Tick};
 use crate::update::Refused;
 
 /// Why a board's content was not read or written.
@@ -38,7 +44,8 @@ pub(crate) enum Failed<E> {
     Fault(Fault),
     /// It cannot be opened as a document.
     Unsupported,
-    /// Others kept changing the board while a write that wants it unchanged was decided.
+    /// Others kept changing the board while a write that wants it unchanged was decided; or work on it takes too long, or
+    /// what it would take is in use.
     Busy,
     /// The work itself refused.
     Work(E),
@@ -54,6 +61,7 @@ impl<E> From<Unopened> for Failed<E> {
     fn from(unopened: Unopened) -> Self {
         match unopened {
             Unopened::Unsupported => Self::Unsupported,
+            Unopened::Busy => Self::Busy,
             Unopened::Failed => Self::Fault(Fault::Internal),
         }
     }
@@ -119,17 +127,31 @@ pub(crate) struct Documents {
     seed: RandomState,
     /// How often a board's id was given up; boards of which it never was are left out.
     generations: Mutex<HashMap<BoardId, u32>>,
-    /// Permits for work on content, apart from those for loads: a hostile board must not hold up joins of others.
-    working: Semaphore,
+    /// Turns to work on content, apart from permits for loads: a hostile board must not hold up joins of others.
+    turns: Arc<Turns>,
+    /// Boards that need not be tried again.
+    remembered: Remembered,
+    /// Bytes of JSON that was not sent yet.
+    json_bytes: Arc<AtomicUsize>,
+}
+
+/// A board's content as JSON.
+pub(crate) struct Json {
+    /// The text.
+    pub(crate) text: Vec<u8>,
+    /// To be kept as long as the text is.
+    pub(crate) hold: Hold,
 }
 
 impl Documents {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(clock: SystemClock) -> Self {
         Self {
             slots: Mutex::default(),
             seed: RandomState::new(),
             generations: Mutex::default(),
-            working: Semaphore::new(limits::CONTENT_MAX),
+            turns: Turns::new(move || clock.now().tick),
+            remembered: Remembered::default(),
+            json_bytes: Arc::default(),
         }
     }
 
@@ -195,28 +217,85 @@ impl Server {
         read: impl FnOnce(&dyn Records) -> T + Send + 'static,
     ) -> Result<T, Failed<std::convert::Infallible>> {
         let cell = self.room(board, Creation::Denied).await?;
-        let turn = self.documents.slot(board).lock_arc().await;
-        let server = Arc::clone(self);
+        let (server, room, slot) = (Arc::clone(self), Arc::clone(&cell), self.documents.slot(board));
         let work = move || {
-            let mut turn = turn;
-            let open = follow(&server, &mut turn, &cell)?;
+            let mut turn = slot.lock_arc_blocking();
+            let open = follow(&server, &mut turn, &room)?;
             let read = open.document.read(read);
             end_turn(&server, turn, read.is_ok());
             Ok(read?)
         };
-        self.work_on_content(work).await
+        self.work_on_content(&cell, Purpose::Records, work).await?
     }
 
-    /// Runs `work` on content on the blocking pool; not more than `limits::CONTENT_MAX` at a time.
+    /// Writes all of a board's content as JSON.
+    ///
+    /// # Errors
+    /// [`Failed`], without `Work`.
+    pub(crate) async fn content_as_json(
+        self: &Arc<Self>,
+        cell: &Arc<RoomCell>,
+    ) -> Result<Json, Failed<std::convert::Infallible>> {
+        let (server, room) = (Arc::clone(self), Arc::clone(cell));
+        let work = move || {
+            let was = Was::now(&room);
+            let state = room.lock().full_state();
+            let mut hold = Hold::among(&server.documents.json_bytes);
+            let written = document::to_json(state, &mut |bytes| hold.grow(bytes));
+            let text = written.inspect_err(|why| {
+                server.documents.remembered.note(&was, Purpose::Json, *why);
+                log_unopened(&room, *why);
+            })?;
+            Ok(Json { text, hold })
+        };
+        self.work_on_content(cell, Purpose::Json, work).await?
+    }
+
+    /// Runs `work` on content on the blocking pool, when it is the turn of the board's owner.
+    ///
+    /// # Errors
+    /// What is remembered of the board; [`Unopened::Busy`] where work on it takes too long.
     ///
     /// # Cancellation
-    /// The work goes on, and its result is dropped.
-    pub(crate) async fn work_on_content<T: Send + 'static>(
-        &self,
+    /// Work that has not begun is not begun; other work goes on, with its turn, and its result is dropped.
+    async fn work_on_content<T: Send + 'static>(
+        self: &Arc<Self>,
+        cell: &Arc<RoomCell>,
+        purpose: Purpose,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> T {
-        let _permit = self.documents.working.acquire().await;
-        smol::unblock(work).await
+    ) -> Result<T, Unopened> {
+        let was = Was::now(cell);
+        let documents = &self.documents;
+        documents.remembered.check(&was, purpose, self.now().tick)?;
+        let whose = self.whose(&was.board).await;
+        let permit = documents.turns.next(whose, &was.board).await;
+        let permit = permit.map_err(|turns::Busy| Unopened::Busy)?;
+        // Who was before us may have found out.
+        documents.remembered.check(&was, purpose, self.now().tick)?;
+        let server = Arc::clone(self);
+        let work = move || {
+            let start = server.now().tick;
+            let done = work();
+            let end = server.now().tick;
+            if end.since(start) >= limits::CONTENT_TIME_MAX {
+                tracing::warn!(board = %was.board, "work on the board's content took too long");
+                server.documents.remembered.note_long(&was, purpose, end);
+            }
+            drop(permit);
+            done
+        };
+        Ok(smol::unblock(work).await)
+    }
+
+    /// Who has one turn at a time for this board.
+    async fn whose(self: &Arc<Self>, board: &BoardId) -> Whose {
+        let (server, id) = (Arc::clone(self), board.clone());
+        let summary = self.unblock_read(move || server.store.summary(&id)).await;
+        let owner = match summary {
+            Ok(Stored::Present(summary)) => summary.record.owner,
+            _ => None,
+        };
+        owner.map_or_else(|| Whose::Board(board.clone()), Whose::Owner)
     }
 
     /// Decides what to write by a board's records, writes it, and waits until it is durable.
@@ -246,9 +325,10 @@ impl Server {
         loop {
             let board = authority.board().clone();
             let cell = self.room(&board, Creation::Denied).await?;
-            let turn = self.documents.slot(&board).lock_arc().await;
+            let slot = self.documents.slot(&board);
             let (server, room, decide) = (Arc::clone(self), Arc::clone(&cell), Arc::clone(&decide));
             let work = move || {
+                let turn = slot.lock_arc_blocking();
                 let written = Writing {
                     server: &server,
                     cell: &room,
@@ -258,7 +338,8 @@ impl Server {
                 .run(turn, &*decide);
                 (written, authority)
             };
-            let (written, asked) = self.work_on_content(work).await;
+            let worked = self.work_on_content(&cell, Purpose::Records, work).await;
+            let (written, asked) = worked?;
             authority = asked;
             match written? {
                 Written::Done(value, saved) => {
@@ -313,6 +394,11 @@ fn follow<'t>(
     let usable = turn.take_if(|open| open.writer == writer && open.room.ptr_eq(&Arc::downgrade(cell)));
     // Closed, if it is another room's.
     **turn = None;
+    let was = Was::now(cell);
+    let note = |error: &Unopened| {
+        server.documents.remembered.note(&was, Purpose::Records, *error);
+        log_unopened(cell, *error);
+    };
     let (state, sequence) = {
         let mut room = cell.lock();
         let known = usable.as_ref().map(|open| open.sequence);
@@ -321,8 +407,7 @@ fn follow<'t>(
     };
     let open = match (usable, state) {
         (Some(mut open), Some(state)) => {
-            let followed = open.document.follow(state);
-            followed.inspect_err(|error| log_unopened(cell, *error))?;
+            open.document.follow(state).inspect_err(note)?;
             open
         }
         (Some(open), None) => open,
@@ -330,7 +415,7 @@ fn follow<'t>(
             let opened = Document::open(state.unwrap_or_default(), writer);
             Open {
                 room: Arc::downgrade(cell),
-                document: opened.inspect_err(|error| log_unopened(cell, *error))?,
+                document: opened.inspect_err(note)?,
                 writer,
                 sequence,
                 used_at: server.now().tick,
@@ -341,7 +426,7 @@ fn follow<'t>(
 }
 
 /// A board that passes the gate and cannot be opened is a bug of ours, or of yrs.
-pub(crate) fn log_unopened(cell: &RoomCell, error: Unopened) {
+fn log_unopened(cell: &RoomCell, error: Unopened) {
     if error == Unopened::Failed {
         tracing::error!(board = %cell.lock().id(), "the board could not be opened as a document");
     }

@@ -189,7 +189,7 @@ pub(super) fn build(
         },
         verifier: Verifier::new(config.keys.clone()),
         rooms: Rooms::default(),
-        documents: Documents::new(),
+        documents: Documents::new(clock),
         doors: Arc::new(Doors::new(
             config.bounds.connections,
             config.bounds.connections_per_address,

@@ -5,7 +5,7 @@
 //! `limits::ANY_DEPTH_MAX` levels. Tests at the end of the file.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
-use serde::de::IgnoredAny;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Budget, Reason, Refused};
 use crate::lib0::Reader;
@@ -17,7 +17,7 @@ pub(super) const PROTO: &[u8] = b"__proto__";
 /// What was stepped over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Skipped {
-    /// Values, with those in them.
+    /// Values, with those in them; a buffer counts for one more each `limits::BUFFER_PART_BYTES`.
     pub values: u32,
     /// Whether an object has a member that JavaScript takes for its prototype: Yjs throws when it writes it again.
     pub names_proto: bool,
@@ -45,7 +45,11 @@ fn skip_level<const CHECK: bool>(
         124 => drop(reader.take(4)?),
         122 | 123 => drop(reader.take(8)?),
         119 => drop(reader.text::<CHECK>()?),
-        116 => drop(reader.blob()?),
+        116 => {
+            let parts = reader.blob()?.len() / limits::BUFFER_PART_BYTES;
+            let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+            skipped.values = skipped.values.saturating_add(parts);
+        }
         118 => {
             let depth = deeper(depth)?;
             for _ in 0..reader.count()? {
@@ -140,6 +144,76 @@ pub fn check_json(text: &[u8]) -> Result<(), Refused> {
     match serde_json::from_str::<IgnoredAny>(text) {
         Ok(_) => Ok(()),
         Err(_) => Err(Reason::InvalidJson.into()),
+    }
+}
+
+/// How many values a JSON text is, with those in it, as a decoder in Rust reads it: yrs keeps embeds and formats so.
+///
+/// `None` where it reads nothing: JavaScript takes lone surrogates, and numbers beyond a double and beyond 64 bits.
+#[must_use]
+pub fn count_json(text: &[u8]) -> Option<usize> {
+    serde_json::from_slice::<Decoded>(text)
+        .ok()
+        .map(|decoded| decoded.0)
+}
+
+/// Values of a JSON text that were decoded, not only stepped over.
+struct Decoded(usize);
+
+impl<'de> Deserialize<'de> for Decoded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Decode).map(Self)
+    }
+}
+
+struct Decode;
+
+impl<'de> Visitor<'de> for Decode {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<usize, E> {
+        Ok(1)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<usize, E> {
+        Ok(1)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<usize, E> {
+        Ok(1)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<usize, E> {
+        // yrs keeps whole numbers in 64 bits with a sign.
+        i64::try_from(value).map(|_| 1).map_err(E::custom)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<usize, E> {
+        Ok(1)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<usize, E> {
+        Ok(1)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<usize, A::Error> {
+        let mut values = 1usize;
+        while let Some(Decoded(inner)) = seq.next_element()? {
+            values = values.saturating_add(inner);
+        }
+        Ok(values)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<usize, A::Error> {
+        let mut values = 1usize;
+        while let Some((Decoded(_), Decoded(inner))) = map.next_entry()? {
+            values = values.saturating_add(inner);
+        }
+        Ok(values)
     }
 }
 
@@ -263,6 +337,25 @@ mod tests {
                 Err(Refused::Malformed(Reason::InvalidJson)),
                 "{bad}"
             );
+        }
+    }
+
+    #[test]
+    fn json_that_only_javascript_reads_has_no_count() {
+        let table = [
+            ("1", Some(1)),
+            ("9223372036854775807", Some(1)),
+            ("[{\"a\":[1,null,true]},\"x\"]", Some(7)),
+            ("{\"\\ud83d\\ude00\":-0.5}", Some(2)),
+            ("1e999", None),
+            ("[-1e999]", None),
+            ("9223372036854775808", None),
+            ("\"\\ud800\"", None),
+            ("{\"\\udc00\":1}", None),
+        ];
+        for (text, values) in table {
+            assert_eq!(check_json(text.as_bytes()), Ok(()), "{text}");
+            assert_eq!(count_json(text.as_bytes()), values, "{text}");
         }
     }
 

@@ -13,6 +13,7 @@ use super::known::{ClientKnown, Known, Slot};
 use super::ranges::{Range, Ranges, put_ranges};
 use super::structs::{Id, Kind, Struct, Values, mark_entry, put_content, read_struct};
 use crate::lib0::{Reader, put_number};
+use crate::limits;
 use crate::meter::Meter;
 
 /// By how many bytes splitting may make a state larger than twice its size before it is given up.
@@ -43,10 +44,71 @@ pub fn compact<'a, I: Iterator<Item = &'a [u8]>>(
     Ok(out.unwrap_or_default())
 }
 
+/// The same for a document that is opened: nothing of it is left to be split, since yrs copies what is left of a text at
+/// each place where it splits it.
+///
+/// # Errors
+/// [`Refused::TooCostly`] where it has more than [`limits::DOCUMENT_PARTS_MAX`] structs then; else as [`compact`].
+pub fn compact_split<'a, I: Iterator<Item = &'a [u8]>>(
+    known: &Known,
+    bytes_of: impl Fn(u32) -> I,
+    meter: &mut Meter,
+) -> Result<Vec<u8>, Refused> {
+    let ranges = known.clients().iter().map(|client| client.deleted.len());
+    if ranges.fold(0, usize::saturating_add) > limits::DOCUMENT_PARTS_MAX {
+        return Err(Refused::TooCostly);
+    }
+    let out = compact_within(known, &bytes_of, (Split::Everywhere, usize::MAX), meter)?;
+    Ok(out.unwrap_or_default())
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Split {
+    /// At the borders of deletions, and where something refers into a struct.
+    Everywhere,
     AtDeletions,
     Never,
+}
+
+/// For each client, at its place, the clocks before which something else was inserted, ascending.
+fn cuts<'a, I: Iterator<Item = &'a [u8]>>(
+    known: &Known,
+    bytes_of: &impl Fn(u32) -> I,
+    meter: &mut Meter,
+) -> Result<Vec<Vec<u32>>, Refused> {
+    let mut cuts = vec![Vec::new(); known.clients().len()];
+    let mut cut = |client: u64, clock: u32| {
+        let place = known.place(client).and_then(|at| usize::try_from(at).ok());
+        if let Some(cuts) = place.and_then(|at| cuts.get_mut(at)) {
+            cuts.push(clock);
+        }
+    };
+    for (at, client) in known.descending() {
+        let mut clock = 0u32;
+        for bytes in bytes_of(at) {
+            let mut reader = Reader::new(bytes);
+            while !reader.rest().is_empty() {
+                let it = read_struct::<false>(&mut reader)?;
+                meter.spend_bytes(it.raw.len())?;
+                if let Some(origin) = it.origin {
+                    let behind = origin.clock.saturating_add(1);
+                    // What was typed on is merged.
+                    if origin.client != client.id || behind != clock {
+                        cut(origin.client, behind);
+                    }
+                }
+                if let Some(right) = it.right {
+                    cut(right.client, right.clock);
+                }
+                clock = clock.saturating_add(it.len);
+            }
+        }
+    }
+    for clocks in &mut cuts {
+        clocks.sort_unstable();
+        clocks.dedup();
+    }
+    Ok(cuts)
 }
 
 fn compact_within<'a, I: Iterator<Item = &'a [u8]>>(
@@ -56,6 +118,14 @@ fn compact_within<'a, I: Iterator<Item = &'a [u8]>>(
     meter: &mut Meter,
 ) -> Result<Option<Vec<u8>>, Refused> {
     let dead = dead_types(known);
+    let cuts = match split {
+        Split::Everywhere => cuts(known, bytes_of, meter)?,
+        _ => Vec::new(),
+    };
+    let mut structs_left = match split {
+        Split::Everywhere => u32::try_from(limits::DOCUMENT_PARTS_MAX).unwrap_or(u32::MAX),
+        _ => u32::MAX,
+    };
     let mut out = Vec::with_capacity(known.encoded_bytes());
     let mut deletes: Vec<(u64, Ranges)> = Vec::new();
     put_number(&mut out, u64::try_from(known.clients().len()).unwrap_or(u64::MAX));
@@ -63,11 +133,15 @@ fn compact_within<'a, I: Iterator<Item = &'a [u8]>>(
     for (at, client) in known.descending() {
         body.clear();
         let mut writer = Writer::new(client, &mut body);
+        writer.count_max = structs_left;
+        let cuts = usize::try_from(at).ok().and_then(|at| cuts.get(at));
+        writer.cuts = cuts.map_or(&[], Vec::as_slice);
         for bytes in bytes_of(at) {
             rewrite(&mut writer, (client, &dead), split, (bytes, &mut *meter))?;
         }
         writer.flush();
         let (count, collected) = (writer.count, writer.collected);
+        structs_left = structs_left.saturating_sub(count);
         put_number(&mut out, u64::from(count));
         put_number(&mut out, client.id);
         put_number(&mut out, 0);
@@ -111,7 +185,7 @@ fn is_dead_slot(dead: &[bool], slot: Slot) -> bool {
 
 /// Feeds the structs of one client to the writer, in pieces that are wholly deleted or wholly alive.
 fn rewrite<'a>(
-    writer: &mut Writer<'a, '_>,
+    writer: &mut Writer<'a, '_, '_>,
     (client, dead): (&ClientKnown, &[bool]),
     split: Split,
     (bytes, meter): (&'a [u8], &mut Meter),
@@ -131,6 +205,7 @@ fn rewrite<'a>(
             to: to.saturating_sub(clock),
             kind,
             values: None,
+            starts_anew: false,
             is_entry: slot.is_entry(),
             can_merge: kind == Kind::Deleted || !slot.is_entry(),
         };
@@ -143,7 +218,8 @@ fn rewrite<'a>(
         while at < end {
             meter.spend(1)?;
             let (is_deleted, until) = writer.deleted_from(at, client);
-            let until = until.min(end);
+            let (starts_anew, cut) = writer.cut_from(at);
+            let until = until.min(cut).min(end);
             if split == Split::Never && until < end {
                 let mut mixed = piece(at, end, it.kind);
                 mixed.can_merge = false;
@@ -152,11 +228,15 @@ fn rewrite<'a>(
             }
             let kind = if is_deleted { Kind::Deleted } else { it.kind };
             let mut next = piece(at, until, kind);
+            next.starts_anew = starts_anew;
             if it.len > next.len() && it.can_grow() {
                 next.take_values(&mut values);
             }
             writer.put(next);
             at = until;
+            if writer.count > writer.count_max {
+                return Err(Refused::TooCostly);
+            }
         }
     }
     Ok(())
@@ -172,6 +252,8 @@ struct Piece<'a> {
     kind: Kind,
     /// The values of a part of the struct; `None` for the whole.
     values: Option<Vec<u8>>,
+    /// Whether it stays apart from what is before it.
+    starts_anew: bool,
     is_entry: bool,
     can_merge: bool,
 }
@@ -206,7 +288,7 @@ impl Piece<'_> {
 }
 
 /// Merges pieces of one client as they come.
-struct Writer<'a, 'o> {
+struct Writer<'a, 'o, 'k> {
     client: u64,
     out: &'o mut Vec<u8>,
     /// Where the next struct starts.
@@ -222,9 +304,14 @@ struct Writer<'a, 'o> {
     has_merged: bool,
     run: Place,
     range: Place,
+    /// Where pieces start anew, ascending.
+    cuts: &'k [u32],
+    cut: usize,
+    /// More structs than these are too many.
+    count_max: u32,
 }
 
-impl<'a, 'o> Writer<'a, 'o> {
+impl<'a, 'o> Writer<'a, 'o, '_> {
     fn new(client: &ClientKnown, out: &'o mut Vec<u8>) -> Self {
         Self {
             client: client.id,
@@ -237,6 +324,9 @@ impl<'a, 'o> Writer<'a, 'o> {
             has_merged: false,
             run: Place::default(),
             range: Place::default(),
+            cuts: &[],
+            cut: 0,
+            count_max: u32::MAX,
         }
     }
 
@@ -262,6 +352,18 @@ impl<'a, 'o> Writer<'a, 'o> {
             None => (false, u32::MAX),
             Some(&(start, _)) if clock < start => (false, start),
             Some(&(_, end)) => (true, end),
+        }
+    }
+
+    /// Whether a clock starts anew, and which one does so next; clocks must not go back.
+    fn cut_from(&mut self, clock: u32) -> (bool, u32) {
+        while self.cuts.get(self.cut).is_some_and(|cut| *cut < clock) {
+            self.cut = self.cut.saturating_add(1);
+        }
+        let mut cuts = self.cuts.get(self.cut..).unwrap_or_default().iter().copied();
+        match cuts.next() {
+            Some(cut) if cut == clock => (true, cuts.next().unwrap_or(u32::MAX)),
+            next => (false, next.unwrap_or(u32::MAX)),
         }
     }
 
@@ -337,7 +439,11 @@ fn merges(client: u64, first: &Piece<'_>, first_end: u32, next: &Piece<'_>) -> b
                 clock: first_end.saturating_sub(1),
             };
             let follows = next.from > 0 || next.it.origin == Some(last);
-            follows && first.it.right == next.it.right && first.can_merge && next.can_merge
+            follows
+                && !next.starts_anew
+                && first.it.right == next.it.right
+                && first.can_merge
+                && next.can_merge
         }
         _ => false,
     }

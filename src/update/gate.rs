@@ -2,19 +2,24 @@
 //!
 //! Owns [`document_gate`]. Must not know yrs itself, nor who asks. Key invariant: what passes is within what honest
 //! Yjs clients write and yrs 0.28 reads: no subdocuments, no XML hooks, no legacy JSON, bounded depth, text only in text types, under
-//! a map key only values or a type. What is refused still syncs. Tests: below and `tests/algebra`, where all that
-//! passes goes through yrs.
+//! a map key only values or a type; and opening and reading it takes time and memory in proportion to its parts. What
+//! is refused still syncs. Tests: `gate/tests.rs` and `tests/algebra`, where all that passes goes through yrs.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
+
+use std::collections::HashSet;
 
 use super::Budgets;
 use super::admit::admit;
-use super::any::skip_any;
-use super::known::{Known, Slot};
+use super::any::{count_json, skip_any};
+use super::known::{ClientKnown, Known, Slot};
 use super::scan::{Outline, scan};
 use super::structs::{Kind, Struct, read_struct, type_ref};
 use crate::lib0::Reader;
 use crate::limits;
 use crate::meter::Meter;
+
+#[cfg(test)]
+mod tests;
 
 /// Why a state may not be opened as a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +40,10 @@ pub enum Unsupported {
     Misplaced,
     /// A top-level type holds both text and array elements.
     MixedRoot,
-    /// It has more than `limits::DOCUMENT_PARTS_MAX` structs and values.
+    /// It has more than `limits::DOCUMENT_PARTS_MAX` parts, or what yrs would copy or move goes beyond another bound on documents.
     TooManyParts,
+    /// An embed or a format is JSON to browsers and not to yrs.
+    UnreadableJson,
 }
 
 /// How the list content of a top-level type is to be read; its name does not say.
@@ -69,8 +76,10 @@ pub struct Root {
 pub struct Passed {
     /// Its top-level types, in the order of their names.
     pub roots: Vec<Root>,
-    /// Structs, and values in them.
+    /// Structs, values in them, ranges of deletions, and one for each `limits::BUFFER_PART_BYTES` of buffers.
     pub parts: usize,
+    /// Deleted clocks.
+    pub deleted: u64,
 }
 
 /// Whether a state, canonical as [`super::compact`] writes it, may be given to a yrs Doc.
@@ -94,13 +103,17 @@ pub fn document_gate(state: &[u8]) -> Result<Passed, Unsupported> {
     let mut gate = Gate {
         known: &known,
         seen: vec![Seen::default(); known.types().len()],
-        parts: 0,
+        marks: HashSet::new(),
+        undeleted: 0,
+        parts: delete_ranges(&known),
     };
     gate.each(state, &outline, Gate::learn)?;
     gate.each(state, &outline, Gate::check)?;
+    gate.check_copies()?;
     Ok(Passed {
         roots: gate.roots()?,
         parts: gate.parts,
+        deleted: known.clients().iter().map(|client| deleted_clocks(client)).sum(),
     })
 }
 
@@ -114,12 +127,20 @@ struct Seen {
     xml: bool,
     types: bool,
     entries: bool,
+    /// Structs of list content that is not a format.
+    content: usize,
+    /// Names of formats that are set somewhere.
+    marks: usize,
 }
 
-struct Gate<'k> {
+struct Gate<'k, 's> {
     known: &'k Known,
     seen: Vec<Seen>,
-    /// Structs, and values in them: each takes a piece of memory of its own in a Doc, however few bytes it is here.
+    /// The names of formats by the index of their type.
+    marks: HashSet<(u32, &'s [u8])>,
+    /// Entries that stand after one that nobody deleted.
+    undeleted: usize,
+    /// [`Passed::parts`]: each takes a piece of memory of its own in a Doc, however few bytes it is here.
     parts: usize,
 }
 
@@ -131,12 +152,12 @@ struct Placed<'a> {
     holds: Option<u32>,
 }
 
-impl Gate<'_> {
+impl<'s> Gate<'_, 's> {
     fn each(
         &mut self,
-        state: &[u8],
+        state: &'s [u8],
         outline: &Outline,
-        mut visit: impl FnMut(&mut Self, &Placed<'_>) -> Result<(), Unsupported>,
+        mut visit: impl FnMut(&mut Self, &Placed<'s>) -> Result<(), Unsupported>,
     ) -> Result<(), Unsupported> {
         for section in &outline.sections {
             let known = self.known;
@@ -166,8 +187,8 @@ impl Gate<'_> {
     }
 
     /// Notes the references of the types.
-    fn learn(&mut self, placed: &Placed<'_>) -> Result<(), Unsupported> {
-        self.parts = self.parts.saturating_add(parts(&placed.it));
+    fn learn(&mut self, placed: &Placed<'s>) -> Result<(), Unsupported> {
+        self.parts = self.parts.saturating_add(parts(&placed.it)?);
         if self.parts > limits::DOCUMENT_PARTS_MAX {
             return Err(Unsupported::TooManyParts);
         }
@@ -181,8 +202,9 @@ impl Gate<'_> {
         Ok(())
     }
 
-    fn check(&mut self, placed: &Placed<'_>) -> Result<(), Unsupported> {
+    fn check(&mut self, placed: &Placed<'s>) -> Result<(), Unsupported> {
         let it = &placed.it;
+        self.check_origin(placed)?;
         match it.kind {
             Kind::Gc | Kind::Deleted => return Ok(()),
             Kind::Doc => return Err(Unsupported::Subdocument),
@@ -209,6 +231,7 @@ impl Gate<'_> {
             it.type_ref(),
             Some(type_ref::XML_ELEMENT | type_ref::XML_FRAGMENT | type_ref::XML_TEXT)
         );
+        seen.content = seen.content.saturating_add(usize::from(it.kind != Kind::Format));
         let fits = match it.kind {
             Kind::String | Kind::Format | Kind::Embed => {
                 seen.text = true;
@@ -227,7 +250,43 @@ impl Gate<'_> {
                 of_text || of_array
             }
         };
+        if let (Some(mark), Some(index)) = (mark(it), placed.slot.type_index())
+            && self.marks.insert((index, mark))
+            && let Some(seen) = self.seen_mut(Some(index))
+        {
+            seen.marks = seen.marks.saturating_add(1);
+        }
         if fits { Ok(()) } else { Err(Unsupported::Misplaced) }
+    }
+
+    /// An entry after one that is not deleted makes yrs delete that one, each time among all deletions so far.
+    fn check_origin(&mut self, placed: &Placed<'s>) -> Result<(), Unsupported> {
+        let Some(origin) = placed.it.origin.filter(|_| placed.slot.is_entry()) else {
+            return Ok(());
+        };
+        let client = self
+            .known
+            .place(origin.client)
+            .and_then(|at| self.known.client(at));
+        if !client.is_some_and(|client| client.deleted.contains(origin.clock)) {
+            self.undeleted = self.undeleted.saturating_add(1);
+        }
+        if self.undeleted > limits::DOCUMENT_UNDELETED_MAX {
+            return Err(Unsupported::TooManyParts);
+        }
+        Ok(())
+    }
+
+    /// yrs gives each piece of a text a copy of all formats that hold there, when it is opened and when it is read.
+    fn check_copies(&self) -> Result<(), Unsupported> {
+        let copies = self
+            .seen
+            .iter()
+            .map(|seen| seen.content.saturating_mul(seen.marks));
+        if copies.fold(0, usize::saturating_add) > limits::DOCUMENT_MARKS_MAX {
+            return Err(Unsupported::TooManyParts);
+        }
+        Ok(())
     }
 
     fn roots(&self) -> Result<Vec<Root>, Unsupported> {
@@ -258,11 +317,34 @@ impl Gate<'_> {
     }
 }
 
-/// The struct, and the values in it; of values that are JSON texts an upper bound.
-fn parts(it: &Struct<'_>) -> usize {
+fn deleted_clocks(client: &ClientKnown) -> u64 {
+    let ranges = client.deleted.iter();
+    ranges
+        .map(|(start, end)| u64::from(end.saturating_sub(start)))
+        .sum()
+}
+
+/// Ranges of deletions.
+fn delete_ranges(known: &Known) -> usize {
+    let ranges = known.clients().iter().map(|client| client.deleted.len());
+    ranges.fold(0, usize::saturating_add)
+}
+
+/// The name of a format that sets something; those that end one are not among what holds.
+fn mark<'s>(it: &Struct<'s>) -> Option<&'s [u8]> {
+    if it.kind != Kind::Format {
+        return None;
+    }
+    let mut reader = Reader::new(it.content);
+    let name = reader.blob().ok()?;
+    (reader.blob() != Ok(b"null")).then_some(name)
+}
+
+/// The struct, and the values in it.
+fn parts(it: &Struct<'_>) -> Result<usize, Unsupported> {
+    let mut reader = Reader::new(it.content);
     let values = match it.kind {
         Kind::Any => {
-            let mut reader = Reader::new(it.content);
             let count = reader.count().unwrap_or_default();
             let mut values = 0usize;
             for _ in 0..count {
@@ -273,12 +355,16 @@ fn parts(it: &Struct<'_>) -> usize {
             values
         }
         Kind::Embed | Kind::Format => {
-            let begins = |b: &&u8| matches!(b, b',' | b'[' | b'{');
-            it.content.iter().filter(begins).count()
+            if it.kind == Kind::Format {
+                reader.blob().map_err(|_| Unsupported::Incomplete)?;
+            }
+            let json = reader.blob().map_err(|_| Unsupported::Incomplete)?;
+            count_json(json).ok_or(Unsupported::UnreadableJson)?
         }
+        Kind::Binary => it.content.len() / limits::BUFFER_PART_BYTES,
         _ => 0,
     };
-    values.saturating_add(1)
+    Ok(values.saturating_add(1))
 }
 
 /// Clients set a map entry to one value or type, after the entry before it and before nothing.
@@ -288,102 +374,5 @@ fn check_entry(it: &Struct<'_>) -> Result<(), Unsupported> {
         Ok(())
     } else {
         Err(Unsupported::MapEntry)
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::arithmetic_side_effects, reason = "tests panic on their own mistakes")]
-mod tests {
-    use super::*;
-
-    fn root(name: &str, content: RootContent, has_entries: bool) -> Root {
-        Root {
-            name: name.to_owned(),
-            content,
-            has_entries,
-        }
-    }
-
-    #[test]
-    fn top_level_types_are_told_by_what_they_hold() {
-        let state: &[u8] = &[
-            1, 6, 9, 0, 8, 1, 1, b'a', 1, 126, 4, 1, 1, b't', 1, b'x', 7, 1, 1, b'x', 3, 1, b'p', 0x28, 1, 1,
-            b'm', 1, b'k', 1, 126, 1, 1, 1, b'e', 1, 4, 0, 9, 2, 1, b'y', 0,
-        ];
-        assert_eq!(document_gate(state), Err(Unsupported::Misplaced));
-        let mut state = state.to_vec();
-        state[1] = 5;
-        let end = state.len() - 7;
-        state.truncate(end);
-        state.push(0);
-        let roots = [
-            root("a", RootContent::Array, false),
-            root("e", RootContent::None, false),
-            root("m", RootContent::None, true),
-            root("t", RootContent::Text, false),
-            root("x", RootContent::Xml, false),
-        ];
-        assert_eq!(document_gate(&state).unwrap().roots, roots);
-    }
-
-    #[test]
-    fn a_document_of_too_many_parts_is_refused() {
-        // One value of an array: an array of as many empty objects as fit, and one more.
-        let state = |objects: usize| {
-            let mut state = vec![1, 1, 9, 0, 8, 1, 1, b'a', 1, 117];
-            crate::lib0::put_number(&mut state, objects as u64);
-            state.resize(state.len() + 2 * objects, 0);
-            let from = state.len() - 2 * objects;
-            state[from..].chunks_mut(2).for_each(|object| object[0] = 118);
-            state.push(0);
-            state
-        };
-        // The struct, and the array.
-        let most = limits::DOCUMENT_PARTS_MAX - 2;
-        assert!(document_gate(&state(most)).is_ok());
-        assert_eq!(document_gate(&state(most + 1)), Err(Unsupported::TooManyParts));
-    }
-
-    #[test]
-    fn what_yrs_must_not_be_given_is_refused() {
-        let table: [(&[u8], Unsupported); 10] = [
-            (
-                &[1, 1, 9, 0, 2, 1, 1, b'a', 1, 1, b'1', 0],
-                Unsupported::LegacyJson,
-            ),
-            (
-                &[1, 1, 9, 0, 9, 1, 1, b'm', 1, b'g', 118, 0, 0],
-                Unsupported::Subdocument,
-            ),
-            (&[1, 1, 9, 0, 7, 1, 1, b'x', 5, 1, b'h', 0], Unsupported::XmlHook),
-            (
-                &[1, 1, 9, 0, 0x24, 1, 1, b'm', 1, b'k', 1, b's', 0],
-                Unsupported::MapEntry,
-            ),
-            (
-                &[1, 1, 9, 0, 0x28, 1, 1, b'm', 1, b'k', 2, 126, 126, 1, 9, 1, 0, 2],
-                Unsupported::MapEntry,
-            ),
-            (
-                &[1, 2, 9, 0, 7, 1, 1, b'a', 0, 4, 0, 9, 0, 1, b's', 0],
-                Unsupported::Misplaced,
-            ),
-            (
-                &[1, 2, 9, 0, 7, 1, 1, b'a', 1, 8, 0, 9, 0, 1, 126, 0],
-                Unsupported::Misplaced,
-            ),
-            (
-                &[1, 2, 9, 0, 7, 1, 1, b'a', 3, 1, b'p', 7, 0, 9, 0, 1, 0],
-                Unsupported::Misplaced,
-            ),
-            (
-                &[1, 2, 9, 0, 4, 1, 1, b'a', 1, b's', 0x88, 9, 0, 1, 126, 0],
-                Unsupported::MixedRoot,
-            ),
-            (&[1, 1, 9, 1, 0x84, 9, 0, 1, b's', 0], Unsupported::Incomplete),
-        ];
-        for (state, reason) in table {
-            assert_eq!(document_gate(state), Err(reason), "{state:?}");
-        }
     }
 }

@@ -222,3 +222,35 @@ fn what_may_not_or_cannot_be_accepted_is_refused_and_changes_nothing() {
     assert_eq!(view.get("/v1/boards/b/document").body, [0, 0]);
     drop(client);
 }
+
+#[test]
+fn json_that_only_browsers_read_is_no_error_of_the_server() {
+    let server = Server::start();
+    let _client = Client::join(&server, "b", 1);
+    let agent = Api::token(&server, &editor("agent", "b"));
+    // An embed of 1e999.
+    let embed = [1, 1, 1, 0, 5, 1, 1, b't', 5, b'1', b'e', b'9', b'9', b'9', 0];
+    assert_eq!(agent.send("POST", "/v1/boards/b/document", &embed).status, 204);
+    for target in ["/v1/boards/b/document?format=json", "/v1/boards/b/items"] {
+        for _ in 0..2 {
+            let refused = agent.get(target);
+            let code = refused.json()["code"].clone();
+            assert_eq!(
+                (refused.status, code.as_str()),
+                (409, Some("content_unsupported")),
+                "{target}"
+            );
+        }
+    }
+}
+
+#[test]
+fn as_json_a_buffer_is_base64() {
+    let server = Server::start();
+    let _client = Client::join(&server, "b", 1);
+    let agent = Api::token(&server, &editor("agent", "b"));
+    let bytes = [1, 1, 9, 0, 3, 1, 1, b'a', 2, 0xff, 0xfe, 0];
+    assert_eq!(agent.send("POST", "/v1/boards/b/document", &bytes).status, 204);
+    let shown = agent.get("/v1/boards/b/document?format=json").json();
+    assert_eq!(shown, serde_json::json!({"a": ["//4="]}));
+}

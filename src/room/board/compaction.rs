@@ -3,10 +3,13 @@
 //! Must not know threads. Key invariant: what is installed was walked as strictly as a stored state, and knows every clock
 //! and deletion that the capture knew. Tests: `board/tests.rs`.
 
+use bytes::Bytes;
+
 use super::Board;
 use super::apart::{Apart, ApartError, Capture, Replays};
 use crate::meter::Meter;
-use crate::update::compact::compact as compact_update;
+use crate::update::Refused;
+use crate::update::compact::{compact as compact_update, compact_split};
 use crate::update::known::Known;
 
 /// Compacts a captured state: canonical, deleted content dropped. Pure; for a background thread.
@@ -27,6 +30,20 @@ pub fn compact(capture: &Capture) -> Result<Apart, ApartError> {
     }
     board.known.set_strain(captured.known.strain());
     Ok(Apart::new(capture, board, Replays::Covered))
+}
+
+/// The compacted state as a document is opened on it: with nothing left to be split. Not to be stored.
+///
+/// # Errors
+/// As [`compact_split`].
+pub fn split(capture: &Capture) -> Result<Bytes, Refused> {
+    let captured = &capture.board;
+    let state = compact_split(
+        &captured.known,
+        |at| captured.bytes_of(at),
+        &mut Meter::unbounded(),
+    );
+    state.map(Bytes::from)
 }
 
 /// Whether `new` knows each client as far as `old`, and each of its deletions.

@@ -268,3 +268,93 @@ fn a_document_closes_when_it_was_not_used_for_a_while() {
     assert!(documents.slots.lock().unwrap().is_empty());
     assert_eq!(stage.keys(), [""; 0]);
 }
+
+/// Somebody's update.
+fn post(stage: &Stage, update: &'static [u8]) {
+    let now = stage.server.clock.now();
+    stage.server.step(&stage.cell(), |room, effects| {
+        accept(room, &Bytes::from_static(update), now, effects).unwrap();
+    });
+}
+
+/// An embed of 1e999, which browsers read and yrs does not; and its deletion.
+const UNREADABLE: &[u8] = &[1, 1, 1, 0, 5, 1, 1, b't', 5, b'1', b'e', b'9', b'9', b'9', 0];
+const UNREADABLE_GONE: &[u8] = &[0, 1, 1, 1, 0, 1];
+
+#[test]
+fn a_board_that_cannot_be_opened_is_not_tried_again_until_it_changes() {
+    let stage = Stage::new(&[]);
+    post(&stage, UNREADABLE);
+    let (server, cell) = (&stage.server, stage.cell());
+    let remembered = |purpose| {
+        let now = server.now().tick;
+        server.documents.remembered.check(&Was::now(&cell), purpose, now)
+    };
+    assert_eq!(remembered(Purpose::Records), Ok(()));
+    for _ in 0..2 {
+        let read = stage.run(server.read_content(&board(), |records| records.keys()));
+        assert!(matches!(read, Err(Failed::Unsupported)), "{read:?}");
+        let json = stage.run(server.content_as_json(&cell)).map(drop);
+        assert!(matches!(json, Err(Failed::Unsupported)), "{json:?}");
+        for purpose in [Purpose::Records, Purpose::Json] {
+            assert_eq!(remembered(purpose), Err(Unopened::Unsupported));
+        }
+    }
+    post(&stage, UNREADABLE_GONE);
+    assert_eq!(stage.keys(), [""; 0]);
+    assert!(stage.run(server.content_as_json(&cell)).is_ok());
+}
+
+#[test]
+fn a_board_that_took_too_long_is_left_alone_for_a_while() {
+    let stage = Stage::new(&[]);
+    let (remembered, was) = (&stage.server.documents.remembered, Was::now(&stage.cell()));
+    let now = stage.server.now().tick;
+    remembered.note_long(&was, Purpose::Records, now);
+    let check = |at| remembered.check(&was, Purpose::Records, at);
+    assert_eq!(check(now), Err(Unopened::Busy));
+    let read = stage.run(stage.server.read_content(&board(), |records| records.keys()));
+    assert!(matches!(read, Err(Failed::Busy)), "{read:?}");
+    assert_eq!(check(now.after(limits::CONTENT_WAIT_MAX)), Ok(()));
+    assert_eq!(remembered.check(&was, Purpose::Json, now), Ok(()));
+    let written = stage.write(Basis::Any, |_| Ok::<_, Infallible>((vec![set("a")], ())));
+    assert!(matches!(written, Err(Failed::Busy)), "{written:?}");
+    post(&stage, UNREADABLE);
+    post(&stage, UNREADABLE_GONE);
+    assert_eq!(stage.keys(), [""; 0]);
+}
+
+#[test]
+fn what_is_remembered_ends_at_the_limit() {
+    let stage = Stage::new(&[]);
+    let remembered = Remembered::default();
+    let was = Was::now(&stage.cell());
+    for n in 0..=limits::CONTENT_REMEMBERED_MAX {
+        assert_eq!(remembered.len(), n);
+        let board = BoardId::parse(&format!("{n}")).unwrap();
+        let was = Was { board, ..was.clone() };
+        remembered.note(&was, Purpose::Json, Unopened::Unsupported);
+    }
+    assert_eq!(remembered.len(), 1, "the room lives, so none could be told apart");
+}
+
+#[test]
+fn json_counts_against_one_bound_until_it_was_sent() {
+    let stage = Stage::new(&[]);
+    let (server, cell) = (&stage.server, stage.cell());
+    let all = &server.documents.json_bytes;
+    let json = stage.run(server.content_as_json(&cell)).unwrap();
+    assert_eq!(json.text, b"{}");
+    let taken = all.load(Ordering::Relaxed);
+    assert!(taken >= json.text.capacity());
+    let mut hold = Hold::among(all);
+    assert!(!hold.grow(limits::JSON_ALL_BYTES_MAX - taken + 1));
+    assert!(hold.grow(limits::JSON_ALL_BYTES_MAX - taken - 1));
+    assert!(hold.grow(1));
+    assert!(!hold.grow(1));
+    let busy = stage.run(server.content_as_json(&cell)).map(drop);
+    assert!(matches!(busy, Err(Failed::Busy)), "{busy:?}");
+    drop((json, hold));
+    assert_eq!(all.load(Ordering::Relaxed), 0);
+    assert!(stage.run(server.content_as_json(&cell)).is_ok());
+}
