@@ -347,6 +347,10 @@ pub const COMPACT_EVERY: Duration = Duration::from_secs(30);
 /// Log bytes of a board at which it is compacted at once.
 pub const COMPACT_LOG_BYTES: usize = 4 * 1024 * 1024;
 
+/// Largest data file, in bytes, inclusive, whose pages are all verified before the server starts. A disk reads that in
+/// seconds; a larger one would hold up each start, and not only the one after a crash.
+pub const VERIFY_AT_START_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
 /// `--room-idle`: a room without clients and without activity for this long unloads.
 pub const ROOM_IDLE: Duration = Duration::from_secs(30 * 60);
 

@@ -36,7 +36,7 @@ use crate::server::metrics::redis::RedisMetrics;
 use crate::server::receiving::Receiving;
 use crate::server::threads::Helpers;
 use crate::server::{Server, requests, telemetry};
-use crate::store::redb::RedbStore;
+use crate::store::redb::{RedbStore, Verified};
 use crate::store::{Applied, OpenError, Store};
 use crate::time::Clock;
 
@@ -98,6 +98,7 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         path: config.data.clone(),
         source,
     })?;
+    note_verified(store.verified());
     raise_descriptor_limit(config.bounds.connections);
     let listener = listen(config.listen).map_err(|source| StartError::Listen {
         address: config.listen,
@@ -120,6 +121,17 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
     let ended = smol::block_on(executor.run(serve(&server, listener, signals)));
     drop(helpers);
     Ok(ended)
+}
+
+/// Says what was found about the data file before it was opened.
+fn note_verified(verified: Verified) {
+    match verified {
+        Verified::Damaged => tracing::error!(
+            "pages of the data file are damaged; what cannot be proven to be right is refused: keep the file, and restore a backup"
+        ),
+        Verified::TooLarge => tracing::info!("the data file is too large to be looked through at each start"),
+        Verified::Sound | Verified::AtOpening => {}
+    }
 }
 
 /// Raises the soft limit on open files to what the connections need, as far as the hard limit allows.

@@ -281,6 +281,10 @@ pub enum Unreadable {
     RecordMissing,
     /// Two rows that must agree do not, or one of them is missing: a record, grant, link or key and its index.
     Disagreement,
+    /// Pages of the file are damaged, and nothing proves that what was not found is not there.
+    Damaged,
+    /// The rows that there are are not those that the board's record counts: one is missing, too many, or an older one.
+    Tally,
 }
 
 impl fmt::Display for Unreadable {
@@ -293,6 +297,10 @@ impl fmt::Display for Unreadable {
             Self::UpdateMissing(sequence) => write!(f, "update {sequence} is missing"),
             Self::RecordMissing => f.write_str("the board's record is missing"),
             Self::Disagreement => f.write_str("a row and its index do not agree"),
+            Self::Damaged => {
+                f.write_str("the data file has damaged pages, so what it holds cannot be listed")
+            }
+            Self::Tally => f.write_str("a row is missing, too many, or an older one"),
         }
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use self::access::Access;
 use super::super::rows::audit::{encode_entry, entry_key};
-use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag};
+use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag, Tally};
 use super::super::{Act, Applied, Change, StoreError};
 use super::{AUDIT, BOARDS, IDS, SNAPSHOTS, UPDATES, engine, is_free, rows_of};
 use crate::audit;
@@ -38,8 +38,6 @@ struct Pending {
     first: u64,
     updates: u32,
     blob: Vec<u8>,
-    /// How many grants there are, once they were counted.
-    grants: Option<usize>,
 }
 
 impl Pending {
@@ -50,7 +48,6 @@ impl Pending {
             first: 0,
             updates: 0,
             blob: Vec::new(),
-            grants: None,
         }
     }
 }
@@ -163,12 +160,16 @@ impl<'t> Batch<'t> {
             Act::Create { .. } => Ok(Applied::Exists),
             Act::Update { title, owner } => self.update(board, pending, (title, owner), at),
             Act::Delete => self.delete(board, pending, at),
-            Act::Grant { principal, level } => {
-                self.access.grant(board, &mut pending.grants, principal, *level)
+            Act::Grant { .. } | Act::Ungrant { .. } | Act::AddSecret(_) | Act::Revoke { .. } => {
+                let live = match live(&mut pending.entry) {
+                    Ok(live) => live,
+                    Err(applied) => return Ok(applied),
+                };
+                let before = live.tallies;
+                let applied = self.access.act(board, &mut live.tallies, act, at)?;
+                pending.dirty |= live.tallies != before;
+                Ok(applied)
             }
-            Act::Ungrant { principal } => self.access.ungrant(board, &mut pending.grants, principal),
-            Act::AddSecret(secret) => self.access.add_secret(board, secret, at),
-            Act::Revoke { kind, id } => self.access.revoke(board, *kind, id),
         }
     }
 
@@ -284,28 +285,33 @@ impl<'t> Batch<'t> {
             pending.blob = Vec::new();
         }
         clear(&mut self.snapshots, board)?;
-        write_blob(&mut self.snapshots, Tag::Snapshot, (board, covers), (0, state))?;
-        self.cut_log(board, covers)?;
+        live.tallies.snapshots = write_blob(&mut self.snapshots, Tag::Snapshot, (board, covers), (0, state))?;
+        Self::cut_log(&mut self.updates, board, live)?;
         Ok(Applied::Done)
     }
 
-    /// Removes the blobs of updates whose last one is at most `covers`.
-    fn cut_log(&mut self, board: &BoardId, covers: u64) -> Result<(), StoreError> {
+    /// Removes the blobs of updates whose last one is at most what the full state covers.
+    fn cut_log(updates: &mut Rows<'_>, board: &BoardId, live: &mut LiveBoard) -> Result<(), StoreError> {
+        let covers = live.covers;
         let (start, end) = (
             rows::chunk_key(board, 0, 0),
             rows::chunk_key(board, covers, u32::MAX),
         );
         // A row that does not decode stays, and the board is refused when it is loaded.
-        let is_later = |key: &[u8], value: &[u8]| match (
-            rows::parse_chunk_key(key),
-            Chunk::decode(Tag::Update, key, value),
-        ) {
-            (Ok((_, first, _)), Ok(chunk)) => {
-                first.saturating_add(u64::from(chunk.updates)) > covers.saturating_add(1)
+        let is_later = |key: &[u8], value: &[u8]| {
+            let stays = match (rows::parse_chunk_key(key), Chunk::decode(Tag::Update, key, value)) {
+                (Ok((_, first, _)), Ok(chunk)) => {
+                    first.saturating_add(u64::from(chunk.updates)) > covers.saturating_add(1)
+                }
+                _ => true,
+            };
+            if !stays {
+                live.tallies.updates.remove(value);
+                live.log_bytes = live.log_bytes.saturating_sub(rows::chunk_length(value));
             }
-            _ => true,
+            stays
         };
-        self.updates
+        updates
             .retain_in::<&[u8], _>(start.as_slice()..=end.as_slice(), is_later)
             .map_err(engine)
     }
@@ -339,10 +345,13 @@ impl<'t> Batch<'t> {
 
     /// Writes what is pending, in the order of the keys.
     fn finish(mut self) -> Result<(), StoreError> {
-        for (board, pending) in std::mem::take(&mut self.pending) {
-            if pending.updates > 0 {
+        for (board, mut pending) in std::mem::take(&mut self.pending) {
+            if let (Entry::Live(live), 1..) = (&mut pending.entry, pending.updates) {
                 let blob = (pending.updates, pending.blob.as_slice());
-                write_blob(&mut self.updates, Tag::Update, (&board, pending.first), blob)?;
+                let tally = write_blob(&mut self.updates, Tag::Update, (&board, pending.first), blob)?;
+                live.tallies.updates.join(tally);
+                live.log_bytes =
+                    (live.log_bytes).saturating_add(u64::try_from(pending.blob.len()).unwrap_or(u64::MAX));
             }
             let row = match pending.entry {
                 Entry::Live(live) => BoardRow::Live(live),
@@ -396,15 +405,17 @@ fn clear(table: &mut Rows<'_>, board: &BoardId) -> Result<(), StoreError> {
         .map_err(engine)
 }
 
+/// Writes a blob, and gives the tally of its rows.
 fn write_blob(
     table: &mut Rows<'_>,
     tag: Tag,
     (board, sequence): (&BoardId, u64),
     (updates, bytes): (u32, &[u8]),
-) -> Result<(), StoreError> {
+) -> Result<Tally, StoreError> {
     let parts = bytes.len().div_ceil(CHUNK_BYTES).max(1);
     let parts = u32::try_from(parts).map_err(|_| StoreError::Full)?;
     let mut pieces = bytes.chunks(CHUNK_BYTES);
+    let mut tally = Tally::default();
     for part in 0..parts {
         let key = rows::chunk_key(board, sequence, part);
         let chunk = Chunk {
@@ -412,9 +423,9 @@ fn write_blob(
             updates,
             bytes: pieces.next().unwrap_or_default(),
         };
-        table
-            .insert(key.as_slice(), chunk.encode(tag, &key).as_slice())
-            .map_err(engine)?;
+        let value = chunk.encode(tag, &key);
+        tally.add(&value);
+        table.insert(key.as_slice(), value.as_slice()).map_err(engine)?;
     }
-    Ok(())
+    Ok(tally)
 }

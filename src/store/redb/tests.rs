@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod check;
+mod damage;
 mod lists;
 mod migration;
 
