@@ -156,8 +156,15 @@ impl Board {
         self.accept_within(update, &Budgets::UNBOUNDED)
     }
 
+    /// Says what updates may add from now on; see [`Budgets::growth`].
+    pub fn allow_growth(&mut self, bytes: usize) {
+        self.budgets.growth = bytes;
+    }
+
     fn accept_within(&mut self, update: &[u8], budgets: &Budgets) -> Result<Accepted, Refused> {
         let outline = scan(update, budgets)?;
+        // What is admitted is in `known` until it is reverted.
+        let before = self.known.encoded_bytes();
         let admission = match admit(&mut self.known, update, &outline, budgets) {
             Ok(admission) => admission,
             Err(Stop::Hole) => return Ok(Accepted::Hole),
@@ -174,6 +181,14 @@ impl Board {
         {
             admission.revert(&mut self.known);
             return Err(Budget::Bytes.into());
+        }
+        // Of what an update takes, some bytes may be known: only near the bound is that looked at.
+        if admission.has_structs()
+            && update.len() > budgets.growth
+            && admission.encoded_bytes_after(&self.known).saturating_sub(before) > budgets.growth
+        {
+            admission.revert(&mut self.known);
+            return Err(Budget::Growth.into());
         }
         admission.commit(&mut self.known);
         self.keep(&admission, update);

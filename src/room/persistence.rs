@@ -93,6 +93,7 @@ impl Room {
         now: Now,
         effects: &mut Effects,
     ) -> Result<UpdateOutcome, Refused> {
+        self.board.allow_growth(self.growth.bytes_left());
         let news = match self.board.accept(update)? {
             Accepted::Hole => {
                 effects.tally.holes += 1;
@@ -115,6 +116,7 @@ impl Room {
                 persistence.sequence += 1;
                 persistence.changed_at = now.tick;
                 persistence.uncompacted_since.get_or_insert(now.tick);
+                self.growth.accepted(persistence.sequence, news.len());
                 effects.changes.push(Change::Append {
                     board: self.id.clone(),
                     sequence: persistence.sequence,
@@ -167,6 +169,7 @@ impl Room {
     /// The disk holds everything up to `through`: authors get their echoes.
     pub fn handle_durable(&mut self, through: u64, effects: &mut Effects) {
         self.persistence.durable = self.persistence.durable.max(through);
+        self.growth.stored(through);
         while let Some(echo) = self
             .persistence
             .echoes

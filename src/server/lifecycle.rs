@@ -98,6 +98,7 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         path: config.data.clone(),
         source,
     })?;
+    let store = store.with_quotas(config.quotas);
     note_verified(store.verified());
     raise_descriptor_limit(config.bounds.connections);
     let listener = listen(config.listen).map_err(|source| StartError::Listen {
@@ -334,10 +335,20 @@ impl Server {
                     .into_iter()
                     .filter(|(_, applied)| *applied != Applied::Done);
                 for (board, applied) in lost.chain(committed.refused) {
+                    let fault = match applied {
+                        // Of two boards that were made at once, one was one too many.
+                        Applied::TooManyBoards => Fault::TooManyBoards,
+                        _ => Fault::StoreFailed,
+                    };
                     if self.rooms.live(&board).is_some() {
-                        tracing::error!(%board, ?applied, "the store refused a change");
+                        match fault {
+                            Fault::TooManyBoards => {
+                                tracing::warn!(%board, ?applied, "the board was not made")
+                            }
+                            _ => tracing::error!(%board, ?applied, "the store refused a change"),
+                        }
                     }
-                    self.give_up(&board);
+                    self.give_up(&board, fault);
                 }
             }
             Outcome::Failed { boards, error } => {
@@ -347,16 +358,16 @@ impl Server {
                     "commit failed"
                 );
                 for board in boards {
-                    self.give_up(&board);
+                    self.give_up(&board, Fault::StoreFailed);
                 }
             }
         }
     }
 
     /// A change of the board was lost: its room is ahead of the disk and must go. Clients keep their changes.
-    fn give_up(self: &Arc<Self>, board: &crate::ids::BoardId) {
+    fn give_up(self: &Arc<Self>, board: &crate::ids::BoardId, fault: Fault) {
         if let Some(cell) = self.rooms.live(board) {
-            self.drop_room(&cell, Fault::StoreFailed);
+            self.drop_room(&cell, fault);
         }
         self.committer.resume(board);
     }

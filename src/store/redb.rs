@@ -21,6 +21,7 @@ mod batch;
 )]
 pub mod fuzzing;
 mod migrate;
+mod owners;
 mod prune;
 mod read;
 #[cfg(any(test, fuzzing))]
@@ -37,14 +38,16 @@ use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ::redb::{
     Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
     StorageError, TableDefinition, TableHandle, WriteTransaction, backends::FileBackend,
 };
 
+use self::owners::Owners;
 pub use self::verify::Verified;
+use super::owners::{Account, Quotas};
 
 use super::rows::{self, FILE_FORMAT, Tally};
 use super::{
@@ -54,7 +57,7 @@ use super::{
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
 use crate::audit::{Entry, EntryKey};
-use crate::ids::{BoardId, Level, Principal, SecretId};
+use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
 use crate::limits;
 use crate::time::UnixMillis;
 
@@ -100,6 +103,7 @@ pub struct RedbStore {
     verified: Verified,
     /// Where `prune_audit` goes on; `None` for the beginning.
     pruned_to: Mutex<Option<Vec<u8>>>,
+    owners: Owners,
 }
 
 /// Opens one more backend over the same bytes.
@@ -215,13 +219,29 @@ impl RedbStore {
 
     fn from_source(source: Source, verified: Verified) -> Result<Self, OpenError> {
         let database = source.open()?;
-        Ok(Self {
+        let store = Self {
             source,
             verified,
             database: RwLock::new(Some(database)),
             poisoned: AtomicBool::new(false),
             pruned_to: Mutex::new(None),
-        })
+            owners: Owners::new(Quotas::UNBOUNDED),
+        };
+        store.count_owners();
+        Ok(store)
+    }
+
+    /// The same store with bounds on what one owner may have.
+    #[must_use]
+    pub fn with_quotas(mut self, quotas: Quotas) -> Self {
+        self.owners = Owners::new(quotas);
+        self.count_owners();
+        self
+    }
+
+    /// Counts anew what each owner has. What cannot be read is not counted: the boards are refused where they are read.
+    fn count_owners(&self) {
+        drop(self.with(|database| self.owners.read(database)));
     }
 
     /// Writes a consistent copy of the live store to a new file: all of one moment, without what is free.
@@ -351,7 +371,14 @@ impl Store for RedbStore {
 
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
         self.refuse_if_poisoned()?;
-        self.poison_on_error(self.with(|database| batch::commit(database, changes)))
+        let committed = self.with(|database| batch::commit(database, &self.owners, changes));
+        let (applied, moves) = self.poison_on_error(committed)?;
+        self.owners.apply(moves);
+        Ok(applied)
+    }
+
+    fn account(&self, owner: &UserId) -> Arc<Account> {
+        self.owners.account(owner)
     }
 
     fn reopen(&self) -> Result<(), StoreError> {
@@ -366,6 +393,8 @@ impl Store for RedbStore {
         }));
         *guard = Some(database);
         probe.unwrap_or(Err(StoreError::Panicked))?;
+        drop(guard);
+        self.count_owners();
         self.poisoned.store(false, Ordering::Release);
         Ok(())
     }

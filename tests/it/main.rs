@@ -32,6 +32,7 @@ mod metrics;
 mod page;
 mod permissions;
 mod presence;
+mod quotas;
 mod redis;
 mod revocation;
 mod rooms;

@@ -6,6 +6,7 @@ mod check;
 mod damage;
 mod lists;
 mod migration;
+mod owners;
 
 use super::*;
 use crate::access::secret::SecretHash;
