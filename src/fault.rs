@@ -31,6 +31,10 @@ pub enum Fault {
     MessageTooLarge,
     /// An update would take the board over one of its budgets.
     OverBudget,
+    /// An update would take the bytes of its board's owner over `--max-bytes-per-owner`, or a board given away would.
+    OwnerFull,
+    /// Whoever would own the board has `--max-boards-per-owner` already.
+    TooManyBoards,
     /// An update, or what it makes stock clients do, would cost work or memory out of proportion to its bytes.
     TooCostly,
     /// The peer sent a text frame.
@@ -55,7 +59,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every variant, for tests and for tables that must cover them all.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::NoCredential,
         Self::InvalidCredential,
         Self::ExpiredCredential,
@@ -67,6 +71,8 @@ impl Fault {
         Self::MalformedUpdate,
         Self::MessageTooLarge,
         Self::OverBudget,
+        Self::OwnerFull,
+        Self::TooManyBoards,
         Self::TooCostly,
         Self::TextFrame,
         Self::WebSocketProtocol,
@@ -94,6 +100,8 @@ impl fmt::Display for Fault {
             Self::MalformedUpdate => "malformed update",
             Self::MessageTooLarge => "message too large",
             Self::OverBudget => "board over its budget",
+            Self::OwnerFull => "owner over its bytes",
+            Self::TooManyBoards => "owner has too many boards",
             Self::TooCostly => "out of proportion to its bytes",
             Self::TextFrame => "text frame",
             Self::WebSocketProtocol => "WebSocket protocol violation",

@@ -479,6 +479,18 @@ pub const COMPACT_EVERY: Duration = Duration::from_secs(30);
 /// Log bytes of a board at which it is compacted at once.
 pub const COMPACT_LOG_BYTES: usize = 4 * 1024 * 1024;
 
+/// `--max-boards-per-owner`: boards of one owner, inclusive. An application may make the boards of all its people under one
+/// name; an empty board takes some hundred bytes.
+pub const BOARDS_PER_OWNER_MAX: u64 = 10_000;
+
+/// `--max-bytes-per-owner`: bytes of all boards of one owner, inclusive: their full states and what came since. A hundred
+/// boards of the largest size, or some ten thousand usual ones; and not yet a small disk.
+pub const BYTES_PER_OWNER_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Largest data file, in bytes, inclusive, whose pages are all verified before the server starts. A disk reads that in
+/// seconds; a larger one would hold up each start, and not only the one after a crash.
+pub const VERIFY_AT_START_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
 /// `--room-idle`: a room without clients and without activity for this long unloads.
 pub const ROOM_IDLE: Duration = Duration::from_secs(30 * 60);
 

@@ -235,6 +235,11 @@ impl Board {
         self.join(Joining::copied(update), &outline, (Bound::Own, &mut meter))
     }
 
+    /// Says what updates may add from now on; see [`Budgets::growth`].
+    pub fn allow_growth(&mut self, bytes: usize) {
+        self.budgets.growth = bytes;
+    }
+
     /// Lets an update of the server's own join, within the board's budgets.
     ///
     /// # Errors
@@ -264,6 +269,8 @@ impl Board {
             Bound::Stranger(budgets) | Bound::Counting(budgets) => budgets,
             Bound::Own => &Budgets::UNBOUNDED,
         };
+        // What is admitted is in `known` until it is reverted.
+        let before = self.known.encoded_bytes();
         let admission = match admit(&mut self.known, bytes, outline, (budgets, meter)) {
             Ok(admission) => admission,
             Err(Stop::Hole) => return Ok(Accepted::Hole),
@@ -279,13 +286,20 @@ impl Board {
         }
         let bytes_max = bytes_max(&admission, budgets);
         let at_most = admission.delete_bytes(&self.known);
-        if self.known.encoded_bytes().saturating_add(at_most) > bytes_max {
+        let may_grow = !admission.has_structs() || bytes.len() <= budgets.growth;
+        if self.known.encoded_bytes().saturating_add(at_most) > bytes_max || !may_grow {
             // At the edge: only joined it is known what it takes. A copy costs little.
             let mut joined = self.known.clone();
             admission.commit(&mut joined);
-            if joined.encoded_bytes() > bytes_max {
+            let after = joined.encoded_bytes();
+            let over = if after > bytes_max {
+                Some(Budget::Bytes)
+            } else {
+                (!may_grow && after.saturating_sub(before) > budgets.growth).then_some(Budget::Growth)
+            };
+            if let Some(budget) = over {
                 admission.revert(&mut self.known);
-                return Err(Budget::Bytes.into());
+                return Err(budget.into());
             }
             self.known = joined;
         } else {

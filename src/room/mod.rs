@@ -43,6 +43,7 @@ use crate::room::outbound::CUT_BYTES_MIN;
 use crate::room::outbox::Log;
 use crate::room::persistence::Persistence;
 use crate::store::Change;
+use crate::store::owners::{Account, Growth};
 use crate::sync;
 use crate::time::{Now, Tick};
 
@@ -161,6 +162,7 @@ pub struct Room {
     members: Vec<Option<Member>>,
     member_count: usize,
     persistence: Persistence,
+    growth: Growth,
     active_at: Tick,
     retired: bool,
     /// Whether what its members may do is being decided anew.
@@ -192,6 +194,7 @@ impl Room {
             members: Vec::new(),
             member_count: 0,
             persistence: Persistence::new(sequence, uncompacted, now),
+            growth: Growth::default(),
             active_at: now,
             retired: false,
             deciding: false,
@@ -208,6 +211,11 @@ impl Room {
     #[must_use]
     pub fn board(&self) -> &Board {
         &self.board
+    }
+
+    /// Says to whose account the board counts; to nobody's before.
+    pub fn set_account(&mut self, account: Option<Arc<Account>>) {
+        self.growth.set_account(account);
     }
 
     /// The board's state, to be read as one update; see [`Board::full`].

@@ -105,6 +105,7 @@ impl Room {
         now: Now,
         effects: &mut Effects,
     ) -> Result<UpdateOutcome, Refused> {
+        self.board.allow_growth(self.growth.bytes_left());
         let mut meter = limits::UPDATE_STEPS.meter(update.len());
         let accepted = self.board.accept_metered(update, &mut meter);
         effects.steps = effects.steps.saturating_add(meter.spent());
@@ -121,6 +122,7 @@ impl Room {
         now: Now,
         effects: &mut Effects,
     ) -> Result<UpdateOutcome, Refused> {
+        self.board.allow_growth(self.growth.bytes_left());
         let accepted = self.board.accept_own(update)?;
         Ok(self.took(None, (update, accepted), now, effects))
     }
@@ -156,6 +158,7 @@ impl Room {
                 persistence.sequence += 1;
                 persistence.changed_at = now.tick;
                 persistence.uncompacted_since.get_or_insert(now.tick);
+                self.growth.accepted(persistence.sequence, news.len());
                 effects.changes.push(Change::Append {
                     board: self.id.clone(),
                     sequence: persistence.sequence,
@@ -209,6 +212,7 @@ impl Room {
     /// The disk holds everything up to `through`: authors get their echoes.
     pub fn handle_durable(&mut self, through: u64, effects: &mut Effects) {
         self.persistence.durable = self.persistence.durable.max(through);
+        self.growth.stored(through);
         while let Some(echo) = self
             .persistence
             .echoes
@@ -288,6 +292,7 @@ impl Room {
             return None;
         }
         self.persistence.joining = true;
+        self.board.allow_growth(self.growth.bytes_left());
         Some(self.board.capture())
     }
 

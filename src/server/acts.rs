@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::access::{self, Asked, Manage, Moment, Question};
+use crate::access::{self, Asked, BoardFacts, Facts, Manage, Moment, Question};
 use crate::audit::Action;
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level, UserId};
@@ -18,6 +18,7 @@ use crate::rooms::{Found, Loading, Outcome, RoomCell, Taken};
 use crate::server::Server;
 use crate::server::admission::Granted;
 use crate::server::loader::ended;
+use crate::store::owners::Account;
 use crate::store::{Act, Applied, Change};
 
 /// How an act reads in the audit log.
@@ -46,7 +47,7 @@ impl Server {
     /// Makes a board for somebody, and waits until it is durable.
     ///
     /// # Errors
-    /// [`Fault::BoardDeleted`], [`Fault::StoreFailed`], [`Fault::StateUnreadable`]. `Applied` is `Done` or `Exists`.
+    /// [`Fault::BoardDeleted`], [`Fault::TooManyBoards`], [`Fault::StoreFailed`], [`Fault::StateUnreadable`]. `Applied` is `Done` or `Exists`.
     pub(crate) async fn create_board(
         self: &Arc<Self>,
         board: BoardId,
@@ -122,7 +123,8 @@ impl Server {
     ///
     /// # Errors
     /// [`Fault::NoPermission`], [`Fault::ExpiredCredential`], [`Fault::BoardDeleted`], [`Fault::NoSuchBoard`],
-    /// [`Fault::StateUnreadable`], [`Fault::StoreFailed`]. What remains is `Done`, `Exists`, `NotThere` or `TooMany`.
+    /// [`Fault::StateUnreadable`], [`Fault::StoreFailed`]; of somebody who is given a board, [`Fault::TooManyBoards`] and
+    /// [`Fault::OwnerFull`]. What remains is `Done`, `Exists`, `NotThere` or `TooMany`.
     pub(crate) async fn act(
         self: &Arc<Self>,
         granted: &Granted,
@@ -155,6 +157,8 @@ impl Server {
             Ok(applied @ (Applied::Done | Applied::Exists | Applied::NotThere | Applied::TooMany)) => {
                 Ok(applied)
             }
+            Ok(Applied::TooManyBoards) => Err(Fault::TooManyBoards),
+            Ok(Applied::OwnerFull) => Err(Fault::OwnerFull),
             Ok(Applied::Deleted) => Err(Fault::BoardDeleted),
             Ok(Applied::Absent) => Err(Fault::NoSuchBoard),
             Ok(Applied::NotOwner) => Err(Fault::NoPermission),
@@ -176,15 +180,20 @@ impl Server {
         });
     }
 
-    /// Decides anew about everybody in a room, by what is stored now.
+    /// The account of who owns the board, by what is stored.
+    fn account_in(&self, facts: &Facts) -> Option<Arc<Account>> {
+        match &facts.board {
+            BoardFacts::Present { owner } => owner.as_ref().map(|owner| self.store.account(owner)),
+            BoardFacts::Absent | BoardFacts::Deleted => None,
+        }
+    }
+
+    /// Decides anew about everybody in a room and whose board it is, by what is stored now.
     async fn decide_anew(self: &Arc<Self>, cell: &Arc<RoomCell>) {
         loop {
             let board = cell.lock().id().clone();
             let epoch = self.access_epoch(&board);
             let held = cell.lock().held();
-            if held.is_empty() {
-                return;
-            }
             let facts = self.facts(&board, asked(&held)).await;
             let now = self.now();
             let decide = |held: &Held| match &facts {
@@ -203,6 +212,9 @@ impl Server {
             let decisions: Vec<_> = held.iter().map(decide).collect();
             let settled = self.step(cell, |room, effects| {
                 let settled = self.access_epoch(&board) == epoch;
+                if let (true, Ok(facts)) = (settled, &facts) {
+                    room.set_account(self.account_in(facts));
+                }
                 for (held, decision) in held.iter().zip(&decisions).filter(|_| settled) {
                     room.set_access(held, decision, now.tick, effects);
                 }

@@ -54,13 +54,13 @@ pub enum Outcome {
 pub struct Committed {
     /// Boards with the last of their sequences that is durable now, each board once.
     pub durable: Vec<(BoardId, u64)>,
-    /// `Act::Create`: `Done`, `Exists`, `Deleted` or `Unreadable`.
+    /// `Act::Create`: `Done`, `Exists`, `Deleted`, `TooManyBoards` or `Unreadable`.
     pub created: Vec<(BoardId, Applied)>,
     /// Boards of which another act was done: who may do what with them may have changed. Each board once.
     pub acted: Vec<BoardId>,
     /// `Snapshot`, with the sequence it covers.
     pub compacted: Vec<(BoardId, u64, Applied)>,
-    /// Boards an update of which did not fit what is stored; nothing after it was stored. They take no change until
+    /// Boards an update of which did not fit what is stored, or that were not made; nothing after it was stored. They take no change until
     /// [`Committer::resume`].
     pub refused: Vec<(BoardId, Applied)>,
 }

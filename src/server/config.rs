@@ -18,6 +18,7 @@ use crate::http::host::{PublicUrl, Served};
 use crate::http::origin::Origin;
 use crate::jwt::{Algorithm, Keys, Secret};
 use crate::limits;
+use crate::store::owners::Quotas;
 
 mod settings;
 #[cfg(test)]
@@ -59,6 +60,8 @@ pub struct Config {
     pub saved_echo: SavedEcho,
     /// `--max-*`.
     pub bounds: Bounds,
+    /// `--max-boards-per-owner`, `--max-bytes-per-owner`.
+    pub quotas: Quotas,
     /// `--room-*`, `--commit-window`, `--compact-*`, `--drain`, `--audit-days`.
     pub times: Times,
     /// `--log-level`.
@@ -253,6 +256,7 @@ impl Config {
                 _ => None,
             })?,
             bounds: Bounds::from_values(values)?,
+            quotas: quotas(values)?,
             times: Times::from_values(values)?,
             log_level: values.one(
                 "log-level",
@@ -301,6 +305,22 @@ impl Bounds {
             messages_per_second: u32::try_from(count("max-messages-per-second")?).unwrap_or(u32::MAX),
         })
     }
+}
+
+/// What one owner may have.
+fn quotas(values: &Values) -> Result<Quotas, ConfigError> {
+    let boards = values.one("max-boards-per-owner", "a number from 1 to 1000000000", |text| {
+        values::count(text).filter(|count| (1..=1_000_000_000).contains(count))
+    })?;
+    let expected = "a size from 1KiB to 1048576GiB: bytes, or such as 64MiB or 4GiB";
+    let bytes = values.one("max-bytes-per-owner", expected, |text| {
+        values::size(text).filter(|size| (1 << 10..=1 << 50).contains(size))
+    })?;
+    let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+    Ok(Quotas {
+        boards: number(boards),
+        bytes: number(bytes),
+    })
 }
 
 impl Times {

@@ -37,7 +37,7 @@ use crate::server::metrics::redis::RedisMetrics;
 use crate::server::receiving::Receiving;
 use crate::server::threads::Helpers;
 use crate::server::{Server, requests, telemetry};
-use crate::store::redb::RedbStore;
+use crate::store::redb::{RedbStore, Verified};
 use crate::store::{Applied, OpenError, Store};
 use crate::time::Clock;
 
@@ -99,6 +99,8 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         path: config.data.clone(),
         source,
     })?;
+    let store = store.with_quotas(config.quotas);
+    note_verified(store.verified());
     raise_descriptor_limit(config.bounds.connections);
     let listener = listen(config.listen).map_err(|source| StartError::Listen {
         address: config.listen,
@@ -121,6 +123,17 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
     let ended = smol::block_on(executor.run(serve(&server, listener, signals)));
     drop(helpers);
     Ok(ended)
+}
+
+/// Says what was found about the data file before it was opened.
+fn note_verified(verified: Verified) {
+    match verified {
+        Verified::Damaged => tracing::error!(
+            "pages of the data file are damaged; what cannot be proven to be right is refused: keep the file, and restore a backup"
+        ),
+        Verified::TooLarge => tracing::info!("the data file is too large to be looked through at each start"),
+        Verified::Sound | Verified::AtOpening => {}
+    }
 }
 
 /// Raises the soft limit on open files to what the connections need, as far as the hard limit allows.
@@ -325,10 +338,20 @@ impl Server {
                     .into_iter()
                     .filter(|(_, applied)| *applied != Applied::Done);
                 for (board, applied) in lost.chain(committed.refused) {
+                    let fault = match applied {
+                        // Of two boards that were made at once, one was one too many.
+                        Applied::TooManyBoards => Fault::TooManyBoards,
+                        _ => Fault::StoreFailed,
+                    };
                     if self.rooms.live(&board).is_some() {
-                        tracing::error!(%board, ?applied, "the store refused a change");
+                        match fault {
+                            Fault::TooManyBoards => {
+                                tracing::warn!(%board, ?applied, "the board was not made")
+                            }
+                            _ => tracing::error!(%board, ?applied, "the store refused a change"),
+                        }
                     }
-                    self.give_up(&board);
+                    self.give_up(&board, fault);
                 }
             }
             Outcome::Failed { boards, error } => {
@@ -338,16 +361,16 @@ impl Server {
                     "commit failed"
                 );
                 for board in boards {
-                    self.give_up(&board);
+                    self.give_up(&board, Fault::StoreFailed);
                 }
             }
         }
     }
 
     /// A change of the board was lost: its room is ahead of the disk and must go. Clients keep their changes.
-    fn give_up(self: &Arc<Self>, board: &crate::ids::BoardId) {
+    fn give_up(self: &Arc<Self>, board: &crate::ids::BoardId, fault: Fault) {
         if let Some(cell) = self.rooms.live(board) {
-            self.drop_room(&cell, Fault::StoreFailed);
+            self.drop_room(&cell, fault);
         }
         self.committer.resume(board);
     }

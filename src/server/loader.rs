@@ -73,7 +73,7 @@ impl Server {
     /// The board's room, loaded if need be.
     ///
     /// # Errors
-    /// [`Fault::StateUnreadable`], [`Fault::NoSuchBoard`], [`Fault::BoardDeleted`].
+    /// [`Fault::StateUnreadable`], [`Fault::NoSuchBoard`], [`Fault::BoardDeleted`], [`Fault::TooManyBoards`].
     pub(crate) async fn room(
         self: &Arc<Self>,
         board: &BoardId,
@@ -92,7 +92,7 @@ impl Server {
             match outcome {
                 Outcome::Room(cell) => return Ok(cell),
                 // Whoever loaded it may not create it, and we may: look again.
-                Outcome::Refused(Fault::NoSuchBoard)
+                Outcome::Refused(Fault::NoSuchBoard | Fault::TooManyBoards)
                     if !is_ours && matches!(creation, Creation::Allowed(..)) => {}
                 Outcome::Refused(fault) => return Err(fault),
                 Outcome::Free => {}
@@ -104,12 +104,19 @@ impl Server {
     fn load(self: &Arc<Self>, board: BoardId, loading: Arc<Loading>, creation: Creation) {
         let (server, started) = (Arc::clone(self), Instant::now());
         self.spawn(async move {
+            let epoch = server.access_epoch(&board);
             let loader = Arc::clone(&server);
             let id = board.clone();
             let load = server.unblock(move || loader.load_blocking(&id, creation));
             let outcome = Self::fenced(load).await.unwrap_or(Err(Fault::Internal));
             server.metrics.loaded(started, &outcome);
             server.rooms.loaded(&board, &loading, outcome);
+            // It may have been given away after it was read, and before there was a room to tell.
+            if server.access_epoch(&board) != epoch
+                && let Some(cell) = server.rooms.live(&board)
+            {
+                server.reconsider(cell);
+            }
         });
     }
 
@@ -120,10 +127,23 @@ impl Server {
             Fault::StateUnreadable
         })?;
         let now = self.now();
+        let owner = match (&stored, &creation) {
+            (Stored::Present(stored), _) => stored.record.owner.clone(),
+            (Stored::Absent, Creation::Allowed(owner, _)) => Some(owner.clone()),
+            _ => None,
+        };
+        let account = owner.map(|owner| self.store.account(&owner));
         let loaded = match (stored, creation) {
             (Stored::Deleted, _) => return Err(Fault::BoardDeleted),
             (Stored::Absent, Creation::Denied) => return Err(Fault::NoSuchBoard),
             (Stored::Present(stored), _) => self.rebuild(board, stored)?,
+            // The writer decides, when it makes the board; but here nothing need be undone.
+            (Stored::Absent, Creation::Allowed(..))
+                if (account.as_ref())
+                    .is_some_and(|account| !account.takes_a_board_beside(account.boards())) =>
+            {
+                return Err(Fault::TooManyBoards);
+            }
             (Stored::Absent, Creation::Allowed(owner, actor)) => {
                 tracing::info!(%board, owner = owner.as_str(), "board created");
                 self.committer.submit(Change::Act {
@@ -144,7 +164,9 @@ impl Server {
                 }
             }
         };
-        Ok(Room::new(board.clone(), loaded, self.room_settings, now.tick))
+        let mut room = Room::new(board.clone(), loaded, self.room_settings, now.tick);
+        room.set_account(account);
+        Ok(room)
     }
 
     /// A read from the store failed: it is logged, and the writer looks whether the disk is to blame.

@@ -5,12 +5,14 @@
 //! read is an error, never an empty board ([`Stored::Absent`] is said only when no trace of the id exists).
 //! Tests: beside each file; crashes, faults, growth and rot in `redb/tests`.
 
+pub mod owners;
 pub mod redb;
 pub(crate) mod rows;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -18,6 +20,7 @@ use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId, Subject, UserId};
+use crate::store::owners::Account;
 use crate::time::UnixMillis;
 
 /// What the server knows about a board besides its document.
@@ -255,6 +258,10 @@ pub enum Applied {
     NotThere,
     /// `Grant`, `AddSecret`: the board has as many as `limits` allows.
     TooMany,
+    /// `Create`, `Update`: whoever would own the board has as many as [`owners::Quotas`] allow.
+    TooManyBoards,
+    /// `Update`: with the board its new owner would have more bytes than [`owners::Quotas`] allow.
+    OwnerFull,
     /// The act was asked for by somebody who owns the board no more.
     NotOwner,
     /// `Append`: the sequence is not the last one plus one. `Snapshot`: it covers what is not stored, or less than
@@ -281,6 +288,10 @@ pub enum Unreadable {
     RecordMissing,
     /// Two rows that must agree do not, or one of them is missing: a record, grant, link or key and its index.
     Disagreement,
+    /// Pages of the file are damaged, and nothing proves that what was not found is not there.
+    Damaged,
+    /// The rows that there are are not those that the board's record counts: one is missing, too many, or an older one.
+    Tally,
 }
 
 impl fmt::Display for Unreadable {
@@ -293,6 +304,10 @@ impl fmt::Display for Unreadable {
             Self::UpdateMissing(sequence) => write!(f, "update {sequence} is missing"),
             Self::RecordMissing => f.write_str("the board's record is missing"),
             Self::Disagreement => f.write_str("a row and its index do not agree"),
+            Self::Damaged => {
+                f.write_str("the data file has damaged pages, so what it holds cannot be listed")
+            }
+            Self::Tally => f.write_str("a row is missing, too many, or an older one"),
         }
     }
 }
@@ -521,6 +536,9 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// As `commit`.
     fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError>;
+
+    /// What an owner has and may have; it says what was committed last, and changes as it does.
+    fn account(&self, owner: &UserId) -> Arc<Account>;
 
     /// Makes all `changes` durable in one transaction, in their order, and says what became of each.
     ///

@@ -6,7 +6,8 @@
 //! Tests: `redb/tests.rs`, and beside it `simdisk.rs`, a disk that fails and forgets.
 //!
 //! Tables of format 1: `meta`, `boards`, `ids`, `snapshots`, `updates`. Format 2 adds `grants`, `links`, `keys`, `audit`
-//! and the indexes `secrets` (over links and keys) and `holders` (over owners and grants); bytes in `rows`. Deleting a
+//! and the indexes `secrets` (over links and keys) and `holders` (over owners and grants); format 3 what a board's record
+//! says about its other rows. Bytes are in `rows`. Deleting a
 //! board must delete its rows in each table that knows boards, but the audit log.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the newest slot
@@ -20,6 +21,7 @@ mod batch;
 )]
 pub mod fuzzing;
 mod migrate;
+mod owners;
 mod prune;
 mod read;
 #[cfg(any(test, fuzzing))]
@@ -28,6 +30,7 @@ mod read;
     reason = "test code that clippy does not see as such"
 )]
 pub mod simdisk;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,14 +38,18 @@ use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ::redb::{
     Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
-    StorageError, TableDefinition, TableHandle, WriteTransaction,
+    StorageError, TableDefinition, TableHandle, WriteTransaction, backends::FileBackend,
 };
 
-use super::rows::{self, FILE_FORMAT};
+use self::owners::Owners;
+pub use self::verify::Verified;
+use super::owners::{Account, Quotas};
+
+use super::rows::{self, FILE_FORMAT, Tally};
 use super::{
     Applied, Change, Holder, Listed, OpenError, Store, StoreError, Stored, StoredBoard, StoredSecret,
     Summary, Unreadable,
@@ -50,7 +57,8 @@ use super::{
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
 use crate::audit::{Entry, EntryKey};
-use crate::ids::{BoardId, Level, Principal, SecretId};
+use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
+use crate::limits;
 use crate::time::UnixMillis;
 
 /// Keys and values are plain bytes: the engine's typed keys panic on bytes that do not decode.
@@ -91,8 +99,11 @@ pub struct RedbStore {
     /// `None` while the file could not be opened again. Write-locked only to open and to give space back.
     database: RwLock<Option<Database>>,
     poisoned: AtomicBool,
+    /// What was found before the file was opened first.
+    verified: Verified,
     /// Where `prune_audit` goes on; `None` for the beginning.
     pruned_to: Mutex<Option<Vec<u8>>>,
+    owners: Owners,
 }
 
 /// Opens one more backend over the same bytes.
@@ -176,7 +187,7 @@ impl RedbStore {
     /// # Errors
     /// Each cause of [`OpenError`]; what is not ours is not written to.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::from_source(Source::File(path.to_owned()))
+        Self::from_source(Source::File(path.to_owned()), verify_file(path)?)
     }
 
     /// Opens a store over a backend; `make` is called again at each [`Store::reopen`].
@@ -186,19 +197,51 @@ impl RedbStore {
     pub fn open_backend<B: StorageBackend>(
         make: impl Fn() -> io::Result<B> + Send + Sync + 'static,
     ) -> Result<Self, OpenError> {
-        Self::from_source(Source::Backend(Box::new(move || {
-            builder().create_with_backend(make()?)
-        })))
+        let verified = verify::verify(make()?)?;
+        let source = Source::Backend(Box::new(move || builder().create_with_backend(make()?)));
+        Self::from_source(source, verified)
     }
 
-    fn from_source(source: Source) -> Result<Self, OpenError> {
+    /// What was found about the pages of the file when it was opened first.
+    #[must_use]
+    pub fn verified(&self) -> Verified {
+        self.verified
+    }
+
+    /// That what is not found is not there. Where pages of the file are damaged that is only certain of what a record or
+    /// another row counts.
+    fn refuse_if_damaged(&self) -> Result<(), StoreError> {
+        match self.verified {
+            Verified::Damaged => Err(StoreError::Unreadable(Unreadable::Damaged)),
+            Verified::Sound | Verified::AtOpening | Verified::TooLarge => Ok(()),
+        }
+    }
+
+    fn from_source(source: Source, verified: Verified) -> Result<Self, OpenError> {
         let database = source.open()?;
-        Ok(Self {
+        let store = Self {
             source,
+            verified,
             database: RwLock::new(Some(database)),
             poisoned: AtomicBool::new(false),
             pruned_to: Mutex::new(None),
-        })
+            owners: Owners::new(Quotas::UNBOUNDED),
+        };
+        store.count_owners();
+        Ok(store)
+    }
+
+    /// The same store with bounds on what one owner may have.
+    #[must_use]
+    pub fn with_quotas(mut self, quotas: Quotas) -> Self {
+        self.owners = Owners::new(quotas);
+        self.count_owners();
+        self
+    }
+
+    /// Counts anew what each owner has. What cannot be read is not counted: the boards are refused where they are read.
+    fn count_owners(&self) {
+        drop(self.with(|database| self.owners.read(database)));
     }
 
     /// Writes a consistent copy of the live store to a new file: all of one moment, without what is free.
@@ -263,11 +306,19 @@ impl Store for RedbStore {
     }
 
     fn access(&self, board: &BoardId, asked: &Asked) -> Result<Facts, StoreError> {
-        self.with(|database| read::access::access(database, board, asked))
+        let facts = self.with(|database| read::access::access(database, board, asked))?;
+        if asked.secrets.iter().any(|id| !facts.secrets.contains_key(id)) {
+            self.refuse_if_damaged()?;
+        }
+        Ok(facts)
     }
 
     fn find_secrets(&self, ids: &[SecretId]) -> Result<BTreeMap<SecretId, SecretFacts>, StoreError> {
-        self.with(|database| read::access::find_secrets(database, ids))
+        let found = self.with(|database| read::access::find_secrets(database, ids))?;
+        if ids.iter().any(|id| !found.contains_key(id)) {
+            self.refuse_if_damaged()?;
+        }
+        Ok(found)
     }
 
     fn list(
@@ -276,6 +327,7 @@ impl Store for RedbStore {
         after: Option<&BoardId>,
         limit: usize,
     ) -> Result<Vec<Listed>, StoreError> {
+        self.refuse_if_damaged()?;
         self.with(|database| read::access::list(database, holder, after, limit))
     }
 
@@ -304,6 +356,7 @@ impl Store for RedbStore {
         before: Option<EntryKey>,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
+        self.refuse_if_damaged()?;
         self.with(|database| read::access::audit(database, board, before, limit))
     }
 
@@ -318,7 +371,14 @@ impl Store for RedbStore {
 
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
         self.refuse_if_poisoned()?;
-        self.poison_on_error(self.with(|database| batch::commit(database, changes)))
+        let committed = self.with(|database| batch::commit(database, &self.owners, changes));
+        let (applied, moves) = self.poison_on_error(committed)?;
+        self.owners.apply(moves);
+        Ok(applied)
+    }
+
+    fn account(&self, owner: &UserId) -> Arc<Account> {
+        self.owners.account(owner)
     }
 
     fn reopen(&self) -> Result<(), StoreError> {
@@ -333,6 +393,8 @@ impl Store for RedbStore {
         }));
         *guard = Some(database);
         probe.unwrap_or(Err(StoreError::Panicked))?;
+        drop(guard);
+        self.count_owners();
         self.poisoned.store(false, Ordering::Release);
         Ok(())
     }
@@ -378,6 +440,25 @@ impl Source {
             }
         }));
         opened.unwrap_or(Err(OpenError::Panicked))
+    }
+}
+
+/// Has the engine look through the whole file, before it is opened first. Nothing is written.
+fn verify_file(path: &Path) -> io::Result<Verified> {
+    if is_missing_or_empty(path)? {
+        return Ok(Verified::Sound);
+    }
+    match fs::metadata(path)? {
+        found if !found.is_file() => Ok(Verified::AtOpening),
+        found if found.len() > limits::VERIFY_AT_START_BYTES_MAX => Ok(Verified::TooLarge),
+        _ => {
+            // For writing too: some file systems lock only what may be written.
+            let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
+            match FileBackend::new(file) {
+                Ok(backend) => verify::verify(backend),
+                Err(_) => Ok(Verified::AtOpening),
+            }
+        }
     }
 }
 
@@ -458,7 +539,7 @@ fn ensure_format(database: &Database) -> Result<(), OpenError> {
             found,
             known: FILE_FORMAT,
         }),
-        Format::Version(1) => migrate::from_1(database).map_err(refused),
+        Format::Version(found @ 1..FILE_FORMAT) => migrate::migrate(database, found).map_err(refused),
         Format::Version(_) => Ok(()),
     }
 }
@@ -563,6 +644,22 @@ fn is_free(ids: &impl ReadableTable<&'static [u8], &'static [u8]>, id: &[u8]) ->
 /// The bounds of all rows of a board in a table whose keys begin with its id and 00; the upper one is exclusive.
 fn rows_of(board: &BoardId) -> (Vec<u8>, Vec<u8>) {
     (rows::board_start(board), rows::board_end(board))
+}
+
+/// The tally of the rows that a board has in a table.
+fn tally_of(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    board: &BoardId,
+) -> Result<Tally, StoreError> {
+    let (start, end) = rows_of(board);
+    let mut tally = Tally::default();
+    for row in table
+        .range::<&[u8]>(start.as_slice()..end.as_slice())
+        .map_err(engine)?
+    {
+        tally.add(row.map_err(engine)?.1.value());
+    }
+    Ok(tally)
 }
 
 #[cfg(test)]

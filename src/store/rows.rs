@@ -19,7 +19,9 @@
 //! meta       key: "format"                                        value: version (u32 le)
 //!
 //! value  = row format (u8, 1), first 8 bytes of SHA-256(table tag, key length (u16 le), key, row format, body), body
-//! record = 0, created, updated, last sequence, covers, snapshot length (u64 le each), owner, title | 1, deleted at
+//! record = 2, created, updated, last sequence, covers, snapshot length, log length (u64 le each), tally of snapshots,
+//!          updates, grants, links and keys, owner, title | 1, deleted at | 0, as 2 without log length and tallies (format 2)
+//! tally  = rows, sum of their checksums (u64 le each)
 //! text   = ffff | length (u16 le), bytes                           (ffff: none)
 //! chunk  = parts (u32 le), updates (u32 le), bytes                 a blob is the bytes of its parts in order
 //! level  = u8: 1 view, 2 comment, 3 edit; in an entry also 0, none
@@ -38,12 +40,17 @@
 //! A snapshot's blob is the full state. A blob in `updates` is what one commit added to one board: each update as
 //! its length (u32 le) and its bytes, sequences counting up from `first`. Blobs are cut in chunks because the engine
 //! rounds a large value up to a power of two of contiguous pages: 17 MiB would take, and double the file by, 32.
+//! A tally in the record says what rows a board has in a table. Without it, rot in a search path, or a page that an
+//! older one has replaced, would make a grant look as if there were none, or as it once was: each row that is left is
+//! right, and only their sum is not.
+//!
 //! An eight byte checksum lets one rotten row in 2^64 through, and costs a row some 100 ns.
 
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 pub(crate) mod access;
 pub(crate) mod audit;
+mod tally;
 
 use sha2::{Digest, Sha256};
 
@@ -51,8 +58,10 @@ use super::{BoardRecord, Unreadable};
 use crate::ids::{BoardId, Level, UserId};
 use crate::time::UnixMillis;
 
+pub(crate) use tally::{Rot, Tallies, Tally};
+
 /// The version of the whole file, in table `meta`.
-pub(crate) const FILE_FORMAT: u32 = 2;
+pub(crate) const FILE_FORMAT: u32 = 3;
 
 /// The version of a row.
 const ROW_FORMAT: u8 = 1;
@@ -216,6 +225,10 @@ pub(crate) struct LiveBoard {
     pub(crate) covers: u64,
     /// Bytes of the snapshot; `None` while there is none.
     pub(crate) snapshot_bytes: Option<u64>,
+    /// Bytes of the blobs of updates.
+    pub(crate) log_bytes: u64,
+    /// The rows it has in other tables.
+    pub(crate) tallies: Tallies,
 }
 
 impl LiveBoard {
@@ -231,21 +244,38 @@ impl LiveBoard {
             last_sequence: 0,
             covers: 0,
             snapshot_bytes: None,
+            log_bytes: 0,
+            tallies: Tallies::default(),
         }
+    }
+
+    /// Bytes that its full state and the updates since take.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.snapshot_bytes.unwrap_or(0).saturating_add(self.log_bytes)
     }
 }
 
 impl BoardRow {
     /// The value under `key`.
     pub(crate) fn encode(&self, key: &[u8]) -> Vec<u8> {
-        let mut body = Vec::with_capacity(128);
+        self.encode_as(2, key)
+    }
+
+    /// The value under `key` as format 2 wrote it.
+    #[cfg(test)]
+    pub(crate) fn encode_2(&self, key: &[u8]) -> Vec<u8> {
+        self.encode_as(0, key)
+    }
+
+    fn encode_as(&self, kind: u8, key: &[u8]) -> Vec<u8> {
+        let mut body = Vec::with_capacity(256);
         match self {
             Self::Tombstone(at) => {
                 body.push(1);
                 body.extend_from_slice(&at.0.to_le_bytes());
             }
             Self::Live(live) => {
-                body.push(0);
+                body.push(kind);
                 for number in [
                     live.record.created_at.0,
                     live.record.updated_at.0,
@@ -254,6 +284,13 @@ impl BoardRow {
                     live.snapshot_bytes.unwrap_or(u64::MAX),
                 ] {
                     body.extend_from_slice(&number.to_le_bytes());
+                }
+                if kind == 2 {
+                    body.extend_from_slice(&live.log_bytes.to_le_bytes());
+                    for tally in live.tallies.all() {
+                        body.extend_from_slice(&tally.rows.to_le_bytes());
+                        body.extend_from_slice(&tally.sum.to_le_bytes());
+                    }
                 }
                 push_text(&mut body, live.record.owner.as_ref().map(UserId::as_str));
                 push_text(&mut body, live.record.title.as_deref());
@@ -264,13 +301,29 @@ impl BoardRow {
 
     /// Reads the value under `key`.
     pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Self, Unreadable> {
+        Self::decode_as(2, key, value)
+    }
+
+    /// Reads the value under `key` as format 2 wrote it: its tallies are not known.
+    pub(crate) fn decode_2(key: &[u8], value: &[u8]) -> Result<Self, Unreadable> {
+        Self::decode_as(0, key, value)
+    }
+
+    fn decode_as(live: u8, key: &[u8], value: &[u8]) -> Result<Self, Unreadable> {
         let mut fields = Fields(unseal(Tag::Board, key, value)?);
         let [kind] = fields.array()?;
         let row = match kind {
             1 => Self::Tombstone(UnixMillis(fields.u64()?)),
-            0 => {
+            kind if kind == live => {
                 let (created_at, updated_at) = (UnixMillis(fields.u64()?), UnixMillis(fields.u64()?));
                 let (last_sequence, covers, snapshot_bytes) = (fields.u64()?, fields.u64()?, fields.u64()?);
+                let (mut log_bytes, mut tallies) = (0, Tallies::default());
+                if kind == 2 {
+                    log_bytes = fields.u64()?;
+                    for tally in tallies.all_mut() {
+                        (tally.rows, tally.sum) = (fields.u64()?, fields.u64()?);
+                    }
+                }
                 let owner = match fields.text()? {
                     Some(text) => Some(UserId::parse(text).ok_or(Unreadable::Malformed)?),
                     None => None,
@@ -286,6 +339,8 @@ impl BoardRow {
                     last_sequence,
                     covers,
                     snapshot_bytes: (snapshot_bytes != u64::MAX).then_some(snapshot_bytes),
+                    log_bytes,
+                    tallies,
                 })
             }
             _ => return Err(Unreadable::Malformed),

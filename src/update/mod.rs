@@ -103,6 +103,8 @@ impl From<Malformed> for Reason {
 pub enum Budget {
     /// Encoded bytes.
     Bytes,
+    /// Bytes that its owner may still have.
+    Growth,
     /// Client ids.
     Clients,
     /// Live shared types, top-level ones included.
@@ -130,6 +132,7 @@ impl Refused {
     pub fn fault(self) -> Fault {
         match self {
             Self::Malformed(_) => Fault::MalformedUpdate,
+            Self::OverBudget(Budget::Growth) => Fault::OwnerFull,
             Self::OverBudget(_) => Fault::OverBudget,
             Self::TooCostly => Fault::TooCostly,
         }
@@ -171,6 +174,8 @@ impl std::error::Error for Refused {}
 pub struct Budgets {
     /// Encoded bytes of the whole state.
     pub bytes: usize,
+    /// Encoded bytes that one update may add, unless it only deletes: what the owner has left.
+    pub growth: usize,
     /// Client ids.
     pub clients: usize,
     /// Live shared types, top-level ones included.
@@ -194,6 +199,7 @@ impl Default for Budgets {
     fn default() -> Self {
         Self {
             bytes: limits::BOARD_BYTES_MAX,
+            growth: usize::MAX,
             clients: limits::CLIENT_IDS_MAX,
             types: limits::SHARED_TYPES_MAX,
             type_depth: u8::try_from(limits::TYPE_DEPTH_MAX).unwrap_or(u8::MAX),
@@ -206,6 +212,7 @@ impl Budgets {
     /// No bounds: for state that was accepted before, whatever the settings were then.
     pub const UNBOUNDED: Self = Self {
         bytes: usize::MAX,
+        growth: usize::MAX,
         clients: usize::MAX,
         types: usize::MAX,
         type_depth: u8::MAX,

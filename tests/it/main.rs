@@ -34,6 +34,7 @@ mod metrics;
 mod page;
 mod permissions;
 mod presence;
+mod quotas;
 mod redis;
 mod revocation;
 mod rooms;

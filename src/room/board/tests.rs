@@ -279,6 +279,33 @@ fn deleting_stays_possible_on_a_full_board() {
 }
 
 #[test]
+fn an_update_adds_what_the_owner_has_left_and_deleting_passes_with_nothing_left() {
+    let (text, _) = stripes(800);
+    for (less, fits) in [(1, false), (0, true)] {
+        let mut board = board();
+        let grows = text.len() - board.encoded_bytes();
+        board.allow_growth(grows - less);
+        let accepted = board.accept(&text);
+        assert_eq!(accepted.is_ok(), fits);
+        if !fits {
+            assert_eq!(accepted, Err(Budget::Growth.into()));
+            assert!(board.is_empty(), "it is unchanged");
+        }
+    }
+    let mut board = board();
+    board.accept(&text).unwrap();
+    board.allow_growth(0);
+    assert_eq!(board.accept(&text), Ok(Accepted::Nothing), "it brings nothing");
+    assert_eq!(board.accept(BANG), Err(Budget::Growth.into()));
+    assert_eq!(
+        board.accept(&[0, 1, 9, 1, 0, 1]),
+        Ok(Accepted::Whole),
+        "it only deletes"
+    );
+    assert!(board.replay(BANG).is_ok(), "what is stored always loads");
+}
+
+#[test]
 fn what_joins_a_collected_type_is_collected() {
     let mut board = board();
     // A nested type, deleted and collected by its author; then a child of it from somebody who did not know.

@@ -99,6 +99,10 @@ impl Store for Gated {
         self.inner.audit(board, before, limit)
     }
 
+    fn account(&self, owner: &UserId) -> Arc<Account> {
+        self.inner.account(owner)
+    }
+
     fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {
         self.inner.prune_audit(before)
     }

@@ -316,7 +316,13 @@ fn sort_out(group: &[Change], applied: &[Applied]) -> Committed {
             Change::Act {
                 act: Act::Create { .. },
                 ..
-            } => committed.created.push((board.clone(), applied)),
+            } => {
+                committed.created.push((board.clone(), applied));
+                // Whoever is on the board goes; what they have sent must not come after another's creation of it.
+                if applied == Applied::TooManyBoards && refused.insert(board) {
+                    committed.refused.push((board.clone(), applied));
+                }
+            }
             Change::Act { .. } => {
                 if applied == Applied::Done && !committed.acted.contains(board) {
                     committed.acted.push(board.clone());

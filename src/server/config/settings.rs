@@ -226,6 +226,18 @@ pub const SETTINGS: &[Setting] = &[
     },
     bound("max-message-bytes", "SIZE", "32MiB", "One WebSocket message"),
     bound("max-board-bytes", "SIZE", "32MiB", "One board, encoded"),
+    bound(
+        "max-boards-per-owner",
+        "N",
+        "10000",
+        "Boards of one owner, deleted ones not counted",
+    ),
+    bound(
+        "max-bytes-per-owner",
+        "SIZE",
+        "4GiB",
+        "All boards of one owner, as stored",
+    ),
     bound("max-body-bytes", "SIZE", "32MiB", "One HTTP request body"),
     bound(
         "max-outbox-bytes",

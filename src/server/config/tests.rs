@@ -78,6 +78,10 @@ fn defaults_are_those_of_the_contract() {
             connections_per_board: limits::CONNECTIONS_PER_BOARD_MAX,
             messages_per_second: limits::MESSAGES_PER_SECOND_MAX,
         },
+        quotas: Quotas {
+            boards: limits::BOARDS_PER_OWNER_MAX,
+            bytes: limits::BYTES_PER_OWNER_MAX,
+        },
         times: Times {
             room_idle: limits::ROOM_IDLE,
             room_sweep: limits::ROOM_SWEEP,
@@ -205,6 +209,31 @@ fn words_are_those_of_the_contract() {
             bad(name, text);
         }
     }
+}
+
+#[test]
+fn what_an_owner_may_have_is_checked_at_its_edges_and_never_without_bound() {
+    for (name, goods, bads) in [
+        (
+            "max-boards-per-owner",
+            ["1", "2", "999999999", "1000000000"],
+            ["", "0", "none", "1000000001", "1KiB"],
+        ),
+        (
+            "max-bytes-per-owner",
+            ["1024", "1KiB", "4GiB", "1048576GiB"],
+            ["", "0", "none", "1023", "1048577GiB"],
+        ),
+    ] {
+        for text in goods {
+            good(name, text);
+        }
+        for text in bads {
+            bad(name, text);
+        }
+    }
+    assert_eq!(good("max-boards-per-owner", "3").quotas.boards, 3);
+    assert_eq!(good("max-bytes-per-owner", "64KiB").quotas.bytes, 65_536);
 }
 
 #[test]

@@ -13,8 +13,9 @@ use bytes::Bytes;
 
 use self::access::Access;
 use super::super::rows::audit::{encode_entry, entry_key};
-use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag};
+use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag, Tally};
 use super::super::{Act, Applied, Change, StoreError};
+use super::owners::{Moves, Owners};
 use super::{AUDIT, BOARDS, IDS, SNAPSHOTS, UPDATES, engine, is_free, rows_of};
 use crate::audit;
 use crate::ids::{BoardId, UserId};
@@ -32,25 +33,25 @@ enum Entry {
 
 struct Pending {
     entry: Entry,
+    /// Who owned it before this commit, and its bytes.
+    before: Option<(UserId, u64)>,
     /// The record must be written.
     dirty: bool,
     /// Updates of this commit not yet in a row: the first one's sequence, how many, and their blob.
     first: u64,
     updates: u32,
     blob: Vec<u8>,
-    /// How many grants there are, once they were counted.
-    grants: Option<usize>,
 }
 
 impl Pending {
     fn new(entry: Entry) -> Self {
         Self {
+            before: owned(&entry),
             entry,
             dirty: false,
             first: 0,
             updates: 0,
             blob: Vec::new(),
-            grants: None,
         }
     }
 }
@@ -66,31 +67,40 @@ struct Batch<'t> {
     audit: Rows<'t>,
     access: Access<'t>,
     pending: BTreeMap<BoardId, Pending>,
+    owners: &'t Owners,
+    /// Boards that owners get and lose by this commit.
+    gained: BTreeMap<UserId, i64>,
 }
 
 /// See `Store::commit`.
-pub(super) fn commit(database: &Database, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
+/// Gives also how that changes what owners have.
+pub(super) fn commit(
+    database: &Database,
+    owners: &Owners,
+    changes: &[Change],
+) -> Result<(Vec<Applied>, Moves), StoreError> {
     if changes.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Moves::new()));
     }
     // Immediate durability is redb's default: `commit` returns after the fsync.
     let transaction = database.begin_write().map_err(engine)?;
-    let mut batch = Batch::open(&transaction)?;
+    let mut batch = Batch::open(&transaction, owners)?;
     let mut applied = Vec::with_capacity(changes.len());
     for change in changes {
         applied.push(batch.apply(change)?);
     }
-    batch.finish()?;
+    let moves = batch.finish()?;
     if applied.contains(&Applied::Done) {
         transaction.commit().map_err(engine)?;
+        Ok((applied, moves))
     } else {
         transaction.abort().map_err(engine)?;
+        Ok((applied, Moves::new()))
     }
-    Ok(applied)
 }
 
 impl<'t> Batch<'t> {
-    fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
+    fn open(transaction: &'t WriteTransaction, owners: &'t Owners) -> Result<Self, StoreError> {
         Ok(Self {
             boards: transaction.open_table(BOARDS).map_err(engine)?,
             ids: transaction.open_table(IDS).map_err(engine)?,
@@ -99,6 +109,8 @@ impl<'t> Batch<'t> {
             audit: transaction.open_table(AUDIT).map_err(engine)?,
             access: Access::open(transaction)?,
             pending: BTreeMap::new(),
+            owners,
+            gained: BTreeMap::new(),
         })
     }
 
@@ -143,11 +155,14 @@ impl<'t> Batch<'t> {
     ) -> Result<Applied, StoreError> {
         match act {
             Act::Create { owner, title } => {
+                if matches!(pending.entry, Entry::Absent) && !self.may_gain(owner.as_ref()) {
+                    return Ok(Applied::TooManyBoards);
+                }
                 let applied = self.create(board, pending, || {
                     LiveBoard::new(owner.clone(), title.clone(), at)
                 })?;
                 if applied == Applied::Done {
-                    self.access.change_owner(board, None, owner.as_ref())?;
+                    self.change_owner(board, None, owner.as_ref())?;
                 }
                 return Ok(applied);
             }
@@ -163,13 +178,41 @@ impl<'t> Batch<'t> {
             Act::Create { .. } => Ok(Applied::Exists),
             Act::Update { title, owner } => self.update(board, pending, (title, owner), at),
             Act::Delete => self.delete(board, pending, at),
-            Act::Grant { principal, level } => {
-                self.access.grant(board, &mut pending.grants, principal, *level)
+            Act::Grant { .. } | Act::Ungrant { .. } | Act::AddSecret(_) | Act::Revoke { .. } => {
+                let live = match live(&mut pending.entry) {
+                    Ok(live) => live,
+                    Err(applied) => return Ok(applied),
+                };
+                let before = live.tallies;
+                let applied = self.access.act(board, &mut live.tallies, act, at)?;
+                pending.dirty |= live.tallies != before;
+                Ok(applied)
             }
-            Act::Ungrant { principal } => self.access.ungrant(board, &mut pending.grants, principal),
-            Act::AddSecret(secret) => self.access.add_secret(board, secret, at),
-            Act::Revoke { kind, id } => self.access.revoke(board, *kind, id),
         }
+    }
+
+    /// Whether somebody may have one more board; a board may be nobody's.
+    fn may_gain(&self, owner: Option<&UserId>) -> bool {
+        owner.is_none_or(|owner| {
+            let account = self.owners.account(owner);
+            let gained = self.gained.get(owner).copied().unwrap_or(0);
+            account.takes_a_board_beside(account.boards().saturating_add_signed(gained))
+        })
+    }
+
+    /// Moves a board from one owner to another.
+    fn change_owner(
+        &mut self,
+        board: &BoardId,
+        from: Option<&UserId>,
+        to: Option<&UserId>,
+    ) -> Result<(), StoreError> {
+        for (owner, boards) in [(from, -1), (to, 1)] {
+            if let Some(owner) = owner {
+                *self.gained.entry(owner.clone()).or_default() += boards;
+            }
+        }
+        self.access.change_owner(board, from, to)
     }
 
     fn write_entry(&mut self, board: &BoardId, entry: &audit::Entry) -> Result<(), StoreError> {
@@ -192,13 +235,24 @@ impl<'t> Batch<'t> {
             Ok(live) => live,
             Err(applied) => return Ok(applied),
         };
+        if let Some(to) = owner
+            .as_ref()
+            .filter(|to| live.record.owner.as_ref() != Some(*to))
+        {
+            let size = live
+                .size_bytes()
+                .saturating_add(u64::try_from(pending.blob.len()).unwrap_or(u64::MAX));
+            if !self.may_gain(Some(to)) {
+                return Ok(Applied::TooManyBoards);
+            }
+            if self.owners.account(to).bytes_left() < size {
+                return Ok(Applied::OwnerFull);
+            }
+            self.change_owner(board, live.record.owner.as_ref(), Some(to))?;
+            live.record.owner = Some(to.clone());
+        }
         if let Some(title) = title {
             live.record.title.clone_from(title);
-        }
-        if let Some(owner) = owner {
-            self.access
-                .change_owner(board, live.record.owner.as_ref(), Some(owner))?;
-            live.record.owner = Some(owner.clone());
         }
         live.record.updated_at = live.record.updated_at.max(at);
         pending.dirty = true;
@@ -284,28 +338,33 @@ impl<'t> Batch<'t> {
             pending.blob = Vec::new();
         }
         clear(&mut self.snapshots, board)?;
-        write_blob(&mut self.snapshots, Tag::Snapshot, (board, covers), (0, state))?;
-        self.cut_log(board, covers)?;
+        live.tallies.snapshots = write_blob(&mut self.snapshots, Tag::Snapshot, (board, covers), (0, state))?;
+        Self::cut_log(&mut self.updates, board, live)?;
         Ok(Applied::Done)
     }
 
-    /// Removes the blobs of updates whose last one is at most `covers`.
-    fn cut_log(&mut self, board: &BoardId, covers: u64) -> Result<(), StoreError> {
+    /// Removes the blobs of updates whose last one is at most what the full state covers.
+    fn cut_log(updates: &mut Rows<'_>, board: &BoardId, live: &mut LiveBoard) -> Result<(), StoreError> {
+        let covers = live.covers;
         let (start, end) = (
             rows::chunk_key(board, 0, 0),
             rows::chunk_key(board, covers, u32::MAX),
         );
         // A row that does not decode stays, and the board is refused when it is loaded.
-        let is_later = |key: &[u8], value: &[u8]| match (
-            rows::parse_chunk_key(key),
-            Chunk::decode(Tag::Update, key, value),
-        ) {
-            (Ok((_, first, _)), Ok(chunk)) => {
-                first.saturating_add(u64::from(chunk.updates)) > covers.saturating_add(1)
+        let is_later = |key: &[u8], value: &[u8]| {
+            let stays = match (rows::parse_chunk_key(key), Chunk::decode(Tag::Update, key, value)) {
+                (Ok((_, first, _)), Ok(chunk)) => {
+                    first.saturating_add(u64::from(chunk.updates)) > covers.saturating_add(1)
+                }
+                _ => true,
+            };
+            if !stays {
+                live.tallies.updates.remove(value);
+                live.log_bytes = live.log_bytes.saturating_sub(rows::chunk_length(value));
             }
-            _ => true,
+            stays
         };
-        self.updates
+        updates
             .retain_in::<&[u8], _>(start.as_slice()..=end.as_slice(), is_later)
             .map_err(engine)
     }
@@ -319,8 +378,7 @@ impl<'t> Batch<'t> {
     ) -> Result<Applied, StoreError> {
         match &pending.entry {
             Entry::Live(live) => {
-                self.access
-                    .change_owner(board, live.record.owner.as_ref(), None)?;
+                self.change_owner(board, live.record.owner.as_ref(), None)?;
                 self.access.clear(board)?;
             }
             _ => {
@@ -332,17 +390,30 @@ impl<'t> Batch<'t> {
         clear(&mut self.updates, board)?;
         *pending = Pending {
             dirty: true,
+            before: pending.before.take(),
             ..Pending::new(Entry::Deleted(at))
         };
         Ok(Applied::Done)
     }
 
-    /// Writes what is pending, in the order of the keys.
-    fn finish(mut self) -> Result<(), StoreError> {
-        for (board, pending) in std::mem::take(&mut self.pending) {
-            if pending.updates > 0 {
+    /// Writes what is pending, in the order of the keys; gives how that changes what owners have.
+    fn finish(mut self) -> Result<Moves, StoreError> {
+        let mut moves = Moves::new();
+        for (board, mut pending) in std::mem::take(&mut self.pending) {
+            if let (Entry::Live(live), 1..) = (&mut pending.entry, pending.updates) {
                 let blob = (pending.updates, pending.blob.as_slice());
-                write_blob(&mut self.updates, Tag::Update, (&board, pending.first), blob)?;
+                let tally = write_blob(&mut self.updates, Tag::Update, (&board, pending.first), blob)?;
+                live.tallies.updates.join(tally);
+                live.log_bytes =
+                    (live.log_bytes).saturating_add(u64::try_from(pending.blob.len()).unwrap_or(u64::MAX));
+            }
+            let after = owned(&pending.entry);
+            for (sign, side) in [(-1, pending.before), (1, after)] {
+                if let Some((owner, bytes)) = side {
+                    let (boards, of_bytes) = moves.entry(owner).or_default();
+                    *boards += sign;
+                    *of_bytes += sign.saturating_mul(i64::try_from(bytes).unwrap_or(i64::MAX));
+                }
             }
             let row = match pending.entry {
                 Entry::Live(live) => BoardRow::Live(live),
@@ -356,7 +427,15 @@ impl<'t> Batch<'t> {
                     .map_err(engine)?;
             }
         }
-        Ok(())
+        Ok(moves)
+    }
+}
+
+/// Who owns a board, and its bytes.
+fn owned(entry: &Entry) -> Option<(UserId, u64)> {
+    match entry {
+        Entry::Live(live) => Some((live.record.owner.clone()?, live.size_bytes())),
+        Entry::Absent | Entry::Unreadable | Entry::Deleted(_) => None,
     }
 }
 
@@ -396,15 +475,17 @@ fn clear(table: &mut Rows<'_>, board: &BoardId) -> Result<(), StoreError> {
         .map_err(engine)
 }
 
+/// Writes a blob, and gives the tally of its rows.
 fn write_blob(
     table: &mut Rows<'_>,
     tag: Tag,
     (board, sequence): (&BoardId, u64),
     (updates, bytes): (u32, &[u8]),
-) -> Result<(), StoreError> {
+) -> Result<Tally, StoreError> {
     let parts = bytes.len().div_ceil(CHUNK_BYTES).max(1);
     let parts = u32::try_from(parts).map_err(|_| StoreError::Full)?;
     let mut pieces = bytes.chunks(CHUNK_BYTES);
+    let mut tally = Tally::default();
     for part in 0..parts {
         let key = rows::chunk_key(board, sequence, part);
         let chunk = Chunk {
@@ -412,9 +493,9 @@ fn write_blob(
             updates,
             bytes: pieces.next().unwrap_or_default(),
         };
-        table
-            .insert(key.as_slice(), chunk.encode(tag, &key).as_slice())
-            .map_err(engine)?;
+        let value = chunk.encode(tag, &key);
+        tally.add(&value);
+        table.insert(key.as_slice(), value.as_slice()).map_err(engine)?;
     }
-    Ok(())
+    Ok(tally)
 }

@@ -9,21 +9,21 @@ use crate::store::Act;
 use std::collections::BTreeSet;
 
 /// A small generator of pseudo-random numbers (xorshift).
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0 >> 8
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
@@ -33,7 +33,7 @@ impl Random {
 }
 
 /// How many times more to try than by default: `TEST_TIMES=100 cargo test --release --lib store::redb`.
-fn times() -> u64 {
+pub(super) fn times() -> u64 {
     std::env::var("TEST_TIMES").map_or(1, |times| times.parse().unwrap())
 }
 

@@ -3,16 +3,27 @@
 //! Owns what each step adds. Must not change what a later format still reads. Key invariant: a migration is one
 //! transaction, so that a file is of one format or of the next, whenever the power goes. Tests: `tests/migration.rs`.
 
-use ::redb::{Database, ReadableTable};
+use ::redb::{Database, ReadableTable, WriteTransaction};
 
 use super::super::StoreError;
 use super::super::rows::access::{HolderKey, encode_holder};
-use super::super::rows::{self, BoardRow};
-use super::{BOARDS, HOLDERS, TABLES, engine, write_format};
+use super::super::rows::{self, BoardRow, Tallies};
+use super::{
+    BOARDS, GRANTS, HOLDERS, KEYS, LINKS, SNAPSHOTS, TABLES, UPDATES, engine, rows_of, tally_of, write_format,
+};
+
+/// From the format that was found to the present one.
+pub(super) fn migrate(database: &Database, found: u32) -> Result<(), StoreError> {
+    let transaction = database.begin_write().map_err(engine)?;
+    if found == 1 {
+        from_1(&transaction)?;
+    }
+    from_2(&transaction)?;
+    write_format(transaction)
+}
 
 /// From format 1, which had only boards: makes the new tables, and the index of owners.
-pub(super) fn from_1(database: &Database) -> Result<(), StoreError> {
-    let transaction = database.begin_write().map_err(engine)?;
+fn from_1(transaction: &WriteTransaction) -> Result<(), StoreError> {
     for table in TABLES {
         transaction.open_table(table).map_err(engine)?;
     }
@@ -23,7 +34,7 @@ pub(super) fn from_1(database: &Database) -> Result<(), StoreError> {
         // A record that cannot be read says no owner. The board stays as unreadable as it is.
         let (Some(board), Ok(BoardRow::Live(live))) = (
             rows::parse_board(key.value()),
-            BoardRow::decode(key.value(), value.value()),
+            BoardRow::decode_2(key.value(), value.value()),
         ) else {
             continue;
         };
@@ -34,6 +45,50 @@ pub(super) fn from_1(database: &Database) -> Result<(), StoreError> {
                 .map_err(engine)?;
         }
     }
-    drop((boards, holders));
-    write_format(transaction)
+    Ok(())
+}
+
+/// From format 2, whose records did not say what other rows a board has: what is there now is taken for all.
+fn from_2(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    let open = |table| transaction.open_table(table).map_err(engine);
+    let (snapshots, updates) = (open(SNAPSHOTS)?, open(UPDATES)?);
+    let (grants, links, keys) = (open(GRANTS)?, open(LINKS)?, open(KEYS)?);
+    let mut boards = open(BOARDS)?;
+    let mut next = Vec::new();
+    loop {
+        // One board after the other, since a table cannot be changed while it is walked.
+        let (id, row) = match boards.range::<&[u8]>(next.as_slice()..).map_err(engine)?.next() {
+            None => return Ok(()),
+            Some(row) => {
+                let (key, value) = row.map_err(engine)?;
+                (
+                    key.value().to_vec(),
+                    BoardRow::decode_2(key.value(), value.value()),
+                )
+            }
+        };
+        next.clone_from(&id);
+        next.push(0);
+        let (Some(board), Ok(BoardRow::Live(mut live))) = (rows::parse_board(&id), row) else {
+            continue;
+        };
+        live.tallies = Tallies {
+            snapshots: tally_of(&snapshots, &board)?,
+            updates: tally_of(&updates, &board)?,
+            grants: tally_of(&grants, &board)?,
+            links: tally_of(&links, &board)?,
+            keys: tally_of(&keys, &board)?,
+        };
+        let (start, end) = rows_of(&board);
+        for row in updates
+            .range::<&[u8]>(start.as_slice()..end.as_slice())
+            .map_err(engine)?
+        {
+            let length = rows::chunk_length(row.map_err(engine)?.1.value());
+            live.log_bytes = live.log_bytes.saturating_add(length);
+        }
+        boards
+            .insert(id.as_slice(), BoardRow::Live(live).encode(&id).as_slice())
+            .map_err(engine)?;
+    }
 }

@@ -1,7 +1,7 @@
 //! Reading boards; who may do what is in `access`, and verifying everything in `check`.
 //!
 //! Owns the way from rows back to a [`StoredBoard`]; must not write. Key invariant: what the record promises is there
-//! in full, row by row, or the board is refused.
+//! in full, row by row, or the board is refused; so are its grants, links and keys.
 
 pub(super) mod access;
 pub(super) mod check;
@@ -9,7 +9,7 @@ pub(super) mod check;
 use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 use bytes::Bytes;
 
-use super::super::rows::{self, BoardRow, Chunk, LiveBoard, Tag};
+use super::super::rows::{self, BoardRow, Chunk, LiveBoard, Tag, Tally};
 use super::super::{StoreError, Stored, StoredBoard, Summary, Unreadable};
 use super::{BOARDS, IDS, SNAPSHOTS, UPDATES, engine, is_free, rows_of};
 use crate::ids::BoardId;
@@ -45,26 +45,15 @@ pub(super) fn summary(database: &Database, board: &BoardId) -> Result<Stored<Sum
     Ok(match row(&transaction, board)? {
         None => Stored::Absent,
         Some(BoardRow::Tombstone(_)) => Stored::Deleted,
-        Some(BoardRow::Live(live)) => Stored::Present(summary_of(&transaction, board, live)?),
+        Some(BoardRow::Live(live)) => Stored::Present(summary_of(live)),
     })
 }
 
-fn summary_of(
-    transaction: &ReadTransaction,
-    board: &BoardId,
-    live: LiveBoard,
-) -> Result<Summary, StoreError> {
-    let table = transaction.open_table(UPDATES).map_err(engine)?;
-    let (start, end) = rows_of(board);
-    let mut size_bytes = live.snapshot_bytes.unwrap_or(0);
-    for row in ReadableTable::range::<&[u8]>(&table, start.as_slice()..end.as_slice()).map_err(engine)? {
-        let (_, value) = row.map_err(engine)?;
-        size_bytes = size_bytes.saturating_add(rows::chunk_length(value.value()));
-    }
-    Ok(Summary {
+fn summary_of(live: LiveBoard) -> Summary {
+    Summary {
+        size_bytes: live.size_bytes(),
         record: live.record,
-        size_bytes,
-    })
+    }
 }
 
 /// See `Store::load`.
@@ -93,17 +82,19 @@ fn snapshot(
     board: &BoardId,
     live: &LiveBoard,
 ) -> Result<Option<(u64, Bytes)>, StoreError> {
-    let mut found = blobs(
+    let (found, tally) = blobs(
         transaction,
         Tag::Snapshot,
         board,
         live.snapshot_bytes.unwrap_or(0),
-    )?
-    .into_iter();
+    )?;
+    let mut found = found.into_iter();
     match (live.snapshot_bytes, found.next(), found.next()) {
         (None, None, None) => Ok(None),
         (Some(length), Some(blob), None)
-            if blob.sequence == live.covers && u64::try_from(blob.bytes.len()) == Ok(length) =>
+            if blob.sequence == live.covers
+                && u64::try_from(blob.bytes.len()) == Ok(length)
+                && tally == live.tallies.snapshots =>
         {
             Ok(Some((live.covers, blob.bytes.into())))
         }
@@ -118,7 +109,8 @@ fn updates(
 ) -> Result<Vec<(u64, Bytes)>, StoreError> {
     let mut updates = Vec::new();
     let mut known = live.covers;
-    for blob in blobs(transaction, Tag::Update, board, 0)? {
+    let (found, tally) = blobs(transaction, Tag::Update, board, 0)?;
+    for blob in found {
         let ranges = rows::split_updates(&blob.bytes, blob.updates).map_err(broken)?;
         let bytes = Bytes::from(blob.bytes);
         for (sequence, range) in (blob.sequence..).zip(ranges) {
@@ -137,7 +129,16 @@ fn updates(
     if known != live.last_sequence {
         return Err(broken(Unreadable::UpdateMissing(known.saturating_add(1))));
     }
+    agree(tally, live.tallies.updates)?;
     Ok(updates)
+}
+
+/// That what was read is what the record promises.
+fn agree(found: Tally, promised: Tally) -> Result<(), StoreError> {
+    match found == promised {
+        true => Ok(()),
+        false => Err(broken(Unreadable::Tally)),
+    }
 }
 
 /// A blob put together again.
@@ -148,13 +149,13 @@ struct Blob {
     bytes: Vec<u8>,
 }
 
-/// All blobs of a board in one table; `length` is about how many bytes are expected.
+/// All blobs of a board in one table, with their rows' tally; `length` is about how many bytes are expected.
 fn blobs(
     transaction: &ReadTransaction,
     tag: Tag,
     board: &BoardId,
     length: u64,
-) -> Result<Vec<Blob>, StoreError> {
+) -> Result<(Vec<Blob>, Tally), StoreError> {
     let (table, missing): (_, fn(u64) -> Unreadable) = match tag {
         Tag::Update => (UPDATES, Unreadable::UpdateMissing),
         _ => (SNAPSHOTS, |_| Unreadable::SnapshotIncomplete),
@@ -164,10 +165,12 @@ fn blobs(
     let mut blobs: Vec<Blob> = Vec::new();
     // How many parts the last blob still lacks.
     let mut lacking = 0;
+    let mut tally = Tally::default();
     for row in ReadableTable::range::<&[u8]>(&table, start.as_slice()..end.as_slice()).map_err(engine)? {
         let (key, value) = row.map_err(engine)?;
         let (_, sequence, part) = rows::parse_chunk_key(key.value()).map_err(broken)?;
         let chunk = Chunk::decode(tag, key.value(), value.value()).map_err(broken)?;
+        tally.add(value.value());
         match blobs.last_mut() {
             Some(blob) if lacking > 0 => {
                 let follows = blob.sequence == sequence
@@ -197,7 +200,7 @@ fn blobs(
     }
     match blobs.last() {
         Some(blob) if lacking > 0 => Err(broken(missing(blob.sequence))),
-        _ => Ok(blobs),
+        _ => Ok((blobs, tally)),
     }
 }
 

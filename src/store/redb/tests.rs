@@ -3,8 +3,10 @@
 mod access;
 mod audit;
 mod check;
+mod damage;
 mod lists;
 mod migration;
+mod owners;
 
 use super::*;
 use crate::access::secret::SecretHash;

@@ -17,7 +17,29 @@ fn live() -> LiveBoard {
         last_sequence: 9,
         covers: 7,
         snapshot_bytes: Some(0),
+        log_bytes: 3,
+        tallies: Tallies {
+            keys: Tally { rows: 1, sum: 2 },
+            ..Tallies::default()
+        },
     }
+}
+
+#[test]
+fn a_record_of_format_2_reads_without_tallies_and_by_its_own_reader_only() {
+    let row = BoardRow::Live(live());
+    let value = row.encode_2(b"b");
+    let without = LiveBoard {
+        log_bytes: 0,
+        tallies: Tallies::default(),
+        ..live()
+    };
+    assert_eq!(BoardRow::decode_2(b"b", &value), Ok(BoardRow::Live(without)));
+    assert_eq!(BoardRow::decode(b"b", &value), Err(Unreadable::Malformed));
+    assert_eq!(
+        BoardRow::decode_2(b"b", &row.encode(b"b")),
+        Err(Unreadable::Malformed)
+    );
 }
 
 #[test]

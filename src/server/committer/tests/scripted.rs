@@ -1,13 +1,14 @@
 //! A store in memory that fails, blocks and panics when told to.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use super::LONG;
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
 use crate::audit::{Entry, EntryKey};
-use crate::ids::{BoardId, Level, Principal, SecretId};
+use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
+use crate::store::owners::{Account, Quotas};
 use crate::store::{
     Applied, Change, Holder, Listed, OpenError, Store, StoreError, Stored, StoredBoard, StoredSecret, Summary,
 };
@@ -100,6 +101,10 @@ impl Store for Scripted {
 
     fn find_secrets(&self, _: &[SecretId]) -> Result<BTreeMap<SecretId, SecretFacts>, StoreError> {
         Ok(BTreeMap::new())
+    }
+
+    fn account(&self, _: &UserId) -> Arc<Account> {
+        Arc::new(Account::new(Quotas::UNBOUNDED))
     }
 
     fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {

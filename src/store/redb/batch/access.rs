@@ -9,8 +9,9 @@ use super::super::super::rows::access::{
     HolderKey, decode_place, decode_secret, encode_grant, encode_holder, encode_place, encode_secret,
     grant_key, parse_grant_key, parse_secret_key, secret_key,
 };
-use super::super::super::{Applied, StoreError, StoredSecret};
-use super::super::{GRANTS, HOLDERS, KEYS, LINKS, SECRETS, engine, rows_of};
+use super::super::super::rows::{Rot, Tag, Tallies, Tally};
+use super::super::super::{Act, Applied, StoreError, StoredSecret};
+use super::super::{GRANTS, HOLDERS, KEYS, LINKS, SECRETS, engine, rows_of, tally_of};
 use super::{Rows, clear};
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
@@ -70,29 +71,38 @@ impl<'t> Access<'t> {
         Ok(())
     }
 
-    /// Grants a level; `count` is how many grants the board has, once somebody counted them.
-    pub(super) fn grant(
+    /// Does one of the acts on grants, links and keys.
+    pub(super) fn act(
         &mut self,
         board: &BoardId,
-        count: &mut Option<usize>,
+        tallies: &mut Tallies,
+        act: &Act,
+        at: UnixMillis,
+    ) -> Result<Applied, StoreError> {
+        match act {
+            Act::Grant { principal, level } => self.grant(board, &mut tallies.grants, principal, *level),
+            Act::Ungrant { principal } => self.ungrant(board, &mut tallies.grants, principal),
+            Act::AddSecret(secret) => self.add_secret(board, tallies, secret, at),
+            Act::Revoke { kind, id } => self.revoke((board, *kind), of_kind(tallies, *kind), id),
+            Act::Create { .. } | Act::Update { .. } | Act::Delete => Ok(Applied::NotThere),
+        }
+    }
+
+    /// Grants a level.
+    fn grant(
+        &mut self,
+        board: &BoardId,
+        tally: &mut Tally,
         principal: &Principal,
         level: Level,
     ) -> Result<Applied, StoreError> {
         let key = grant_key(board, principal);
-        if self.grants.get(key.as_slice()).map_err(engine)?.is_none() {
-            let there = match *count {
-                Some(there) => there,
-                None => rows_up_to(&self.grants, board, limits::GRANTS_PER_BOARD_MAX)?,
-            };
-            *count = Some(there);
-            if there >= limits::GRANTS_PER_BOARD_MAX {
-                return Ok(Applied::TooMany);
-            }
-            *count = Some(there.saturating_add(1));
+        if self.grants.get(key.as_slice()).map_err(engine)?.is_none()
+            && is_reached(*tally, limits::GRANTS_PER_BOARD_MAX)
+        {
+            return Ok(Applied::TooMany);
         }
-        self.grants
-            .insert(key.as_slice(), encode_grant(&key, level).as_slice())
-            .map_err(engine)?;
+        counted(&mut self.grants, Tag::Grant, board, tally).set(&key, &encode_grant(&key, level))?;
         if let Some(holder) = HolderKey::granted(principal) {
             self.hold(&holder, board)?;
         }
@@ -100,18 +110,15 @@ impl<'t> Access<'t> {
     }
 
     /// Takes a grant back.
-    pub(super) fn ungrant(
+    fn ungrant(
         &mut self,
         board: &BoardId,
-        count: &mut Option<usize>,
+        tally: &mut Tally,
         principal: &Principal,
     ) -> Result<Applied, StoreError> {
-        let key = grant_key(board, principal);
-        if self.grants.remove(key.as_slice()).map_err(engine)?.is_none() {
-            return Ok(Applied::NotThere);
+        if !counted(&mut self.grants, Tag::Grant, board, tally).remove(&grant_key(board, principal))? {
+            return not_there(&self.grants, board, *tally);
         }
-        // A count may have stopped at the bound; the next grant counts anew.
-        *count = None;
         self.release(principal, board)?;
         Ok(Applied::Done)
     }
@@ -125,13 +132,15 @@ impl<'t> Access<'t> {
     }
 
     /// Adds a link or key; where there are too many, those that have expired by `at` make room.
-    pub(super) fn add_secret(
+    fn add_secret(
         &mut self,
         board: &BoardId,
+        tallies: &mut Tallies,
         secret: &StoredSecret,
         at: UnixMillis,
     ) -> Result<Applied, StoreError> {
         let (kind, id) = (secret.facts.kind, secret.facts.hash.id());
+        let tally = of_kind(tallies, kind);
         let place = id.as_str().as_bytes();
         if self.secrets.get(place).map_err(engine)?.is_some() {
             return Ok(Applied::Exists);
@@ -140,20 +149,17 @@ impl<'t> Access<'t> {
             SecretKind::Link => limits::LINKS_PER_BOARD_MAX,
             SecretKind::Key => limits::KEYS_PER_BOARD_MAX,
         };
-        let there = rows_up_to(self.of_kind(kind), board, most)?;
-        if there >= most {
+        if is_reached(*tally, most) {
             let (there, expired) = expired(self.of_kind(kind), kind, board, at)?;
             if there.saturating_sub(expired.len()) >= most {
                 return Ok(Applied::TooMany);
             }
             for id in expired {
-                self.remove_secret(board, kind, &id)?;
+                self.remove_secret((board, kind), tally, &id)?;
             }
         }
         let key = secret_key(board, &id);
-        self.of_kind(kind)
-            .insert(key.as_slice(), encode_secret(&key, secret).as_slice())
-            .map_err(engine)?;
+        counted(self.of_kind(kind), tag_of(kind), board, tally).set(&key, &encode_secret(&key, secret))?;
         self.secrets
             .insert(place, encode_place(place, kind, board).as_slice())
             .map_err(engine)?;
@@ -163,31 +169,28 @@ impl<'t> Access<'t> {
     /// Removes a link or key and its row in the index; whether it was there.
     fn remove_secret(
         &mut self,
-        board: &BoardId,
-        kind: SecretKind,
+        (board, kind): (&BoardId, SecretKind),
+        tally: &mut Tally,
         id: &SecretId,
     ) -> Result<bool, StoreError> {
-        let key = secret_key(board, id);
-        let removed = self.of_kind(kind).remove(key.as_slice()).map_err(engine)?;
-        if removed.is_none() {
+        if !counted(self.of_kind(kind), tag_of(kind), board, tally).remove(&secret_key(board, id))? {
             return Ok(false);
         }
-        drop(removed);
         self.secrets.remove(id.as_str().as_bytes()).map_err(engine)?;
         Ok(true)
     }
 
     /// Revokes a link or key of this board and kind.
-    pub(super) fn revoke(
+    fn revoke(
         &mut self,
-        board: &BoardId,
-        kind: SecretKind,
+        (board, kind): (&BoardId, SecretKind),
+        tally: &mut Tally,
         id: &SecretId,
     ) -> Result<Applied, StoreError> {
-        Ok(match self.remove_secret(board, kind, id)? {
-            true => Applied::Done,
-            false => Applied::NotThere,
-        })
+        match self.remove_secret((board, kind), tally, id)? {
+            true => Ok(Applied::Done),
+            false => not_there(self.of_kind(kind), board, *tally),
+        }
     }
 
     /// Removes all grants, links and keys of a board.
@@ -217,18 +220,82 @@ impl<'t> Access<'t> {
     }
 }
 
-/// How many rows a board has in a table; it is not counted further than `most`.
-fn rows_up_to(table: &Rows<'_>, board: &BoardId, most: usize) -> Result<usize, StoreError> {
-    let (start, end) = rows_of(board);
-    let mut count = 0;
-    let range = table
-        .range::<&[u8]>(start.as_slice()..end.as_slice())
-        .map_err(engine)?;
-    for row in range.take(most) {
-        row.map_err(engine)?;
-        count += 1;
+fn of_kind(tallies: &mut Tallies, kind: SecretKind) -> &mut Tally {
+    match kind {
+        SecretKind::Link => &mut tallies.links,
+        SecretKind::Key => &mut tallies.keys,
     }
-    Ok(count)
+}
+
+fn is_reached(tally: Tally, most: usize) -> bool {
+    usize::try_from(tally.rows).map_or(true, |there| there >= most)
+}
+
+/// A table of rows that are counted, and of which board.
+struct Counted<'a, 't> {
+    table: &'a mut Rows<'t>,
+    tag: Tag,
+    board: &'a BoardId,
+    tally: &'a mut Tally,
+}
+
+fn counted<'a, 't>(
+    table: &'a mut Rows<'t>,
+    tag: Tag,
+    board: &'a BoardId,
+    tally: &'a mut Tally,
+) -> Counted<'a, 't> {
+    Counted {
+        table,
+        tag,
+        board,
+        tally,
+    }
+}
+
+fn tag_of(kind: SecretKind) -> Tag {
+    match kind {
+        SecretKind::Link => Tag::Link,
+        SecretKind::Key => Tag::Key,
+    }
+}
+
+impl Counted<'_, '_> {
+    /// Sets a row.
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let before = self.table.insert(key, value).map_err(engine)?;
+        let rot = before.map(|before| self.tally.remove_checked(self.tag, key, before.value()));
+        self.tally.add(value);
+        self.mend(rot)
+    }
+
+    /// Removes a row; whether it was there.
+    fn remove(&mut self, key: &[u8]) -> Result<bool, StoreError> {
+        let before = self.table.remove(key).map_err(engine)?;
+        let rot = before.map(|before| self.tally.remove_checked(self.tag, key, before.value()));
+        self.mend(rot)?;
+        Ok(rot.is_some())
+    }
+
+    /// Counts anew where the row that went was rotten, since its checksum need not be the one that was counted. Only if
+    /// no other row is missing: what is hidden stays missed.
+    fn mend(&mut self, rot: Option<Rot>) -> Result<(), StoreError> {
+        if rot == Some(Rot::Rotten) {
+            let found = tally_of(&*self.table, self.board)?;
+            if found.rows == self.tally.rows {
+                *self.tally = found;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What it comes to that a board has not the row it should lose: it may be hidden.
+fn not_there(table: &Rows<'_>, board: &BoardId, tally: Tally) -> Result<Applied, StoreError> {
+    Ok(match tally_of(table, board)? == tally {
+        true => Applied::NotThere,
+        false => Applied::Unreadable,
+    })
 }
 
 /// The keys of a board in a table.

@@ -14,10 +14,10 @@ use super::super::super::rows::access::{
     secret_key,
 };
 use super::super::super::rows::audit::{decode_entry, entry_key};
-use super::super::super::rows::{self, BoardRow};
+use super::super::super::rows::{self, BoardRow, Tallies, Tally};
 use super::super::super::{Holder, Listed, StoreError, StoredSecret, Unreadable};
 use super::super::{AUDIT, BOARDS, GRANTS, HOLDERS, KEYS, LINKS, SECRETS, Table, engine, rows_of};
-use super::{begin, broken, row, summary_of};
+use super::{agree, begin, broken, row, summary_of};
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
 use crate::audit::{Entry, EntryKey};
@@ -44,17 +44,28 @@ pub(in super::super) fn access(
         Some(BoardRow::Tombstone(_)) => (BoardFacts::Deleted, BTreeMap::new()),
         Some(BoardRow::Live(live)) => {
             let table = transaction.open_table(GRANTS).map_err(engine)?;
+            let grants = grants_to(&table, (board, live.tallies.grants), &asked.principals)?;
             let owner = live.record.owner;
-            (
-                BoardFacts::Present { owner },
-                grants_to(&table, board, &asked.principals)?,
-            )
+            (BoardFacts::Present { owner }, grants)
         }
     };
+    let secrets = known(&transaction, &asked.secrets)?;
+    for id in asked.secrets.iter().filter(|id| !secrets.contains_key(*id)) {
+        // The index may be what cannot be read.
+        for table in [LINKS, KEYS] {
+            let table = transaction.open_table(table).map_err(engine)?;
+            if ReadableTable::get(&table, secret_key(board, id).as_slice())
+                .map_err(engine)?
+                .is_some()
+            {
+                return Err(broken(Unreadable::Disagreement));
+            }
+        }
+    }
     Ok(Facts {
         board: facts,
         grants,
-        secrets: known(&transaction, &asked.secrets)?,
+        secrets,
     })
 }
 
@@ -80,21 +91,53 @@ fn known(
     Ok(known)
 }
 
-/// The grants that these principals have on a board.
+/// The grants that these principals have on a board, of which its record counts so many.
+///
+/// All of them are looked at, of which there are `limits::GRANTS_PER_BOARD_MAX` at most: that somebody has none is only
+/// certain where no row is missing.
 fn grants_to(
     table: &ReadRows,
-    board: &BoardId,
+    (board, tally): (&BoardId, Tally),
     principals: &[Principal],
 ) -> Result<BTreeMap<Principal, Level>, StoreError> {
+    let asked: BTreeMap<Vec<u8>, &Principal> = principals
+        .iter()
+        .map(|principal| (grant_key(board, principal), principal))
+        .collect();
     let mut grants = BTreeMap::new();
-    for principal in principals {
-        let key = grant_key(board, principal);
-        if let Some(value) = ReadableTable::get(table, key.as_slice()).map_err(engine)? {
-            let level = decode_grant(&key, value.value()).map_err(broken)?;
-            grants.insert(principal.clone(), level);
+    each_of(table, board, tally, |key, value| {
+        if let Some(principal) = asked.get(key) {
+            let level = decode_grant(key, value).map_err(broken)?;
+            grants.insert(Principal::clone(principal), level);
         }
-    }
+        Ok(())
+    })?;
     Ok(grants)
+}
+
+/// Reads all rows of a board in a table; an error where they are not those that its record counts.
+fn each_of(
+    table: &ReadRows,
+    board: &BoardId,
+    tally: Tally,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let (start, end) = rows_of(board);
+    let mut found = Tally::default();
+    for row in ReadableTable::range::<&[u8]>(table, start.as_slice()..end.as_slice()).map_err(engine)? {
+        let (key, value) = row.map_err(engine)?;
+        found.add(value.value());
+        visit(key.value(), value.value())?;
+    }
+    agree(found, tally)
+}
+
+/// What a board's record counts; nothing of one that is not there.
+pub(super) fn tallies(transaction: &ReadTransaction, board: &BoardId) -> Result<Tallies, StoreError> {
+    Ok(match row(transaction, board)? {
+        Some(BoardRow::Live(live)) => live.tallies,
+        Some(BoardRow::Tombstone(_)) | None => Tallies::default(),
+    })
 }
 
 /// The link or key with an id, of whatever board.
@@ -121,15 +164,18 @@ pub(in super::super) fn grants(
     after: Option<&Principal>,
     limit: usize,
 ) -> Result<Vec<(Principal, Level)>, StoreError> {
-    let table = begin(database)?.open_table(GRANTS).map_err(engine)?;
+    let transaction = begin(database)?;
+    let table = transaction.open_table(GRANTS).map_err(engine)?;
     let after = after.map(|principal| grant_key(board, principal));
     let mut grants = Vec::new();
-    for row in following(&table, rows_of(board), after.as_deref())?.take(limit) {
-        let (key, value) = row.map_err(engine)?;
-        let (_, principal) = parse_grant_key(key.value()).map_err(broken)?;
-        let level = decode_grant(key.value(), value.value()).map_err(broken)?;
-        grants.push((principal, level));
-    }
+    let tally = tallies(&transaction, board)?.grants;
+    each_of(&table, board, tally, |key, value| {
+        if grants.len() < limit && after.as_deref().is_none_or(|after| after < key) {
+            let (_, principal) = parse_grant_key(key).map_err(broken)?;
+            grants.push((principal, decode_grant(key, value).map_err(broken)?));
+        }
+        Ok(())
+    })?;
     Ok(grants)
 }
 
@@ -140,14 +186,22 @@ pub(in super::super) fn secrets(
     after: Option<&SecretId>,
     limit: usize,
 ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError> {
-    let table = begin(database)?.open_table(of_kind(kind)).map_err(engine)?;
+    let transaction = begin(database)?;
+    let table = transaction.open_table(of_kind(kind)).map_err(engine)?;
     let after = after.map(|id| secret_key(board, id));
+    let tallies = tallies(&transaction, board)?;
+    let tally = match kind {
+        SecretKind::Link => tallies.links,
+        SecretKind::Key => tallies.keys,
+    };
     let mut secrets = Vec::new();
-    for row in following(&table, rows_of(board), after.as_deref())?.take(limit) {
-        let (key, value) = row.map_err(engine)?;
-        let secret = decode_secret(kind, key.value(), value.value()).map_err(broken)?;
-        secrets.push((secret.facts.hash.id(), secret));
-    }
+    each_of(&table, board, tally, |key, value| {
+        if secrets.len() < limit && after.as_deref().is_none_or(|after| after < key) {
+            let secret = decode_secret(kind, key, value).map_err(broken)?;
+            secrets.push((secret.facts.hash.id(), secret));
+        }
+        Ok(())
+    })?;
     Ok(secrets)
 }
 
@@ -237,16 +291,22 @@ pub(in super::super) fn list(
         let Some((board, held)) = next_board(&mut sources)? else {
             break;
         };
-        let summary = match row(&transaction, &board) {
-            Ok(Some(BoardRow::Live(live))) => Ok(summary_of(&transaction, &board, live)?),
+        let (summary, grants) = match row(&transaction, &board) {
+            Ok(Some(BoardRow::Live(live))) => {
+                let grants = grants_to(&grants, (&board, live.tallies.grants), &principals);
+                match grants {
+                    Ok(grants) => (Ok(summary_of(live)), grants),
+                    Err(StoreError::Unreadable(cause)) => (Err(cause), BTreeMap::new()),
+                    Err(error) => return Err(error),
+                }
+            }
             Ok(Some(BoardRow::Tombstone(_))) => continue,
             // Claims name what they like; an index names only what was made.
             Ok(None) if !held => continue,
-            Ok(None) => Err(Unreadable::Disagreement),
-            Err(StoreError::Unreadable(cause)) => Err(cause),
+            Ok(None) => (Err(Unreadable::Disagreement), BTreeMap::new()),
+            Err(StoreError::Unreadable(cause)) => (Err(cause), BTreeMap::new()),
             Err(error) => return Err(error),
         };
-        let grants = grants_to(&grants, &board, &principals)?;
         listed.push(Listed {
             board,
             summary,

@@ -15,8 +15,10 @@ use super::super::super::rows::access::{
 use super::super::super::rows::audit::decode_entry;
 use super::super::super::{StoreError, Stored, Unreadable};
 use super::super::{
-    AUDIT, BOARDS, CheckReport, GRANTS, HOLDERS, IDS, KEYS, LINKS, SECRETS, SNAPSHOTS, Table, UPDATES, engine,
+    AUDIT, BOARDS, CheckReport, GRANTS, HOLDERS, IDS, KEYS, LINKS, SECRETS, SNAPSHOTS, Table, UPDATES,
+    engine, tally_of,
 };
+use super::access::tallies;
 use super::{begin, broken, load_in};
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Principal, UserId};
@@ -190,7 +192,24 @@ impl<'a> Rows<'a> {
             let verified = decode_entry(key, value).and_then(|_| self.is_known(board.as_ref()));
             note(board, verified, &mut found);
             Ok(())
-        })
+        })?;
+        for (board, state) in self.known {
+            if matches!(state, State::Live(_)) {
+                let tallies = tallies(transaction, board)?;
+                for (table, tally) in [
+                    (&self.grants, tallies.grants),
+                    (&self.links, tallies.links),
+                    (&self.keys, tallies.keys),
+                ] {
+                    let counted = match tally_of(table, board)? == tally {
+                        true => Ok(()),
+                        false => Err(Unreadable::Tally),
+                    };
+                    note(Some(board.clone()), counted, &mut found);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn is_known(&self, board: Option<&BoardId>) -> Result<(), Unreadable> {

@@ -2,6 +2,7 @@
 
 use super::super::fault_tests::on;
 use super::super::simdisk::{Kept, SimDisk};
+use super::access::{grant, secret};
 use super::*;
 use crate::store::rows::{BoardRow, LiveBoard};
 
@@ -20,10 +21,10 @@ fn fill_1(database: &Database) {
     };
     let live = |owner| BoardRow::Live(LiveBoard::new(owner, Some("Plan".into()), UnixMillis(10)));
     let alice = || UserId::parse("alice");
-    insert(BOARDS, b"a", &live(alice()).encode(b"a"));
-    insert(BOARDS, b"b", &live(None).encode(b"b"));
+    insert(BOARDS, b"a", &live(alice()).encode_2(b"a"));
+    insert(BOARDS, b"b", &live(None).encode_2(b"b"));
     insert(BOARDS, b"c", &BoardRow::Tombstone(UnixMillis(20)).encode(b"c"));
-    insert(BOARDS, b"d", &live(alice()).encode(b"another"));
+    insert(BOARDS, b"d", &live(alice()).encode_2(b"another"));
     for (id, next) in [("", "a"), ("a", "b"), ("b", "c"), ("c", "d"), ("d", "")] {
         insert(
             IDS,
@@ -33,6 +34,55 @@ fn fill_1(database: &Database) {
     }
     insert(META, FORMAT_KEY, &1_u32.to_le_bytes());
     transaction.commit().unwrap();
+}
+
+/// Puts the rows of a sound store back to what format 2 had.
+fn back_to_2(store: &RedbStore) {
+    tamper(store, BOARDS, |boards| {
+        let rows = ReadableTable::iter(boards).unwrap().map(|row| {
+            let (key, value) = row.unwrap();
+            let row = BoardRow::decode(key.value(), value.value()).unwrap();
+            (key.value().to_vec(), row.encode_2(key.value()))
+        });
+        let rows: Vec<_> = rows.collect();
+        for (key, value) in rows {
+            boards.insert(key.as_slice(), value.as_slice()).unwrap();
+        }
+    });
+    tamper(store, META, |meta| {
+        drop(meta.insert(FORMAT_KEY, 2_u32.to_le_bytes().as_slice()).unwrap());
+    });
+}
+
+#[test]
+fn a_file_of_format_2_gets_the_tallies_of_what_it_has() {
+    let (directory, store) = fresh();
+    let path = directory.path().join("boards.redb");
+    for board in ["a", "a-", "gone"] {
+        let changes = [
+            create(board),
+            act(board, 11, grant("user:bob", Level::View)),
+            act(board, 12, secret(board, SecretKind::Link, "link")),
+            act(board, 13, secret(board, SecretKind::Key, "key")),
+            append(board, 1, vec![1; 100_000]),
+        ];
+        assert_eq!(store.commit(&changes), Ok(vec![Applied::Done; 5]));
+        store
+            .commit(&[snapshot(board, 1, "state"), append(board, 2, "two")])
+            .unwrap();
+    }
+    store.commit(&[delete("gone")]).unwrap();
+    let before = ["a", "a-", "gone"].map(|board| store.summary(&id(board)).unwrap());
+    back_to_2(&store);
+    drop(store);
+    let store = RedbStore::open(&path).unwrap();
+    let after = ["a", "a-", "gone"].map(|board| store.summary(&id(board)).unwrap());
+    assert_eq!(after, before);
+    assert!(store.load(&id("a")).is_ok() && store.load(&id("a-")).is_ok());
+    let changes = [append("a", 3, "three"), delete("a-")];
+    assert_eq!(store.commit(&changes), Ok(vec![Applied::Done; 2]));
+    drop(store);
+    assert!(check(&path).unwrap().is_sound());
 }
 
 fn is_migrated(store: &RedbStore) {
@@ -69,7 +119,7 @@ fn a_file_of_format_1_is_brought_up_to_the_present_one_at_opening() {
             Format::Version(version) => Ok(version),
             _ => Ok(0),
         };
-        assert_eq!(store.with(stored), Ok(2));
+        assert_eq!(store.with(stored), Ok(FILE_FORMAT));
     }
     let report = check(&path).unwrap();
     let rotten = StoreError::Unreadable(Unreadable::Checksum);

@@ -1,0 +1,99 @@
+//! The accounts of all owners, in memory.
+//!
+//! Owns [`Owners`]. Must not decide. Key invariant: outside of a commit an account says what the records of its owner's
+//! boards say. It is made from them whenever the file is opened, and changed by what a commit has done, never by what
+//! one was to do. Tests: `tests/owners.rs`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ::redb::{Database, ReadableDatabase, ReadableTable};
+
+use super::super::StoreError;
+use super::super::owners::{Account, Quotas};
+use super::super::rows::BoardRow;
+use super::{BOARDS, engine};
+use crate::ids::UserId;
+
+/// How many accounts there are before those are looked for that nobody needs.
+const CLEAN_AT_MIN: usize = 1024;
+
+/// What changes for each owner: boards, and bytes.
+pub(super) type Moves = BTreeMap<UserId, (i64, i64)>;
+
+#[derive(Debug)]
+struct Accounts {
+    quotas: Quotas,
+    of: HashMap<UserId, Arc<Account>>,
+    clean_at: usize,
+}
+
+/// The accounts of all owners that have boards, or are looked at.
+#[derive(Debug)]
+pub(super) struct Owners(Mutex<Accounts>);
+
+impl Owners {
+    pub(super) fn new(quotas: Quotas) -> Self {
+        Self(Mutex::new(Accounts {
+            quotas,
+            of: HashMap::new(),
+            clean_at: CLEAN_AT_MIN,
+        }))
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn account(&self, owner: &UserId) -> Arc<Account> {
+        self.accounts().account(owner)
+    }
+
+    /// Makes all accounts say what the file says. A record that cannot be read has no owner.
+    pub(super) fn read(&self, database: &Database) -> Result<(), StoreError> {
+        let mut found: HashMap<UserId, (u64, u64)> = HashMap::new();
+        let transaction = database.begin_read().map_err(engine)?;
+        let boards = transaction.open_table(BOARDS).map_err(engine)?;
+        for row in ReadableTable::iter(&boards).map_err(engine)? {
+            let (key, value) = row.map_err(engine)?;
+            let Ok(BoardRow::Live(live)) = BoardRow::decode(key.value(), value.value()) else {
+                continue;
+            };
+            let size = live.size_bytes();
+            if let Some(owner) = live.record.owner {
+                let (boards, bytes) = found.entry(owner).or_default();
+                *boards += 1;
+                *bytes = bytes.saturating_add(size);
+            }
+        }
+        let mut accounts = self.accounts();
+        accounts.of.values().for_each(|account| account.set_stored(0, 0));
+        for (owner, (boards, bytes)) in found {
+            accounts.account(&owner).set_stored(boards, bytes);
+        }
+        Ok(())
+    }
+
+    /// Does what a commit has done.
+    pub(super) fn apply(&self, moves: Moves) {
+        let mut accounts = self.accounts();
+        for (owner, (boards, bytes)) in moves {
+            accounts.account(&owner).change_stored(boards, bytes);
+        }
+    }
+}
+
+impl Accounts {
+    fn account(&mut self, owner: &UserId) -> Arc<Account> {
+        if let Some(account) = self.of.get(owner) {
+            return Arc::clone(account);
+        }
+        if self.of.len() >= self.clean_at {
+            (self.of).retain(|_, account| account.boards() > 0 || Arc::strong_count(account) > 1);
+            self.clean_at = self.of.len().saturating_mul(2).max(CLEAN_AT_MIN);
+        }
+        let account = Arc::new(Account::new(self.quotas));
+        self.of.insert(owner.clone(), Arc::clone(&account));
+        account
+    }
+}
