@@ -18,11 +18,7 @@ const FORBIDDEN: &[(&[Layer], &[&str], &[&str])] = &[
     (&[0, 1, 2, 4, 5], &["redb"], &[]),
     (&[0, 1, 2, 3, 4, 5], &["yrs"], &["room::document"]),
     (&[0, 1, 2, 3, 4, 5], &["redis::*"], &["bridge"]),
-    (
-        &[0, 1, 2, 3],
-        &["smol", "async_*", "async_tungstenite", "futures*"],
-        &[],
-    ),
+    (&[0, 1, 2, 3], &["smol", "async_*", "futures*"], &[]),
     (
         &[0, 1, 2],
         &["std::net", "std::fs", "std::thread", "std::process"],
