@@ -139,8 +139,24 @@ pub const SKIPPED_BYTES_MAX: usize = 256 * 1024;
 /// How long such bytes may take.
 pub const SKIPPED_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// How long an HTTP answer may take to leave.
+/// How long an HTTP answer may leave not at all, and how long a small one may take.
 pub const RESPONSE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// The rate at which a larger answer must leave after that time, in bytes a second.
+pub const RESPONSE_BYTES_PER_SECOND_MIN: u64 = 16 * 1024;
+
+/// Bytes of answers on their way out over HTTP, those being made among them, of all connections together, inclusive;
+/// bytes that several share count once. Past it further ones are not made until others have left.
+pub const ANSWERS_BYTES_MAX: usize = 96 * 1024 * 1024;
+
+/// Bytes of an answer that is not counted, inclusive, and waits for nothing: `/health` is always answered.
+pub const ANSWER_FREE_BYTES: usize = 4 * 1024;
+
+/// Bytes kept free for an answer before what it will be is known: a page of items, or what a change of one answers.
+pub const ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long a request may wait until there is room for its answer.
+pub const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// How long a file of the page may take to leave. It is part of the program and holds no memory, only a socket, and all
 /// files of a first visit share one slow line: 2 MB leave in it at 56 kbit/s.
@@ -280,8 +296,20 @@ pub const MESSAGE_UNIT_BYTES: usize = 64 * 1024;
 /// The same for the steps that a message took: a tenth of a millisecond.
 pub const MESSAGE_UNIT_STEPS: u64 = 4_096;
 
-/// Bytes being received (messages not yet complete) of all connections together; past it the largest pause.
-pub const RECEIVING_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes being received (messages, heads and bodies not yet complete) of all connections together, inclusive; past it
+/// one connection goes on until what it sends is complete, and then the next.
+pub const RECEIVING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes that a connection may hold of such without being counted, inclusive: who sends small messages is not held up by
+/// those who send large ones.
+pub const RECEIVING_FREE_BYTES: usize = 4 * 1024;
+
+/// How long an incomplete message may take, however small it is. Time in which we do not read does not count.
+pub const MESSAGE_TIME_MIN: Duration = Duration::from_secs(60);
+
+/// The rate at which the rest of it must come, in bytes a second: an eighth of a megabit. What is sent to the peer
+/// meanwhile counts too.
+pub const MESSAGE_BYTES_PER_SECOND_MIN: u64 = 16 * 1024;
 
 /// How long a connection may take to leave once the server closes it: what was being sent, the close frame, and the
 /// peer's half of the closing handshake.

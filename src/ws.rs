@@ -1,8 +1,11 @@
-//! The server's half of RFC 6455 framing: headers of unmasked frames, and close codes.
+//! RFC 6455 framing: headers of the unmasked frames that the server sends, and close codes; [`reader`] for what clients
+//! send.
 //!
 //! Owns how a message becomes bytes on the wire, so that a room can encode a frame once for all its members.
-//! Reading is tungstenite's (`server::connection`). Must not know what a message means.
+//! Must not know what a message means.
 //! Key invariant: the server never fragments and never sends a text frame.
+
+pub mod reader;
 
 /// The most bytes that [`put_header`] writes.
 pub const HEADER_BYTES_MAX: usize = 10;
@@ -18,6 +21,8 @@ pub enum Opcode {
     Close,
     /// A ping; its payload comes back in a pong.
     Ping,
+    /// The answer to a ping.
+    Pong,
 }
 
 impl Opcode {
@@ -26,6 +31,7 @@ impl Opcode {
             Self::Binary => 0x2,
             Self::Close => 0x8,
             Self::Ping => 0x9,
+            Self::Pong => 0xA,
         }
     }
 }
@@ -81,6 +87,20 @@ pub fn close_frame(code: u16, reason: &str) -> Vec<u8> {
     frame(Opcode::Close, &payload)
 }
 
+/// The answer to a close frame with this payload: the same, or, where its code must not be sent, a complaint.
+///
+/// # Source
+/// RFC 6455, sections 5.5.1 and 7.4.
+#[must_use]
+pub fn close_reply(payload: &[u8]) -> Vec<u8> {
+    match payload {
+        [a, b, ..] if !matches!(u16::from_be_bytes([*a, *b]), 1000..=1003 | 1007..=1013 | 3000..=4999) => {
+            close_frame(1002, "Protocol violation")
+        }
+        _ => frame(Opcode::Close, payload),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +125,19 @@ mod tests {
         let long = close_frame(1001, &"ä".repeat(100));
         assert_eq!(long.len(), 2 + 2 + 122);
         assert!(std::str::from_utf8(&long[4..]).is_ok());
+    }
+
+    #[test]
+    fn a_close_is_answered_with_itself_where_its_code_may_be_sent() {
+        for (payload, code) in [
+            (&b""[..], None),
+            (&[3, 232, b'x'], Some(1000)),
+            (&[3, 237], Some(1002)),
+        ] {
+            let reply = close_reply(payload);
+            let sent = reply.get(2..4).map(|code| u16::from_be_bytes([code[0], code[1]]));
+            assert_eq!((reply[0], sent), (0x88, code));
+        }
     }
 
     #[test]

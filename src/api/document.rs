@@ -30,7 +30,7 @@ enum Form<'a> {
 }
 
 /// Answers for somebody with `view`.
-pub(crate) async fn get(call: Call<'_>) -> Answer {
+pub(crate) async fn get(mut call: Call<'_>) -> Answer {
     let target = call.request.target;
     let form = match (target.parameter("format"), target.parameter("state_vector")) {
         (Ok(None), Ok(lacking)) => Form::Update { lacking },
@@ -49,8 +49,22 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
     let cell = call.server.room(&granted.board, Creation::Denied).await;
     let cell = cell.map_err(admission::problem)?;
     match form {
-        Form::Update { lacking: None } => Ok(update_response(full_state(&cell).await.to_vec())),
-        Form::Update { lacking: Some(text) } => lacking_update(&cell, text).await,
+        Form::Update { lacking: None } => {
+            // One body for all who ask before the board changes.
+            let written = cell.lock().folded();
+            if let Some(state) = written.filter(|state| call.joins(state)) {
+                return Ok(update_response(state));
+            }
+            call.reserve(size_of(&cell)).await?;
+            Ok(update_response(full_state(&cell).await))
+        }
+        Form::Update { lacking: Some(text) } => {
+            let asked = decoded(text)?;
+            StateVector::parse(&asked)
+                .map_err(|_| invalid_parameter("state_vector", "is not an encoded state vector"))?;
+            call.reserve(size_of(&cell)).await?;
+            Ok(update_response(lacking(&cell, asked).await))
+        }
         Form::Json => json(call.server, &cell).await,
     }
 }
@@ -113,7 +127,12 @@ fn missing_updates(cell: &RoomCell) -> Response {
     Response::problem_with(&problem, &[("state_vector", &vector)])
 }
 
-fn update_response(update: Vec<u8>) -> Response {
+/// The most that the board's state may take, encoded.
+fn size_of(cell: &RoomCell) -> usize {
+    cell.lock().board().encoded_bytes()
+}
+
+fn update_response(update: Bytes) -> Response {
     Response::new(200)
         .with_body("application/octet-stream", update)
         .field("Cache-Control", "no-store")
@@ -130,16 +149,17 @@ async fn full_state(cell: &RoomCell) -> Bytes {
     state
 }
 
-async fn lacking_update(cell: &RoomCell, text: &str) -> Answer {
-    let bytes = URL_SAFE_NO_PAD
-        .decode(text.trim_end_matches('='))
-        .map_err(|_| invalid_parameter("state_vector", "is not base64url"))?;
-    StateVector::parse(&bytes)
-        .map_err(|_| invalid_parameter("state_vector", "is not an encoded state vector"))?;
+/// What a state vector that parses lacks, likewise.
+async fn lacking(cell: &RoomCell, asked: Vec<u8>) -> Bytes {
     let mut snapshot = cell.lock().snapshot();
-    let lacking = smol::unblock(move || StateVector::parse(&bytes).map(|asked| snapshot.diff(&asked)));
-    let lacking = lacking.await.unwrap_or_default();
-    Ok(update_response(lacking.to_vec()))
+    let lacking = smol::unblock(move || StateVector::parse(&asked).map(|asked| snapshot.diff(&asked)));
+    lacking.await.unwrap_or_default()
+}
+
+fn decoded(text: &str) -> Result<Vec<u8>, Response> {
+    URL_SAFE_NO_PAD
+        .decode(text.trim_end_matches('='))
+        .map_err(|_| invalid_parameter("state_vector", "is not base64url"))
 }
 
 /// Opens a copy of the board on the blocking pool.

@@ -28,10 +28,11 @@ use crate::server::agents::{Cursor, Touched};
 use crate::server::content::{Authority, Basis, Decided, Failed};
 
 /// `GET .../items`.
-pub(crate) async fn list(call: Call<'_>) -> Answer {
+pub(crate) async fn list(mut call: Call<'_>) -> Answer {
     let granted = call.granted().await?;
     let mut page = Page::of(call.request.target)?;
     let after = page.after(ItemId::parse)?;
+    call.reserve(limits::ANSWER_BYTES).await?;
     let limit = page.lookup();
     let read = call.server.read_content(&granted.board, move |records| {
         let ids = items::ids(records);
@@ -137,6 +138,7 @@ pub(crate) async fn batch(mut call: Call<'_>) -> Answer {
     let body = call.body().await?;
     let batch: Record = body::parse(&body)?;
     let mark = key.map(|key| Mark::of(&granted.board, &granted.grant.subject, &key, &body));
+    call.reserve(limits::ANSWER_BYTES).await?;
     let write = Write {
         operations: operations(batch, mark.as_ref())?,
         condition: IfMatch::Absent,

@@ -31,13 +31,16 @@ enum Refusal {
 }
 
 /// Everything that is counted, as Prometheus text.
-pub(crate) async fn get(call: Call<'_>) -> Answer {
+pub(crate) async fn get(mut call: Call<'_>) -> Answer {
     let Call { server, request, .. } = call;
     authorize(server.config.metrics_token.as_ref(), request.peer, request.head).map_err(refused)?;
+    call.insist();
     let readings = Readings {
         rooms: server.rooms.len(),
         connections: server.doors.open(),
         receiving_bytes: server.receiving.bytes(),
+        receiving_most: server.receiving.most(),
+        answer_bytes: server.answers.bytes(),
         commit_queue_bytes: server.committer.queued_bytes(),
         is_store_healthy: matches!(server.committer.status(), Status::Healthy),
         is_redis_connected: server

@@ -25,6 +25,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::access::Manage;
@@ -269,6 +270,25 @@ impl Call<'_> {
     pub(crate) async fn body(&mut self) -> Result<Vec<u8>, Response> {
         let body = self.incoming.read_body().await;
         body.map_err(|why| Response::problem(&why.into()))
+    }
+
+    /// Keeps room for an answer of up to `bytes`, before it is made; waits for it where much is on its way to others. Ask
+    /// after access is decided.
+    ///
+    /// # Errors
+    /// The refusal: there was none for long.
+    pub(crate) async fn reserve(&mut self, bytes: usize) -> Result<(), Response> {
+        self.incoming.reserve(bytes).await
+    }
+
+    /// Lets the answer be sent whatever else is on its way: it is for who runs the server.
+    pub(crate) fn insist(&mut self) {
+        self.incoming.insist();
+    }
+
+    /// Whether `body` is on its way to somebody already, so that it needs no room of its own.
+    pub(crate) fn joins(&mut self, body: &Bytes) -> bool {
+        self.incoming.joins(body)
     }
 
     /// The request's body as a JSON object.

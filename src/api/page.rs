@@ -245,7 +245,7 @@ mod tests {
                 "{accepted}"
             );
             assert_eq!(answer.value("vary"), Some("Accept-Encoding"));
-            assert!(!answer.holds_memory(), "nothing is copied");
+            assert!(answer.held().is_none(), "nothing is copied");
         }
         let unpacked = ask(&["sw.js"], &[("Accept-Encoding", "br, gzip")]).unwrap();
         assert_eq!(

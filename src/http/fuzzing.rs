@@ -28,6 +28,7 @@ pub fn request_head(data: &[u8]) {
             "{end}: {early:?}, whole: {whole:?}"
         );
     }
+    in_pieces(data, &whole);
     let Ok(Some((head, taken))) = &whole else { return };
     assert!(*taken <= limits::HEAD_BYTES_MAX && *taken <= data.len());
     assert!(head.target.starts_with('/') && (head.host.is_some() || head.version == Version::Http10));
@@ -51,6 +52,24 @@ pub fn request_head(data: &[u8]) {
         head.values("x-forwarded-for"),
         &[trusted],
     ));
+}
+
+/// A head that comes byte by byte is read as a whole one is, and each byte is looked at a few times only.
+fn in_pieces(data: &[u8], whole: &Result<Option<(head::Head<'_>, usize)>, head::HeadError>) {
+    let mut outline = head::Outline::default();
+    let mut outcome = Ok(None);
+    let mut end = 0;
+    while outcome == Ok(None) && end < data.len().min(limits::HEAD_BYTES_MAX) {
+        end += 1;
+        outcome = outline.look(&data[..end]);
+    }
+    let expected = whole.as_ref().map(|head| head.as_ref().map(|(_, taken)| *taken));
+    assert_eq!(outcome.as_ref().map(|taken| *taken), expected, "byte by byte");
+    assert!(
+        outline.steps() <= 4 * end + 8,
+        "{} steps for {end} bytes",
+        outline.steps()
+    );
 }
 
 fn str_len(text: Option<&str>) -> usize {

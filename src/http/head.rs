@@ -290,6 +290,98 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Head<'_>, usize)>, HeadError> {
     Ok(Some((head, window.len().saturating_sub(lines.rest.len()))))
 }
 
+/// How far a head that arrives in pieces was looked at, so that no byte is looked at again for each piece.
+///
+/// Its answers are those of [`parse`] for the same bytes; what [`parse`] would refuse, it refuses with the same piece.
+#[derive(Clone, Debug, Default)]
+pub struct Outline {
+    /// Bytes known to hold no end of a line beyond [`Self::line`].
+    searched: usize,
+    /// Where the line that is not complete begins.
+    line: usize,
+    part: Part,
+    /// Bytes looked at so far, each as often as it was.
+    steps: usize,
+}
+
+/// Which line comes next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Part {
+    /// An empty line, or the request line.
+    #[default]
+    Start,
+    /// The request line.
+    RequestLine,
+    /// A field after so many, or the empty line.
+    Fields(usize),
+}
+
+impl Outline {
+    /// Looks at `bytes`, which begin as those of the last call did: how many the head takes once it is complete and
+    /// [`parse`] takes it, `None` while more are needed.
+    ///
+    /// # Errors
+    /// As [`parse`].
+    pub fn look(&mut self, bytes: &[u8]) -> Result<Option<usize>, HeadError> {
+        let window = bytes.get(..limits::HEAD_BYTES_MAX).unwrap_or(bytes);
+        if self.part == Part::Start && self.line == 0 && window.starts_with(b"\r\n") {
+            (self.line, self.searched, self.part) = (2, 2, Part::RequestLine);
+        }
+        if !matches!(self.part, Part::Fields(_))
+            && let Some(first) = window.get(self.line)
+            && *first != b'\r'
+            && !is_token_byte(*first)
+        {
+            return Err(HeadError::RequestLine);
+        }
+        loop {
+            let new = window.get(self.searched..).unwrap_or_default();
+            let found = new.iter().position(|&b| b == b'\n');
+            self.steps = self
+                .steps
+                .saturating_add(found.unwrap_or(new.len()))
+                .saturating_add(1);
+            let Some(end) = found.map(|at| self.searched.saturating_add(at)) else {
+                self.searched = window.len();
+                return match window.len() < limits::HEAD_BYTES_MAX {
+                    true => Ok(None),
+                    false => Err(HeadError::TooLarge),
+                };
+            };
+            let mut lines = Lines {
+                rest: window.get(self.line..=end).unwrap_or_default(),
+            };
+            self.steps = self.steps.saturating_add(lines.rest.len());
+            let line = lines.next_line()?.unwrap_or_default();
+            self.line = end.saturating_add(1);
+            self.searched = self.line;
+            self.part = match self.part {
+                Part::Start | Part::RequestLine => {
+                    request_line(line)?;
+                    Part::Fields(0)
+                }
+                Part::Fields(_) if line.is_empty() => {
+                    self.steps = self.steps.saturating_add(self.line);
+                    return Ok(parse(bytes)?.map(|(_, taken)| taken));
+                }
+                Part::Fields(count) => {
+                    field_line(line)?;
+                    if count >= limits::HEADERS_MAX {
+                        return Err(HeadError::TooManyFields);
+                    }
+                    Part::Fields(count.saturating_add(1))
+                }
+            };
+        }
+    }
+
+    /// How many bytes were looked at, each as often as it was.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+}
+
 /// Cuts bytes into lines that end in CR LF.
 struct Lines<'a> {
     rest: &'a [u8],

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::head::{HeadError, Method, Persistence};
@@ -40,8 +41,17 @@ pub struct Response {
     /// The status code.
     pub status: u16,
     fields: Vec<(&'static str, Cow<'static, str>)>,
-    body: Cow<'static, [u8]>,
+    body: Body,
     held: Held,
+}
+
+/// What is sent behind the head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Body {
+    /// Part of the program.
+    BuiltIn(&'static [u8]),
+    /// Made for this answer, or shared with others.
+    Held(Bytes),
 }
 
 /// What is to be kept as long as a response is.
@@ -105,7 +115,7 @@ impl Response {
         Self {
             status,
             fields: Vec::new(),
-            body: Cow::Borrowed(&[]),
+            body: Body::BuiltIn(&[]),
             held: Held::default(),
         }
     }
@@ -132,17 +142,17 @@ impl Response {
         self
     }
 
-    /// The same with a body of the given media type.
+    /// The same with a body of the given media type; shared bytes are not copied.
     #[must_use]
-    pub fn with_body(mut self, media_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        self.body = Cow::Owned(body.into());
+    pub fn with_body(mut self, media_type: &'static str, body: impl Into<Bytes>) -> Self {
+        self.body = Body::Held(body.into());
         self.field("Content-Type", media_type)
     }
 
     /// The same with a body that is part of the program, and that no answer copies.
     #[must_use]
     pub fn with_built_in(mut self, media_type: &'static str, body: &'static [u8]) -> Self {
-        self.body = Cow::Borrowed(body);
+        self.body = Body::BuiltIn(body);
         self.field("Content-Type", media_type)
     }
 
@@ -157,7 +167,11 @@ impl Response {
     pub fn json<T: Serialize + ?Sized>(status: u16, value: &T) -> Self {
         serde_json::to_vec(value).map_or_else(
             |_| Self::new(500),
-            |body| Self::new(status).with_body("application/json", body),
+            |mut body| {
+                // It may be on its way for long, and was made twice as large as needed.
+                body.shrink_to_fit();
+                Self::new(status).with_body("application/json", body)
+            },
         )
     }
 
@@ -198,13 +212,19 @@ impl Response {
     /// The body.
     #[must_use]
     pub fn body(&self) -> &[u8] {
-        &self.body
+        match &self.body {
+            Body::BuiltIn(body) => body,
+            Body::Held(body) => body,
+        }
     }
 
-    /// Whether the body takes memory for as long as it is being sent.
+    /// The body, where it takes memory for as long as it is being sent.
     #[must_use]
-    pub fn holds_memory(&self) -> bool {
-        matches!(self.body, Cow::Owned(_))
+    pub fn held(&self) -> Option<&Bytes> {
+        match &self.body {
+            Body::BuiltIn(_) => None,
+            Body::Held(body) => Some(body),
+        }
     }
 
     /// The bytes to send before [`Self::payload`].
@@ -224,7 +244,7 @@ impl Response {
             }
         }
         if self.may_have_body() {
-            push_field(&mut head, "Content-Length", &self.body.len().to_string());
+            push_field(&mut head, "Content-Length", &self.body().len().to_string());
         }
         let connection = match persistence {
             Persistence::KeepAlive => "keep-alive",
@@ -243,7 +263,7 @@ impl Response {
     pub fn payload(&self, method: Method) -> &[u8] {
         match method {
             Method::Head => &[],
-            _ if self.may_have_body() => &self.body,
+            _ if self.may_have_body() => self.body(),
             _ => &[],
         }
     }
@@ -416,8 +436,14 @@ mod tests {
     fn a_body_that_is_part_of_the_program_holds_no_memory() {
         static PAGE: &[u8] = b"page";
         let built_in = Response::new(200).with_built_in("text/html", PAGE);
-        assert!(std::ptr::eq(built_in.payload(Method::Get), PAGE) && !built_in.holds_memory());
-        assert!(Response::text(200, "hi").holds_memory() && !Response::new(204).holds_memory());
+        assert!(std::ptr::eq(built_in.payload(Method::Get), PAGE) && built_in.held().is_none());
+        assert!(Response::text(200, "hi").held().is_some() && Response::new(204).held().is_none());
+        let shared = Bytes::from(vec![1, 2, 3]);
+        let response = Response::new(200).with_body("text/plain", shared.clone());
+        assert!(
+            std::ptr::eq(response.payload(Method::Get), &*shared),
+            "nothing is copied"
+        );
     }
 
     #[test]

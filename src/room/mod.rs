@@ -223,6 +223,11 @@ impl Room {
         self.board.full()
     }
 
+    /// The board's state as one update, where that is at hand.
+    pub fn folded(&mut self) -> Option<Bytes> {
+        self.board.is_folded().then(|| self.board.full())
+    }
+
     /// The board as it is now, to be read off the room's lock.
     pub fn snapshot(&mut self) -> Snapshot {
         self.board.snapshot()

@@ -12,12 +12,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_io::Timer;
-use async_tungstenite::WebSocketStream;
-use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use async_tungstenite::tungstenite::{self, Message};
 use bytes::Bytes;
 use smol::future::{Future, FutureExt};
-use smol::stream::Stream;
 
 use crate::fault::Fault;
 use crate::limits;
@@ -25,10 +21,14 @@ use crate::room::member::{Out, Pulse};
 use crate::room::{Due, Room};
 use crate::rooms::RoomCell;
 use crate::server::apart;
+use crate::server::messages::{Messages, Next};
+use crate::server::pace::{Doing, Pace};
 use crate::server::socket::Socket;
 use crate::server::{Server, disposition};
 use crate::session::{Handled, Rest, Session};
+use crate::time::Tick;
 use crate::ws;
+use crate::ws::reader::ReadError;
 
 /// Messages read before what is due is written and other tasks get their turn.
 const READ_BURST: usize = 64;
@@ -38,9 +38,6 @@ const READ_BURST_BYTES: usize = 256 * 1024;
 
 /// Bytes written of one large frame before other tasks get their turn: a step 2 may be as large as a board.
 const WRITE_BURST_BYTES: usize = 256 * 1024;
-
-/// tungstenite's own buffer: a typical message fits, and `Socket` reads ahead for larger ones.
-const FRAME_BUFFER_BYTES: usize = 256;
 
 /// Bytes of pongs that may wait for a peer that does not read; past it nothing more is read of that peer.
 const CONTROL_BYTES_MAX: usize = 4 * 1024;
@@ -91,15 +88,15 @@ pub(crate) struct Connection {
     server: Arc<Server>,
     cell: Arc<RoomCell>,
     session: Session,
-    stream: WebSocketStream<Socket>,
+    stream: Messages,
     pulse: Arc<Pulse>,
     /// What the kernel has not taken yet, and how much of it has left: the rest of a gathered run of frames, or one
     /// frame with a large body.
     sending: Option<(Out, usize)>,
-    /// Names it in the log and in the table of partial messages.
-    id: u64,
-    /// Bytes received of a message that is not complete.
-    partial: usize,
+    /// How slowly the message under way comes.
+    pace: Pace,
+    /// Fires when it was too slow, unless more has come; and when that is.
+    late: Option<(Tick, Timer)>,
     /// Bytes handled since others had their turn.
     burst_bytes: usize,
     /// Reading goes on when it fires.
@@ -115,16 +112,13 @@ type JoinApart = Pin<Box<dyn Future<Output = Result<apart::Joined, Fault>> + Sen
 
 impl Connection {
     /// Takes over a socket whose upgrade is answered, for a member that has joined.
-    pub(crate) async fn new(server: Arc<Server>, id: u64, joined: Joined, socket: Socket) -> Self {
+    pub(crate) fn new(server: Arc<Server>, joined: Joined, socket: Socket) -> Self {
         let Joined { cell, session, pulse } = joined;
-        let max = Some(server.config.bounds.message_bytes);
-        let config = WebSocketConfig::default()
-            .read_buffer_size(FRAME_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_write_buffer_size(64 * 1024)
-            .max_message_size(max)
-            .max_frame_size(max);
-        let stream = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
+        let stream = Messages::new(
+            socket,
+            server.receiving.place(),
+            server.config.bounds.message_bytes,
+        );
         Self {
             server,
             cell,
@@ -132,8 +126,8 @@ impl Connection {
             stream,
             pulse,
             sending: None,
-            id,
-            partial: 0,
+            pace: Pace::default(),
+            late: None,
             burst_bytes: 0,
             pause: None,
             joining: None,
@@ -153,9 +147,9 @@ impl Connection {
         self.stream.get_mut().allow(READ_BURST_BYTES);
         while read < READ_BURST && self.burst_bytes < self.burst_bytes_max() && !self.owes_much() {
             match self.poll_read(cx) {
-                Poll::Ready(Ok(())) => {
+                Poll::Ready(Ok(completed)) => {
                     read += 1;
-                    self.note_received(Completed::Yes);
+                    self.note_received(completed);
                 }
                 Poll::Ready(Err(end)) => return Poll::Ready(end),
                 Poll::Pending => break,
@@ -171,6 +165,9 @@ impl Connection {
         if let Poll::Ready(end) = written {
             return Poll::Ready(end);
         }
+        if let Poll::Ready(end) = self.poll_pace(cx) {
+            return Poll::Ready(end);
+        }
         let more = read == READ_BURST || self.burst_bytes >= self.burst_bytes_max();
         if more || held_back && !self.owes_much() {
             cx.waker().wake_by_ref();
@@ -183,13 +180,39 @@ impl Connection {
         let received = self.stream.get_mut().take_received();
         if received > 0 {
             self.pulse.received(self.server.now().tick);
+            self.pace.moved(received);
         }
-        let partial = match completed {
-            Completed::Yes => 0,
-            Completed::No => self.partial + received,
+        if completed == Completed::Yes {
+            self.pace.restart();
+        }
+        self.stream.count(0);
+    }
+
+    /// Ends a connection whose message comes too slowly.
+    fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let doing = match self.stream.is_within_message() {
+            false => Doing::Nothing,
+            // Who does not take in what it is owed is not paused by us.
+            true if self.owes_much() => Doing::Receiving,
+            true if self.pause.is_some() || self.stream.waits_for_room() => Doing::Paused,
+            true => Doing::Receiving,
         };
-        self.server.receiving.note(self.id, self.partial, partial);
-        self.partial = partial;
+        loop {
+            let now = self.server.now().tick;
+            let Some(deadline) = self.pace.deadline(now, doing) else {
+                return Poll::Pending;
+            };
+            if now >= deadline {
+                return Poll::Ready(End::Fault(Fault::ConnectionLost));
+            }
+            if self.late.as_ref().is_none_or(|(at, _)| *at > deadline) {
+                self.late = Some((deadline, Timer::after(deadline.since(now))));
+            }
+            if let Some((_, timer)) = &mut self.late {
+                ready!(Pin::new(timer).poll(cx));
+            }
+            self.late = None;
+        }
     }
 
     /// Whether so many pongs or saved echoes wait for the peer, or a step 2, which may be as large as the board, that it
@@ -202,9 +225,9 @@ impl Connection {
     }
 
     /// Reads and handles one message.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Completed, End>> {
         if self.joining.is_some() {
-            return self.poll_joining(cx);
+            return self.poll_joining(cx).map_ok(|()| Completed::No);
         }
         if let Some(pause) = &mut self.pause {
             // It is we who do not listen: the peer's silence does not count.
@@ -212,23 +235,23 @@ impl Connection {
             ready!(Pin::new(pause).poll(cx));
             self.pause = None;
         }
-        if self.server.committer_is_full() || self.server.receiving.must_pause(self.id, self.partial) {
+        if self.server.committer_is_full() {
             // It is we who do not listen: the peer's silence does not count.
             self.pulse.received(self.server.now().tick);
             self.pause = Some(Timer::after(limits::BACKPRESSURE_RETRY));
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let message = match ready!(Pin::new(&mut self.stream).poll_next(cx)) {
-            Some(Ok(message)) => message,
-            Some(Err(error)) => return Poll::Ready(Err(end_of(&error))),
-            None => return Poll::Ready(Err(End::Peer)),
-        };
-        Poll::Ready(match message {
-            Message::Binary(frame) => self.handle(&frame).map_err(End::Fault),
-            Message::Text(_) => Err(End::Fault(Fault::TextFrame)),
-            // tungstenite answers a ping or a close on the next read; after a close that read ends the stream.
-            Message::Close(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
+        let next = self.stream.poll_next(cx);
+        if self.stream.waits_for_room() {
+            // Nor here.
+            self.pulse.received(self.server.now().tick);
+        }
+        Poll::Ready(match ready!(next) {
+            Next::Message(frame) => self.handle(&frame).map(|()| Completed::Yes).map_err(End::Fault),
+            Next::Control => Ok(Completed::No),
+            Next::End => Err(End::Peer),
+            Next::Refused(error) => Err(End::Fault(fault_of(error))),
         })
     }
 
@@ -380,6 +403,7 @@ impl Connection {
                 Poll::Ready(Ok(n)) => {
                     *at += n;
                     self.write_allowance -= n;
+                    self.pace.moved(n);
                     self.server.metrics.sent(n);
                     self.pulse.blocked(self.server.now().tick);
                 }
@@ -401,7 +425,6 @@ impl Connection {
         if let End::Fault(fault @ Fault::Internal) = end {
             self.server.drop_room(&self.cell, fault);
         }
-        self.server.receiving.note(self.id, self.partial, 0);
         let (member, now) = (self.session.member(), self.server.now());
         self.server
             .step(&self.cell, |room, effects| room.leave(member, now.tick, effects));
@@ -441,15 +464,11 @@ impl Connection {
     }
 }
 
-/// What an error of tungstenite means.
-fn end_of(error: &tungstenite::Error) -> End {
+/// What a refusal of the frame reader means.
+fn fault_of(error: ReadError) -> Fault {
     match error {
-        tungstenite::Error::Capacity(_) => End::Fault(Fault::MessageTooLarge),
-        tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)
-        | tungstenite::Error::ConnectionClosed
-        | tungstenite::Error::AlreadyClosed
-        | tungstenite::Error::Io(_) => End::Peer,
-        tungstenite::Error::Utf8(_) => End::Fault(Fault::TextFrame),
-        _ => End::Fault(Fault::WebSocketProtocol),
+        ReadError::TooLarge => Fault::MessageTooLarge,
+        ReadError::Text => Fault::TextFrame,
+        ReadError::Protocol => Fault::WebSocketProtocol,
     }
 }

@@ -9,9 +9,10 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_io::{Async, Timer};
+use bytes::Bytes;
 use smol::future::FutureExt;
 
 use crate::http::body::{BodyError, Decoder, Progress};
@@ -19,9 +20,12 @@ use crate::http::head::{Framing, Head, Method, Persistence};
 use crate::http::response::{CONTINUE, Problem, Response};
 use crate::limits;
 use crate::server::Server;
+use crate::server::answers::{Answers, Permit};
+use crate::server::receiving::{Place, Receiving};
+use crate::ws::reader::{make_room, room_after};
 
-/// Bytes read at once while a head is incomplete.
-const HEAD_READ_BYTES: usize = 4 * 1024;
+/// Bytes read at once while a head is incomplete: as much as is received without being counted.
+const HEAD_READ_BYTES: usize = limits::RECEIVING_FREE_BYTES;
 
 /// Bytes read at once of a body.
 const BODY_READ_BYTES: usize = 64 * 1024;
@@ -69,22 +73,25 @@ impl From<Unreadable> for Problem {
     }
 }
 
-/// What bounds the reading of bodies.
+/// What bounds the reading of heads and bodies, and the sending of answers.
 pub(crate) trait Bounds {
     /// Bytes of a body, inclusive.
     fn body_bytes(&self) -> usize;
 
-    /// How long a body may take.
+    /// How long a body may take, the time left out in which it is not read because of others.
     fn body_time(&self) -> Duration;
 
-    /// Notes that the body `id` holds `bytes` in memory, where it held `before`.
-    fn note(&self, id: u64, before: usize, bytes: usize);
+    /// How long an answer may leave not at all.
+    fn answer_time(&self) -> Duration;
 
-    /// Whether the body `id`, which holds `bytes`, must wait for others.
-    fn must_pause(&self, id: u64, bytes: usize) -> bool;
+    /// The budget of what is being received.
+    fn receiving(&self) -> &Arc<Receiving>;
 
-    /// A number that no other body or connection has.
-    fn next_id(&self) -> u64;
+    /// The budget of answers.
+    fn answers(&self) -> &Arc<Answers>;
+
+    /// Whether bodies must wait for the disk.
+    fn disk_is_behind(&self) -> bool;
 }
 
 impl Bounds for Server {
@@ -96,16 +103,20 @@ impl Bounds for Server {
         limits::BODY_TIME_MAX
     }
 
-    fn note(&self, id: u64, before: usize, bytes: usize) {
-        self.receiving.note(id, before, bytes);
+    fn answer_time(&self) -> Duration {
+        limits::RESPONSE_TIME_MAX
     }
 
-    fn must_pause(&self, id: u64, bytes: usize) -> bool {
-        self.committer_is_full() || self.receiving.must_pause(id, bytes)
+    fn receiving(&self) -> &Arc<Receiving> {
+        &self.receiving
     }
 
-    fn next_id(&self) -> u64 {
-        self.next_connection_id()
+    fn answers(&self) -> &Arc<Answers> {
+        &self.answers
+    }
+
+    fn disk_is_behind(&self) -> bool {
+        self.committer_is_full()
     }
 }
 
@@ -130,75 +141,106 @@ enum Expectation {
 pub(crate) struct Incoming<B: Bounds = Server> {
     bounds: Arc<B>,
     stream: Async<TcpStream>,
-    /// Received, and not yet used.
+    /// Received; what lies before `at` is used.
     ahead: Vec<u8>,
+    at: usize,
     body: Body,
-    held: Option<Held<B>>,
-}
-
-/// A body counted among what is being received, until its request is done with.
-struct Held<B: Bounds> {
-    bounds: Arc<B>,
-    id: u64,
-    bytes: usize,
-}
-
-impl<B: Bounds> Held<B> {
-    fn new(bounds: &Arc<B>) -> Self {
-        Self {
-            bounds: Arc::clone(bounds),
-            id: bounds.next_id(),
-            bytes: 0,
-        }
-    }
-
-    fn set(&mut self, bytes: usize) {
-        self.bounds.note(self.id, self.bytes, bytes);
-        self.bytes = bytes;
-    }
-
-    fn must_pause(&self) -> bool {
-        self.bounds.must_pause(self.id, self.bytes)
-    }
-}
-
-impl<B: Bounds> Drop for Held<B> {
-    fn drop(&mut self) {
-        self.set(0);
-    }
+    /// Bytes of the head of the request at hand, and of its body with it.
+    head: usize,
+    request: usize,
+    /// All of that, among what is being received.
+    place: Place,
+    /// Room for the answer.
+    permit: Option<Permit>,
 }
 
 impl<B: Bounds> Incoming<B> {
     /// Nothing was read of `stream` yet.
     pub(crate) fn new(bounds: Arc<B>, stream: Async<TcpStream>) -> Self {
+        let place = bounds.receiving().place();
         Self {
             bounds,
             stream,
             ahead: Vec::new(),
+            at: 0,
             body: Body::Ended,
-            held: None,
+            head: 0,
+            request: 0,
+            place,
+            permit: None,
         }
     }
 
     /// What was received and not used.
     pub(crate) fn ahead(&self) -> &[u8] {
-        &self.ahead
+        self.ahead.get(self.at..).unwrap_or_default()
     }
 
-    /// Takes the first `bytes` of what was received.
+    /// Takes the first `bytes` of what was received, as the head of a request.
     pub(crate) fn take(&mut self, bytes: usize) -> Vec<u8> {
-        let rest = self.ahead.split_off(bytes.min(self.ahead.len()));
-        std::mem::replace(&mut self.ahead, rest)
+        let ahead = self.ahead();
+        let head = ahead.get(..bytes).unwrap_or(ahead).to_vec();
+        self.drop_ahead(head.len());
+        self.head = head.len();
+        self.request = self.head;
+        self.count();
+        head
+    }
+
+    /// Drops the first `bytes` of what was received. A connection that waits for more keeps no memory for it.
+    fn drop_ahead(&mut self, bytes: usize) {
+        self.at = self.at.saturating_add(bytes);
+        if self.at >= self.ahead.len() {
+            self.ahead = Vec::new();
+            self.at = 0;
+        }
     }
 
     /// The socket, and what was read of it and not used.
     pub(crate) fn into_parts(self) -> (Async<TcpStream>, Vec<u8>) {
-        (self.stream, self.ahead)
+        let ahead = self.ahead().to_vec();
+        (self.stream, ahead)
     }
 
-    /// Reads some of what there is behind [`Self::ahead`]; zero at the end.
-    pub(crate) async fn receive(&mut self) -> io::Result<usize> {
-        receive(&self.stream, HEAD_READ_BYTES, &mut self.ahead).await
+    /// Counts what is held.
+    fn count(&mut self) {
+        let held = self.ahead.capacity() + self.request;
+        self.place.set(held);
+    }
+
+    /// Waits until others leave room to receive more; how many bytes, for [`Self::receive`].
+    pub(crate) async fn room(&mut self) -> usize {
+        self.room_beside(HEAD_READ_BYTES, |_| 0).await
+    }
+
+    /// The same for up to `bytes_max`, where `beside` is what they take beside what is received ahead.
+    async fn room_beside(&mut self, bytes_max: usize, beside: impl Fn(usize) -> usize) -> usize {
+        // What was used goes first. What is left is less than a head, or than was read at once, and is moved once only:
+        // from now on nothing before it is used.
+        self.ahead.drain(..self.at.min(self.ahead.len()));
+        self.at = 0;
+        self.count();
+        let held = self.ahead.capacity() + self.request;
+        let (ahead, head) = (&self.ahead, self.head);
+        let body = self.request - head;
+        let after = |more| room_after(ahead, more, usize::MAX) + head + body.max(beside(more));
+        self.place.room(held, bytes_max, after).await
+    }
+
+    /// Waits until there is something to receive, or the end. Room for it is taken then: a peer that sends nothing has none.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.stream.readable().await
+    }
+
+    /// Reads up to `room` bytes of what there is behind [`Self::ahead`]; zero at the end.
+    ///
+    /// # Errors
+    /// Those of the socket; `TimedOut` where there was nothing after all, for long.
+    pub(crate) async fn receive(&mut self, room: usize) -> io::Result<usize> {
+        let receiving = receive(&self.stream, room, &mut self.ahead);
+        let received = within(limits::HEAD_TIME_MAX, receiving).await;
+        self.count();
+        received
     }
 
     /// Begins the request with `head`; what was received behind it is its body.
@@ -206,7 +248,6 @@ impl<B: Bounds> Incoming<B> {
     /// # Errors
     /// The body is known to be too large; there is no finding the next request then.
     pub(crate) fn begin(&mut self, head: &Head<'_>) -> Result<(), Unreadable> {
-        self.held = None;
         self.body = Body::Lost;
         let decoder = Decoder::new(head.framing, self.bounds.body_bytes()).map_err(Unreadable::Body)?;
         self.body = match decoder.is_done() {
@@ -238,6 +279,12 @@ impl<B: Bounds> Incoming<B> {
     /// # Cancellation
     /// As for an error.
     pub(crate) async fn read_body(&mut self) -> Result<Vec<u8>, Unreadable> {
+        let body = self.read_body_now().await;
+        self.count();
+        body
+    }
+
+    async fn read_body_now(&mut self) -> Result<Vec<u8>, Unreadable> {
         let (framing, expectation) = match std::mem::replace(&mut self.body, Body::Lost) {
             Body::Unread(framing, expectation) => (framing, expectation),
             Body::Ended => {
@@ -246,43 +293,57 @@ impl<B: Bounds> Incoming<B> {
             }
             Body::Lost => return Err(Unreadable::CutOff),
         };
-        let decoder = Decoder::new(framing, self.bounds.body_bytes()).map_err(Unreadable::Body)?;
-        let time = self.bounds.body_time();
-        let read = async {
-            if expectation == Expectation::Continue {
-                let told = send_all(&self.stream, CONTINUE).await;
-                told.map_err(|_| Unreadable::CutOff)?;
+        let bytes_max = self.bounds.body_bytes();
+        let mut decoder = Decoder::new(framing, bytes_max).map_err(Unreadable::Body)?;
+        let mut time = self.bounds.body_time();
+        if expectation == Expectation::Continue {
+            let told = within(time, send_all(&self.stream, CONTINUE)).await;
+            told.map_err(|_| Unreadable::CutOff)?;
+        }
+        let mut body = Vec::new();
+        loop {
+            let progress = self.decode(&mut decoder, |data| {
+                make_room(&mut body, data.len(), bytes_max);
+                body.extend_from_slice(data);
+            });
+            self.request = self.head + body.capacity();
+            if progress.map_err(Unreadable::Body)? == Progress::Done {
+                break;
             }
-            self.gather(decoder).await
-        };
-        let late = async {
-            Timer::after(time).await;
-            Err(Unreadable::Late)
-        };
-        let (body, held) = read.or(late).await?;
-        self.held = Some(held);
+            // Nor does the time count in which it is we who do not listen.
+            while self.bounds.disk_is_behind() {
+                Timer::after(limits::BACKPRESSURE_RETRY).await;
+            }
+            let began = Instant::now();
+            match within(time, self.readable()).await {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(Unreadable::Late),
+                other => other.map_err(|_| Unreadable::CutOff)?,
+            }
+            time = time.saturating_sub(began.elapsed());
+            let beside = |more| room_after(&body, more, bytes_max);
+            let room = self.room_beside(BODY_READ_BYTES, beside).await;
+            if !matches!(self.receive(room).await, Ok(1..)) {
+                return Err(Unreadable::CutOff);
+            }
+        }
+        // It may be kept for long.
+        body.shrink_to_fit();
+        self.request = self.head + body.capacity();
         self.body = Body::Ended;
         Ok(body)
     }
 
-    /// Decodes a body to its end.
-    async fn gather(&mut self, mut decoder: Decoder) -> Result<(Vec<u8>, Held<B>), Unreadable> {
-        let mut held = Held::new(&self.bounds);
-        let mut body = Vec::new();
+    /// Decodes what was received; all of it is used, but for what lies behind the end of the body.
+    fn decode(&mut self, decoder: &mut Decoder, mut sink: impl FnMut(&[u8])) -> Result<Progress, BodyError> {
         loop {
-            let progress = feed(&mut self.ahead, &mut decoder, |data| body.extend_from_slice(data));
-            held.set(body.len());
-            if progress.map_err(Unreadable::Body)? == Progress::Done {
-                return Ok((body, held));
+            let step = decoder.decode(self.ahead())?;
+            let (used, progress) = (step.consumed, step.progress);
+            if !step.data.is_empty() {
+                sink(step.data);
             }
-            while held.must_pause() {
-                Timer::after(limits::BACKPRESSURE_RETRY).await;
-            }
-            if !matches!(
-                receive(&self.stream, BODY_READ_BYTES, &mut self.ahead).await,
-                Ok(1..)
-            ) {
-                return Err(Unreadable::CutOff);
+            self.drop_ahead(used);
+            if progress == Progress::Done || used == 0 {
+                return Ok(progress);
             }
         }
     }
@@ -295,7 +356,9 @@ impl<B: Bounds> Incoming<B> {
     /// # Errors
     /// Its framing is malformed; there is no finding the next request then.
     pub(crate) async fn end_body(&mut self) -> Result<(), BodyError> {
-        self.held = None;
+        self.head = 0;
+        self.request = 0;
+        self.count();
         let framing = match std::mem::replace(&mut self.body, Body::Lost) {
             Body::Ended => {
                 self.body = Body::Ended;
@@ -304,23 +367,12 @@ impl<B: Bounds> Incoming<B> {
             Body::Unread(framing, Expectation::None) => framing,
             Body::Unread(..) | Body::Lost => return Ok(()),
         };
-        let skip = async {
-            let mut decoder = Decoder::new(framing, limits::SKIPPED_BYTES_MAX)?;
-            while feed(&mut self.ahead, &mut decoder, |_| ())? == Progress::More {
-                if !matches!(
-                    receive(&self.stream, BODY_READ_BYTES, &mut self.ahead).await,
-                    Ok(1..)
-                ) {
-                    return Ok(Body::Lost);
-                }
-            }
-            Ok(Body::Ended)
-        };
         let late = async {
             Timer::after(limits::SKIPPED_TIME_MAX).await;
             Ok(Body::Lost)
         };
-        match skip.or(late).await {
+        let skipped = self.skip(framing).or(late).await;
+        match skipped {
             Ok(body) => self.body = body,
             Err(BodyError::TooLarge) => {}
             Err(error) => return Err(error),
@@ -328,19 +380,89 @@ impl<B: Bounds> Incoming<B> {
         Ok(())
     }
 
-    /// Sends an answer, within [`time_for`] it.
+    /// Reads and forgets a body.
+    async fn skip(&mut self, framing: Framing) -> Result<Body, BodyError> {
+        let mut decoder = Decoder::new(framing, limits::SKIPPED_BYTES_MAX)?;
+        while self.decode(&mut decoder, |_| ())? == Progress::More {
+            if self.readable().await.is_err() {
+                return Ok(Body::Lost);
+            }
+            let room = self.room_beside(BODY_READ_BYTES, |_| 0).await;
+            if !matches!(self.receive(room).await, Ok(1..)) {
+                return Ok(Body::Lost);
+            }
+        }
+        Ok(Body::Ended)
+    }
+
+    /// Waits until there is room for an answer of `bytes`, which the answer to the request at hand then has.
+    ///
+    /// # Errors
+    /// 503, if there is none within `limits::ANSWER_WAIT_MAX`.
+    pub(crate) async fn reserve(&mut self, bytes: usize) -> Result<(), Response> {
+        self.permit = None;
+        let waiting = self.bounds.answers().permit(bytes);
+        let granted = async { Ok(waiting.await) };
+        let permit = within(limits::ANSWER_WAIT_MAX, granted).await;
+        self.permit = Some(permit.map_err(|_| busy())?);
+        Ok(())
+    }
+
+    /// Whether `body` is on its way to somebody already; the answer to the request at hand then shares its room.
+    pub(crate) fn joins(&mut self, body: &Bytes) -> bool {
+        self.permit = self.bounds.answers().join(body);
+        self.permit.is_some()
+    }
+
+    /// Lets the answer to the request at hand be sent whatever else is on its way: it is for who runs the server.
+    pub(crate) fn insist(&mut self) {
+        self.permit = Some(self.bounds.answers().must(&Bytes::new()));
+    }
+
+    /// Counts the answer's body, and gives up room that was kept for it and is not needed. An answer that nobody kept room
+    /// for becomes another where there is none: 503 to who only asked.
+    pub(crate) fn admit(&mut self, response: Response, method: Method) -> Response {
+        let permit = self.permit.take();
+        let Some(body) = response.held().filter(|_| !response.payload(method).is_empty()) else {
+            return response;
+        };
+        let answers = self.bounds.answers();
+        let asks = matches!(method, Method::Get | Method::Head);
+        let mut permit = match permit.or_else(|| answers.try_permit(body.len())) {
+            Some(permit) => permit,
+            None if asks => return busy(),
+            // It was done.
+            None => answers.must(body),
+        };
+        permit.hold(body);
+        self.permit = Some(permit);
+        response
+    }
+
+    /// Sends an answer, in the time that it may take.
     pub(crate) async fn answer(
-        &self,
-        response: &Response,
+        &mut self,
+        response: Response,
         method: Method,
         persistence: Persistence,
     ) -> io::Result<()> {
         let head = response.encode_head(persistence);
-        within(
-            time_for(response),
-            send_both(&self.stream, &head, response.payload(method)),
-        )
-        .await
+        // A body that is not sent is not kept either.
+        let response = Some(response).filter(|response| !response.payload(method).is_empty());
+        let payload = response
+            .as_ref()
+            .map_or(&[][..], |response| response.payload(method));
+        let is_built_in = response
+            .as_ref()
+            .is_some_and(|response| response.held().is_none());
+        let time = match is_built_in {
+            // It costs a socket and no memory.
+            true => Pace::Whole(limits::PAGE_TIME_MAX),
+            false => Pace::Moving(self.bounds.answer_time()),
+        };
+        let sent = send_paced(&self.stream, &head, payload, time).await;
+        self.permit = None;
+        sent
     }
 
     /// Ends our half and waits a little for the peer to end its own, so that it can read the answer.
@@ -350,7 +472,7 @@ impl<B: Bounds> Incoming<B> {
         }
         let drained = async {
             let mut sink = Vec::new();
-            while matches!(receive(&self.stream, BODY_READ_BYTES, &mut sink).await, Ok(1..)) {
+            while matches!(receive(&self.stream, HEAD_READ_BYTES, &mut sink).await, Ok(1..)) {
                 sink.clear();
             }
             Ok(())
@@ -359,32 +481,16 @@ impl<B: Bounds> Incoming<B> {
     }
 }
 
-/// Decodes what was received; all of it is used, but for what lies behind the end of the body. A connection that waits
-/// for more keeps no memory for it.
-fn feed(
-    ahead: &mut Vec<u8>,
-    decoder: &mut Decoder,
-    mut sink: impl FnMut(&[u8]),
-) -> Result<Progress, BodyError> {
-    let mut used = 0;
-    loop {
-        let step = decoder.decode(ahead.get(used..).unwrap_or_default())?;
-        used += step.consumed;
-        if !step.data.is_empty() {
-            sink(step.data);
-        }
-        match step.progress {
-            Progress::Done => {
-                *ahead = ahead.get(used..).unwrap_or_default().to_vec();
-                return Ok(Progress::Done);
-            }
-            Progress::More if step.consumed == 0 => {
-                *ahead = Vec::new();
-                return Ok(Progress::More);
-            }
-            Progress::More => {}
-        }
-    }
+/// There is no room for an answer.
+fn busy() -> Response {
+    let problem = Problem {
+        status: 503,
+        code: "server_busy",
+        title: "Too much is on its way to others",
+        detail: "try again in a moment".into(),
+        field: None,
+    };
+    Response::problem(&problem).field("Retry-After", "2")
 }
 
 /// Reads up to `bytes_max` bytes to the end of `into`; zero at the end.
@@ -393,6 +499,7 @@ async fn receive(stream: &Async<TcpStream>, bytes_max: usize, into: &mut Vec<u8>
         RECEIVE.with_borrow_mut(|buffer| {
             let end = bytes_max.min(buffer.len());
             let received = socket.read(buffer.get_mut(..end).unwrap_or_default())?;
+            make_room(into, received, usize::MAX);
             into.extend_from_slice(buffer.get(..received).unwrap_or_default());
             Ok(received)
         })
@@ -405,25 +512,47 @@ async fn receive(stream: &Async<TcpStream>, bytes_max: usize, into: &mut Vec<u8>
     Ok(received)
 }
 
-/// How long an answer may take to leave: longer where waiting costs a socket and no memory.
-fn time_for(response: &Response) -> Duration {
-    match response.holds_memory() {
-        true => limits::RESPONSE_TIME_MAX,
-        false => limits::PAGE_TIME_MAX,
+/// How long something may take to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// So long.
+    Whole(Duration),
+    /// So long without moving at all; and so long, and what its bytes take at the least rate, as a whole.
+    Moving(Duration),
+}
+
+impl Pace {
+    /// How long the next byte may take to leave, where `sent` have left in `elapsed`.
+    fn left(self, sent: usize, elapsed: Duration) -> Duration {
+        match self {
+            Self::Whole(time) => time.saturating_sub(elapsed),
+            Self::Moving(time) => {
+                let sent = u64::try_from(sent).unwrap_or(u64::MAX);
+                let millis = sent.saturating_mul(1_000) / limits::RESPONSE_BYTES_PER_SECOND_MIN;
+                let whole = time.saturating_add(Duration::from_millis(millis));
+                time.min(whole.saturating_sub(elapsed))
+            }
+        }
     }
 }
 
 async fn send_all(stream: &Async<TcpStream>, bytes: &[u8]) -> io::Result<()> {
-    send_both(stream, bytes, &[]).await
+    send_paced(stream, bytes, &[], Pace::Whole(Duration::MAX)).await
 }
 
 /// Sends two runs of bytes as one, without copying them together.
-async fn send_both(stream: &Async<TcpStream>, mut first: &[u8], mut second: &[u8]) -> io::Result<()> {
+async fn send_paced(
+    stream: &Async<TcpStream>,
+    mut first: &[u8],
+    mut second: &[u8],
+    pace: Pace,
+) -> io::Result<()> {
+    let (began, mut all) = (Instant::now(), 0);
     while !(first.is_empty() && second.is_empty()) {
         let both = [IoSlice::new(first), IoSlice::new(second)];
-        let sent = stream
-            .write_with(|mut socket| socket.write_vectored(&both))
-            .await?;
+        let write = stream.write_with(|mut socket| socket.write_vectored(&both));
+        let sent = within(pace.left(all, began.elapsed()), write).await?;
+        all += sent;
         second = second.get(sent.saturating_sub(first.len())..).unwrap_or_default();
         first = first.get(sent..).unwrap_or_default();
     }

@@ -25,6 +25,7 @@ use crate::jwt::Verifier;
 use crate::limits;
 use crate::room::{RoomSettings, SavedEcho};
 use crate::rooms::Rooms;
+use crate::server::answers::Answers;
 use crate::server::audit::Audit;
 use crate::server::clock::SystemClock;
 use crate::server::committer::{Committer, Finished, Outcome, Settings};
@@ -210,6 +211,7 @@ pub(super) fn build(
         audit: Audit::new(),
         hosts: Hosts::default(),
         receiving: Receiving::new(limits::RECEIVING_BYTES_MAX),
+        answers: Answers::new(limits::ANSWERS_BYTES_MAX),
         metrics: Metrics::new(committer.metrics(), &redis),
         bridge,
         started: clock.now().tick,

@@ -120,8 +120,12 @@ pub struct Readings {
     pub rooms: usize,
     /// Open WebSockets.
     pub connections: usize,
-    /// Bytes of messages that are not complete yet.
+    /// Bytes of messages, heads and bodies that are not complete yet.
     pub receiving_bytes: usize,
+    /// The most that these ever were.
+    pub receiving_most: usize,
+    /// Bytes of answers on their way out.
+    pub answer_bytes: usize,
     /// Bytes that wait for the disk.
     pub commit_queue_bytes: usize,
     /// Whether the disk takes what it is given.
@@ -137,6 +141,8 @@ struct Values {
     rooms: Value,
     connections: Value,
     receiving_bytes: Value,
+    receiving_most: Value,
+    answer_bytes: Value,
     commit_queue_bytes: Value,
     store_healthy: Value,
     redis_connected: Value,
@@ -268,8 +274,9 @@ impl Metrics {
 
     #[rustfmt::skip] // One row a line: it is a table.
     fn register_clients(&mut self) {
-        let Values { rooms, connections, receiving_bytes, .. } = &self.values;
+        let Values { rooms, connections, receiving_bytes, receiving_most, answer_bytes, .. } = &self.values;
         let (rooms, connections, receiving) = (rooms.clone(), connections.clone(), receiving_bytes.clone());
+        let (most, answers) = (receiving_most.clone(), answer_bytes.clone());
         let Updates { new, known, hole, denied } = &self.updates;
         let updates = [("new", new), ("known", known), ("hole", hole), ("denied", denied)];
         let updates: Totals<1> = Totals(updates.map(|(outcome, total)| ([("outcome", outcome)], total.clone())).into());
@@ -285,7 +292,9 @@ impl Metrics {
         self.register("misdirected_requests_total", "HTTP requests that were refused since their Host is not this server's", &misdirected);
         self.register("messages_received_total", "WebSocket messages received", &received);
         self.register("received_bytes_total", "Bytes of these messages", &bytes);
-        self.register("receiving_bytes", "Bytes held of large messages that are not complete yet", &receiving);
+        self.register("receiving_bytes", "Bytes held of messages, heads and bodies that are not complete yet, but for the smallest", &receiving);
+        self.register("receiving_most_bytes", "The most that these ever were", &most);
+        self.register("answer_bytes", "Bytes of HTTP answers on their way out or being made, but for the smallest", &answers);
         self.register("unknown_messages_total", "Protocol messages of unknown type, which are ignored", &unknown);
         self.register("updates_total", "Updates that clients sent and that decode, by what became of them", &updates);
         self.register("awareness_broadcasts_total", "Broadcasts of changed awareness, one a room at a time", &broadcasts);
@@ -329,6 +338,8 @@ impl Metrics {
             rooms,
             connections,
             receiving_bytes,
+            receiving_most,
+            answer_bytes,
             commit_queue_bytes,
             store_healthy,
             redis_connected,
@@ -337,6 +348,8 @@ impl Metrics {
         rooms.set(readings.rooms as u64);
         connections.set(readings.connections as u64);
         receiving_bytes.set(readings.receiving_bytes as u64);
+        receiving_most.set(readings.receiving_most as u64);
+        answer_bytes.set(readings.answer_bytes as u64);
         commit_queue_bytes.set(readings.commit_queue_bytes as u64);
         store_healthy.set(u64::from(readings.is_store_healthy));
         redis_connected.set(u64::from(readings.is_redis_connected));

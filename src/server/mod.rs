@@ -7,6 +7,7 @@
 pub(crate) mod acts;
 pub(crate) mod admission;
 pub(crate) mod agents;
+pub(crate) mod answers;
 pub(crate) mod apart;
 pub(crate) mod audit;
 pub mod clock;
@@ -24,7 +25,9 @@ mod housekeeping;
 pub(crate) mod incoming;
 mod lifecycle;
 pub(crate) mod loader;
+mod messages;
 pub mod metrics;
+mod pace;
 mod receiving;
 mod requests;
 mod socket;
@@ -55,6 +58,7 @@ use crate::jwt::Verifier;
 use crate::limits;
 use crate::room::{Effects, Room, RoomSettings};
 use crate::rooms::{RoomCell, Rooms};
+use crate::server::answers::Answers;
 use crate::server::audit::Audit;
 use crate::server::clock::SystemClock;
 use crate::server::committer::Committer;
@@ -79,7 +83,8 @@ pub(crate) struct Server {
     pub(crate) doors: Arc<Doors>,
     pub(crate) audit: Audit,
     pub(crate) hosts: Hosts,
-    pub(crate) receiving: Receiving,
+    pub(crate) receiving: Arc<Receiving>,
+    pub(crate) answers: Arc<Answers>,
     pub(crate) metrics: Metrics,
     /// With `--redis`.
     pub(crate) bridge: Option<Arc<Bridge>>,

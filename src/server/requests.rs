@@ -7,14 +7,14 @@
 use std::io;
 use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_io::{Async, Timer};
 use smol::future::FutureExt;
 
 use crate::api::{self, cors};
 use crate::http::forwarded;
-use crate::http::head::{self, Head, Method, Persistence};
+use crate::http::head::{self, Head, Method, Outline, Persistence};
 use crate::http::response::Response;
 use crate::http::target::Target;
 use crate::http::upgrade;
@@ -67,11 +67,11 @@ async fn exchange(
             // The head gets bytes of its own: the body behind it is read into the others.
             ReadHead::Complete(bytes) => {
                 let head = incoming.take(bytes);
-                Box::pin(answer(server, &head, peer, &mut incoming)).await
+                Box::pin(answer(server, head, peer, &mut incoming)).await
             }
             ReadHead::Refused(refusal) => {
                 server.metrics.answered(Method::Other, refusal.status);
-                let sent = incoming.answer(&refusal, Method::Get, Persistence::Close).await;
+                let sent = incoming.answer(refusal, Method::Get, Persistence::Close).await;
                 sent.map(|()| Next::Close)
             }
         };
@@ -109,27 +109,36 @@ async fn read_head(incoming: &mut Incoming, patience: Duration) -> io::Result<Re
     } else {
         limits::HEAD_TIME_MAX
     });
+    let mut outline = Outline::default();
     loop {
-        match head::parse(incoming.ahead()) {
+        match outline.look(incoming.ahead()) {
             Err(error) => return Ok(ReadHead::Refused(Response::problem(&error.into()))),
-            Ok(Some((_, bytes))) => return Ok(ReadHead::Complete(bytes)),
+            Ok(Some(bytes)) => return Ok(ReadHead::Complete(bytes)),
             Ok(None) => {}
         }
         let first = incoming.ahead().is_empty();
-        let read = async { incoming.receive().await.map(Some) };
+        let ready = async { incoming.readable().await.map(Some) };
         let late = async {
             (&mut deadline).await;
             Ok(None)
         };
-        match read.or(late).await? {
+        match ready.or(late).await? {
             None if first => return Err(io::ErrorKind::TimedOut.into()),
             None => {
                 let answer = Response::text(408, "the request head took too long\n");
                 return Ok(ReadHead::Refused(answer));
             }
-            Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Some(_) if first => deadline.set_after(limits::HEAD_TIME_MAX),
-            Some(_) => {}
+            Some(()) => {}
+        }
+        let began = Instant::now();
+        let room = incoming.room().await;
+        // Until others left room for it, it was we who did not listen.
+        let has_waited = began.elapsed() > limits::BACKPRESSURE_RETRY;
+        if incoming.receive(room).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if first || has_waited {
+            deadline.set_after(limits::HEAD_TIME_MAX);
         }
     }
 }
@@ -137,11 +146,11 @@ async fn read_head(incoming: &mut Incoming, patience: Duration) -> io::Result<Re
 /// Answers the request with this head, whose body comes next.
 async fn answer(
     server: &Arc<Server>,
-    bytes: &[u8],
+    bytes: Vec<u8>,
     peer: IpAddr,
     incoming: &mut Incoming,
 ) -> io::Result<Next> {
-    let Ok(Some((head, _))) = head::parse(bytes) else {
+    let Ok(Some((head, _))) = head::parse(&bytes) else {
         // They were a head when they were taken.
         return Err(io::ErrorKind::InvalidData.into());
     };
@@ -162,8 +171,12 @@ async fn answer(
     } else {
         Persistence::Close
     };
-    server.metrics.answered(head.method, response.status);
-    incoming.answer(&response, head.method, persistence).await?;
+    let method = head.method;
+    // An answer may take its time, and the head is of no use any more.
+    drop(bytes);
+    let response = incoming.admit(response, method);
+    server.metrics.answered(method, response.status);
+    incoming.answer(response, method, persistence).await?;
     Ok(match persistence {
         Persistence::KeepAlive => Next::Request,
         Persistence::Close => Next::Close,

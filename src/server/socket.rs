@@ -1,24 +1,21 @@
 //! A TCP stream for thousands of idle WebSocket connections.
 //!
-//! Owns reading through one shared buffer per thread, so that an idle connection holds none, and the bytes that
-//! tungstenite wants to write (pongs, its half of a closing handshake), which the connection puts between its own
-//! frames. Must not know WebSocket frames. Key invariant: no system call is made for a socket that is known to be
-//! empty or full.
+//! Owns reading through one shared buffer per thread, so that an idle connection holds none, and the control frames that
+//! answer the peer's (pongs, our half of a closing handshake), which the connection puts between its own frames. Must not
+//! know WebSocket frames. Key invariant: no system call is made for a socket that is known to be empty or full.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use async_io::Async;
-use smol::io::{AsyncRead, AsyncWrite};
 
-/// Bytes taken from the kernel at once; what the reader cannot use at once is kept until it does.
-const RECEIVE_BYTES: usize = 64 * 1024;
+/// Bytes taken from the kernel at once; what the reader does not use at once is kept until it does.
+pub(crate) const READ_BYTES: usize = 64 * 1024;
 
 thread_local! {
-    static RECEIVE: RefCell<Vec<u8>> = RefCell::new(vec![0; RECEIVE_BYTES]);
+    static RECEIVE: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
 /// A non-blocking TCP stream with the bytes read ahead of it.
@@ -27,12 +24,12 @@ pub(crate) struct Socket {
     io: Async<TcpStream>,
     /// The kernel may have bytes for us.
     readable: bool,
-    /// Received, and not yet asked for.
+    /// Received, and not used yet.
     ahead: Vec<u8>,
     ahead_at: usize,
-    /// Written by tungstenite, and not yet taken by the connection.
+    /// Answers to control frames, not yet taken by the connection.
     control: Vec<u8>,
-    /// Bytes that may be handed out before other tasks get their turn.
+    /// Bytes that may be received before other tasks get their turn.
     allowance: usize,
     /// Bytes received since this was last asked.
     received: usize,
@@ -53,7 +50,7 @@ impl Socket {
         }
     }
 
-    /// Lets the reader have `bytes` before it must let others have their turn: a message that never completes would
+    /// Lets about `bytes` be received before others must have their turn: a message that never completes would
     /// keep it reading for as long as its sender keeps up.
     pub(crate) fn allow(&mut self, bytes: usize) {
         self.allowance = bytes;
@@ -64,12 +61,17 @@ impl Socket {
         std::mem::take(&mut self.received)
     }
 
-    /// Takes whole frames that tungstenite wants to send.
+    /// Adds a control frame to be sent.
+    pub(crate) fn push_control(&mut self, frame: &[u8]) {
+        self.control.extend_from_slice(frame);
+    }
+
+    /// Takes the control frames to be sent.
     pub(crate) fn take_control(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.control)
     }
 
-    /// Bytes of the frames that tungstenite wants to send.
+    /// Bytes of the control frames to be sent.
     pub(crate) fn control_len(&self) -> usize {
         self.control.len()
     }
@@ -107,47 +109,53 @@ impl Socket {
         if self.io.get_ref().shutdown(Shutdown::Write).is_err() {
             return;
         }
-        let mut sink = [0u8; 512];
+        self.use_ahead(usize::MAX);
         loop {
-            self.ahead = Vec::new();
-            self.ahead_at = 0;
             self.allowance = usize::MAX;
-            match std::future::poll_fn(|cx| self.poll_receive(cx, &mut sink)).await {
+            match std::future::poll_fn(|cx| self.poll_receive(cx, READ_BYTES, <[u8]>::len)).await {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }
         }
     }
 
-    fn poll_receive(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+    /// What was received and not used.
+    pub(crate) fn ahead(&self) -> &[u8] {
+        self.ahead.get(self.ahead_at..).unwrap_or_default()
+    }
+
+    /// Memory held of it.
+    pub(crate) fn ahead_held(&self) -> usize {
+        self.ahead.capacity()
+    }
+
+    /// Drops the first `bytes` of what was received and not used.
+    pub(crate) fn use_ahead(&mut self, bytes: usize) {
+        self.ahead_at = self.ahead_at.saturating_add(bytes);
+        if self.ahead_at >= self.ahead.len() {
+            self.ahead = Vec::new();
+            self.ahead_at = 0;
+        }
+    }
+
+    /// Receives up to `bytes_max` bytes; `sink` tells how many of them it used, and the others are kept. To be called
+    /// when nothing is [`Self::ahead`]. Zero at the end.
+    pub(crate) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes_max: usize,
+        mut sink: impl FnMut(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
         if self.allowance == 0 {
             cx.waker().wake_by_ref();
             return Poll::Pending;
-        }
-        let read = ready!(self.poll_receive_any(cx, into));
-        if let Ok(bytes) = read {
-            self.allowance = self.allowance.saturating_sub(bytes);
-        }
-        Poll::Ready(read)
-    }
-
-    fn poll_receive_any(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        if let Some(ahead) = self.ahead.get(self.ahead_at..).filter(|a| !a.is_empty()) {
-            let taken = ahead.len().min(into.len());
-            copy(into, ahead.get(..taken).unwrap_or_default());
-            self.ahead_at += taken;
-            return Poll::Ready(Ok(taken));
-        }
-        if self.ahead_at > 0 {
-            self.ahead = Vec::new();
-            self.ahead_at = 0;
         }
         loop {
             if !self.readable {
                 ready!(self.io.poll_readable(cx))?;
                 self.readable = true;
             }
-            match RECEIVE.with_borrow_mut(|buffer| self.receive(buffer, into)) {
+            match RECEIVE.with_borrow_mut(|buffer| self.receive(buffer, bytes_max, &mut sink)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => return Poll::Ready(other),
@@ -155,44 +163,26 @@ impl Socket {
         }
     }
 
-    fn receive(&mut self, buffer: &mut [u8], into: &mut [u8]) -> io::Result<usize> {
-        let received = self.io.get_ref().read(buffer)?;
+    fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        bytes_max: usize,
+        sink: impl FnOnce(&[u8]) -> usize,
+    ) -> io::Result<usize> {
+        let end = bytes_max.min(buffer.len());
+        let received = self
+            .io
+            .get_ref()
+            .read(buffer.get_mut(..end).unwrap_or_default())?;
         // A short read has emptied the socket; the poller tells when there is more.
-        self.readable = received == buffer.len();
+        self.readable = received == end;
         self.received += received;
+        self.allowance = self.allowance.saturating_sub(received);
         let bytes = buffer.get(..received).unwrap_or_default();
-        let (now, later) = bytes.split_at(received.min(into.len()));
-        copy(into, now);
-        self.ahead.extend_from_slice(later);
-        Ok(now.len())
-    }
-}
-
-/// Copies `from`, which is not longer than `into`.
-fn copy(into: &mut [u8], from: &[u8]) {
-    if let Some(into) = into.get_mut(..from.len()) {
-        into.copy_from_slice(from);
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.poll_receive(cx, into)
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.control.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+        let used = sink(bytes);
+        self.ahead
+            .extend_from_slice(bytes.get(used..).unwrap_or_default());
+        Ok(received)
     }
 }
 
@@ -221,12 +211,33 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_ahead_comes_first_and_nothing_is_lost() {
+    fn what_is_not_used_is_kept_and_nothing_is_lost() {
         let (mut socket, mut peer) = pair();
         peer.write_all(b" and more").unwrap();
         drop(peer);
         let mut got = Vec::new();
-        smol::block_on(smol::io::AsyncReadExt::read_to_end(&mut socket, &mut got)).unwrap();
+        while got.len() < b"ahead".len() {
+            got.push(socket.ahead()[0]);
+            socket.use_ahead(1);
+        }
+        assert_eq!((socket.ahead(), socket.ahead_held()), (&b""[..], 0));
+        smol::block_on(std::future::poll_fn(|cx| {
+            socket.poll_receive(cx, 6, |bytes| {
+                got.extend_from_slice(&bytes[..4]);
+                4
+            })
+        }))
+        .unwrap();
+        assert_eq!(socket.ahead(), b" m");
+        got.extend_from_slice(socket.ahead());
+        socket.use_ahead(2);
+        let rest = |bytes: &[u8]| {
+            got.extend_from_slice(bytes);
+            bytes.len()
+        };
+        let mut rest = rest;
+        while smol::block_on(std::future::poll_fn(|cx| socket.poll_receive(cx, 64, &mut rest))).unwrap() > 0 {
+        }
         assert_eq!(got, b"ahead and more");
         assert_eq!(socket.take_received(), got.len());
         assert_eq!(socket.take_received(), 0);
@@ -234,16 +245,18 @@ mod tests {
 
     #[test]
     fn a_reader_that_had_its_allowance_lets_others_have_their_turn() {
-        let (mut socket, _peer) = pair();
+        let (mut socket, mut peer) = pair();
+        peer.write_all(b"abcdef").unwrap();
         let woken = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&woken));
         let cx = &mut Context::from_waker(&waker);
-        let mut into = [0; 2];
+        smol::block_on(socket.io.readable()).unwrap();
         socket.allow(2);
-        assert!(matches!(socket.poll_receive(cx, &mut into), Poll::Ready(Ok(2))));
-        assert!(socket.poll_receive(cx, &mut into).is_pending());
+        let mut receive = |socket: &mut Socket| socket.poll_receive(cx, 2, <[u8]>::len);
+        assert!(matches!(receive(&mut socket), Poll::Ready(Ok(2))));
+        assert!(receive(&mut socket).is_pending());
         assert_eq!(woken.0.load(Ordering::Relaxed), 1, "it comes back by itself");
         socket.allow(1);
-        assert!(matches!(socket.poll_receive(cx, &mut into), Poll::Ready(Ok(2))));
+        assert!(matches!(receive(&mut socket), Poll::Ready(Ok(2))));
     }
 }

@@ -142,7 +142,7 @@ pub(crate) async fn enter(
     tracing::info!(connection = id, %board, subject = subject.as_str(), access, %address, "connected");
     server.note_connection(&board, actor, grant.level);
     server.metrics.opened();
-    let connection = Connection::new(Arc::clone(server), id, joined, socket).await;
+    let connection = Connection::new(Arc::clone(server), joined, socket);
     Some(Box::new(Connected {
         connection,
         board,

@@ -30,6 +30,7 @@ mod layers;
 mod limits;
 mod logs;
 mod malformed;
+mod memory;
 mod metrics;
 mod page;
 mod permissions;

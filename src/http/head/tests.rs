@@ -340,3 +340,71 @@ fn debug_output_shows_neither_target_nor_fields() {
     let shown = format!("{:?}", parsed(bytes));
     assert!(shown.contains("Get") && !shown.contains("hidden"), "{shown}");
 }
+
+/// The first answer to `bytes` in pieces of `piece` bytes, and the steps until then.
+fn outlined(bytes: &[u8], piece: usize) -> (Result<Option<usize>, HeadError>, usize) {
+    let mut outline = Outline::default();
+    let mut end = 0;
+    loop {
+        end = (end + piece).min(bytes.len());
+        let answer = outline.look(&bytes[..end]);
+        if answer != Ok(None) || end == bytes.len() {
+            return (answer, outline.steps());
+        }
+    }
+}
+
+#[test]
+fn a_head_costs_the_same_in_whatever_pieces_it_comes() {
+    let one_line = |bytes: usize| with(&format!("X: {}\r\n", "x".repeat(bytes)));
+    let longest = one_line(limits::HEAD_BYTES_MAX - one_line(0).len());
+    let lines = with(&"a:\r\n".repeat(limits::HEADERS_MAX - 1));
+    for head in [&longest, &lines] {
+        for piece in [1, 2, 7, 4_096, 20_000] {
+            let (answer, steps) = outlined(head.as_bytes(), piece);
+            assert_eq!(answer, Ok(Some(head.len())), "pieces of {piece}");
+            // Looked at for the end of its line, as a line, and as a head; and a step for each piece.
+            assert!(
+                steps <= 3 * head.len() + head.len().div_ceil(piece) + 8,
+                "{steps} for {}",
+                head.len()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_head_in_pieces_is_refused_as_early_and_as_a_whole_one_is() {
+    let many = with(&"a:\r\n".repeat(limits::HEADERS_MAX));
+    let long = "x".repeat(limits::HEAD_BYTES_MAX);
+    for bytes in [
+        "\x16\x03\x01",
+        "\r\n\x16",
+        "\r\n\r\n",
+        "\rG\n",
+        "GET / HTTP/1.1\n",
+        "GET  / HTTP/1.1\r\n",
+        "GET / HTTP/3.0\r\n",
+        "GET / HTTP/1.1\r\n folded\r\n",
+        "GET / HTTP/1.1\r\nno colon\r\n",
+        "GET / HTTP/1.1\r\n\r\n",
+        &many,
+        &long,
+    ] {
+        let error = parse(bytes.as_bytes()).unwrap_err();
+        let first = (1..=bytes.len())
+            .find(|&end| parse(&bytes.as_bytes()[..end]) != Ok(None))
+            .unwrap();
+        let prefix = &bytes.as_bytes()[..first];
+        for piece in [1, 3, bytes.len()] {
+            assert_eq!(
+                outlined(bytes.as_bytes(), piece).0,
+                Err(error),
+                "{}",
+                bytes.escape_debug()
+            );
+        }
+        assert_eq!(outlined(prefix, 1).0, Err(error), "with the same byte");
+        assert_eq!(outlined(&prefix[..first - 1], 1).0, Ok(None), "and not before");
+    }
+}

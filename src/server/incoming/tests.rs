@@ -1,20 +1,19 @@
 //! Bodies over a real socket, with bounds of a test's choice.
 
 use std::net::TcpListener;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::http::head;
 use crate::server::receiving::Receiving;
 
-/// Bounds of a test's choice, with the table of what is being received that the server has.
+/// Bounds of a test's choice.
 struct Loose {
     body_bytes: usize,
     body_time: Duration,
-    receiving: Receiving,
-    ids: Mutex<u64>,
-    /// The largest count that was noted.
-    most: Mutex<usize>,
+    answer_time: Duration,
+    receiving: Arc<Receiving>,
+    answers: Arc<Answers>,
 }
 
 const ENOUGH: Duration = Duration::from_secs(60);
@@ -24,9 +23,9 @@ impl Loose {
         Self {
             body_bytes,
             body_time: ENOUGH,
+            answer_time: ENOUGH,
             receiving: Receiving::new(limits::RECEIVING_BYTES_MAX),
-            ids: Mutex::new(0),
-            most: Mutex::new(0),
+            answers: Answers::new(limits::ANSWERS_BYTES_MAX),
         }
     }
 }
@@ -40,20 +39,20 @@ impl Bounds for Loose {
         self.body_time
     }
 
-    fn note(&self, id: u64, before: usize, bytes: usize) {
-        self.receiving.note(id, before, bytes);
-        let mut most = self.most.lock().unwrap();
-        *most = bytes.max(*most);
+    fn answer_time(&self) -> Duration {
+        self.answer_time
     }
 
-    fn must_pause(&self, id: u64, bytes: usize) -> bool {
-        self.receiving.must_pause(id, bytes)
+    fn receiving(&self) -> &Arc<Receiving> {
+        &self.receiving
     }
 
-    fn next_id(&self) -> u64 {
-        let mut ids = self.ids.lock().unwrap();
-        *ids += 1;
-        *ids
+    fn answers(&self) -> &Arc<Answers> {
+        &self.answers
+    }
+
+    fn disk_is_behind(&self) -> bool {
+        false
     }
 }
 
@@ -73,7 +72,8 @@ fn begin(incoming: &mut Incoming<Loose>) -> Result<(), Unreadable> {
                 Ok(Some((_, bytes))) => break bytes,
                 other => assert_eq!(other, Ok(None)),
             }
-            assert!(incoming.receive().await.unwrap() > 0);
+            let room = incoming.room().await;
+            assert!(incoming.receive(room).await.unwrap() > 0);
         };
         let bytes = incoming.take(bytes);
         let (head, _) = head::parse(&bytes).unwrap().unwrap();
@@ -242,67 +242,201 @@ fn a_short_body_that_nobody_reads_is_skipped_and_a_long_one_ends_the_connection(
 }
 
 #[test]
-fn a_body_counts_among_what_is_received_until_its_request_ends_and_pauses_past_the_bound() {
+fn a_body_counts_until_its_request_ends_and_past_the_bound_waits_while_another_goes_on() {
     const LARGE: usize = 1024 * 1024;
+    let receiving = Receiving::new(LARGE);
     let bounds = Loose {
-        receiving: Receiving::new(LARGE),
+        receiving: Arc::clone(&receiving),
+        body_time: Duration::from_secs(3),
         ..Loose::new(usize::MAX)
     };
     let (mut incoming, mut peer) = pair(bounds);
-    let bounds = Arc::clone(&incoming.bounds);
-    // A smaller message of somebody else, incomplete, leaves less room than the body wants.
-    let other = 200 * 1024;
-    bounds.note(999, 0, other);
+    // Somebody else has most of the room, and then all of it and goes on past the bound.
+    let mut other = receiving.place();
+    let take = |place: &mut Place, held, want| smol::block_on(place.room(held, want, |more| held + more));
+    take(&mut other, 0, LARGE - 400 * 1024);
     let request = post(&format!("Content-Length: {LARGE}\r\n"), &vec![b'x'; LARGE]);
-    let body = std::thread::scope(|scope| {
-        scope.spawn(move || peer.write_all(&request).unwrap());
+    let (body, mut incoming) = std::thread::scope(|scope| {
+        let (half, rest) = request.split_at(20 * 1024);
+        let mut rest_of = peer.try_clone().unwrap();
+        peer.write_all(half).unwrap();
         begin(&mut incoming).unwrap();
         let reader = scope.spawn(|| {
             let body = read(&mut incoming);
             (body, incoming)
         });
-        while !bounds.must_pause(1, *bounds.most.lock().unwrap()) {
+        while receiving.bytes() < LARGE - 380 * 1024 {
+            assert!(!reader.is_finished());
             std::thread::yield_now();
         }
-        let paused_at = *bounds.most.lock().unwrap();
-        assert!(
-            (LARGE - other..=LARGE - other + 2 * BODY_READ_BYTES).contains(&paused_at),
-            "{paused_at}"
-        );
+        take(&mut other, LARGE - 400 * 1024, LARGE);
+        scope.spawn(move || rest_of.write_all(rest).unwrap());
+        // Longer than a body may take: waiting for others does not count.
+        std::thread::sleep(Duration::from_millis(3_200));
         assert!(!reader.is_finished());
-        bounds.note(999, other, 0);
+        let most = 3 * LARGE - 400 * 1024;
+        assert!(receiving.bytes() <= most, "{}", receiving.bytes());
+        other.set(0);
         reader.join().unwrap()
     });
-    let (body, mut incoming) = body;
     assert_eq!(body.unwrap().len(), LARGE);
-    bounds.note(999, 0, other);
-    assert!(bounds.must_pause(998, LARGE), "the body still counts");
+    assert!(
+        (LARGE..LARGE + 4_096).contains(&receiving.bytes()),
+        "the body still counts"
+    );
     end(&mut incoming).unwrap();
-    bounds.note(999, other, 0);
-    bounds.note(998, 0, LARGE);
-    bounds.note(997, 0, 64 * 1024 - 1);
-    assert!(!bounds.must_pause(998, LARGE), "and now it does not");
+    assert_eq!(receiving.bytes(), 0);
+}
+
+#[test]
+fn many_bodies_that_never_end_are_held_to_the_bound() {
+    const BOUND: usize = 4 * 1024 * 1024;
+    let receiving = Receiving::new(BOUND);
+    let stop = Arc::new(AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let mut readers = Vec::new();
+        for _ in 0..12 {
+            let bounds = Loose {
+                receiving: Arc::clone(&receiving),
+                ..Loose::new(BOUND)
+            };
+            let (mut incoming, mut peer) = pair(bounds);
+            let stop = Arc::clone(&stop);
+            scope.spawn(move || {
+                peer.set_write_timeout(Some(Duration::from_millis(50))).unwrap();
+                let mut bytes = post(&format!("Content-Length: {BOUND}\r\n"), &vec![b'x'; BOUND]);
+                bytes.truncate(bytes.len() - 1);
+                let mut rest = &bytes[..];
+                // Every reader has its head, however late this thread begins.
+                let sent = peer.write(rest).unwrap();
+                rest = &rest[sent..];
+                while !stop.load(Ordering::Relaxed) {
+                    match peer.write(rest) {
+                        Ok(sent) => rest = &rest[sent..],
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        Err(_) => return,
+                    }
+                    std::thread::yield_now();
+                }
+            });
+            readers.push(scope.spawn(move || {
+                begin(&mut incoming).unwrap();
+                read(&mut incoming)
+            }));
+        }
+        // Nobody's last byte has come, and they have about as much as there is room for.
+        while receiving.bytes() < BOUND / 8 * 5 {
+            std::thread::yield_now();
+        }
+        stop.store(true, Ordering::Relaxed);
+        for reader in readers {
+            assert_eq!(
+                reader.join().unwrap(),
+                Err(Unreadable::CutOff),
+                "in the end all had their turn"
+            );
+        }
+    });
+    assert_eq!(receiving.bytes(), 0);
+    let one_more = BOUND + 2 * BODY_READ_BYTES;
+    assert!(receiving.most() <= BOUND + one_more, "{}", receiving.most());
 }
 
 #[test]
 fn an_answer_larger_than_the_buffers_of_the_sockets_arrives_whole() {
     let body: &'static [u8] = Vec::leak((0..16_u32 << 20).map(|n| (n / 251) as u8).collect());
     let response = Response::new(200).with_built_in("text/plain", body);
-    let (incoming, mut peer) = pair(Loose::new(1));
+    let (mut incoming, mut peer) = pair(Loose::new(1));
     let reading = std::thread::spawn(move || {
         let mut received = Vec::new();
         peer.read_to_end(&mut received).unwrap();
         received
     });
-    smol::block_on(incoming.answer(&response, Method::Get, Persistence::Close)).unwrap();
-    drop(incoming);
     let head = response.encode_head(Persistence::Close);
+    smol::block_on(incoming.answer(response, Method::Get, Persistence::Close)).unwrap();
+    drop(incoming);
     assert!(reading.join().unwrap() == [&head, body].concat());
 }
 
 #[test]
-fn an_answer_may_take_longer_to_leave_where_waiting_costs_no_memory() {
-    let page = Response::new(200).with_built_in("text/html", b"page");
-    assert_eq!(time_for(&page), limits::PAGE_TIME_MAX);
-    assert_eq!(time_for(&Response::text(200, "text")), limits::RESPONSE_TIME_MAX);
+fn an_answer_may_take_as_long_as_it_moves_and_no_longer() {
+    let second = Duration::from_secs(1);
+    let rate = usize::try_from(limits::RESPONSE_BYTES_PER_SECOND_MIN).unwrap();
+    let moving = Pace::Moving(30 * second);
+    for (sent, elapsed, left) in [
+        (0, 0, 30),
+        (0, 29, 1),
+        (0, 30, 0),
+        (100 * rate, 0, 30),
+        (100 * rate, 100, 30),
+        (100 * rate, 129, 1),
+        (100 * rate, 130, 0),
+    ] {
+        assert_eq!(
+            moving.left(sent, elapsed * second),
+            left * second,
+            "{sent} in {elapsed}"
+        );
+    }
+    assert_eq!(Pace::Whole(30 * second).left(100 * rate, 29 * second), second);
+}
+
+#[test]
+fn an_answer_that_nobody_takes_is_cut_and_gives_its_room_back() {
+    const LARGE: usize = 32 * 1024 * 1024;
+    let bounds = Loose {
+        answer_time: Duration::from_millis(200),
+        ..Loose::new(1)
+    };
+    let answers = Arc::clone(&bounds.answers);
+    let (mut incoming, peer) = pair(bounds);
+    let response = Response::new(200).with_body("text/plain", vec![b'x'; LARGE]);
+    let response = incoming.admit(response, Method::Get);
+    assert_eq!(answers.bytes(), LARGE);
+    let sent = smol::block_on(incoming.answer(response, Method::Get, Persistence::Close));
+    assert_eq!(sent.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert_eq!(answers.bytes(), 0);
+    drop(peer);
+}
+
+#[test]
+fn an_answer_without_room_becomes_503_where_nothing_was_done() {
+    const LARGE: usize = 1024 * 1024;
+    let bounds = Loose {
+        answers: Answers::new(LARGE),
+        ..Loose::new(1)
+    };
+    let answers = Arc::clone(&bounds.answers);
+    let (mut incoming, _peer) = pair(bounds);
+    let response = |bytes: usize| Response::new(200).with_body("text/plain", vec![b'x'; bytes]);
+    let held = answers.try_permit(LARGE).unwrap();
+    let small = limits::ANSWER_FREE_BYTES;
+    for (method, bytes, status, counted) in [
+        (Method::Get, small, 200, LARGE),
+        (Method::Get, small + 1, 503, LARGE),
+        (Method::Post, small + 1, 200, LARGE + small + 1),
+    ] {
+        // The answer before has left.
+        incoming.permit = None;
+        let answer = incoming.admit(response(bytes), method);
+        assert_eq!(
+            (answer.status, answers.bytes()),
+            (status, counted),
+            "{method:?} {bytes}"
+        );
+    }
+    incoming.permit = None;
+    let answer = incoming.admit(response(small + 1), Method::Get);
+    assert_eq!(answer.value("retry-after"), Some("2"));
+    drop(held);
+    assert_eq!(incoming.admit(response(small + 1), Method::Get).status, 200);
+    smol::block_on(incoming.reserve(LARGE)).unwrap();
+    assert_eq!(answers.bytes(), LARGE);
+    let shared = Bytes::from(vec![b'x'; LARGE]);
+    let first = incoming.admit(
+        Response::new(200).with_body("text/plain", shared.clone()),
+        Method::Get,
+    );
+    assert!(incoming.joins(&shared) && first.status == 200);
+    assert_eq!(answers.bytes(), LARGE);
 }

@@ -1,0 +1,147 @@
+//! A WebSocket's messages: the socket's bytes through the frame reader, within the budget of what is being received.
+//!
+//! Owns how much is read at a time, and the answers to pings and close frames, which the connection puts between its own
+//! frames. Must not know what a message means. Key invariant: nothing is read that the budget has not made room for, and
+//! all that is held (of an incomplete message, and read ahead) is counted in it. Tests: tests/it/memory.rs.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+
+use crate::server::receiving::Place;
+use crate::server::socket::{READ_BYTES, Socket};
+use crate::ws::reader::{Event, ReadError, Reader};
+use crate::ws::{self, Opcode};
+
+/// What came next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A whole binary message.
+    Message(Bytes),
+    /// A ping or a pong.
+    Control,
+    /// The peer closed, or is gone.
+    End,
+    /// It must be closed.
+    Refused(ReadError),
+}
+
+/// The messages of one connection.
+#[derive(Debug)]
+pub(crate) struct Messages {
+    socket: Socket,
+    reader: Reader,
+    place: Place,
+    /// The last read had to wait for others.
+    waits: bool,
+}
+
+impl Messages {
+    /// Of messages of at most `bytes_max` bytes.
+    pub(crate) fn new(socket: Socket, place: Place, bytes_max: usize) -> Self {
+        Self {
+            socket,
+            reader: Reader::new(bytes_max),
+            place,
+            waits: false,
+        }
+    }
+
+    /// The socket.
+    pub(crate) fn get_ref(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// The socket, to write to.
+    pub(crate) fn get_mut(&mut self) -> &mut Socket {
+        &mut self.socket
+    }
+
+    /// Whether a message has begun and is not complete.
+    pub(crate) fn is_within_message(&self) -> bool {
+        self.reader.is_within_message()
+    }
+
+    /// Whether others must be done with what they are sending before this peer is read on.
+    pub(crate) fn waits_for_room(&self) -> bool {
+        self.waits
+    }
+
+    /// Counts what is held now: with what `handling` says of messages that were taken and are still being handled.
+    pub(crate) fn count(&mut self, handling: usize) {
+        let held = self.held();
+        self.place.set(held + handling);
+    }
+
+    fn held(&self) -> usize {
+        self.reader.held() + self.socket.ahead_held()
+    }
+
+    /// Reads on to the next message or control frame.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        loop {
+            let ahead = self.socket.ahead();
+            let event = if ahead.is_empty() {
+                match ready!(self.poll_receive(cx)) {
+                    Ok(event) => event,
+                    Err(next) => return Poll::Ready(next),
+                }
+            } else {
+                match self.reader.feed(ahead) {
+                    Ok((used, event)) => {
+                        self.socket.use_ahead(used);
+                        event
+                    }
+                    Err(error) => return Poll::Ready(Next::Refused(error)),
+                }
+            };
+            match event {
+                None => {}
+                Some(Event::Message(message)) => return Poll::Ready(Next::Message(message)),
+                Some(Event::Pong) => return Poll::Ready(Next::Control),
+                Some(Event::Ping(payload)) => {
+                    self.socket.push_control(&ws::frame(Opcode::Pong, &payload));
+                    return Poll::Ready(Next::Control);
+                }
+                Some(Event::Close(payload)) => {
+                    self.socket.push_control(&ws::close_reply(&payload));
+                    return Poll::Ready(Next::End);
+                }
+            }
+        }
+    }
+
+    /// Receives as much as there is room for, and reads on in it.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Next>> {
+        let held = self.held();
+        let Self {
+            socket,
+            reader,
+            place,
+            waits,
+        } = self;
+        place.set(held);
+        let room = place.poll_room(cx, (held, READ_BYTES), |more| reader.held_after(more));
+        *waits = room.is_pending();
+        let room = ready!(room);
+        let mut read = Ok(None);
+        let received = socket.poll_receive(cx, room, |bytes| match reader.feed(bytes) {
+            Ok((used, event)) => {
+                read = Ok(event);
+                used
+            }
+            Err(error) => {
+                read = Err(Next::Refused(error));
+                bytes.len()
+            }
+        });
+        if received.is_pending() {
+            place.set(held);
+        }
+        Poll::Ready(match ready!(received) {
+            io::Result::Ok(1..) => read,
+            Ok(0) | Err(_) => Err(Next::End),
+        })
+    }
+}
