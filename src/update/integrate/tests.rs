@@ -6,6 +6,7 @@
 )]
 
 mod attacks;
+mod boards;
 
 mod naive;
 
