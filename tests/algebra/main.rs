@@ -12,6 +12,7 @@
     reason = "tests panic on what must not be, and say what they saw"
 )]
 
+mod differential;
 mod honest;
 mod hostile;
 mod oracle;
