@@ -47,6 +47,14 @@ pub struct Made {
     snapshot: Snapshot,
 }
 
+impl Made {
+    /// The answer.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+}
+
 impl Job {
     /// Makes it. May take long for a large board.
     #[must_use]
@@ -58,6 +66,12 @@ impl Job {
             body: body.unwrap_or_default(),
             snapshot: self.snapshot,
         }
+    }
+
+    /// The answer, where it is at hand: the whole state as it lies in memory.
+    pub fn at_hand(&mut self) -> Option<Bytes> {
+        let asks_for_all = *self.vector == [0];
+        asks_for_all.then(|| self.snapshot.folded()).flatten()
     }
 
     /// Bytes that it takes, at most.

@@ -12,6 +12,7 @@ use crate::lib0::{Reader, put_number};
 use crate::limits;
 use crate::meter::Meter;
 use crate::update::admit::{Admission, Stop, admit};
+use crate::update::integrate;
 use crate::update::known::{Checkpoint, ClientKnown, Known};
 use crate::update::scan::{Outline, scan};
 use crate::update::structs::{Id, read_struct};
@@ -321,18 +322,39 @@ impl Board {
     /// Whether integrating the board may take more work than was counted for it, with what is about to join.
     fn is_uncounted(&self, more: u64) -> bool {
         let strain = self.known.strain().saturating_add(more);
-        strain > limits::STRAIN_BASE.max(self.known.items_at_most().saturating_mul(limits::STRAIN_PER_ITEM))
+        let items = self.known.items_at_most();
+        let free = items
+            .saturating_mul(limits::STRAIN_PER_ITEM)
+            .min(limits::INTEGRATION_STEPS_MAX);
+        strain > free.max(limits::STRAIN_BASE)
     }
 
-    /// Counts the work of integrating the board, if there may be more than was counted.
+    /// Counts the work of integrating the board, if there may be more than was counted: for those who know it up to
+    /// `before` and are sent the rest, and for those who load all of it. Returns the steps that it took.
     ///
     /// # Errors
     /// [`Refused::TooCostly`].
-    fn count_work(&mut self) -> Result<(), Refused> {
-        if self.is_uncounted(0) {
-            self.known.set_strain(0);
+    fn count_work(&mut self, before: &[(u64, u32)]) -> Result<u64, Refused> {
+        if !self.is_uncounted(0) {
+            return Ok(0);
         }
-        Ok(())
+        let state = self.full();
+        let outline = scan(&state, &Budgets::UNBOUNDED, &mut Meter::unbounded())?;
+        let mut steps = 0u64;
+        for before in [before, &[]] {
+            let mut meter = integrate::meter(state.len());
+            integrate::integration_work(&state, &outline, before, &mut meter)?;
+            steps = steps.saturating_add(meter.spent());
+        }
+        self.known.set_strain(0);
+        Ok(steps)
+    }
+
+    /// How far each client is known, ascending.
+    fn ends(&self) -> Vec<(u64, u32)> {
+        let mut ends: Vec<(u64, u32)> = self.known.descending().map(|(_, c)| (c.id, c.end)).collect();
+        ends.reverse();
+        ends
     }
 
     fn keep(&mut self, admission: &Admission, update: Joining<'_>) {

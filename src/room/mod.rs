@@ -21,7 +21,7 @@ mod presence;
 #[cfg(test)]
 mod tests;
 
-pub use answers::Job;
+pub use answers::{Job, Made};
 pub use presence::Present;
 
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use smol::channel::Receiver;
 use crate::fault::Fault;
 use crate::limits;
 use crate::room::board::{Apart, Attempt, Capture};
-use crate::room::member::MemberId;
+use crate::room::member::{Hold, MemberId};
 use crate::room::{Job, Room, UpdateOutcome};
 use crate::rooms::RoomCell;
 use crate::server::Server;
@@ -34,9 +34,9 @@ pub(crate) struct Joined {
 }
 
 /// A room that is being worked on apart; free again when this goes.
-struct Hold(Arc<RoomCell>);
+struct Held(Arc<RoomCell>);
 
-impl Drop for Hold {
+impl Drop for Held {
     fn drop(&mut self) {
         self.0.lock().abandon_joining();
     }
@@ -69,7 +69,7 @@ impl Server {
         let joining = smol::unblock(move || read(update, budgets)).await;
         let mut joining = joining.map_err(Refused::fault)?;
         for _ in 0..limits::APART_ATTEMPTS {
-            let (hold, capture) = hold(cell).await;
+            let (held, capture) = hold(cell).await;
             let (attempt, back) = smol::unblock(move || attempt(capture, joining)).await;
             joining = back;
             let (update, now) = (joining.update.clone(), self.now());
@@ -79,6 +79,7 @@ impl Server {
                     Ok(may.then(|| room.finish_unchanged(author, (&update, accepted), now, effects)))
                 }),
                 Attempt::Joined(apart, accepted) => {
+                    joining.steps = joining.steps.saturating_add(apart.work());
                     let Some(apart) = catch_up(cell, *apart).await else {
                         continue;
                     };
@@ -91,7 +92,7 @@ impl Server {
                     })
                 }
             };
-            drop(hold);
+            drop(held);
             if let Ok(outcome) = done {
                 let steps = joining.steps;
                 return Ok(Joined {
@@ -105,22 +106,33 @@ impl Server {
     }
 
     /// Makes an answer, and hands it to those who wait for it.
-    pub(crate) async fn answer(self: Arc<Self>, cell: Arc<RoomCell>, job: Job) {
+    ///
+    /// Its bytes count among those of all answers on their way out, once for all who share them, until the last has them.
+    pub(crate) async fn answer(self: Arc<Self>, cell: Arc<RoomCell>, mut job: Job) {
+        let on_its_way = job.at_hand().and_then(|body| self.answers.join(&body));
+        let mut permit = match on_its_way {
+            Some(permit) => permit,
+            None => self.answers.permit(job.bytes_max()).await,
+        };
         if !cell.lock().is_awaited(&job) {
             return cell.lock().give_up(&job);
         }
         match Self::fenced(smol::unblock(move || job.make())).await {
-            Ok(made) => self.step(&cell, |room, effects| room.answered(made, &None, effects)),
+            Ok(made) => {
+                permit.hold(made.body());
+                let hold: Hold = Some(Arc::new(permit));
+                self.step(&cell, |room, effects| room.answered(made, &hold, effects));
+            }
             Err(fault) => self.drop_room(&cell, fault),
         }
     }
 }
 
 /// Waits until nothing else of the room is worked on apart, and takes a copy of its board.
-async fn hold(cell: &Arc<RoomCell>) -> (Hold, Capture) {
+async fn hold(cell: &Arc<RoomCell>) -> (Held, Capture) {
     loop {
         if let Some(capture) = cell.lock().begin_joining() {
-            return (Hold(Arc::clone(cell)), capture);
+            return (Held(Arc::clone(cell)), capture);
         }
         Timer::after(limits::BACKPRESSURE_RETRY).await;
     }

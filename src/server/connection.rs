@@ -95,6 +95,8 @@ pub(crate) struct Connection {
     sending: Option<(Out, usize)>,
     /// How slowly the message under way comes.
     pace: Pace,
+    /// The same of the step 2 that is leaving: it is held in memory until its reader has all of it.
+    answer_pace: Pace,
     /// Fires when it was too slow, unless more has come; and when that is.
     late: Option<(Tick, Timer)>,
     /// Bytes handled since others had their turn.
@@ -127,6 +129,7 @@ impl Connection {
             pulse,
             sending: None,
             pace: Pace::default(),
+            answer_pace: Pace::default(),
             late: None,
             burst_bytes: 0,
             pause: None,
@@ -188,7 +191,7 @@ impl Connection {
         self.stream.count(0);
     }
 
-    /// Ends a connection whose message comes too slowly.
+    /// Ends a connection whose message comes too slowly, or that takes its step 2 too slowly.
     fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let doing = match self.stream.is_within_message() {
             false => Doing::Nothing,
@@ -197,13 +200,22 @@ impl Connection {
             true if self.pause.is_some() || self.stream.waits_for_room() => Doing::Paused,
             true => Doing::Receiving,
         };
+        let answering = match &self.sending {
+            Some((out, _)) if out.kind.is_answer() => Doing::Receiving,
+            _ => Doing::Nothing,
+        };
         loop {
             let now = self.server.now().tick;
-            let Some(deadline) = self.pace.deadline(now, doing) else {
+            let message = self.pace.deadline(now, doing);
+            let answer = self.answer_pace.deadline(now, answering);
+            let Some(deadline) = [message, answer].into_iter().flatten().min() else {
                 return Poll::Pending;
             };
-            if now >= deadline {
+            if message.is_some_and(|deadline| now >= deadline) {
                 return Poll::Ready(End::Fault(Fault::ConnectionLost));
+            }
+            if now >= deadline {
+                return Poll::Ready(End::Fault(Fault::SlowConsumer));
             }
             if self.late.as_ref().is_none_or(|(at, _)| *at > deadline) {
                 self.late = Some((deadline, Timer::after(deadline.since(now))));
@@ -404,6 +416,7 @@ impl Connection {
                     *at += n;
                     self.write_allowance -= n;
                     self.pace.moved(n);
+                    self.answer_pace.moved(n);
                     self.server.metrics.sent(n);
                     self.pulse.blocked(self.server.now().tick);
                 }

@@ -16,6 +16,7 @@
 //! | [`admit`] | whether an update can join it, and what of it is new |
 //! | [`vector`] | state vectors |
 //! | [`compact`] | the canonical, collected form of a state |
+//! | [`integrate`] | what a state costs those who integrate it |
 //! | [`gate`] | whether a canonical state may be opened as a yrs document |
 //!
 //! Tests stand beside each module; the oracles (yrs, Yjs 13 and 14) are in `tests/algebra`.
@@ -25,6 +26,7 @@ pub mod any;
 pub mod chunks;
 pub mod compact;
 pub mod gate;
+pub mod integrate;
 pub mod known;
 pub mod ranges;
 pub mod scan;

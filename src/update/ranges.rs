@@ -178,6 +178,18 @@ impl Ranges {
     }
 }
 
+/// Sorts ranges and joins those that overlap or touch.
+pub fn normalise(list: &mut Vec<Range>) {
+    list.sort_unstable();
+    list.dedup_by(|next, last| {
+        let joins = next.0 <= last.1;
+        if joins {
+            last.1 = last.1.max(next.1);
+        }
+        joins
+    });
+}
+
 /// Appends ranges, `count` of them, as a delete set holds them.
 pub fn put_ranges(out: &mut Vec<u8>, count: usize, ranges: impl Iterator<Item = Range>) {
     put_number(out, u64::try_from(count).unwrap_or(u64::MAX));

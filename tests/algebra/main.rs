@@ -2,7 +2,7 @@
 //!
 //! Random honest histories of several clients are delivered to boards cut, merged, reordered, duplicated and with
 //! compactions at random moments; every board must end as the clients did. Mutated bytes must be refused, or load in
-//! stock Yjs. `BOARDWIRE_HISTORIES=n` sets how many histories are tried, `BOARDWIRE_SEED=n` the first.
+//! stock Yjs. In whatever order relays and states reach a client, it reads the same (`differential`). `BOARDWIRE_HISTORIES=n` sets how many histories are tried, `BOARDWIRE_SEED=n` the first.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,8 @@
     reason = "tests panic on what must not be, and say what they saw"
 )]
 
+mod differential;
 mod honest;
 mod hostile;
 mod oracle;
+mod refused;

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,8 +19,11 @@ use yrs::{Doc, OffsetKind, Options, ReadTxn, Transact, Update};
 pub(crate) struct Oracle {
     node: Child,
     to: ChildStdin,
-    from: BufReader<ChildStdout>,
+    lines: Receiver<String>,
 }
+
+/// How long Yjs may take over one request; what takes longer hangs browsers, and the test says so.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// What a document is, as the oracle reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,13 +62,20 @@ impl Oracle {
             .expect("node is missing: install Node 20 or later, then run scripts/test");
         let to = node.stdin.take().unwrap();
         let from = BufReader::new(node.stdout.take().unwrap());
-        Self { node, to, from }
+        let (line, lines) = channel();
+        // Ends with the process, or with who waits for its lines.
+        std::thread::spawn(move || {
+            from.lines()
+                .map_while(Result::ok)
+                .try_for_each(|it| line.send(it))
+        });
+        Self { node, to, lines }
     }
 
     pub(crate) fn ask(&mut self, request: &Value) -> Result<Value, String> {
         writeln!(self.to, "{request}").unwrap();
-        let mut line = String::new();
-        self.from.read_line(&mut line).unwrap();
+        let line = self.lines.recv_timeout(ANSWER_TIME_MAX);
+        let line = line.expect("the oracle ended, or hangs");
         let mut answer: Value = serde_json::from_str(&line).expect("the oracle ended");
         match answer["error"].as_str() {
             Some(error) => Err(error.to_owned()),

@@ -216,9 +216,26 @@ const load = ({ version, updates, gc }) => {
   return report(doc, V)
 }
 
+// Where items stand: client, clock and length of each, in the order of the lists named `texts` and of the keys of the map `m`.
+const lists = ({ updates, texts, keys }) => {
+  const doc = new Y.Doc({ gc: false })
+  for (const update of updates) Y.applyUpdate(doc, bytes(update))
+  const walk = (item) => {
+    const found = []
+    for (; item; item = item.right) found.push([item.id.client, item.id.clock, item.length])
+    return found
+  }
+  const first = (item) => {
+    while (item && item.left) item = item.left
+    return item
+  }
+  const map = doc.getMap('m')
+  return [...texts.map((name) => walk(doc.get(name)._start)), ...keys.map((key) => walk(first(map._map.get(key))))]
+}
+
 const merge = ({ updates }) => ({ update: text(Y.mergeUpdates(updates.map(bytes))) })
 
-const answers = { history, load, merge }
+const answers = { history, load, lists, merge }
 
 console.error = () => {}
 console.log = () => {}

@@ -24,6 +24,7 @@ pub struct Capture {
 pub struct Apart {
     number: u64,
     board: Board,
+    work: u64,
     /// Updates of the journal that have joined it.
     followed: usize,
     replays: Replays,
@@ -99,13 +100,15 @@ impl Capture {
     pub fn join(mut self, update: &Bytes, outline: &Outline, meter: &mut Meter) -> Result<Attempt, Refused> {
         let budgets = self.board.budgets;
         let bound = (Bound::Counting(&budgets), meter);
+        let before = self.board.ends();
         let accepted = self.board.join(Joining::shared(update), outline, bound)?;
         if matches!(accepted, Accepted::Nothing | Accepted::Hole) {
             return Ok(Attempt::Unchanged(accepted));
         }
-        self.board.count_work()?;
+        let work = self.board.count_work(&before)?;
         let apart = Apart {
             number: self.number,
+            work,
             board: self.board,
             followed: 0,
             replays: Replays::Whole,
@@ -119,9 +122,16 @@ impl Apart {
         Self {
             number: capture.number,
             board,
+            work: 0,
             followed: 0,
             replays,
         }
+    }
+
+    /// Steps that counting the work of integrating it has taken.
+    #[must_use]
+    pub fn work(&self) -> u64 {
+        self.work
     }
 
     /// The whole state, folded: of a compaction one canonical update, to be stored in place of the captured state and its log.

@@ -19,6 +19,11 @@ impl Snapshot {
         self.0.full()
     }
 
+    /// The whole state, where it is at hand as one update.
+    pub fn folded(&mut self) -> Option<Bytes> {
+        self.0.is_folded.then(|| self.0.full())
+    }
+
     /// What the vector lacks, as [`Board::diff`] gives it.
     pub fn diff(&mut self, vector: &StateVector<'_>) -> Bytes {
         self.0.diff(vector)
