@@ -50,13 +50,15 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
     let cell = cell.map_err(admission::problem)?;
     match form {
         Form::Update { lacking: None } => {
-            // One body for all who ask before the board changes.
+            // One body for all who ask before the board changes: who finds none has room for one, and writes it in turn.
             let written = cell.lock().folded();
             if let Some(state) = written.filter(|state| call.joins(state)) {
                 return Ok(update_response(state));
             }
             call.reserve(size_of(&cell)).await?;
-            Ok(update_response(full_state(&cell).await))
+            let state = full_state(call.server, &cell).await;
+            call.joins(&state);
+            Ok(update_response(state))
         }
         Form::Update { lacking: Some(text) } => {
             let asked = decoded(text)?;
@@ -141,7 +143,8 @@ fn update_response(update: Bytes) -> Response {
 }
 
 /// The whole state, written off the room's lock; those who ask next share its bytes.
-async fn full_state(cell: &RoomCell) -> Bytes {
+async fn full_state(server: &Server, cell: &RoomCell) -> Bytes {
+    let _turn = server.folding.lock().await;
     let mut snapshot = cell.lock().snapshot();
     let written = smol::unblock(move || (snapshot.full(), snapshot)).await;
     let (state, snapshot) = written;

@@ -30,7 +30,7 @@ mod tests;
 
 use apart::Journal;
 pub use apart::{Apart, ApartError, Attempt, Capture};
-pub use compaction::{compact, split};
+pub use compaction::{compact, compact_metered, split};
 pub use snapshot::Snapshot;
 
 /// Encoded bytes of a board, inclusive, whatever its budget: offsets are kept in 32 bits.

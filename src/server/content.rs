@@ -239,7 +239,7 @@ impl Server {
         let (server, room) = (Arc::clone(self), Arc::clone(cell));
         let work = move || {
             let was = Was::now(&room);
-            let state = room.lock().full_state();
+            let state = written(&room, None).0;
             let mut hold = Hold::among(&server.documents.json_bytes);
             let written = document::to_json(state, &mut |bytes| hold.grow(bytes));
             let text = written.inspect_err(|why| {
@@ -384,6 +384,22 @@ impl Server {
     }
 }
 
+/// The board's whole state, written off the room's lock, and the number of the last update in it; no state where that is
+/// `known`. Whoever asks next shares its bytes.
+fn written(cell: &RoomCell, known: Option<u64>) -> (Bytes, u64) {
+    let (mut snapshot, sequence) = {
+        let mut room = cell.lock();
+        let sequence = room.sequence();
+        if known == Some(sequence) {
+            return (Bytes::new(), sequence);
+        }
+        (room.snapshot(), sequence)
+    };
+    let state = snapshot.full();
+    cell.lock().adopt(&snapshot);
+    (state, sequence)
+}
+
 /// Lets the document of `turn` have all of the room's board, and opens it if need be.
 fn follow<'t>(
     server: &Server,
@@ -399,13 +415,10 @@ fn follow<'t>(
         server.documents.remembered.note(&was, Purpose::Records, *error);
         log_unopened(cell, *error);
     };
-    let (state, sequence) = {
-        let mut room = cell.lock();
-        let known = usable.as_ref().map(|open| open.sequence);
-        let is_behind = known != Some(room.sequence());
-        (is_behind.then(|| room.full_state()), room.sequence())
-    };
-    let open = match (usable, state) {
+    let known = usable.as_ref().map(|open| open.sequence);
+    let (state, sequence) = written(cell, known);
+    let is_behind = known != Some(sequence);
+    let open = match (usable, is_behind.then_some(state)) {
         (Some(mut open), Some(state)) => {
             open.document.follow(state).inspect_err(note)?;
             open

@@ -225,6 +225,7 @@ pub(super) fn build(
         reading: Semaphore::new(limits::BLOCKING_MAX),
         waiting: Semaphore::new(limits::BLOCKING_MAX),
         joining: Semaphore::new(limits::APART_MAX),
+        folding: smol::lock::Mutex::new(()),
         connection_ids: AtomicU64::new(1),
         access_epochs: (0..limits::ACCESS_EPOCHS).map(|_| AtomicU64::new(0)).collect(),
         compactions,

@@ -100,6 +100,8 @@ pub(crate) struct Server {
     waiting: Semaphore,
     /// Permits for updates that join off their room's lock.
     joining: Semaphore,
+    /// Whose turn it is to write a whole state, so that those who ask at the same moment share it.
+    pub(crate) folding: smol::lock::Mutex<()>,
     connection_ids: AtomicU64,
     /// Count changes of who may do what, after they are on disk; each for some of the boards.
     access_epochs: Box<[AtomicU64]>,

@@ -17,13 +17,17 @@ use crate::update::known::Known;
 /// # Errors
 /// [`ApartError::Unreadable`], [`ApartError::Lossy`].
 pub fn compact(capture: &Capture) -> Result<Apart, ApartError> {
+    compact_metered(capture, &mut Meter::unbounded())
+}
+
+/// As [`compact`]; `meter` tells what it cost.
+///
+/// # Errors
+/// As for [`compact`]; [`ApartError::Unreadable`] where the meter ends it.
+pub fn compact_metered(capture: &Capture, meter: &mut Meter) -> Result<Apart, ApartError> {
     let captured = &capture.board;
-    let state = compact_update(
-        &captured.known,
-        |at| captured.bytes_of(at),
-        &mut Meter::unbounded(),
-    )
-    .map_err(|_| ApartError::Unreadable)?;
+    let state = compact_update(&captured.known, |at| captured.bytes_of(at), meter)
+        .map_err(|_| ApartError::Unreadable)?;
     let mut board = Board::load(state.into(), captured.budgets).map_err(|_| ApartError::Lossy)?;
     if !board.is_folded || !knows_all(&board.known, &captured.known) {
         return Err(ApartError::Lossy);

@@ -14,12 +14,13 @@ use yrs::types::ToJson;
 use yrs::updates::decoder::Decode;
 use yrs::{Any, Array, Doc, GetString, Map, OffsetKind, Options, ReadTxn, Text, Transact, Update};
 
-use super::{Accepted, Board, compact};
+use super::{Accepted, Apart, Board, Capture, compact, compact_metered};
+use crate::limits;
 use crate::meter::Meter;
-use crate::update::Budgets;
 use crate::update::gate::document_gate;
 use crate::update::scan::scan;
 use crate::update::vector::{StateVector, put_state_vector};
+use crate::update::{Budgets, Refused};
 
 fn board() -> Board {
     Board::new(Budgets::default())
@@ -48,7 +49,10 @@ pub fn update_accept(data: &[u8]) {
     let mut capture = None;
     for (n, update) in updates(data).into_iter().enumerate() {
         let before = board.full();
-        let relay = match board.accept(update) {
+        let accepted = board.accept(update);
+        // The walks over it are linear: their allowance is never spent.
+        assert_ne!(accepted, Err(Refused::TooCostly));
+        let relay = match accepted {
             Ok(Accepted::Whole) => Bytes::copy_from_slice(update),
             Ok(Accepted::Trimmed(bytes)) => bytes,
             Ok(Accepted::Nothing | Accepted::Hole | Accepted::Uncounted) | Err(_) => {
@@ -69,7 +73,7 @@ pub fn update_accept(data: &[u8]) {
         if n % 3 == 0
             && let Some(capture) = capture.take()
         {
-            let compacted = compact(&capture).unwrap();
+            let compacted = compact_counted(&mut board, &capture);
             document_gate(&compacted.bytes()).ok();
             let vector = board.state_vector();
             board.install(compacted).unwrap();
@@ -77,9 +81,16 @@ pub fn update_accept(data: &[u8]) {
         }
     }
     assert_eq!(board.state_vector(), peer.state_vector());
-    let compacted = compact(&board.capture()).unwrap().bytes();
+    let capture = board.capture();
+    let compacted = compact_counted(&mut board, &capture).bytes();
     let mut again = Board::load(compacted.clone(), Budgets::default()).unwrap();
     assert_eq!(compact(&again.capture()).unwrap().bytes(), compacted);
+}
+
+/// Compacts, in steps that are linear in the board's bytes.
+fn compact_counted(board: &mut Board, capture: &Capture) -> Apart {
+    let mut meter = limits::UPDATE_STEPS.meter(board.encoded_bytes());
+    compact_metered(capture, &mut meter).unwrap()
 }
 
 /// Diffs start at the clock that the vector names, end at the board's, and bring it nothing new.
