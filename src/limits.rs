@@ -189,9 +189,9 @@ pub const SPARE_DESCRIPTORS: usize = 64;
 pub const BLOCKING_MAX: usize = 8;
 
 /// Parts of a board that is opened as a document, inclusive: structs, values, ranges of deletions, and one for each
-/// [`BUFFER_PART_BYTES`]. yrs takes a hundred bytes and more for each, however few it has here. A board of 5,000 shapes has
+/// [`BUFFER_PART_BYTES`]. yrs takes some 250 bytes for each, however few it has here. A board of 5,000 shapes has
 /// a quarter of a million.
-pub const DOCUMENT_PARTS_MAX: usize = 2_000_000;
+pub const DOCUMENT_PARTS_MAX: usize = 1_500_000;
 
 /// Bytes of a buffer that count as one part of a document.
 pub const BUFFER_PART_BYTES: usize = 64;

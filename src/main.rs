@@ -21,6 +21,11 @@ mod cli;
 use cli::welcome::Page;
 use cli::{Command, Outcome};
 
+/// Gives memory back to the system soon after it was freed. That of the C library keeps what an attack made it take in
+/// pieces, for as long as one of them is in use.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The exit code for a command line or a setting that is wrong.
 const USAGE: u8 = 2;
 

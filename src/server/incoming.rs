@@ -410,8 +410,11 @@ impl<B: Bounds> Incoming<B> {
 
     /// Whether `body` is on its way to somebody already; the answer to the request at hand then shares its room.
     pub(crate) fn joins(&mut self, body: &Bytes) -> bool {
-        self.permit = self.bounds.answers().join(body);
-        self.permit.is_some()
+        let joined = self.bounds.answers().join(body);
+        let is_joined = joined.is_some();
+        // Room that was kept stays where there is none to share.
+        self.permit = joined.or_else(|| self.permit.take());
+        is_joined
     }
 
     /// Lets the answer to the request at hand be sent whatever else is on its way: it is for who runs the server.
