@@ -1,7 +1,7 @@
 //! A list in order that is cheap to copy and to change in the middle.
 //!
 //! Owns [`Chunks`]. Must not know what it holds. Key invariants: a copy shares all full chunks, so it costs a count for
-//! each [`CHUNK`] elements and not the elements; an insertion or removal moves at most a chunk. Tests at the end of the
+//! each 512 elements and not the elements; an insertion or removal moves at most a chunk. Tests at the end of the
 //! file, against a vector.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
