@@ -114,6 +114,17 @@ test('another application\'s document of the same name does not break the page',
   await alice.sees('one')
 })
 
+/** Where something is once it stays there: the canvas may still be on its way. */
+const settled = async locator => {
+  let before = null
+  for (;;) {
+    const box = await locator.boundingBox()
+    if (before !== null && JSON.stringify(before) === JSON.stringify(box)) return box
+    before = box
+    await locator.page().evaluate(() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))))
+  }
+}
+
 test('a link on a board signs nobody in, and runs nothing', async stage => {
   const board = await stage.board('alice')
   const alice = await stage.editor(board, 'alice')
@@ -135,7 +146,8 @@ test('a link on a board signs nobody in, and runs nothing', async stage => {
     const link = page.locator(`[data-shape-id="shape:${shape}"] a`).first()
     // Without an opener it is no popup of the page.
     const opened = page.context().waitForEvent('page')
-    const { x, y, width, height } = await link.boundingBox()
+    const { x, y, width, height } = await settled(link)
+    await page.mouse.move(x + width / 2, y + height / 2)
     await page.mouse.click(x + width / 2, y + height / 2)
     const tab = await opened
     await tab.waitForLoadState()
