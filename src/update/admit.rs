@@ -96,6 +96,7 @@ pub fn admit(
         sections: Vec::with_capacity(outline.sections.len()),
         by_client: Vec::new(),
         implied: Vec::new(),
+        origin: None,
         origins: Vec::new(),
         beginnings: Vec::new(),
         siblings: 0,
@@ -109,12 +110,13 @@ pub fn admit(
     match walk.run(outline) {
         Ok(deletes) => {
             let strain = walk.strain();
+            let origins = walk.lasting_origins(&deletes);
             let parts = walk.sections.into_iter().map(|s| s.part);
             Ok(Admission {
                 parts: parts.filter(|part| part.count > 0).collect(),
                 is_whole: walk.is_whole,
                 deletes,
-                origins: walk.origins,
+                origins,
                 beginnings: walk.beginnings,
                 formats: walk.formats,
                 strain,
@@ -239,8 +241,10 @@ struct Walk<'a, 'k> {
     /// Client to index in `sections`, sorted; built when first needed.
     by_client: Vec<(u64, usize)>,
     implied: Vec<Deletion>,
-    /// Clocks that new items were put behind, but for the own ones that were written on.
-    origins: Vec<Deletion>,
+    /// The first clock that a new item was put behind, but for the own ones that were written on; mostly the only one.
+    origin: Option<Origin>,
+    /// The further ones.
+    origins: Vec<Origin>,
     /// Hashes of the places where new items begin lists and entries.
     beginnings: Vec<u32>,
     /// New items that may have to pass others to find their place: something may stand where they go.
@@ -261,6 +265,14 @@ struct Walk<'a, 'k> {
 enum Placed {
     In(Slot, Neighbours),
     After(Id),
+}
+
+/// A clock of the client at a place that a new item was put behind.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Origin {
+    at: u32,
+    clock: u32,
+    of_entry: bool,
 }
 
 /// What a new item stands behind.
@@ -506,10 +518,10 @@ impl Walk<'_, '_> {
             Neighbours::Beginning(hash) => self.beginnings.push(hash),
             // It stands before something, and others may too.
             Neighbours::None => self.siblings = self.siblings.saturating_add(1),
-            Neighbours::Free(at, clock) => self.origins.push((at, (clock, clock.saturating_add(1)))),
+            Neighbours::Free(at, clock) => self.note_origin(at, clock, slot),
             Neighbours::Taken(at, clock) => {
                 self.siblings = self.siblings.saturating_add(1);
-                self.origins.push((at, (clock, clock.saturating_add(1))));
+                self.note_origin(at, clock, slot);
             }
         }
         self.formats = self.formats.saturating_add(u64::from(it.kind == Kind::Format));
@@ -521,6 +533,14 @@ impl Walk<'_, '_> {
     /// At most how much work the new items are to integrate, beyond a constant for each: those that share an origin may have
     /// to pass all the others, and Yjs copies the marks that are open at each content.
     fn strain(&mut self) -> u64 {
+        let is_one = self.origins.is_empty() && self.beginnings.is_empty();
+        if is_one && self.siblings == 0 && self.formats == 0 {
+            // One value in place of another, or a letter behind another: what everybody does all the time.
+            let is_used = self.origin.is_some_and(|o| is_used(self.known, &o));
+            let formats = self.contents.saturating_mul(self.known.formats());
+            return formats.saturating_add(if is_used { self.known.items_at_most() } else { 0 });
+        }
+        self.origins.extend(self.origin.take());
         self.origins.sort_unstable();
         let all = self.origins.len();
         self.origins.dedup();
@@ -535,12 +555,8 @@ impl Walk<'_, '_> {
         let begun = begun
             .count()
             .saturating_add(all.saturating_sub(self.beginnings.len()));
-        let used = |&(at, (clock, _)): &Deletion| {
-            let client = self.known.client(at);
-            client.is_some_and(|c| c.origins.contains(clock))
-        };
         let twice = twice.saturating_add(begun);
-        let taken = twice.saturating_add(self.origins.iter().filter(|o| used(o)).count());
+        let taken = twice.saturating_add(self.origins.iter().filter(|o| is_used(self.known, o)).count());
         let siblings = self
             .siblings
             .saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
@@ -550,6 +566,28 @@ impl Walk<'_, '_> {
             .saturating_add(self.formats)
             .saturating_mul(items)
             .saturating_add(self.contents.saturating_mul(formats))
+    }
+
+    fn note_origin(&mut self, at: u32, clock: u32, slot: Slot) {
+        let origin = Origin {
+            at,
+            clock,
+            of_entry: slot.is_entry(),
+        };
+        match self.origin {
+            None => self.origin = Some(origin),
+            Some(_) => self.origins.push(origin),
+        }
+    }
+
+    /// The origins that are to be remembered: not those of entries that are deleted now, as a value is that gets another in
+    /// its place, since of these it is known by that. Sorted, if there are several.
+    fn lasting_origins(&self, deletes: &[Deletion]) -> Vec<Deletion> {
+        let all = self.origin.iter().chain(&self.origins);
+        let lasting = all.filter(|o| !o.of_entry || deletion_at(deletes, o.at, o.clock).is_none());
+        lasting
+            .map(|o| (o.at, (o.clock, o.clock.saturating_add(1))))
+            .collect()
     }
 
     fn place_explicit(&mut self, it: &Struct<'_>) -> Result<Placed, Stop> {
@@ -690,6 +728,15 @@ fn hash_of(type_index: u32, key: Option<&[u8]>) -> u32 {
         hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     }
     hash
+}
+
+/// Whether something was put behind a clock before.
+fn is_used(known: &Known, origin: &Origin) -> bool {
+    let Some(client) = known.client(origin.at) else {
+        return false;
+    };
+    // An entry goes when another is put behind it.
+    client.origins.contains(origin.clock) || origin.of_entry && client.deleted.contains(origin.clock)
 }
 
 /// What an item stands behind whose origin is `id`, a clock of the client at a place that lies in a slot.

@@ -208,6 +208,9 @@ impl<T: Copy> Chunks<T> {
         if let Some(slot) = chunk.get_mut(place.at) {
             *slot = element;
         }
+        if further == 0 {
+            return;
+        }
         let from = place.at.saturating_add(1).min(chunk.len());
         let here = chunk.len().saturating_sub(from).min(further);
         chunk.drain(from..from.saturating_add(here));

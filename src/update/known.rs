@@ -89,7 +89,8 @@ pub struct ClientKnown {
     pub bytes: u32,
     /// Deleted clocks.
     pub deleted: Ranges,
-    /// Clocks that an item of somebody's was put behind, other than the next of a run that its author wrote on.
+    /// Clocks that an item of somebody's was put behind, other than the next of a run that its author wrote on, and entries
+    /// that were deleted when they got another behind them.
     pub origins: Ranges,
     index: Chunks<Checkpoint>,
     runs: Chunks<Run>,

@@ -76,12 +76,6 @@ impl Ranges {
         self.list.last_where(|r| r.0 <= start).is_some_and(|r| end <= r.1)
     }
 
-    /// The ranges that end after `clock`.
-    pub fn from(&self, clock: u32) -> impl Iterator<Item = Range> + '_ {
-        let place = self.list.partition_point(|r| r.1 <= clock);
-        self.list.iter_from(place).copied()
-    }
-
     /// Calls `each` with the parts of `start..end` that are not in the set, in ascending order: `most` of them, and then
     /// once with all that is left, from the first to the last clock in it that is not in the set.
     ///
@@ -89,10 +83,9 @@ impl Ranges {
     pub fn uncovered(&self, (start, end): Range, most: usize, mut each: impl FnMut(Range)) {
         let mut at = start;
         let mut left = most;
-        for (from, to) in self.from(start) {
-            if from >= end {
-                break;
-            }
+        let mut next = self.list.partition_point(|r| r.1 <= start);
+        while let Some(&(from, to)) = self.list.at(next).filter(|r| r.0 < end) {
+            next = self.list.next(next);
             if at < from {
                 if left == 0 {
                     return each((at, self.last_uncovered(end)));
@@ -133,10 +126,12 @@ impl Ranges {
         let place = self.list.partition_point(|r| r.1 < start);
         let mut joined = (start, end);
         let mut count = 0usize;
-        for &(from, to) in self.list.iter_from(place).take_while(|r| r.0 <= end) {
+        let mut next = place;
+        while let Some(&(from, to)) = self.list.at(next).filter(|r| r.0 <= end) {
             joined = (joined.0.min(from), joined.1.max(to));
             self.encoded_bytes = self.encoded_bytes.saturating_sub(range_bytes(from, to));
             count = count.saturating_add(1);
+            next = self.list.next(next);
         }
         self.encoded_bytes = self.encoded_bytes.saturating_add(range_bytes(joined.0, joined.1));
         match count.checked_sub(1) {
