@@ -30,6 +30,7 @@ for (const [level, words] of [['view', 'View only'], ['comment', 'Comment only']
     await bob.page.mouse.dblclick(...Object.values(await bob.at(350, 240)))
     await bob.page.keyboard.type('hello')
     await bob.press('Escape')
+    bob.person.watch.expect('hasty')
     for (const key of ['Control+a', 'Delete', 'Backspace', 'Control+d', 'Control+x', 'Control+v', 'ArrowLeft', 'Control+z', 'Control+Shift+z']) await bob.press(key)
 
     // Something that comes after it all, so that nothing can still be on its way.
