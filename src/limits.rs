@@ -296,6 +296,10 @@ pub const MESSAGE_UNIT_BYTES: usize = 64 * 1024;
 /// The same for the steps that a message took: a tenth of a millisecond.
 pub const MESSAGE_UNIT_STEPS: u64 = 4_096;
 
+/// WebSocket frames that complete no message (fragments before the last, pings, pongs) and count as a message towards the
+/// rate: each is a header to read, whatever it carries.
+pub const IDLE_FRAMES: u32 = 256;
+
 /// Bytes being received (messages, heads and bodies not yet complete) of all connections together, inclusive; past it
 /// one connection goes on until what it sends is complete, and then the next.
 pub const RECEIVING_BYTES_MAX: usize = 64 * 1024 * 1024;

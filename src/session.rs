@@ -170,9 +170,14 @@ impl Session {
         }
     }
 
-    /// Counts steps that an update has cost apart.
-    pub fn charge(&mut self, steps: u64, now: Tick) -> Duration {
-        self.rate.take(units(0, steps).saturating_sub(1), now)
+    /// Counts so many messages towards the rate; returns how long to wait before the next is read.
+    pub fn charge(&mut self, messages: u32, now: Tick) -> Duration {
+        self.rate.take(messages, now)
+    }
+
+    /// The same for steps that an update has cost apart.
+    pub fn charge_steps(&mut self, steps: u64, now: Tick) -> Duration {
+        self.charge(units(0, steps).saturating_sub(1), now)
     }
 
     fn handle_message(

@@ -259,9 +259,17 @@ impl Connection {
             // Nor here.
             self.pulse.received(self.server.now().tick);
         }
-        Poll::Ready(match ready!(next) {
+        let next = ready!(next);
+        match self.stream.take_idle() {
+            0 => {}
+            messages => {
+                let wait = self.session.charge(messages, self.server.now().tick);
+                self.rest(wait);
+            }
+        }
+        Poll::Ready(match next {
             Next::Message(frame) => self.handle(&frame).map(|()| Completed::Yes).map_err(End::Fault),
-            Next::Control => Ok(Completed::No),
+            Next::Idle => Ok(Completed::No),
             Next::End => Err(End::Peer),
             Next::Refused(error) => Err(End::Fault(fault_of(error))),
         })
@@ -327,7 +335,7 @@ impl Connection {
             Err(fault) => return Poll::Ready(Err(End::Fault(fault))),
         };
         let now = self.server.now();
-        let wait = self.session.charge(steps, now.tick);
+        let wait = self.session.charge_steps(steps, now.tick);
         self.rest(wait);
         // Where it may not any more, what it brought does not count, as if it came later.
         let Some(outcome) = outcome else {

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
+use crate::limits;
 use crate::server::receiving::Place;
 use crate::server::socket::{READ_BYTES, Socket};
 use crate::ws::reader::{Event, ReadError, Reader};
@@ -19,8 +20,8 @@ use crate::ws::{self, Opcode};
 pub(crate) enum Next {
     /// A whole binary message.
     Message(Bytes),
-    /// A ping or a pong.
-    Control,
+    /// A ping or a pong, or so many frames without a message that they count as one.
+    Idle,
     /// The peer closed, or is gone.
     End,
     /// It must be closed.
@@ -68,6 +69,13 @@ impl Messages {
         self.waits
     }
 
+    /// Takes what the frames that completed no message count: so many messages.
+    pub(crate) fn take_idle(&mut self) -> u32 {
+        let messages = self.reader.idle_frames() / limits::IDLE_FRAMES;
+        self.reader.take_idle_frames(messages * limits::IDLE_FRAMES);
+        messages
+    }
+
     /// Counts what is held now: with what `handling` says of messages that were taken and are still being handled.
     pub(crate) fn count(&mut self, handling: usize) {
         let held = self.held();
@@ -97,12 +105,13 @@ impl Messages {
                 }
             };
             match event {
+                None if self.reader.idle_frames() >= limits::IDLE_FRAMES => return Poll::Ready(Next::Idle),
                 None => {}
                 Some(Event::Message(message)) => return Poll::Ready(Next::Message(message)),
-                Some(Event::Pong) => return Poll::Ready(Next::Control),
+                Some(Event::Pong) => return Poll::Ready(Next::Idle),
                 Some(Event::Ping(payload)) => {
                     self.socket.push_control(&ws::frame(Opcode::Pong, &payload));
-                    return Poll::Ready(Next::Control);
+                    return Poll::Ready(Next::Idle);
                 }
                 Some(Event::Close(payload)) => {
                     self.socket.push_control(&ws::close_reply(&payload));

@@ -101,6 +101,8 @@ pub struct Reader {
     control: Vec<u8>,
     /// The message under way.
     message: Option<Vec<u8>>,
+    /// Frames that completed no message, since they were last asked for.
+    idle_frames: u32,
 }
 
 impl Reader {
@@ -114,7 +116,19 @@ impl Reader {
             frame: None,
             control: Vec::new(),
             message: None,
+            idle_frames: 0,
         }
+    }
+
+    /// How many frames came that completed no message (fragments before the last, pings, pongs), less those that were taken.
+    #[must_use]
+    pub fn idle_frames(&self) -> u32 {
+        self.idle_frames
+    }
+
+    /// Takes so many of them.
+    pub fn take_idle_frames(&mut self, frames: u32) {
+        self.idle_frames = self.idle_frames.saturating_sub(frames);
     }
 
     /// Memory held of a message that is not complete.
@@ -269,6 +283,9 @@ impl Reader {
         }
         let (carries, fin) = (frame.carries, frame.fin);
         self.frame = None;
+        if fin == Fin::No || !matches!(carries, Carries::First | Carries::More) {
+            self.idle_frames = self.idle_frames.saturating_add(1);
+        }
         match carries {
             Carries::First | Carries::More if fin == Fin::No => Ok(None),
             Carries::First | Carries::More => {

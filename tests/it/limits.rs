@@ -1,8 +1,13 @@
 //! Bounds, each at its edge, and what becomes of those beyond.
 
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use boardwire::limits;
+
 use crate::support::client::{Client, content_of, converge};
 use crate::support::server::{Server, Setup};
-use crate::support::socket::{Event, Socket, frame, path};
+use crate::support::socket::{Event, Socket, UPGRADE, frame, path};
 use crate::support::tokens::{Token, editor};
 use crate::support::wire::{self, Message};
 use crate::support::{SOON, http, until};
@@ -164,7 +169,7 @@ fn a_burst_of_echoes_does_not_make_its_author_a_slow_consumer() {
         .start();
     let mut clients = [Client::join(&server, "b", 1), Client::join(&server, "b", 2)];
     let words = "x".repeat(16 * 1024);
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let mut step = 0;
     while started.elapsed().as_secs() < 2 {
         step += 1;
@@ -227,7 +232,7 @@ fn a_joiner_of_a_board_larger_than_the_outbox_is_no_slow_consumer() {
 fn over_the_message_rate_the_server_reads_slowly_and_closes_nothing() {
     let server = Setup::new().flag("max-messages-per-second", "400").start();
     let mut client = Client::join(&server, "b", 1);
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     // A burst of 1,000 is free; 800 more take two seconds.
     for step in 0..1_800 {
         client.set("key", &step.to_string());
@@ -236,11 +241,60 @@ fn over_the_message_rate_the_server_reads_slowly_and_closes_nothing() {
     assert!(started.elapsed().as_millis() > 1_500, "{:?}", started.elapsed());
     assert_eq!(client.closed, None);
     // Others are not slowed by it.
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let mut other = Client::join(&server, "b", 2);
     other.set("mine", "x");
     other.save();
     assert!(started.elapsed().as_millis() < 1_500, "{:?}", started.elapsed());
+}
+
+/// Frames cost work whatever they carry, so a flood of pings, or of fragments without a byte, is read no faster than the
+/// messages that it counts as.
+#[test]
+fn frames_that_complete_no_message_count_towards_the_rate_in_hundreds() {
+    const DONE: &[u8] = b"\x8a\x04done";
+    let frames = usize::try_from(limits::IDLE_FRAMES * limits::MESSAGES_BURST_MAX).unwrap();
+    let ping = frame(0x89, b"");
+    let fragments = |count: usize| [frame(0x02, b""), frame(0x00, b"").repeat(count)].concat();
+    let (some, many) = (frames / 10 * 9, frames / 10 * 11);
+    for (what, flood, is_read_on) in [
+        ("some pings", ping.repeat(some), true),
+        ("many pings", ping.repeat(many), false),
+        (
+            "some fragments",
+            [fragments(some), frame(0x80, b"")].concat(),
+            true,
+        ),
+        (
+            "many fragments",
+            [fragments(many), frame(0x80, b"")].concat(),
+            false,
+        ),
+    ] {
+        let server = Setup::new().flag("max-messages-per-second", "1").start();
+        let mut http = http::Http::connect(server.address());
+        http.send(http::request("GET", &board(), &UPGRADE));
+        assert_eq!(http.head().0, 101);
+        let mut stream = http.stream;
+        let mut reading = stream.try_clone().unwrap();
+        std::thread::spawn(move || {
+            // Either all of it is taken, or the server stops reading.
+            let _ = stream.write_all(&[flood.as_slice(), &frame(0x89, b"done")].concat());
+        });
+        // Beyond the burst it is a message a second: what is left takes 100 s.
+        let until = Instant::now() + Duration::from_secs(if is_read_on { 30 } else { 3 });
+        reading
+            .set_read_timeout(Some(Duration::from_millis(100)))
+            .unwrap();
+        let mut last = Vec::new();
+        let mut buffer = [0; 65_536];
+        while last != DONE && Instant::now() < until {
+            let read = reading.read(&mut buffer).unwrap_or(0);
+            last.extend_from_slice(&buffer[..read]);
+            last.drain(..last.len().saturating_sub(DONE.len()));
+        }
+        assert_eq!(last == DONE, is_read_on, "{what}: {last:?}");
+    }
 }
 
 #[test]
@@ -249,7 +303,7 @@ fn awareness_that_changes_nothing_does_not_count_towards_the_rate() {
     let mut socket = Socket::open(server.address(), &board());
     socket.send(&wire::awareness(&[(7, 1, "{}")]));
     socket.flush();
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     for _ in 0..3_000 {
         socket.send(&wire::awareness(&[(7, 1, "{}")]));
     }
@@ -288,7 +342,7 @@ fn questions_whose_answers_nobody_reads_do_not_fill_the_memory() {
     }
     author.write(0, "more");
     author.save();
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let mut most = 0;
     until(SOON, || {
         most = most.max(server.resident_bytes());
@@ -323,9 +377,9 @@ fn one_large_awareness_message_does_not_hold_up_the_room() {
     let mut message = vec![1];
     wire::put_bytes(&mut message, &body);
     crowd[0].send(&message);
-    let mut longest = std::time::Duration::ZERO;
+    let mut longest = Duration::ZERO;
     for _ in 0..20 {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         author.write(0, "x");
         until(SOON, || {
             author.poll();
@@ -345,7 +399,7 @@ fn pings_whose_pongs_nobody_reads_do_not_fill_the_memory() {
     pinger.flush();
     let before = server.resident_bytes();
     let pings = frame(0x89, &[b'p'; 125]).repeat(1_000);
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let mut sent = 0;
     until(SOON, || {
         // As much as the server takes: 64 MiB, or what fits the buffers of the kernel.

@@ -172,6 +172,26 @@ fn memory_is_taken_for_what_came_and_given_back_with_the_message() {
     assert!(reader.is_within_message());
 }
 
+#[test]
+fn frames_that_complete_no_message_are_counted_until_they_are_taken() {
+    let mut reader = Reader::new(MAX);
+    let whole = frame(0x82, b"whole");
+    read(&mut reader, &whole, 3);
+    assert_eq!(reader.idle_frames(), 0);
+    let input = [
+        frame(0x02, b""),
+        frame(0x89, b""),
+        frame(0x00, b"x"),
+        frame(0x8A, b""),
+        frame(0x80, b""),
+    ];
+    read(&mut reader, &input.concat(), 5);
+    assert_eq!(reader.idle_frames(), 4);
+    reader.take_idle_frames(3);
+    read(&mut reader, &whole, 3);
+    assert_eq!(reader.idle_frames(), 1);
+}
+
 /// A peer whose bytes come in one piece, and that takes what it is sent.
 struct Peer(Cursor<Vec<u8>>);
 
