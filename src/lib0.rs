@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn text<const CHECK: bool>(&mut self) -> Result<&'a [u8], Malformed> {
         let text = self.blob()?;
-        if CHECK && std::str::from_utf8(text).is_err() {
+        if CHECK && !is_short_ascii(text) && std::str::from_utf8(text).is_err() {
             return Err(Malformed::InvalidUtf8);
         }
         Ok(text)
@@ -191,6 +191,13 @@ impl<'a> Reader<'a> {
     pub fn string(&mut self) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.blob()?).map_err(|_| Malformed::InvalidUtf8)
     }
+}
+
+/// Whether a text is so short that calling the checker of UTF-8 would take longer than looking, and needs none: most keys and
+/// many values are.
+#[inline]
+fn is_short_ascii(text: &[u8]) -> bool {
+    text.len() <= 16 && text.iter().fold(0, |all, byte| all | byte) < 0x80
 }
 
 /// Appends a number in its shortest encoding.

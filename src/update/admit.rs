@@ -353,12 +353,14 @@ impl Walk<'_, '_> {
 
     /// Walks a section to its end, and others as far as it needs them first.
     fn walk_from(&mut self, first: usize) -> Result<(), Stop> {
-        let mut stack = vec![(first, u32::MAX)];
-        while let Some(&(index, until)) = stack.last() {
+        let mut stack = Vec::new();
+        let (mut index, mut until) = (first, u32::MAX);
+        loop {
             match self.advance(index, until)? {
                 None => {
-                    stack.pop();
                     self.set_awaited(index, false);
+                    let Some(waiting) = stack.pop() else { return Ok(()) };
+                    (index, until) = waiting;
                 }
                 Some(id) => {
                     self.set_awaited(index, true);
@@ -368,11 +370,11 @@ impl Walk<'_, '_> {
                     if progress.left == 0 || progress.is_awaited {
                         return Err(Stop::Hole);
                     }
-                    stack.push((needed, id.clock.saturating_add(1)));
+                    stack.push((index, until));
+                    (index, until) = (needed, id.clock.saturating_add(1));
                 }
             }
         }
-        Ok(())
     }
 
     fn set_awaited(&mut self, index: usize, is_awaited: bool) {

@@ -29,11 +29,13 @@ pub struct Skipped {
 /// What the value breaks; [`Budget::AnyDepth`] when it nests too deep.
 pub fn skip_any<const CHECK: bool>(reader: &mut Reader<'_>) -> Result<Skipped, Refused> {
     let mut skipped = Skipped::default();
-    skip_level::<CHECK>(reader, 0, &mut skipped)?;
+    skip_value::<CHECK>(reader, 0, &mut skipped)?;
     Ok(skipped)
 }
 
-fn skip_level<const CHECK: bool>(
+/// Steps over a value that lies so many levels deep. Only what holds others calls itself: most values do not.
+#[inline]
+fn skip_value<const CHECK: bool>(
     reader: &mut Reader<'_>,
     depth: usize,
     skipped: &mut Skipped,
@@ -50,20 +52,34 @@ fn skip_level<const CHECK: bool>(
             let parts = u32::try_from(parts).unwrap_or(u32::MAX);
             skipped.values = skipped.values.saturating_add(parts);
         }
-        118 => {
-            let depth = deeper(depth)?;
-            for _ in 0..reader.count()? {
-                skipped.names_proto |= reader.text::<CHECK>()? == PROTO;
-                skip_level::<CHECK>(reader, depth, skipped)?;
-            }
-        }
-        117 => {
-            let depth = deeper(depth)?;
-            for _ in 0..reader.count()? {
-                skip_level::<CHECK>(reader, depth, skipped)?;
-            }
-        }
+        118 => skip_object::<CHECK>(reader, depth, skipped)?,
+        117 => skip_array::<CHECK>(reader, depth, skipped)?,
         _ => return Err(Reason::UnknownAny.into()),
+    }
+    Ok(())
+}
+
+fn skip_object<const CHECK: bool>(
+    reader: &mut Reader<'_>,
+    depth: usize,
+    skipped: &mut Skipped,
+) -> Result<(), Refused> {
+    let depth = deeper(depth)?;
+    for _ in 0..reader.count()? {
+        skipped.names_proto |= reader.text::<CHECK>()? == PROTO;
+        skip_value::<CHECK>(reader, depth, skipped)?;
+    }
+    Ok(())
+}
+
+fn skip_array<const CHECK: bool>(
+    reader: &mut Reader<'_>,
+    depth: usize,
+    skipped: &mut Skipped,
+) -> Result<(), Refused> {
+    let depth = deeper(depth)?;
+    for _ in 0..reader.count()? {
+        skip_value::<CHECK>(reader, depth, skipped)?;
     }
     Ok(())
 }
@@ -126,7 +142,7 @@ pub fn skip_subdocument_options<const CHECK: bool>(reader: &mut Reader<'_>) -> R
         if !allowed {
             return Err(Reason::SubdocumentOptions.into());
         }
-        skip_level::<CHECK>(reader, 1, &mut skipped)?;
+        skip_value::<CHECK>(reader, 1, &mut skipped)?;
     }
     Ok(skipped)
 }

@@ -154,17 +154,14 @@ fn are_unique(mut clients: Vec<u64>) -> bool {
 /// A delete set. Stock clients write the ranges of a client in ascending order and joined; Yjs writes the clients in
 /// descending order, yrs in another.
 fn scan_deletes(reader: &mut Reader<'_>, (rules, meter): (Rules, &mut Meter)) -> Result<(), Refused> {
+    let start = *reader;
     let mut last = u64::MAX;
     let mut descends = true;
-    let mut clients = Vec::new();
     for _ in 0..reader.count()? {
         let client = reader.number()?;
         meter.spend(1)?;
-        if rules == Rules::Strangers {
-            descends &= client < last;
-            last = client;
-            clients.push(client);
-        }
+        descends &= client < last;
+        last = client;
         let mut at = 0;
         for _ in 0..reader.count()? {
             let (start, end) = read_range(reader)?;
@@ -175,11 +172,23 @@ fn scan_deletes(reader: &mut Reader<'_>, (rules, meter): (Rules, &mut Meter)) ->
             at = end;
         }
     }
-    if descends || are_unique(clients) {
+    if descends || rules == Rules::Stored || are_unique(clients_of_deletes(start)?) {
         Ok(())
     } else {
         Err(Reason::UnsortedDeletes.into())
     }
+}
+
+/// The clients of a delete set that was scanned.
+fn clients_of_deletes(mut reader: Reader<'_>) -> Result<Vec<u64>, Refused> {
+    let mut clients = Vec::new();
+    for _ in 0..reader.count()? {
+        clients.push(reader.number()?);
+        for _ in 0..reader.count()? {
+            read_range(&mut reader)?;
+        }
+    }
+    Ok(clients)
 }
 
 /// Reads one range of a delete set.
