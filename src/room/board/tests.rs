@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::update::Reason;
+use crate::update::vector::StateVector;
 
 mod apart;
 mod costly;
