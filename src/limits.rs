@@ -474,7 +474,7 @@ pub const CLIENT_ID_MAX: u64 = (1 << 53) - 1;
 pub const CLOCK_MAX: u64 = (1 << 31) - 1;
 
 /// Bytes from which an update is read and joined off the room's lock, on a copy of the board: what is done under the lock
-/// for a smaller one is meant to take less than 2 ms.
+/// for a smaller one takes less than 2 ms (benches/micro/costly.rs).
 pub const APART_FROM_BYTES: usize = 64 * 1024;
 
 /// Updates that are joined apart at a time: each may take a second of a processor, and others load and compact beside them.

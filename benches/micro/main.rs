@@ -9,6 +9,7 @@
 )]
 
 mod board;
+mod costly;
 mod disk;
 mod room;
 mod shapes;

@@ -467,7 +467,8 @@ impl Board {
             return None;
         }
         let mut out = vec![1];
-        self.put_section(&mut out, at, place.clock);
+        self.put_section(&mut out, (at, place.clock), &mut Meter::unbounded())
+            .ok()?;
         out.push(0);
         Some(out.into())
     }

@@ -8,15 +8,15 @@
 
 use std::collections::HashSet;
 
-use super::Budgets;
-use super::admit::admit;
+use super::admit::{Stop, admit};
 use super::any::{count_json, skip_any};
 use super::known::{ClientKnown, Known, Slot};
 use super::scan::{Outline, scan};
 use super::structs::{Kind, Struct, read_struct, type_ref};
+use super::{Budgets, Refused};
 use crate::lib0::Reader;
 use crate::limits;
-use crate::meter::Meter;
+use crate::meter::{Exhausted, Meter};
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +44,14 @@ pub enum Unsupported {
     TooManyParts,
     /// An embed or a format is JSON to browsers and not to yrs.
     UnreadableJson,
+    /// Looking through it takes more steps than its bytes are worth.
+    TooCostly,
+}
+
+impl From<Exhausted> for Unsupported {
+    fn from(_: Exhausted) -> Self {
+        Self::TooCostly
+    }
 }
 
 /// How the list content of a top-level type is to be read; its name does not say.
@@ -84,14 +92,19 @@ pub struct Passed {
 
 /// Whether a state, canonical as [`super::compact`] writes it, may be given to a yrs Doc.
 ///
+/// Spends a step for each struct each of the four times that it is looked at, for each range, and for the bytes.
+///
 /// # Errors
 /// [`Unsupported`].
 pub fn document_gate(state: &[u8]) -> Result<Passed, Unsupported> {
-    let mut meter = Meter::unbounded();
-    let outline = scan(state, &Budgets::UNBOUNDED, &mut meter).map_err(|_| Unsupported::Incomplete)?;
+    let mut meter = limits::UPDATE_STEPS.meter(state.len());
+    let outline = scan(state, &Budgets::UNBOUNDED, &mut meter).map_err(incomplete)?;
     let mut known = Known::default();
     let admitted = admit(&mut known, state, &outline, (&Budgets::UNBOUNDED, &mut meter));
-    let admission = admitted.map_err(|_| Unsupported::Incomplete)?;
+    let admission = admitted.map_err(|stop| match stop {
+        Stop::Refused(refused) => incomplete(refused),
+        Stop::Hole => Unsupported::Incomplete,
+    })?;
     admission.commit(&mut known);
     if known
         .types()
@@ -106,6 +119,7 @@ pub fn document_gate(state: &[u8]) -> Result<Passed, Unsupported> {
         marks: HashSet::new(),
         undeleted: 0,
         parts: delete_ranges(&known),
+        meter,
     };
     gate.each(state, &outline, Gate::learn)?;
     gate.each(state, &outline, Gate::check)?;
@@ -115,6 +129,13 @@ pub fn document_gate(state: &[u8]) -> Result<Passed, Unsupported> {
         parts: gate.parts,
         deleted: known.clients().iter().map(|client| deleted_clocks(client)).sum(),
     })
+}
+
+fn incomplete(refused: Refused) -> Unsupported {
+    match refused {
+        Refused::TooCostly => Unsupported::TooCostly,
+        _ => Unsupported::Incomplete,
+    }
 }
 
 /// What stands in a type.
@@ -142,6 +163,7 @@ struct Gate<'k, 's> {
     undeleted: usize,
     /// [`Passed::parts`]: each takes a piece of memory of its own in a Doc, however few bytes it is here.
     parts: usize,
+    meter: Meter,
 }
 
 /// One struct with its place.
@@ -168,6 +190,7 @@ impl<'s> Gate<'_, 's> {
             let mut clock = section.clock;
             while !reader.rest().is_empty() {
                 let it = read_struct::<false>(&mut reader).map_err(|_| Unsupported::Incomplete)?;
+                self.meter.spend_bytes(it.raw.len())?;
                 let slot = client.slot(clock);
                 let holds = if it.kind == Kind::Type {
                     client.type_at(clock)

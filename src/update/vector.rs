@@ -40,6 +40,12 @@ impl<'a> StateVector<'a> {
         Ok(Self { pairs })
     }
 
+    /// Bytes of the pairs.
+    #[must_use]
+    pub fn pair_bytes(&self) -> usize {
+        self.pairs.len()
+    }
+
     /// The pairs as they were sent.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u32)> + 'a {
         let mut reader = Reader::new(self.pairs);

@@ -17,7 +17,7 @@ use yrs::{Any, Array, Doc, GetString, Map, OffsetKind, Options, ReadTxn, Text, T
 use super::{Accepted, Apart, Board, Capture, compact, compact_metered};
 use crate::limits;
 use crate::meter::Meter;
-use crate::update::gate::document_gate;
+use crate::update::gate::{Unsupported, document_gate};
 use crate::update::scan::scan;
 use crate::update::vector::{StateVector, put_state_vector};
 use crate::update::{Budgets, Refused};
@@ -74,7 +74,10 @@ pub fn update_accept(data: &[u8]) {
             && let Some(capture) = capture.take()
         {
             let compacted = compact_counted(&mut board, &capture);
-            document_gate(&compacted.bytes()).ok();
+            assert_ne!(
+                document_gate(&compacted.bytes()).err(),
+                Some(Unsupported::TooCostly)
+            );
             let vector = board.state_vector();
             board.install(compacted).unwrap();
             assert_eq!(board.state_vector(), vector);
@@ -104,7 +107,9 @@ fn check_diffs(board: &mut Board, noise: &[u8]) {
     let pairs: Vec<(u64, u32)> = known.iter().enumerate().map(cut).collect();
     let mut vector = Vec::new();
     put_state_vector(&mut vector, pairs.iter().copied());
-    let diff = board.diff(&StateVector::parse(&vector).unwrap());
+    let asked = StateVector::parse(&vector).unwrap();
+    let mut meter = limits::UPDATE_STEPS.meter(board.encoded_bytes() + asked.pair_bytes());
+    let diff = board.diff_metered(&asked, &mut meter).unwrap();
     let outline = scan(&diff, &Budgets::default(), &mut Meter::unbounded()).unwrap();
     for section in &outline.sections {
         let end = known.iter().find(|p| p.0 == section.client).unwrap().1;

@@ -233,3 +233,25 @@ fn entries_after_undeleted_ones_end_at_the_limit() {
     put_number(&mut honest, most as u64 + 1);
     assert!(document_gate(&honest).is_ok());
 }
+
+#[test]
+fn what_the_gate_looks_at_most_often_is_still_worth_its_bytes() {
+    let small = |it: &[u8], count: usize| state_of(&[section(9, &vec![it.to_vec(); count])]);
+    let mut ranges = small(&[0, 2], 50_000);
+    ranges.pop();
+    ranges.extend_from_slice(&[1, 9]);
+    put_number(&mut ranges, 50_000);
+    for n in 0..50_000 {
+        put_number(&mut ranges, 2 * n);
+        ranges.push(1);
+    }
+    for state in [
+        small(&[0, 1], 100_000),
+        small(&[4, 1, 1, b't', 1, b'x'], 50_000),
+        formatted(100, 5_000),
+        ranges,
+    ] {
+        let gate = document_gate(&state).map(|passed| passed.parts);
+        assert_ne!(gate, Err(Unsupported::TooCostly), "{} bytes", state.len());
+    }
+}

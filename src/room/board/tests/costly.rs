@@ -177,3 +177,41 @@ fn work_that_was_not_counted_is_counted_apart() {
     assert_eq!(board.accept(&update), Ok(Accepted::Uncounted));
     assert_eq!(board.full(), full);
 }
+
+#[test]
+fn a_diff_costs_what_its_question_and_the_board_are_worth() {
+    // Small structs, so that the index has as few places as it may: a whole stretch of it is walked for each client.
+    let mut board = board();
+    for client in 1..=200u64 {
+        let mut update = vec![1];
+        put_number(&mut update, 500);
+        put_number(&mut update, client);
+        update.push(0);
+        update.extend([0, 1].repeat(500));
+        update.push(0);
+        assert_eq!(board.replay(&update), Ok(Accepted::Whole));
+    }
+    let questions = [
+        // Of each client the last clock but one; one client again and again; clients that nobody knows.
+        (1..=200u64).map(|client| (client, 499)).collect::<Vec<_>>(),
+        vec![(7, 499); 100_000],
+        (1_000..101_000).map(|client| (client, 1)).collect(),
+    ];
+    for pairs in questions {
+        let mut vector = Vec::new();
+        put_number(&mut vector, pairs.len() as u64);
+        for (client, clock) in &pairs {
+            put_number(&mut vector, *client);
+            put_number(&mut vector, *clock);
+        }
+        let asked = StateVector::parse(&vector).unwrap();
+        let bytes = board.encoded_bytes() + vector.len();
+        let mut meter = limits::UPDATE_STEPS.meter(bytes);
+        let diff = board.diff_metered(&asked, &mut meter).unwrap();
+        assert!(meter.spent() >= 200, "it is counted: {}", meter.spent());
+        assert_eq!(board.diff(&asked), diff);
+        // Where fewer are allowed it ends.
+        let fewer = meter.spent() - 1;
+        assert!(board.diff_metered(&asked, &mut Meter::new(fewer)).is_err());
+    }
+}
