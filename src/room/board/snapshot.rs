@@ -28,12 +28,6 @@ impl Snapshot {
     pub fn diff(&mut self, vector: &StateVector<'_>) -> Bytes {
         self.0.diff(vector)
     }
-
-    /// Which of the board's states it is: two snapshots of one board with the same number answer the same.
-    #[must_use]
-    pub fn version(&self) -> u64 {
-        self.0.version
-    }
 }
 
 impl Board {
