@@ -81,7 +81,8 @@ fn own_key(overlay: &mut Overlay<'_>, shape: &str, present: Option<&str>) -> Str
 }
 
 fn is_image(asset: &Record) -> bool {
-    asset.get("type").and_then(Value::as_str) == Some("image")
+    let is = |member: &str, value: &str| asset.get(member).and_then(Value::as_str) == Some(value);
+    is("typeName", "asset") && is("type", "image")
 }
 
 fn with_source(mut asset: Record, url: &str) -> Record {
