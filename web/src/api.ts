@@ -1,4 +1,5 @@
 // The HTTP API as functions. It knows the shapes and the credentials; it keeps no state and shows nothing.
+import { under } from './base'
 import type { Credentials } from './credentials'
 
 /** What somebody may do with a board; each level includes those before it. */
@@ -172,7 +173,7 @@ async function request (call: Call, credentials: Credentials, fetcher: typeof fe
   if (credentials.share !== undefined) query.set('share', credentials.share)
   const search = query.toString()
   try {
-    return await fetcher(call.path + (search && '?' + search), {
+    return await fetcher(under(call.path) + (search && '?' + search), {
       method: call.method,
       headers,
       credentials: 'omit',

@@ -1,4 +1,5 @@
 // The credentials of a page: where they come from, and how they travel. What they give is the server's to say.
+import { scoped } from './base'
 import { readSession } from './session'
 
 /** What a page was opened with. Several may be sent; the server counts the highest, and refuses where one is invalid. */
@@ -12,7 +13,7 @@ export interface Credentials {
 }
 
 /** Where the token of this tab is kept between its pages. */
-const TOKEN_ITEM = 'boardwire.token'
+const TOKEN_ITEM = scoped('boardwire.token')
 
 type TokenStore = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
 

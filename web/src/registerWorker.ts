@@ -1,4 +1,5 @@
 // Starts the service worker, where there can be one.
+import { under } from './base'
 
 /**
  * Registers it once the page has loaded, so that it competes with nothing.
@@ -18,7 +19,7 @@ async function start (): Promise<void> {
   const { serviceWorker } = navigator
   // The next build's worker begins with an empty cache.
   serviceWorker.addEventListener('controllerchange', () => tellLoaded(serviceWorker.controller))
-  await serviceWorker.register('/sw.js', { updateViaCache: 'none' })
+  await serviceWorker.register(under('/sw.js'), { updateViaCache: 'none' })
   tellLoaded((await serviceWorker.ready).active)
 }
 

@@ -1,8 +1,10 @@
 // The bar above the canvas: the way back, the title, who is here, how the connection is, sharing.
 import { useRef, useState, type FormEvent, type KeyboardEvent } from 'react'
 import { useValue, type Editor } from 'tldraw'
+import { under } from '../base'
 import type { Credentials } from '../credentials'
 import { explain } from '../problems'
+import { START } from '../route'
 import { ShareDialog } from '../share/ShareDialog'
 import { ShareIcon } from '../ui/icons'
 import type { BoardConnection, ConnectionState } from './connection'
@@ -26,8 +28,8 @@ export function TopBar ({ connection, credentials, state, signals, editor }: Top
   const title = state.title ?? connection.id
   return (
     <header className='bw-bar'>
-      <a className='bw-bar-home' href='/' aria-label='All boards' title='All boards'>
-        <img src='/favicon.svg' width='24' height='24' alt='' />
+      <a className='bw-bar-home' href={START} aria-label='All boards' title='All boards'>
+        <img src={under('/favicon.svg')} width='24' height='24' alt='' />
       </a>
       <Title key={title} title={title} connection={manages ? connection : null} />
       {state.level !== null && state.level !== 'edit' && (

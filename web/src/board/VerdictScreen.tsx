@@ -1,5 +1,6 @@
 // Over the canvas once the page has stopped for good: why, and what one can do.
 import { useEffect, useRef, useState } from 'react'
+import { START } from '../route'
 import type { BoardConnection, ConnectionState } from './connection'
 import { Discard } from './Hints'
 import type { Verdict } from './verdict'
@@ -36,7 +37,7 @@ export function VerdictScreen ({ connection, state, verdict }: VerdictScreenProp
           <p>Your last changes did not reach the server.</p>
         )}
         <div className='bw-verdict-acts'>
-          <a className='bw-button' href='/'>All boards</a>
+          <a className='bw-button' href={START}>All boards</a>
           {holdsChanges && <button type='button' className='bw-button' onClick={() => setLooking(true)}>Look at it</button>}
           {holdsChanges && <button type='button' className='bw-button bw-primary' onClick={() => location.reload()}>Reload</button>}
           {isTurnedDown && <Discard connection={connection} />}

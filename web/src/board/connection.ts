@@ -3,6 +3,7 @@
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { ApiProblem, createApi, type Api, type Level } from '../api'
+import { serverAddress, under } from '../base'
 import { credentialParams, type Credentials } from '../credentials'
 import { readSession, type Session } from '../session'
 import { sendDocument } from './confirm'
@@ -318,7 +319,7 @@ export class BoardConnection {
   // The browser says that it is offline. A server on this machine may be there all the same; any other is gone, and
   // the provider would notice after 30 seconds only.
   async #lookForServer (): Promise<void> {
-    const answer = await fetch('/health', { cache: 'no-store', signal: AbortSignal.timeout(2000) }).catch(() => null)
+    const answer = await fetch(under('/health'), { cache: 'no-store', signal: AbortSignal.timeout(2000) }).catch(() => null)
     if (answer !== null || this.#life.signal.aborted || this.#state.verdict !== null) return
     this.provider.disconnect()
     this.provider.connect()
@@ -338,5 +339,5 @@ export class BoardConnection {
 }
 
 function serverUrl (): string {
-  return location.origin.replace(/^http/, 'ws') + '/ws/canvas'
+  return serverAddress().replace(/^http/, 'ws') + '/ws/canvas'
 }

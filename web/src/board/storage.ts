@@ -3,6 +3,7 @@
 import { count, transact } from 'lib0/indexeddb'
 import { IndexeddbPersistence } from 'y-indexeddb'
 import type * as Y from 'yjs'
+import { scoped } from '../base'
 import type { Credentials } from '../credentials'
 import type { Level } from '../api'
 
@@ -13,7 +14,7 @@ const OPEN_MS_MAX = 3000
 export function storageName (board: string, sub: string | null, credentials: Credentials): string {
   const secret = credentials.share ?? credentials.apiKey
   const who = sub !== null ? `user:${sub}` : secret !== undefined ? `link:${fingerprint(secret)}` : 'public'
-  return `boardwire:${board}:${who}`
+  return `${scoped('boardwire')}:${board}:${who}`
 }
 
 /** What is kept beside the document. */

@@ -1,6 +1,7 @@
 // The page at `/`: one's boards, or how to get in.
 import { useEffect } from 'react'
 import { type Credentials, forgetToken } from '../credentials'
+import { START } from '../route'
 import { readSession, type Session } from '../session'
 import { Frame } from '../ui/Frame'
 import { initials } from '../words'
@@ -35,5 +36,5 @@ function Who ({ session }: { session: Session }) {
 /** Forgets the token, and shows how to get in with another. */
 export function signOut (): void {
   forgetToken(sessionStorage)
-  location.assign('/')
+  location.assign(START)
 }

@@ -1,6 +1,7 @@
 // What somebody without a token sees: what this is, and how to get in.
 import { type FormEvent, useState } from 'react'
 import { findToken, keepToken } from '../credentials'
+import { START } from '../route'
 import { Notice } from '../ui/Notice'
 import { Sketch } from './Sketch'
 
@@ -38,7 +39,7 @@ function TokenForm () {
     setWrong(token === null)
     if (token === null) return
     keepToken(token, sessionStorage)
-    location.assign('/')
+    location.assign(START)
   }
 
   return (
