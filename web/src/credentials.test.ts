@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { credentialParams, findToken, parseCredentials, switchTo, takeCredentials, withoutSignIn } from './credentials'
+import { credentialParams, findToken, onward, parseCredentials, switchTo, takeCredentials, withoutSignIn } from './credentials'
 
 test('each credential is read from the query', () => {
   expect(parseCredentials('?token=t&share=s&apiKey=k&other=o')).toEqual({ token: 't', share: 's', apiKey: 'k' })
@@ -16,14 +16,15 @@ test('as parameters they have the names that the server reads', () => {
 })
 
 /** A window at an address, with what its tab keeps. */
-function tabAt (address: string, kept: Record<string, string> = {}) {
+function tabAt (address: string, kept: Record<string, string> = {}, fleeting = false) {
   const url = new URL(address, 'http://x.example')
   const store = new Map(Object.entries(kept))
   const shown = { address: url.pathname + url.search + url.hash }
   const tab = {
     getItem: (name: string) => store.get(name) ?? null,
     setItem: (name: string, value: string) => { store.set(name, value) },
-    removeItem: (name: string) => { store.delete(name) }
+    removeItem: (name: string) => { store.delete(name) },
+    fleeting
   }
   const taken = () => takeCredentials(
     url as unknown as Location,
@@ -57,6 +58,16 @@ test('a share link or key stands alone and stays in the address', () => {
     expect(tab.shown.address).toBe(address)
     expect(tab.store.size).toBe(1)
   }
+})
+
+test('where the tab keeps nothing the token travels in addresses', () => {
+  const { tab } = tabAt('/')
+  expect(onward('/board/plan', { token: 'a.b.c' }, tab)).toBe('/board/plan')
+  expect(onward('/board/plan', { token: 'a.b.c', share: 's' }, { ...tab, fleeting: true })).toBe('/board/plan?token=a.b.c')
+  expect(onward('/board/plan', { share: 's' }, { ...tab, fleeting: true })).toBe('/board/plan')
+  const bare = tabAt('/board/plan?token=t&share=s', {}, true)
+  expect(bare.take()).toEqual({ token: 't', share: 's' })
+  expect(bare.shown.address).toBe('/board/plan?token=t&share=s')
 })
 
 test('a newer token replaces the one that was kept', () => {

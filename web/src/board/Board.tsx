@@ -56,7 +56,7 @@ function OpenBoard ({ connection, credentials }: { connection: BoardConnection, 
           <Hints connection={connection} state={state} signals={signals} />
           {editor !== null && <AwayChip editor={editor} signals={signals} />}
         </div>
-        {state.verdict !== null && <VerdictScreen connection={connection} state={state} verdict={state.verdict} />}
+        {state.verdict !== null && <VerdictScreen connection={connection} credentials={credentials} state={state} verdict={state.verdict} />}
       </main>
     </div>
   )

@@ -4,10 +4,10 @@ import { useValue, type Editor } from 'tldraw'
 import { under } from '../base'
 import type { Credentials } from '../credentials'
 import { explain } from '../problems'
-import { START } from '../route'
 import { ShareDialog } from '../share/ShareDialog'
 import { ShareIcon } from '../ui/icons'
 import type { BoardConnection, ConnectionState } from './connection'
+import { HomeLink } from './HomeLink'
 import { Indicator } from './Indicator'
 import { PresenceBar } from './PresenceBar'
 import type { Signals } from './signals'
@@ -28,9 +28,9 @@ export function TopBar ({ connection, credentials, state, signals, editor }: Top
   const title = state.title ?? connection.id
   return (
     <header className='bw-bar'>
-      <a className='bw-bar-home' href={START} aria-label='All boards' title='All boards'>
+      <HomeLink credentials={credentials} className='bw-bar-home' aria-label='All boards' title='All boards'>
         <img src={under('/favicon.svg')} width='24' height='24' alt='' />
-      </a>
+      </HomeLink>
       <Title key={title} title={title} connection={manages ? connection : null} />
       {state.level !== null && state.level !== 'edit' && (
         <span className='bw-bar-level' data-testid='level'>{state.level === 'view' ? 'View only' : 'Comment only'}</span>

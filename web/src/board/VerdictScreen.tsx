@@ -1,17 +1,19 @@
 // Over the canvas once the page has stopped for good: why, and what one can do.
 import { useEffect, useRef, useState } from 'react'
-import { START } from '../route'
+import type { Credentials } from '../credentials'
 import type { BoardConnection, ConnectionState } from './connection'
+import { HomeLink } from './HomeLink'
 import { Discard } from './Hints'
 import type { Verdict } from './verdict'
 
 export interface VerdictScreenProps {
   readonly connection: BoardConnection
+  readonly credentials: Credentials
   readonly state: ConnectionState
   readonly verdict: Verdict
 }
 
-export function VerdictScreen ({ connection, state, verdict }: VerdictScreenProps) {
+export function VerdictScreen ({ connection, credentials, state, verdict }: VerdictScreenProps) {
   const box = useRef<HTMLDivElement>(null)
   useEffect(() => box.current?.focus(), [])
   // One's own changes may be there and nowhere else: they can be looked at and copied.
@@ -37,7 +39,7 @@ export function VerdictScreen ({ connection, state, verdict }: VerdictScreenProp
           <p>Your last changes did not reach the server.</p>
         )}
         <div className='bw-verdict-acts'>
-          <a className='bw-button' href={START}>All boards</a>
+          <HomeLink credentials={credentials} className='bw-button'>All boards</HomeLink>
           {holdsChanges && <button type='button' className='bw-button' onClick={() => setLooking(true)}>Look at it</button>}
           {holdsChanges && <button type='button' className='bw-button bw-primary' onClick={() => location.reload()}>Reload</button>}
           {isTurnedDown && <Discard connection={connection} />}

@@ -36,6 +36,8 @@ export interface ConnectionState {
   readonly open: boolean
   /** Whether there is anything to show: a copy, or the server's state. */
   readonly loaded: boolean
+  /** Whether this browser keeps nothing of the board. */
+  readonly fleeting?: boolean
 }
 
 const STARTING: ConnectionState = {
@@ -154,13 +156,13 @@ export class BoardConnection {
     if (this.#life.signal.aborted) return
     const hasCopy = this.doc.store.clients.size > 0
     this.#keptUnsaved = hasCopy ? kept.unsaved : 0
-    this.#set({ level: kept.level, title: kept.title, open: true, loaded: hasCopy, ...this.#savingNow() })
+    this.#set({ level: kept.level, title: kept.title, open: true, loaded: hasCopy, fleeting: !this.#storage.ready, ...this.#savingNow() })
     this.provider.connect()
   }
 
   // What comes out of the copy later, from a slow storage or another window, is sent on like one's own changes.
   #isOwn (transaction: Y.Transaction): boolean {
-    return transaction.origin !== this.provider && (transaction.origin !== this.#storage.origin || this.#state.open)
+    return transaction.origin !== this.provider && (!this.#storage.isOrigin(transaction.origin) || this.#state.open)
   }
 
   #listenToProvider (): void {

@@ -1,6 +1,7 @@
 // What somebody without a token sees: what this is, and how to get in.
 import { type FormEvent, useState } from 'react'
-import { findToken, keepToken } from '../credentials'
+import { tabKeep } from '../browser'
+import { findToken, keepToken, onward } from '../credentials'
 import { START } from '../route'
 import { Notice } from '../ui/Notice'
 import { Sketch } from './Sketch'
@@ -38,8 +39,8 @@ function TokenForm () {
     const token = findToken(text)
     setWrong(token === null)
     if (token === null) return
-    keepToken(token, sessionStorage)
-    location.assign(START)
+    keepToken(token, tabKeep)
+    location.assign(onward(START, { token }))
   }
 
   return (
