@@ -1,5 +1,7 @@
-// The page behind the real nginx: under a path of a host it works as at its root.
+// The page behind the real nginx: under a path of a host it works as at its root, and where the proxy is set up wrong it says
+// what is wrong instead of opening for ever.
 import assert from 'node:assert/strict'
+import { until } from '../node/support/wait.mjs'
 import { freePort, HOST, startNginx, UPGRADE } from './support/nginx.mjs'
 import { suite } from './support/stage.mjs'
 import { box } from './support/tab.mjs'
@@ -112,6 +114,31 @@ test('under a path of a host a board opens offline, and its copy is no other ser
   await tab.sees('first')
 })
 
+/** What the server has counted. */
+async function counted (server, name) {
+  const text = await (await fetch(server.http + '/metrics')).text()
+  return Number(text.match(new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\d+)$`, 'm'))?.[1])
+}
+
+test('where the proxy rewrites Host the page says so, and what would be right', async stage => {
+  const server = await stage.ownServer()
+  // Without the setting the page is at the root of its host only.
+  const origin = await startNginx(stage, await freePort(), `location / { proxy_pass ${server.http}; ${UPGRADE} }`)
+  stage.server = { http: origin }
+  const alice = await stage.person('alice', { claims: { boards: { plan: 'edit' } } })
+  alice.watch.forgive()
+  const tab = await alice.visit('/board/plan')
+  await tab.part('verdict').waitFor()
+  assert.equal(await tab.part('verdict').getAttribute('data-kind'), 'origin')
+  await tab.shows(`--public-url ${origin}`)
+  assert.equal(await tab.page.getByText('Opening the board').count(), 0)
+  const refused = await counted(server, 'boardwire_connections_refused_total{reason="origin_refused"}')
+  assert.ok(refused >= 1, `${refused} refused`)
+  const lines = server.log.split('\n').filter(line => line.includes('--public-url'))
+  assert.equal(lines.length, 1, 'one line however often the page tries')
+  assert.ok(lines[0].includes(origin) && lines[0].includes(new URL(server.http).host), lines[0])
+})
+
 test('with the public URL a proxy that rewrites Host does no harm', async stage => {
   await behind(stage, { passes: UPGRADE })
   const alice = await stage.person('alice', { claims: { boards: { plan: 'edit' } } })
@@ -119,4 +146,15 @@ test('with the public URL a proxy that rewrites Host does no harm', async stage 
   await tab.ready()
   await tab.create(box('first'))
   await tab.says('connected', 'saved')
+})
+
+test('where the proxy drops the upgrade the page says so, and the log', async stage => {
+  const { server } = await behind(stage, { passes: HOST })
+  const alice = await stage.person('alice', { claims: { boards: { plan: 'edit' } } })
+  alice.watch.forgive()
+  const tab = await alice.visit('/wb/board/plan')
+  await tab.part('verdict').waitFor()
+  assert.equal(await tab.part('verdict').getAttribute('data-kind'), 'blocked')
+  await tab.shows(/pass on Upgrade and Connection/)
+  await until(() => server.log.includes('upgrade got lost'), 'a line of the log')
 })

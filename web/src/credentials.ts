@@ -57,7 +57,7 @@ export interface Rival {
  *
  * A token says who somebody is, so it must not be passed on with a copied address: it is kept for the tab and
  * taken out of the address, unless the tab keeps nothing. A share link or key stays there, since it belongs to the board and
- * lets one come back.
+ * lets one come back; who is signed in stays who they are, and has the better of both rights.
  *
  * A token of another user than the one of the tab is not kept: it is a `rival`, for `switchTo`.
  */
@@ -87,10 +87,19 @@ export function switchTo (rival: Rival, tab: Keep): Credentials {
   return rival.credentials
 }
 
-// A share link or key of the address stands alone.
+// The token of the tab goes along with a share link or key, unless it has expired: the server refuses all of several
+// credentials where one is not valid.
 function standing (sent: Credentials, kept: string | undefined): Credentials {
-  if (sent.share !== undefined || sent.apiKey !== undefined) return sent
-  return kept === undefined ? {} : { token: kept }
+  if (kept === undefined) return sent
+  const { expires } = readSession({ token: kept })
+  const isAlone = sent.share === undefined && sent.apiKey === undefined
+  return isAlone || expires === null || expires > Date.now() ? { token: kept, ...sent } : sent
+}
+
+/** Each of several credentials by itself; nothing where there is only one. */
+export function apart ({ token, share, apiKey }: Credentials): Credentials[] {
+  const single = [...(token ? [{ token }] : []), ...(share ? [{ share }] : []), ...(apiKey ? [{ apiKey }] : [])]
+  return single.length > 1 ? single : []
 }
 
 function userOf (token: string | undefined): string | null {
@@ -125,4 +134,10 @@ export function keepToken (token: string, tab: Keep): void {
 /** Forgets the token of this tab. */
 export function forgetToken (tab: Keep): void {
   tab.removeItem(TOKEN_ITEM)
+}
+
+/** Signs in for this tab, and goes to one of our paths. */
+export function signInAt (path: string, token: string): void {
+  keepToken(token, tabKeep)
+  location.assign(onward(path, { token }))
 }

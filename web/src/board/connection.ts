@@ -11,7 +11,7 @@ import { identityOf, type Identity } from './identity'
 import { firstPresence } from './presence'
 import { Unsaved } from './saved'
 import { BoardStorage, storageName } from './storage'
-import { verdictOf, verdictOfStatus, type Verdict } from './verdict'
+import { verdictOf, verdictOfRefusal, verdictOfStatus, type Sent, type Verdict } from './verdict'
 import { listen } from './wire'
 
 /** How the page stands with the server. */
@@ -74,6 +74,8 @@ export class BoardConnection {
   #made = 0
   #awaiting = false
   #grants = 0
+  #asking = false
+  #answeredInVain = 0
   #confirming: ReturnType<typeof setTimeout> | null = null
   /** Whether the document held anything before the server's state came. */
   hadCopy = false
@@ -195,7 +197,7 @@ export class BoardConnection {
       if (synced) this.#cameInSync()
     })
     provider.on('connection-close', event => this.#closed(event))
-    provider.on('closed', ({ code, reason }) => this.#ended(verdictOf(code, reason || this.#reason)))
+    provider.on('closed', ({ code, reason }) => this.#ended(verdictOf(code, reason || this.#reason, this.#sent)))
   }
 
   #cameInSync (): void {
@@ -211,7 +213,27 @@ export class BoardConnection {
   #closed (event: CloseEvent | null): void {
     this.#set({ link: this.#linkNow(), ...this.#savingNow() })
     // A browser does not see why an upgrade was answered with plain HTTP; the API says it.
-    if (event?.code === 1006 && this.provider.wsUnsuccessfulReconnects === 2) void this.#askLevel()
+    if (event?.code === 1006 && this.provider.wsUnsuccessfulReconnects >= 2) void this.#askWhyNotOpen()
+  }
+
+  // The server may have been away for one attempt, and be back for the question after it. Where it has answered twice and
+  // still no WebSocket opens, something is wrong with the way there.
+  async #askWhyNotOpen (): Promise<void> {
+    if (this.#synced || this.#state.verdict !== null || this.#asking) return
+    this.#asking = true
+    if (await this.#askLevel()) this.#answeredInVain++
+    if (this.#answeredInVain >= 2 && !this.#synced && this.#state.verdict === null) {
+      this.#answeredInVain = 0
+      const problem = await this.api.whyNotOpen(this.id, this.#life.signal).catch(() => null)
+      const isStill = problem !== null && !this.#synced && !this.provider.wsconnected
+      if (isStill) this.#ended(verdictOfRefusal(problem.status, problem.code, this.#sent))
+    }
+    this.#asking = false
+  }
+
+  get #sent (): Sent {
+    const { token, share, apiKey } = this.#credentials
+    return (share ?? apiKey) !== undefined ? 'link' : token !== undefined ? 'token' : 'nothing'
   }
 
   // The level is lower than this page thought. What was refused stays in this browser only.
@@ -224,14 +246,16 @@ export class BoardConnection {
 
   #ended (verdict: Verdict | null): void {
     if (verdict === null) return
-    this.provider.shouldConnect = false
-    const isLost = verdict.kind === 'forbidden' && !this.#hasUnsaved
-    if (verdict.kind === 'deleted' || isLost) void this.#storage.remove()
+    this.provider.disconnect()
+    // What the server does not have stays, and is sent should one get back in.
+    const isOver = verdict.kind === 'forbidden' || verdict.kind === 'deleted'
+    if (isOver && !this.#hasUnsaved) void this.#storage.remove()
     this.#set({ verdict, link: 'offline', open: true })
     this.#set(this.#savingNow())
   }
 
-  async #askLevel (): Promise<void> {
+  // Whether the server has answered: also that there is no such board, which the connection makes.
+  async #askLevel (): Promise<boolean> {
     const grants = this.#grants
     try {
       const board = await this.api.readBoard(this.id, this.#life.signal)
@@ -240,10 +264,14 @@ export class BoardConnection {
       if (isLower) this.#asked = false
       const level = isLower ? board.level : this.#state.level
       this.#set({ level, title: board.title, owner: board.owner, ...this.#savingNow() })
+      return true
     } catch (problem) {
-      if (!(problem instanceof ApiProblem) || this.#synced) return
-      // A board that does not exist yet is made by the connection.
-      if (problem.status !== 404) this.#ended(verdictOfStatus(problem.status))
+      if (!(problem instanceof ApiProblem) || this.#synced) return false
+      // A proxy that answers 5xx in its place says that the server is away.
+      if (problem.code === 'unexpected_answer') return problem.status < 500
+      if (problem.code === 'no_such_board') return true
+      this.#ended(verdictOfStatus(problem.status, problem.code, this.#sent))
+      return false
     }
   }
 
