@@ -149,3 +149,32 @@ test('addresses that are beside a page lead to it, or say where one can go', asy
     await tab.shows('Sign in with a token')
   }
 })
+
+test('a link is for looking and for 30 days unless one chooses, and what commenting means is said', async stage => {
+  const board = await stage.board('alice', 'Shared')
+  const alice = await stage.person('alice')
+  const tab = await alice.open(board)
+  const { page } = tab
+  await page.getByRole('button', { name: 'Share', exact: true }).click()
+  await page.getByRole('button', { name: 'Make a link' }).click()
+  await page.getByRole('textbox', { name: /New link/ }).waitFor()
+  const [{ level, expires_at: end }] = await stage.api('alice').all(`/v1/boards/${board}/links`)
+  const days = (Date.parse(end) - Date.now()) / 86_400_000
+  assert.ok(level === 'view' && days > 29.9 && days <= 30, `${level} for ${days} days`)
+  await page.getByRole('tab', { name: 'Public' }).click()
+  await page.getByRole('button', { name: 'Let everybody view' }).click()
+  for (const name of ['Links', 'People', 'Public', 'Agents']) {
+    await page.getByRole('tab', { name, exact: true }).click()
+    const offered = page.getByRole('tabpanel').locator('option[value=comment]').first()
+    await offered.waitFor({ state: 'attached' })
+    assert.match(await offered.textContent(), /only view/, name)
+  }
+
+  // A board that is gone is neither shared nor renamed, nor does the open dialog stay.
+  alice.watch.expect('refused')
+  await stage.api('alice').remove(board)
+  await tab.part('verdict').waitFor()
+  assert.equal(await page.getByRole('button', { name: 'Share', exact: true }).count(), 0)
+  assert.equal(await page.getByRole('dialog').filter({ hasText: 'Share' }).count(), 0)
+  assert.equal(await page.locator('input[data-testid=title]').count(), 0)
+})

@@ -11,6 +11,7 @@ import { HomeLink } from './HomeLink'
 import { Indicator } from './Indicator'
 import { PresenceBar } from './PresenceBar'
 import type { Signals } from './signals'
+import { isThere } from './verdict'
 
 export interface TopBarProps {
   readonly connection: BoardConnection
@@ -24,7 +25,7 @@ export function TopBar ({ connection, credentials, state, signals, editor }: Top
   const [sharing, setSharing] = useState(false)
   const peers = useValue('peers', () => signals.peers.get(), [signals])
   const { sub, admin } = connection.session
-  const manages = admin || (sub !== null && state.owner === sub)
+  const manages = (admin || (sub !== null && state.owner === sub)) && isThere(state.verdict)
   const title = state.title ?? connection.id
   return (
     <header className='bw-bar'>
@@ -43,7 +44,7 @@ export function TopBar ({ connection, credentials, state, signals, editor }: Top
           <ShareIcon /><span>Share</span>
         </button>
       )}
-      {sharing && <ShareDialog board={connection.id} title={title} credentials={credentials} onClose={() => setSharing(false)} />}
+      {manages && sharing && <ShareDialog board={connection.id} title={title} credentials={credentials} onClose={() => setSharing(false)} />}
     </header>
   )
 }
