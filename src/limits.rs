@@ -346,10 +346,11 @@ pub const REFUSAL_HOLDS: [Duration; 4] = [
 /// Refusals of one address within this time count as repeated.
 pub const REFUSAL_MEMORY: Duration = Duration::from_secs(60);
 
-/// How often a log line tells that requests for another host were refused.
+/// How often a log line tells that requests for another host, of a foreign page, or without their upgrade were refused: one
+/// line for each of the three.
 pub const HOST_TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// Characters of such a host that are logged, inclusive; names in use are shorter.
+/// Characters of such a host or origin that are logged, inclusive; names in use are shorter.
 pub const HOST_TOLD_CHARACTERS_MAX: usize = 100;
 
 /// Addresses whose refusals are remembered, inclusive; beyond it new ones get the plain HTTP status.

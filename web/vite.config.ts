@@ -8,6 +8,10 @@ const server = process.env['BOARDWIRE_URL'] ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
   plugins: [precache(), licenses()],
+  // The document is told where it is by the server; all else finds its like from where it is itself, under any base path.
+  experimental: {
+    renderBuiltUrl: (file, { hostType }) => hostType === 'html' ? '/' + file : { relative: true }
+  },
   build: {
     target: 'es2022',
     // Files, not data URLs: one copy each, kept by its hash.

@@ -61,7 +61,7 @@ pub(crate) async fn create(mut call: Call<'_>) -> Answer {
     if created.map_err(admission::problem)? == Applied::Exists {
         return Err(conflict("board_exists", "there is a board with this id"));
     }
-    let location = format!("/v1/boards/{board}");
+    let location = format!("{}/v1/boards/{board}", call.server.config.base_path());
     let answer = answer(&call, 201, &board, Some(Level::Edit)).await?;
     Ok(answer.field("Location", location))
 }

@@ -90,10 +90,11 @@ pub(crate) async fn create(mut call: Call<'_>) -> Answer {
     let operation = creation(item, mark.as_ref(), 0)?;
     let board = granted.board.clone();
     let outcomes = Write::of(operation).run(call.server, granted).await?;
+    let base = call.server.config.base_path();
     let answer = |item: &Item| {
         let id = list::text_of(&item.json, "id");
-        let response =
-            Response::json(201, &item.json).field("Location", format!("/v1/boards/{board}/items/{id}"));
+        let location = format!("{base}/v1/boards/{board}/items/{id}");
+        let response = Response::json(201, &item.json).field("Location", location);
         tagged(response, item)
     };
     match outcomes.first() {

@@ -303,7 +303,7 @@ impl Call<'_> {
 /// Answers a request that is not for a WebSocket.
 pub(crate) async fn answer(server: &Arc<Server>, request: &Request<'_>, incoming: &mut Incoming) -> Response {
     let Some((route, captured)) = route_of(request.target.path()) else {
-        return not_found();
+        return page::beside(server, request).unwrap_or_else(not_found);
     };
     let asked = match request.head.method {
         Method::Options => return cors::options(server, request.head, &allowed(route)),
@@ -320,6 +320,11 @@ pub(crate) async fn answer(server: &Arc<Server>, request: &Request<'_>, incoming
         incoming,
     };
     resource(call).await.unwrap_or_else(|refusal| refusal)
+}
+
+/// Whether something answers under a path, the WebSocket left out.
+pub(crate) fn has_route(path: &[&str]) -> bool {
+    route_of(path.to_vec()).is_some()
 }
 
 /// What answers under a path, and the segments that it captures.

@@ -18,6 +18,8 @@ use crate::api::{Answer, Call, Route};
 use crate::http::head::{Head, Method};
 use crate::http::negotiate::{self, Coding};
 use crate::http::response::{POLICY, Response};
+use crate::server::Server;
+use crate::server::admission::Request;
 
 /// A file of the page, as `build.rs` found it.
 struct File {
@@ -83,16 +85,62 @@ pub(crate) fn has(path: &[&str]) -> bool {
 }
 
 async fn start(call: Call<'_>) -> Answer {
-    Ok(serve(&FILES, INDEX, call.request.head).unwrap_or_else(|| Response::text(200, how_to_get_it())))
+    Ok(document(&call).unwrap_or_else(|| Response::text(200, how_to_get_it())))
 }
 
 /// The page finds out by itself whether there is such a board.
 async fn board(call: Call<'_>) -> Answer {
-    Ok(serve(&FILES, INDEX, call.request.head).unwrap_or_else(|| Response::text(404, how_to_get_it())))
+    Ok(document(&call).unwrap_or_else(|| Response::text(404, how_to_get_it())))
 }
 
 async fn file(call: Call<'_>) -> Answer {
-    serve(&FILES, &call.captured, call.request.head).ok_or_else(super::not_found)
+    let served = match call.captured == INDEX {
+        true => document(&call),
+        false => serve(&FILES, &call.captured, call.request.head),
+    };
+    served.ok_or_else(super::not_found)
+}
+
+fn document(call: &Call<'_>) -> Option<Response> {
+    serve_under(call.server.config.base_path(), &FILES, call.request.head)
+}
+
+/// What somebody gets whose address is beside the page's paths: with a slash too many they are led to the right one; who
+/// came with a browser gets the page, which says where one can go. `None` where neither is meant.
+pub(crate) fn beside(server: &Server, request: &Request<'_>) -> Option<Response> {
+    let Request { head, target, .. } = request;
+    if !matches!(head.method, Method::Get | Method::Head) {
+        return None;
+    }
+    let path = target.path();
+    if let [whole @ .., ""] = &*path
+        && ROUTES
+            .iter()
+            .any(|route| super::matches(route.path, whole).is_some())
+    {
+        return Some(Response::new(308).field("Location", without_slash(head.target)?));
+    }
+    let of_the_api = matches!(path.first(), Some(&("v1" | "ws")));
+    let is_browser = head.elements("accept").any(|one| one.starts_with(b"text/html"));
+    if of_the_api || !is_browser {
+        return None;
+    }
+    let mut page = serve_under(server.config.base_path(), &FILES, head)?.field("Vary", "Accept");
+    // A browser that has the page already is told so.
+    if page.status == 200 {
+        page.status = 404;
+    }
+    Some(page)
+}
+
+/// From `/board/plan/?share=x` to `../plan?share=x`. Relative, so that it holds whatever a proxy has in front of the path.
+fn without_slash(target: &str) -> Option<String> {
+    let (path, query) = target
+        .split_once('?')
+        .map_or((target, None), |(path, query)| (path, Some(query)));
+    let (_, last) = path.strip_suffix('/')?.rsplit_once('/')?;
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    Some(format!("../{last}{query}"))
 }
 
 /// The one document, whatever board it shows.
@@ -122,17 +170,44 @@ fn find(files: &'static [File], path: &[&str]) -> Option<&'static File> {
         .find(|file| file.path.split('/').eq(path.iter().copied()))
 }
 
+/// Answers with the document as it is under the base path of `--public-url`; `None` where there is none.
+///
+/// It alone says where the other files are; these name each other from where they are themselves.
+fn serve_under(base: &str, files: &'static [File], head: &Head<'_>) -> Option<Response> {
+    if base.is_empty() {
+        return serve(files, INDEX, head);
+    }
+    let plain = str::from_utf8(find(files, INDEX)?.plain).ok()?;
+    let document = plain.replace("=\"/", &format!("=\"{base}/"));
+    let etag = format!("\"{}\"", hash(document.as_bytes()));
+    Some(answer(head, Coding::Identity, Some(etag), |response| {
+        response.with_body("text/html; charset=utf-8", document)
+    }))
+}
+
 /// Answers with a file as the client can take it; `None` where there is none.
 fn serve(files: &'static [File], path: &[&str], head: &Head<'_>) -> Option<Response> {
     let file = find(files, path)?;
     let (coding, body) = file.packed_for(head);
     let validator = (!file.is_immutable()).then(|| file.etag(coding));
+    Some(answer(head, coding, validator, |response| {
+        response.with_built_in(file.media_type, body)
+    }))
+}
+
+/// The answer that `fill` puts the content into, unless the client has it already; without a validator it may keep it.
+fn answer(
+    head: &Head<'_>,
+    coding: Coding,
+    validator: Option<String>,
+    fill: impl FnOnce(Response) -> Response,
+) -> Response {
     let known = validator
         .as_deref()
         .is_some_and(|etag| negotiate::has_already(head.elements("if-none-match"), etag));
     let response = match known {
         true => Response::new(304),
-        false => Response::new(200).with_built_in(file.media_type, body),
+        false => fill(Response::new(200)),
     };
     let response = match coding.name() {
         Some(name) if !known => response.field("Content-Encoding", name),
@@ -146,7 +221,13 @@ fn serve(files: &'static [File], path: &[&str], head: &Head<'_>) -> Option<Respo
     };
     let secured =
         |response: Response, &(name, value): &(&'static str, &'static str)| response.field(name, value);
-    Some(SECURITY.iter().fold(response, secured))
+    SECURITY.iter().fold(response, secured)
+}
+
+/// What an entity tag has of some content.
+fn hash(content: &[u8]) -> String {
+    let hash = Sha256::digest(content);
+    URL_SAFE_NO_PAD.encode(hash.get(..16).unwrap_or_default())
 }
 
 impl File {
@@ -175,10 +256,7 @@ impl File {
 
     /// An entity tag; each packing has its own, as a strong one must (RFC 9110, 8.8.1).
     fn etag(&self, coding: Coding) -> String {
-        let hash = self.hash.get_or_init(|| {
-            let hash = Sha256::digest(self.plain);
-            URL_SAFE_NO_PAD.encode(hash.get(..16).unwrap_or_default())
-        });
+        let hash = self.hash.get_or_init(|| hash(self.plain));
         match coding.name() {
             Some(name) => format!("\"{hash}-{name}\""),
             None => format!("\"{hash}\""),
@@ -203,7 +281,7 @@ mod tests {
         File {
             path: "index.html",
             media_type: "text/html; charset=utf-8",
-            plain: b"<html>",
+            plain: b"<html><script src=\"/assets/a.js\">",
             brotli: None,
             gzip: Some(b"packed html"),
             hash: OnceLock::new(),
@@ -289,6 +367,35 @@ mod tests {
         let fields = [("Accept-Encoding", "gzip"), ("If-None-Match", plain.as_str())];
         assert_eq!(ask(INDEX, &fields).unwrap().status, 200);
         assert_ne!(plain, ask(&["sw.js"], &[]).unwrap().value("etag").unwrap());
+    }
+
+    #[test]
+    fn the_document_names_its_files_under_the_base_path() {
+        let (head, _) = head::parse(b"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n")
+            .unwrap()
+            .unwrap();
+        let under = |base| serve_under(base, &FEW, &head).unwrap();
+        assert_eq!(under("").body(), b"packed html");
+        let (one, other) = (under("/wb"), under("/a/b"));
+        assert_eq!(one.body(), b"<html><script src=\"/wb/assets/a.js\">");
+        assert_eq!(other.body(), b"<html><script src=\"/a/b/assets/a.js\">");
+        assert_eq!((one.status, one.value("content-encoding")), (200, None));
+        assert_ne!(one.value("etag"), other.value("etag"));
+    }
+
+    #[test]
+    fn a_slash_too_many_leads_to_the_same_path_without() {
+        for (target, expected) in [
+            ("/board/plan/", Some("../plan")),
+            ("/wb/board/plan/", Some("../plan")),
+            ("/board/plan/public/?share=x/y/", Some("../public?share=x/y/")),
+            ("/board/a%2Fb/?", Some("../a%2Fb?")),
+            ("//evil.example/board/plan/", Some("../plan")),
+            ("/board/plan", None),
+            ("/", None),
+        ] {
+            assert_eq!(without_slash(target).as_deref(), expected, "{target}");
+        }
     }
 
     #[test]

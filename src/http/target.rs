@@ -108,6 +108,22 @@ impl<'a> Target<'a> {
         self.segments.iter().map(|segment| &**segment).collect()
     }
 
+    /// The same target without the base path `base`, where it begins with that: `/wb/board/b` is `/board/b` under `/wb`.
+    ///
+    /// `base` is empty, or has a leading slash and none at its end, and needs no escapes.
+    #[must_use]
+    pub fn below(mut self, base: &str) -> Self {
+        let base: Vec<&str> = base.split('/').skip(1).collect();
+        if self.path().starts_with(&base) {
+            self.segments.drain(..base.len());
+            // `/wb/` is `/`, which has no segment.
+            if matches!(&*self.segments, [only] if only.is_empty() && !base.is_empty()) {
+                self.segments.clear();
+            }
+        }
+        self
+    }
+
     /// The value of the parameter `name`, if it was sent and is not empty.
     ///
     /// # Errors
@@ -165,6 +181,26 @@ pub(crate) fn hexadecimal(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_base_path_is_left_out_where_the_target_begins_with_it() {
+        for (target, base, expected) in [
+            ("/wb/board/b", "/wb", &["board", "b"][..]),
+            ("/wb/board/b?token=x", "/wb", &["board", "b"]),
+            ("/a/b/board/b", "/a/b", &["board", "b"]),
+            ("/wb", "/wb", &[]),
+            ("/wb/", "/wb", &[]),
+            ("/wb//", "/wb", &["", ""]),
+            ("/board/b", "/wb", &["board", "b"]),
+            ("/wbx/board/b", "/wb", &["wbx", "board", "b"]),
+            ("/board/b", "", &["board", "b"]),
+            ("/", "", &[]),
+            ("//", "", &["", ""]),
+        ] {
+            let target = Target::parse(target).unwrap().below(base);
+            assert_eq!(target.path(), expected);
+        }
+    }
 
     #[track_caller]
     fn segments(target: &str, expected: &[&str]) {

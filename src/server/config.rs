@@ -203,6 +203,12 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
+    /// What stands before every path where people reach the server: empty, or such as `/boards`.
+    #[must_use]
+    pub fn base_path(&self) -> &str {
+        self.public_url.as_ref().map_or("", PublicUrl::path)
+    }
+
     /// Checks the values given for `boardwire serve`.
     ///
     /// # Errors

@@ -32,10 +32,10 @@ use crate::server::committer::{Committer, Finished, Outcome, Settings};
 use crate::server::config::{self, Config};
 use crate::server::content::Documents;
 use crate::server::doors::Doors;
-use crate::server::hosts::Hosts;
 use crate::server::metrics::Metrics;
 use crate::server::metrics::redis::RedisMetrics;
 use crate::server::receiving::Receiving;
+use crate::server::seldom::Seldom;
 use crate::server::threads::Helpers;
 use crate::server::{Server, requests, telemetry};
 use crate::store::redb::{RedbStore, Verified};
@@ -209,7 +209,9 @@ pub(super) fn build(
             config.bounds.connections_per_address,
         )),
         audit: Audit::new(),
-        hosts: Hosts::default(),
+        misdirected: Seldom::default(),
+        foreign: Seldom::default(),
+        stripped: Seldom::default(),
         receiving: Receiving::new(limits::RECEIVING_BYTES_MAX),
         answers: Answers::new(limits::ANSWERS_BYTES_MAX),
         metrics: Metrics::new(committer.metrics(), &redis),

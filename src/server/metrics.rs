@@ -40,6 +40,9 @@ const CHANGES: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384
 /// The `reason` of a connection that its peer ended.
 const LEFT: &str = "left";
 
+/// The code, and the `reason`, of a connection that was refused for the page it came from, before anything was decided.
+pub(crate) const ORIGIN_REFUSED: &str = "origin_refused";
+
 /// A count that only grows. Its name ends in `_total`.
 ///
 /// The library's own counter puts `_total` behind the name in samples only, as OpenMetrics has it; readers of the plain
@@ -233,7 +236,7 @@ impl Metrics {
             values: Values::default(),
             opened: Total::default(),
             ended: Totals::new(std::iter::once([("reason", LEFT)]).chain(reasons())),
-            refused: Totals::new(reasons()),
+            refused: Totals::new(reasons().chain([[("reason", ORIGIN_REFUSED)]])),
             misdirected: Total::default(),
             messages_received: Total::default(),
             received_bytes: Total::default(),
@@ -405,6 +408,11 @@ impl Metrics {
     /// An upgrade request was refused.
     pub(crate) fn refused(&self, fault: Fault) {
         self.refused.count([("reason", disposition::of(fault).code)]);
+    }
+
+    /// An upgrade request was refused for its `Origin`.
+    pub(crate) fn refused_origin(&self) {
+        self.refused.count([("reason", ORIGIN_REFUSED)]);
     }
 
     /// A request was refused for its `Host`.

@@ -30,6 +30,7 @@ pub mod metrics;
 mod pace;
 mod receiving;
 mod requests;
+mod seldom;
 mod socket;
 pub mod telemetry;
 mod threads;
@@ -65,9 +66,9 @@ use crate::server::committer::Committer;
 use crate::server::config::Config;
 use crate::server::content::Documents;
 use crate::server::doors::Doors;
-use crate::server::hosts::Hosts;
 use crate::server::metrics::Metrics;
 use crate::server::receiving::Receiving;
+use crate::server::seldom::Seldom;
 use crate::store::{Applied, Change, Store, StoreError};
 use crate::time::{Clock, Now, Tick};
 
@@ -82,7 +83,10 @@ pub(crate) struct Server {
     pub(crate) committer: Committer,
     pub(crate) doors: Arc<Doors>,
     pub(crate) audit: Audit,
-    pub(crate) hosts: Hosts,
+    /// Requests for other hosts, pages of other origins, and upgrades that a proxy took the upgrade out of.
+    pub(crate) misdirected: Seldom,
+    pub(crate) foreign: Seldom,
+    pub(crate) stripped: Seldom,
     pub(crate) receiving: Arc<Receiving>,
     pub(crate) answers: Arc<Answers>,
     pub(crate) metrics: Metrics,

@@ -195,6 +195,7 @@ async fn decide(
     let begun = incoming.begin(head);
     hosts::check(server, head.host)?;
     let target = Target::parse(head.target).map_err(|error| Response::problem(&error.into()))?;
+    let target = local(target, server.config.base_path());
     begun.map_err(|why| Response::problem(&why.into()))?;
     let request = Request {
         head,
@@ -218,5 +219,15 @@ async fn decide(
                 admission::problem(fault)
             }))
         }
+    }
+}
+
+/// The target as the routes know it: a proxy takes the base path of `--public-url` off, and who comes without one does not.
+/// What is a path of ours as it stands is one, since the base may be called as one of these.
+fn local<'a>(target: Target<'a>, base: &str) -> Target<'a> {
+    let path = target.path();
+    match matches!(*path, ["ws", "canvas", _]) || api::has_route(&path) {
+        true => target,
+        false => target.below(base),
     }
 }

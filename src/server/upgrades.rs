@@ -10,9 +10,10 @@ use std::time::Duration;
 use async_io::{Async, Timer};
 
 use crate::fault::Fault;
+use crate::http::head::Head;
 use crate::http::origin;
 use crate::http::response::{Problem, Response};
-use crate::http::upgrade::{self, Upgrade};
+use crate::http::upgrade::{self, Upgrade, UpgradeError};
 use crate::ids::{BoardId, Subject};
 use crate::room::member::{Joiner, Pulse};
 use crate::server::Server;
@@ -21,6 +22,8 @@ use crate::server::connection::{Connection, End, Joined};
 use crate::server::disposition;
 use crate::server::doors::{Admission, Hold};
 use crate::server::loader::Creation;
+use crate::server::metrics::ORIGIN_REFUSED;
+use crate::server::seldom::shown;
 use crate::server::socket::Socket;
 use crate::server::telemetry::log_at;
 use crate::session::Session;
@@ -52,20 +55,11 @@ pub(crate) async fn decide(
     board: &str,
 ) -> Result<Opening, Response> {
     let head = request.head;
-    let header_text = |name| head.unique(name).ok().flatten();
-    if !origin::allowed(header_text("origin"), head.host, &server.config.origins) {
-        return Err(Response::problem(&Problem {
-            status: 403,
-            code: "origin_refused",
-            title: "The page's origin is not allowed",
-            detail:
-                "open the board from the server's own host, or name that with --public-url, or allow the \
-                     origin with --allow-origin"
-                    .into(),
-            field: None,
-        }));
-    }
+    check_origin(server, head)?;
     let upgrade = upgrade::check(head);
+    if upgrade == Err(UpgradeError::NotAsked) {
+        tell_stripped(server, head);
+    }
     let outcome = admission::grant(server, request, board).await.and_then(|grant| {
         let admission = server.doors.admit(request.address)?;
         Ok((grant, admission))
@@ -90,6 +84,54 @@ pub(crate) async fn decide(
         },
         (Err(_), Err(fault)) => Err(admission::problem(fault)),
         (Err(error), Ok(_)) => Err(error.response()),
+    }
+}
+
+/// Lets a request on that no page of a stranger sent.
+///
+/// # Errors
+/// The refusal.
+fn check_origin(server: &Server, head: &Head<'_>) -> Result<(), Response> {
+    let sent = head.unique("origin").ok().flatten();
+    if origin::allowed(sent, head.host, &server.config.origins) {
+        return Ok(());
+    }
+    server.metrics.refused_origin();
+    if let Some(count) = server.foreign.count(server.now().tick) {
+        let (origin, host) = (
+            shown(sent.unwrap_or_default()),
+            shown(head.host.unwrap_or_default()),
+        );
+        tracing::warn!(
+            origin,
+            host,
+            count,
+            "refused connections of pages whose origin is not the Host of the request; a proxy must pass Host on, or \
+             --public-url name the address that people open, or --allow-origin the page of another application"
+        );
+    }
+    Err(Response::problem(&Problem {
+        status: 403,
+        code: ORIGIN_REFUSED,
+        title: "The page's origin is not allowed",
+        detail: "open the board from the server's own host, or name that with --public-url, or allow the \
+                 origin with --allow-origin"
+            .into(),
+        field: None,
+    }))
+}
+
+/// Tells of a WebSocket that a proxy made a plain request of: it has the key, which a proxy passes on like any field.
+fn tell_stripped(server: &Server, head: &Head<'_>) {
+    if head.values("sec-websocket-key").next().is_none() {
+        return;
+    }
+    if let Some(count) = server.stripped.count(server.now().tick) {
+        tracing::warn!(
+            count,
+            "refused WebSocket connections whose upgrade got lost on the way; a proxy must speak HTTP/1.1 to this \
+             server and pass Upgrade and Connection on"
+        );
     }
 }
 

@@ -98,10 +98,11 @@ async function upgrades ({ http }) {
 // Each on a server of its own: the server holds repeated refusals of one address for longer and longer.
 const REFUSALS = {
   'somebody else': { sub: 'mallory', path: id => `/board/${id}`, words: 'You have no access to this board' },
-  'nobody at all': { sub: null, path: id => `/board/${id}`, words: /does not open the board/ },
-  'nobody, by the public address': { sub: null, path: id => `/board/${id}/public`, words: /does not open the board/ },
-  'a token that is none': { sub: null, path: id => `/board/${id}?token=a.b.c`, words: /does not open the board/ },
-  'a token that has expired': { sub: 'alice', claims: { exp: seconds(-60) }, path: id => `/board/${id}`, words: /does not open the board/ },
+  'nobody at all': { sub: null, path: id => `/board/${id}`, words: 'Sign in to open this board' },
+  'nobody, by the public address': { sub: null, path: id => `/board/${id}/public`, words: 'Sign in to open this board' },
+  'a token that is none': { sub: null, path: id => `/board/${id}?token=a.b.c`, words: 'Your sign-in is not valid here' },
+  'a token that has expired': { sub: 'alice', claims: { exp: seconds(-60) }, path: id => `/board/${id}`, words: 'Your sign-in has expired' },
+  'a link that is none': { sub: null, path: id => `/board/${id}?share=bwl_none`, words: 'This link does not open the board any more' },
   'a board that never was': { sub: 'mallory', path: () => '/board/never-made', words: 'There is no such board' }
 }
 

@@ -59,6 +59,7 @@ test('a link that is made here opens the board for somebody without a token, unt
   const erin = await stage.person('erin')
   const start = await erin.visit('/')
   await start.page.getByRole('button', { name: 'Share To share' }).click()
+  await start.page.getByLabel('Whoever has it').selectOption('edit')
   await start.page.getByRole('button', { name: 'Make a link' }).click()
   const field = start.page.getByRole('textbox', { name: /New link/ })
   await field.waitFor()

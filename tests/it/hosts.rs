@@ -143,3 +143,58 @@ fn refused_hosts_are_counted_and_logged_once_in_a_while_and_shortened() {
         "{log}"
     );
 }
+
+#[test]
+fn refused_origins_are_counted_and_logged_once_in_a_while_with_what_would_be_right() {
+    let server = Setup::new().start();
+    let path = format!("/ws/canvas/b?token={}", editor("alice", "b"));
+    let origin = format!("https://{}.example", "a".repeat(300));
+    let mut fields = UPGRADE.to_vec();
+    fields.push(("Origin", &origin));
+    for _ in 0..50 {
+        let mut http = Http::connect(server.address());
+        http.send(request_for("127.0.0.1:8080", "GET", &path, &fields));
+        let answer = http.answer("GET");
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (403, &"origin_refused".into())
+        );
+    }
+    let text = String::from_utf8(ask(&server, "127.0.0.1", "/metrics").body).unwrap();
+    assert!(
+        text.contains("\nboardwire_connections_refused_total{reason=\"origin_refused\"} 50\n"),
+        "{text}"
+    );
+    until(SOON, || server.log().contains("--public-url"));
+    let log = server.log();
+    assert_eq!(log.matches("--public-url").count(), 1, "{log}");
+    assert!(log.contains("127.0.0.1:8080"), "the host that it came by: {log}");
+    assert!(
+        log.contains(&"a".repeat(92)) && !log.contains(&"a".repeat(93)),
+        "{log}"
+    );
+    assert!(!log.contains("token"), "{log}");
+}
+
+#[test]
+fn an_upgrade_that_a_proxy_made_a_plain_request_of_is_told_of_once_in_a_while() {
+    let server = Server::start();
+    let path = format!("/ws/canvas/b?token={}", editor("alice", "b"));
+    let stripped: Vec<_> = UPGRADE
+        .iter()
+        .copied()
+        .filter(|(name, _)| !["upgrade", "connection"].contains(&name.to_ascii_lowercase().as_str()))
+        .collect();
+    for fields in [&[][..], &stripped, &stripped] {
+        let mut http = Http::connect(server.address());
+        http.send(request_for("127.0.0.1", "GET", &path, fields));
+        assert_eq!(http.answer("GET").status, 426);
+    }
+    until(SOON, || server.log().contains("upgrade got lost"));
+    let log = server.log();
+    assert_eq!(log.matches("upgrade got lost").count(), 1, "{log}");
+    assert!(
+        log.contains("\"count\":1"),
+        "who only opened the address is not meant: {log}"
+    );
+}

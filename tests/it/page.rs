@@ -2,8 +2,11 @@
 //!
 //! What does not depend on the files that were built in is in the unit tests of src/api/page.rs.
 
+use serde_json::json;
+
+use crate::support::api::Api;
 use crate::support::http::{self, Http};
-use crate::support::server::Server;
+use crate::support::server::{Server, Setup};
 
 #[cfg(not(feature = "page"))]
 #[test]
@@ -54,7 +57,6 @@ fn the_page_lives_under_its_paths_and_nowhere_else() {
     for target in [
         "/board",
         "/board/",
-        "/board/plan/",
         "/board/plan/private",
         "/boards",
         "/assets",
@@ -68,6 +70,47 @@ fn the_page_lives_under_its_paths_and_nowhere_else() {
             "{target}"
         );
     }
+}
+
+#[test]
+fn a_slash_too_many_leads_to_the_page_and_takes_the_query_along() {
+    let server = Server::start();
+    let mut http = Http::connect(server.address());
+    for (target, location) in [
+        ("/board/plan/", "../plan"),
+        ("/board/plan/?share=a%2Fb", "../plan?share=a%2Fb"),
+        ("/board/plan/public/", "../public"),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let answer = http.request(method, target, &[]);
+            assert_eq!(
+                (answer.status, answer.field("location")),
+                (308, Some(location)),
+                "{method} {target}"
+            );
+        }
+        assert_eq!(http.request("POST", target, &[]).status, 404, "{target}");
+    }
+    for target in ["/board//", "/v1/boards/", "/health/", "//"] {
+        assert_eq!(http.request("GET", target, &[]).status, 404, "{target}");
+    }
+}
+
+#[test]
+fn an_address_that_the_api_names_is_under_the_public_url() {
+    let server = Setup::new().flag("public-url", "https://boards.test/wb").start();
+    let alice = Api::user(&server, "alice");
+    let made = alice.json("POST", "/v1/boards", &json!({ "id": "b" }));
+    assert_eq!(
+        (made.status, made.field("location")),
+        (201, Some("/wb/v1/boards/b"))
+    );
+    let item = json!({ "id": "i", "type": "sticky", "x": 0, "y": 0 });
+    let made = alice.json("POST", "/wb/v1/boards/b/items", &item);
+    assert_eq!(
+        (made.status, made.field("location")),
+        (201, Some("/wb/v1/boards/b/items/i"))
+    );
 }
 
 #[cfg(feature = "page")]
@@ -277,6 +320,90 @@ mod built_in {
             assert_eq!(answer.field("cross-origin-opener-policy"), Some("same-origin"));
             assert!(answer.field("permissions-policy").is_some());
         }
+    }
+
+    #[test]
+    fn who_comes_with_a_browser_gets_the_page_for_a_path_that_is_none_and_a_program_the_problem() {
+        let server = Server::start();
+        let mut http = Http::connect(server.address());
+        let document = http.request("GET", "/", &[]).body;
+        let browser = (
+            "Accept",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        );
+        for target in [
+            "/boards",
+            "/board",
+            "/board/",
+            "/board/plan/private",
+            "/favicon.ico",
+        ] {
+            let page = http.request("GET", target, &[browser]);
+            assert_eq!(
+                (page.status, page.field("content-type")),
+                (404, Some("text/html; charset=utf-8")),
+                "{target}"
+            );
+            assert!(page.body == document, "{target}");
+            assert!(
+                page.field("content-security-policy")
+                    .unwrap()
+                    .contains("script-src")
+            );
+            for accepted in ["*/*", "application/json"] {
+                let problem = http.request("GET", target, &[("Accept", accepted)]);
+                assert_eq!(problem.json()["code"], "not_found", "{target} {accepted}");
+            }
+            assert_eq!(
+                http.request("POST", target, &[browser]).json()["code"],
+                "not_found"
+            );
+        }
+        for target in ["/v1", "/v1/board", "/ws/canvas"] {
+            let problem = http.request("GET", target, &[browser]);
+            assert_eq!(problem.json()["code"], "not_found", "{target}");
+        }
+    }
+
+    #[test]
+    fn under_a_public_url_with_a_path_everything_is_found_whether_or_not_the_proxy_takes_the_path_off() {
+        let server = Setup::new()
+            .flag("public-url", "https://boards.test/a/wb")
+            .start();
+        let mut http = Http::connect(server.address());
+        let built =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("web/dist/index.html")).unwrap();
+        let expected = built.replace("=\"/", "=\"/a/wb/");
+        assert!(expected.matches("=\"/a/wb/assets/").count() > 0, "{expected}");
+        for target in [
+            "/",
+            "/board/plan",
+            "/board/plan/public?share=x",
+            "/index.html",
+            "/a/wb",
+            "/a/wb/",
+            "/a/wb/board/plan",
+        ] {
+            let answer = http.request("GET", target, &[("Accept-Encoding", "br, gzip")]);
+            assert_eq!(
+                (answer.status, answer.field("content-encoding")),
+                (200, None),
+                "{target}"
+            );
+            assert_eq!(String::from_utf8(answer.body).unwrap(), expected, "{target}");
+        }
+        let etag = http.request("GET", "/", &[]).field("etag").unwrap().to_owned();
+        assert_eq!(http.request("GET", "/", &[("If-None-Match", &etag)]).status, 304);
+        for (name, path) in files() {
+            if name != "/index.html" {
+                let answer = http.request("GET", &format!("/a/wb{name}"), &[]);
+                assert!(answer.body == fs::read(path).unwrap(), "{name}");
+            }
+        }
+        assert_eq!(http.request("GET", "/a/wb/health", &[]).status, 200);
+        let upgrade = http.request("GET", "/a/wb/ws/canvas/b", &[]);
+        assert_eq!(upgrade.json()["code"], "unauthenticated");
+        assert_eq!(http.request("GET", "/wb/health", &[]).status, 404);
     }
 
     #[test]

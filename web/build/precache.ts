@@ -20,7 +20,6 @@ export function precache (): Plugin {
       if (worker.imports.length > 0) throw new Error(`${WORKER} must stand alone, but imports ${worker.imports.join(', ')}`)
       const files = Object.keys(bundle)
         .filter(name => name.startsWith('assets/') && NEEDED.some(needed => needed.test(name)))
-        .map(name => '/' + name)
         .sort()
       const page = bundle['index.html']
       if (page?.type !== 'asset') throw new Error('no index.html in the build')

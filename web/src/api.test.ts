@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ApiProblem, createApi, everyPage } from './api'
+import { ApiProblem, bestAlone, createApi, everyPage } from './api'
 import type { Credentials } from './credentials'
 
 interface Sent { readonly url: string, readonly method: string, readonly headers: Headers, readonly body: unknown }
@@ -106,4 +106,27 @@ test('a cursor is passed on', async () => {
   const { api, sent } = apiWith(empty)
   await api.listLinks('b', 'c=1')
   expect(sent[0]?.url).toBe('/v1/boards/b/links?cursor=c%3D1')
+})
+
+test('why a WebSocket does not open is asked for with a method that names the origin', async () => {
+  const { api, sent } = apiWith(() => Response.json({ code: 'origin_refused', detail: 'no' }, { status: 403 }), { token: 't' })
+  expect(await api.whyNotOpen('a/b')).toMatchObject({ code: 'origin_refused', status: 403 })
+  expect(sent[0]).toMatchObject({ url: '/ws/canvas/a%2Fb', method: 'POST' })
+  const { api: other } = apiWith(() => new Response('<html>', { status: 404 }))
+  expect((await other.whyNotOpen('b')).code).toBe('unexpected_answer')
+  expect((await apiWith(nothing).api.whyNotOpen('b')).code).toBe('unexpected_answer')
+})
+
+test('of several credentials the one counts that opens the board, and of two the better', async () => {
+  const levels = (token: string | null, share: string | null): typeof fetch => async (url, init) => {
+    const level = new Headers(init?.headers).has('authorization') ? token : share
+    expect(String(url).includes('share=') && new Headers(init?.headers).has('authorization'), 'one at a time').toBe(false)
+    return level === null ? Response.json({ code: 'expired_credential' }, { status: 401 }) : Response.json({ id: 'b', level })
+  }
+  const both = { token: 't', share: 's' }
+  expect(await bestAlone('b', both, levels(null, 'view'))).toEqual({ share: 's' })
+  expect(await bestAlone('b', both, levels('edit', null))).toEqual({ token: 't' })
+  expect(await bestAlone('b', both, levels('view', 'edit'))).toEqual({ share: 's' })
+  expect(await bestAlone('b', both, levels('edit', 'edit')), 'who one is comes first').toEqual({ token: 't' })
+  expect(await bestAlone('b', both, levels(null, null))).toBeNull()
 })

@@ -1,5 +1,6 @@
 // The HTTP API as functions. It knows the shapes and the credentials; it keeps no state and shows nothing.
-import type { Credentials } from './credentials'
+import { under } from './base'
+import { apart, type Credentials } from './credentials'
 
 /** What somebody may do with a board; each level includes those before it. */
 export type Level = 'view' | 'comment' | 'edit'
@@ -102,6 +103,8 @@ export interface Api {
   listKeys (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<Key>>
   createKey (board: string, name: string, level: Level): Promise<CreatedKey>
   revokeKey (board: string, key: string): Promise<void>
+  /** Asks without an upgrade why a WebSocket of the board does not open: always a problem. */
+  whyNotOpen (board: string, signal?: AbortSignal): Promise<ApiProblem>
 }
 
 interface Call {
@@ -137,7 +140,11 @@ export function createApi (credentials: Credentials, fetcher: typeof fetch = fet
     listKeys: async (board, cursor, signal) => await list(at(board, 'keys'), cursor, signal),
     createKey: async (board, name, level) =>
       await send({ method: 'POST', path: at(board, 'keys'), body: { name, level } }),
-    revokeKey: async (board, key) => await send({ method: 'DELETE', path: at(board, 'keys', key) })
+    revokeKey: async (board, key) => await send({ method: 'DELETE', path: at(board, 'keys', key) }),
+    // Not GET: browsers name the origin of a page to its own server with other methods only.
+    whyNotOpen: async (board, signal) => await send({ method: 'POST', path: '/ws/canvas/' + encodeURIComponent(board), signal }).then(
+      () => new ApiProblem('unexpected_answer', 200, 'Something else than a board answers.'),
+      (cause: unknown) => { if (cause instanceof ApiProblem) return cause; throw cause })
   }
 }
 
@@ -172,7 +179,7 @@ async function request (call: Call, credentials: Credentials, fetcher: typeof fe
   if (credentials.share !== undefined) query.set('share', credentials.share)
   const search = query.toString()
   try {
-    return await fetcher(call.path + (search && '?' + search), {
+    return await fetcher(under(call.path) + (search && '?' + search), {
       method: call.method,
       headers,
       credentials: 'omit',
@@ -205,4 +212,13 @@ function problemOf (status: number, body: unknown): ApiProblem {
     typeof detail === 'string' ? detail : code,
     typeof field === 'string' ? field : null
   )
+}
+
+/** Of several credentials that the server refuses together, the one that opens the board best by itself; null where none does. */
+export async function bestAlone (board: string, credentials: Credentials, fetcher: typeof fetch = fetch): Promise<Credentials | null> {
+  const tried = await Promise.all(apart(credentials).map(async single =>
+    await createApi(single, fetcher).readBoard(board).then(({ level }) => ({ single, level }), () => null)))
+  const rank = (level: Level | null) => level === null ? -1 : LEVELS.indexOf(level)
+  const [best] = tried.filter(one => one !== null).toSorted((one, other) => rank(other.level) - rank(one.level))
+  return best?.single ?? null
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { credentialParams, findToken, parseCredentials, switchTo, takeCredentials, withoutSignIn } from './credentials'
+import { apart, credentialParams, findToken, onward, parseCredentials, switchTo, takeCredentials, withoutSignIn } from './credentials'
 
 test('each credential is read from the query', () => {
   expect(parseCredentials('?token=t&share=s&apiKey=k&other=o')).toEqual({ token: 't', share: 's', apiKey: 'k' })
@@ -16,14 +16,15 @@ test('as parameters they have the names that the server reads', () => {
 })
 
 /** A window at an address, with what its tab keeps. */
-function tabAt (address: string, kept: Record<string, string> = {}) {
+function tabAt (address: string, kept: Record<string, string> = {}, fleeting = false) {
   const url = new URL(address, 'http://x.example')
   const store = new Map(Object.entries(kept))
   const shown = { address: url.pathname + url.search + url.hash }
   const tab = {
     getItem: (name: string) => store.get(name) ?? null,
     setItem: (name: string, value: string) => { store.set(name, value) },
-    removeItem: (name: string) => { store.delete(name) }
+    removeItem: (name: string) => { store.delete(name) },
+    fleeting
   }
   const taken = () => takeCredentials(
     url as unknown as Location,
@@ -49,14 +50,40 @@ test('a page without credentials uses the token of its tab', () => {
   expect(tabAt('/board/plan').take()).toEqual({})
 })
 
-test('a share link or key stands alone and stays in the address', () => {
-  const kept = Object.fromEntries((() => { const tab = tabAt('/?token=t'); tab.take(); return tab.store })())
-  for (const [address, credentials] of [['/board/plan?share=s', { share: 's' }], ['/board/plan?apiKey=k', { apiKey: 'k' }]] as const) {
-    const tab = tabAt(address, kept)
-    expect(tab.take()).toEqual(credentials)
+test('who is signed in stays who they are behind a share link or key, which stays in the address', () => {
+  for (const [query, credentials] of [['?share=s', { share: 's' }], ['?apiKey=k', { apiKey: 'k' }]] as const) {
+    const address = '/board/plan' + query
+    const kept = tokenOf('alice')
+    const tab = tabAt(address, { 'boardwire.token': kept })
+    expect(tab.take()).toEqual({ token: kept, ...credentials })
     expect(tab.shown.address).toBe(address)
     expect(tab.store.size).toBe(1)
+    expect(tabAt(address).take()).toEqual(credentials)
   }
+})
+
+test('a sign-in that has expired does not keep a link shut', () => {
+  const seconds = Math.floor(Date.now() / 1000)
+  const until = (exp: number) => `e30.${btoa(JSON.stringify({ sub: 'alice', exp }))}.c2ln`
+  expect(tabAt('/board/plan?share=s', { 'boardwire.token': until(seconds - 60) }).take()).toEqual({ share: 's' })
+  expect(tabAt('/board/plan?share=s', { 'boardwire.token': until(seconds + 60) }).take()).toEqual({ token: until(seconds + 60), share: 's' })
+  // Alone it is sent all the same: the server says that it has expired.
+  expect(tabAt('/board/plan', { 'boardwire.token': until(seconds - 60) }).take()).toEqual({ token: until(seconds - 60) })
+})
+
+test('where the tab keeps nothing the token travels in addresses', () => {
+  const { tab } = tabAt('/')
+  expect(onward('/board/plan', { token: 'a.b.c' }, tab)).toBe('/board/plan')
+  expect(onward('/board/plan', { token: 'a.b.c', share: 's' }, { ...tab, fleeting: true })).toBe('/board/plan?token=a.b.c')
+  expect(onward('/board/plan', { share: 's' }, { ...tab, fleeting: true })).toBe('/board/plan')
+  const bare = tabAt('/board/plan?token=t&share=s', {}, true)
+  expect(bare.take()).toEqual({ token: 't', share: 's' })
+  expect(bare.shown.address).toBe('/board/plan?token=t&share=s')
+})
+
+test('several credentials are told apart, one is not', () => {
+  expect(apart({ token: 't', share: 's', apiKey: 'k' })).toEqual([{ token: 't' }, { share: 's' }, { apiKey: 'k' }])
+  for (const single of [{}, { token: 't' }, { share: 's' }, { apiKey: 'k' }]) expect(apart(single)).toEqual([])
 })
 
 test('a newer token replaces the one that was kept', () => {
@@ -88,7 +115,7 @@ test('nor does one whose token names nobody, or that brings a share link along',
   })
   const bob = tokenOf('bob')
   expect(tabAt(`/board/plan?share=s&token=${bob}`, { 'boardwire.token': alice }).taken()).toEqual({
-    credentials: { share: 's' }, rival: { credentials: { token: bob, share: 's' }, here: 'alice', there: 'bob' }
+    credentials: { token: alice, share: 's' }, rival: { credentials: { token: bob, share: 's' }, here: 'alice', there: 'bob' }
   })
 })
 

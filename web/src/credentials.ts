@@ -1,4 +1,6 @@
 // The credentials of a page: where they come from, and how they travel. What they give is the server's to say.
+import { scoped } from './base'
+import { type Keep, tabKeep } from './browser'
 import { readSession } from './session'
 
 /** What a page was opened with. Several may be sent; the server counts the highest, and refuses where one is invalid. */
@@ -12,9 +14,7 @@ export interface Credentials {
 }
 
 /** Where the token of this tab is kept between its pages. */
-const TOKEN_ITEM = 'boardwire.token'
-
-type TokenStore = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
+const TOKEN_ITEM = scoped('boardwire.token')
 
 /** Reads the credentials of a query. An empty parameter counts as not sent. */
 export function parseCredentials (search: string): Credentials {
@@ -30,10 +30,9 @@ export function credentialParams (credentials: Credentials): Record<string, stri
   return { ...credentials }
 }
 
-/** As a query with its question mark, or nothing: for links to other pages. */
-export function credentialQuery (credentials: Credentials): string {
-  const query = new URLSearchParams(credentialParams(credentials)).toString()
-  return query && '?' + query
+/** One of our paths, as a link to it goes: where the tab keeps nothing, the token has to travel in the address. */
+export function onward (path: string, { token }: Credentials, tab: Keep = tabKeep): string {
+  return token === undefined || tab.fleeting !== true ? path : path + '?' + new URLSearchParams({ token }).toString()
 }
 
 /** What a page starts with. */
@@ -57,18 +56,21 @@ export interface Rival {
  * The credentials of this page, from its address, else the token that the tab already has.
  *
  * A token says who somebody is, so it must not be passed on with a copied address: it is kept for the tab and
- * taken out of the address. A share link or key stays there, since it belongs to the board and lets one come back.
+ * taken out of the address, unless the tab keeps nothing. A share link or key stays there, since it belongs to the board and
+ * lets one come back; who is signed in stays who they are, and has the better of both rights.
  *
  * A token of another user than the one of the tab is not kept: it is a `rival`, for `switchTo`.
  */
-export function takeCredentials (location: Location, history: History, tab: TokenStore): Taken {
+export function takeCredentials (location: Location, history: History, tab: Keep): Taken {
   const { token, ...others } = parseCredentials(location.search)
   const kept = tab.getItem(TOKEN_ITEM) || undefined
   if (token === undefined) return { credentials: standing(others, kept), rival: null }
-  const query = new URLSearchParams(location.search)
-  query.delete('token')
-  const rest = query.toString()
-  history.replaceState(history.state, '', location.pathname + (rest && '?' + rest) + location.hash)
+  if (tab.fleeting !== true) {
+    const query = new URLSearchParams(location.search)
+    query.delete('token')
+    const rest = query.toString()
+    history.replaceState(history.state, '', location.pathname + (rest && '?' + rest) + location.hash)
+  }
   const credentials = { token, ...others }
   const here = userOf(kept)
   const there = userOf(token)
@@ -80,15 +82,24 @@ export function takeCredentials (location: Location, history: History, tab: Toke
 }
 
 /** Signs in as the rival, for this tab. */
-export function switchTo (rival: Rival, tab: TokenStore): Credentials {
+export function switchTo (rival: Rival, tab: Keep): Credentials {
   keepToken(rival.credentials.token, tab)
   return rival.credentials
 }
 
-// A share link or key of the address stands alone.
+// The token of the tab goes along with a share link or key, unless it has expired: the server refuses all of several
+// credentials where one is not valid.
 function standing (sent: Credentials, kept: string | undefined): Credentials {
-  if (sent.share !== undefined || sent.apiKey !== undefined) return sent
-  return kept === undefined ? {} : { token: kept }
+  if (kept === undefined) return sent
+  const { expires } = readSession({ token: kept })
+  const isAlone = sent.share === undefined && sent.apiKey === undefined
+  return isAlone || expires === null || expires > Date.now() ? { token: kept, ...sent } : sent
+}
+
+/** Each of several credentials by itself; nothing where there is only one. */
+export function apart ({ token, share, apiKey }: Credentials): Credentials[] {
+  const single = [...(token ? [{ token }] : []), ...(share ? [{ share }] : []), ...(apiKey ? [{ apiKey }] : [])]
+  return single.length > 1 ? single : []
 }
 
 function userOf (token: string | undefined): string | null {
@@ -116,11 +127,17 @@ export function findToken (text: string): string | null {
 }
 
 /** Keeps a token that was typed in, for this tab. */
-export function keepToken (token: string, tab: TokenStore): void {
+export function keepToken (token: string, tab: Keep): void {
   tab.setItem(TOKEN_ITEM, token)
 }
 
 /** Forgets the token of this tab. */
-export function forgetToken (tab: TokenStore): void {
+export function forgetToken (tab: Keep): void {
   tab.removeItem(TOKEN_ITEM)
+}
+
+/** Signs in for this tab, and goes to one of our paths. */
+export function signInAt (path: string, token: string): void {
+  keepToken(token, tabKeep)
+  location.assign(onward(path, { token }))
 }

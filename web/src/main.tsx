@@ -1,6 +1,7 @@
 // Opens the page that the address names.
 import { lazy, StrictMode, Suspense, useState } from 'react'
 import { createRoot } from 'react-dom/client'
+import { tabKeep } from './browser'
 import { type Credentials, switchTo, takeCredentials, type Taken } from './credentials'
 import { registerWorker } from './registerWorker'
 import { renewAfterUpdate } from './renew'
@@ -35,14 +36,14 @@ function Start ({ route, taken }: { route: Route, taken: Taken }) {
   const [decided, setDecided] = useState<Credentials | null>(taken.rival === null ? taken.credentials : null)
   if (decided !== null || taken.rival === null) return <Page route={route} credentials={decided ?? taken.credentials} />
   const { rival, credentials } = taken
-  return <SwitchQuestion rival={rival} onStay={() => setDecided(credentials)} onSwitch={() => setDecided(switchTo(rival, sessionStorage))} />
+  return <SwitchQuestion rival={rival} onStay={() => setDecided(credentials)} onSwitch={() => setDecided(switchTo(rival, tabKeep))} />
 }
 
 const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has no element with the id "root"')
 
 const route = parseRoute(location.pathname)
-const taken = takeCredentials(location, history, sessionStorage)
+const taken = takeCredentials(location, history, tabKeep)
 renewAfterUpdate()
 // Only a board's page opens offline: who only looks at the start page need not load the canvas.
 if (route.name === 'board') registerWorker()

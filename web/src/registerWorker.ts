@@ -1,4 +1,6 @@
 // Starts the service worker, where there can be one.
+import { under } from './base'
+import { serviceWorkers } from './browser'
 
 /**
  * Registers it once the page has loaded, so that it competes with nothing.
@@ -6,19 +8,19 @@
  * Only built pages have one; browsers want https or localhost for it. Without it everything works but opening a page offline.
  */
 export function registerWorker (): void {
-  if (!import.meta.env.PROD || !isSecureContext || !('serviceWorker' in navigator)) return
+  const workers = import.meta.env.PROD ? serviceWorkers() : null
+  if (workers === null) return
   const register = () => {
-    void start().catch((cause: unknown) => console.warn('No service worker, so pages do not open offline:', cause))
+    void start(workers).catch((cause: unknown) => console.info('No service worker, so pages do not open offline:', cause))
   }
   if (document.readyState === 'complete') register()
   else addEventListener('load', register, { once: true })
 }
 
-async function start (): Promise<void> {
-  const { serviceWorker } = navigator
+async function start (serviceWorker: ServiceWorkerContainer): Promise<void> {
   // The next build's worker begins with an empty cache.
   serviceWorker.addEventListener('controllerchange', () => tellLoaded(serviceWorker.controller))
-  await serviceWorker.register('/sw.js', { updateViaCache: 'none' })
+  await serviceWorker.register(under('/sw.js'), { updateViaCache: 'none' })
   tellLoaded((await serviceWorker.ready).active)
 }
 

@@ -40,3 +40,16 @@ test('the paths of a board lead back to it', () => {
   expect(parseRoute(publicPath(id))).toEqual({ name: 'board', id, by: 'public' })
   expect(shareUrl('https://x.example', id, 'bwl_a')).toBe(`https://x.example/board/${id}?share=bwl_a`)
 })
+
+test('under a base path every address is the same behind it', () => {
+  const base = '/a/wb/'
+  for (const path of ['/', '/board/plan', '/board/plan/public', '/boards']) {
+    expect(parseRoute('/a/wb' + path, base), path).toEqual(parseRoute(path))
+    // Who comes past the proxy has none.
+    expect(parseRoute(path, base), path).toEqual(parseRoute(path))
+  }
+  expect(parseRoute('/a/wb', base)).toEqual({ name: 'start' })
+  expect(parseRoute('/a/wbx', base)).toEqual({ name: 'unknown' })
+  expect(parseRoute(boardPath('plan', base), base)).toEqual({ name: 'board', id: 'plan', by: 'credentials' })
+  expect(boardPath('plan', base)).toBe('/a/wb/board/plan')
+})

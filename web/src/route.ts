@@ -1,4 +1,5 @@
 // Which page an address names. Every move between pages is a real navigation, so this is all the routing there is.
+import { BASE, under } from './base'
 
 /** A page of this application. */
 export type Route =
@@ -9,17 +10,21 @@ export type Route =
 const BOARD_ID = /^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}$/
 
 /** Reads a path. A board id that the server would refuse names no page. */
-export function parseRoute (pathname: string): Route {
-  if (pathname === '/') return { name: 'start' }
-  const [, segment, ...rest] = /^\/board\/([^/]+)(\/public)?\/?$/.exec(pathname) ?? []
+export function parseRoute (pathname: string, base = BASE): Route {
+  const path = pathname !== '' && pathname + '/' === base ? '/' : pathname.startsWith(base) ? pathname.slice(base.length - 1) : pathname
+  if (path === '/') return { name: 'start' }
+  const [, segment, ...rest] = /^\/board\/([^/]+)(\/public)?\/?$/.exec(path) ?? []
   const id = segment === undefined ? undefined : decode(segment)
   if (id === undefined || !BOARD_ID.test(id)) return { name: 'unknown' }
   return { name: 'board', id, by: rest[0] === undefined ? 'credentials' : 'public' }
 }
 
+/** The path of the start page. */
+export const START = BASE
+
 /** The path of a board's page. */
-export function boardPath (id: string): string {
-  return '/board/' + encodeURIComponent(id)
+export function boardPath (id: string, base = BASE): string {
+  return under('/board/' + encodeURIComponent(id), base)
 }
 
 /** The path at which a board with public access opens for everybody. */

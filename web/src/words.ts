@@ -8,6 +8,11 @@ export function levelWords (level: Level): string {
   return LEVEL_WORDS[level]
 }
 
+/** The same where a level is chosen: it says what one does not get. */
+export function offeredWords (level: Level): string {
+  return level === 'comment' ? 'Can comment (for now: only view)' : levelWords(level)
+}
+
 const UNITS: ReadonlyArray<readonly [Intl.RelativeTimeFormatUnit, number]> = [
   ['year', 31_536_000],
   ['month', 2_592_000],

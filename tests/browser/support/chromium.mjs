@@ -1,5 +1,7 @@
 // Chromium under test: one process for a test file, a fresh context for each person, and a watch over all that a page does.
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { Watch } from './watch.mjs'
 
@@ -14,8 +16,19 @@ const ARGUMENTS = [
   '--disable-component-update',
   '--disable-sync',
   '--disable-quic',
+  // A host name that is not localhost, so that plain http is no secure context there.
+  '--host-resolver-rules=MAP boards.lan 127.0.0.1',
   '--no-first-run'
 ]
+
+const VIEWPORT = { width: 1280, height: 800 }
+
+async function watched (context, origin) {
+  context.setDefaultTimeout(15_000)
+  const watch = new Watch(context, origin)
+  await watch.start()
+  return { context, watch }
+}
 
 /** The browser of this file. `stop` ends it. */
 export class Chromium {
@@ -40,10 +53,18 @@ export class Chromium {
    * server. What their pages do is watched; `watch.check()` tells.
    */
   async context (origin, options = {}) {
-    const context = await this.#browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
-    context.setDefaultTimeout(15_000)
-    const watch = new Watch(context, origin)
-    await watch.start()
-    return { context, watch }
+    return await watched(await this.#browser.newContext({ viewport: VIEWPORT, ...options }), origin)
+  }
+
+  /** Somebody whose browser is told to keep no data of any site. It is a process of its own, which its context ends. */
+  static async withoutSiteData (origin) {
+    const profile = mkdtempSync(join(tmpdir(), 'boardwire-profile-'))
+    mkdirSync(join(profile, 'Default'))
+    const settings = { profile: { default_content_setting_values: { cookies: 2 } } }
+    writeFileSync(join(profile, 'Default', 'Preferences'), JSON.stringify(settings))
+    const context = await chromium.launchPersistentContext(profile, { executablePath: EXECUTABLE, args: ARGUMENTS, headless: true, viewport: VIEWPORT })
+    // The browser writes to it until it is gone.
+    process.once('exit', () => rmSync(profile, { recursive: true, force: true }))
+    return await watched(context, origin)
   }
 }

@@ -79,9 +79,13 @@ export class Stage {
     return Api.user(this.server, sub)
   }
 
-  /** Somebody with a browser profile of their own. `sub` null is nobody; `claims` go into the token. */
-  async person (sub = 'alice', { claims = {}, ...options } = {}) {
-    const { context, watch } = await this.#world.chromium.context(this.server.http, options)
+  /**
+   * Somebody with a browser profile of their own. `sub` null is nobody; `claims` go into the token; without `siteData` their
+   * browser keeps nothing.
+   */
+  async person (sub = 'alice', { claims = {}, siteData = true, ...options } = {}) {
+    const { http } = this.server
+    const { context, watch } = await (siteData ? this.#world.chromium.context(http, options) : Chromium.withoutSiteData(http))
     const person = new Person(this.server, context, watch, sub, sub === null ? null : mint({ sub, ...claims }))
     this.#people.push(person)
     return person

@@ -8,6 +8,8 @@ const KINDS = {
   unreachable: /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INTERNET_DISCONNECTED|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED|CONNECTION_CLOSED|FAILED|ABORTED)/,
   // A paste begins while a cut is still being written: a test presses keys faster than the clipboard of the browser follows.
   hasty: /InvalidStateError: Clipboard data has changed/,
+  // A header of ours that says nothing to a page over plain http.
+  plain: /Cross-Origin-Opener-Policy header has been ignored, because the URL's origin was untrustworthy/,
   // Chromium prints each answer of 400 and above as an error: what a test of a refusal is about.
   refused: /the server responded with a status of (401|403|404|409|410|503)/
 }
@@ -46,7 +48,7 @@ export class Watch {
     })
   }
 
-  /** From now on the browser itself may print that the server is `unreachable` or has `refused`, or that the test is `hasty`: the test makes it so. */
+  /** From now on the browser itself may print that the server is `unreachable` or has `refused`, that the test is `hasty`, or the way to the server `plain`: the test makes it so. */
   expect (...kinds) {
     for (const kind of kinds) this.#expected.push(KINDS[kind])
   }

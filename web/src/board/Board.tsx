@@ -1,10 +1,11 @@
 // The board: a canvas, and around it what tells who is here and whether all is well.
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import type { Editor } from 'tldraw'
-import type { Credentials } from '../credentials'
+import { bestAlone } from '../api'
+import { apart, type Credentials } from '../credentials'
 import { AwayChip } from './AwayChip'
 import { Canvas } from './Canvas'
-import { BoardConnection } from './connection'
+import { BoardConnection, type ConnectionState } from './connection'
 import { Hints } from './Hints'
 import { Signals } from './signals'
 import { TopBar } from './TopBar'
@@ -24,17 +25,26 @@ export interface BoardProps {
 }
 
 export default function Board ({ id, credentials }: BoardProps) {
+  const [used, setUsed] = useState(credentials)
   const [connection, setConnection] = useState<BoardConnection | null>(null)
   useEffect(() => {
-    const opened = new BoardConnection(id, credentials)
+    const opened = new BoardConnection(id, used)
     setConnection(opened)
     return () => opened.destroy()
-  }, [id, credentials])
-  return connection === null ? <main className='bw-board' /> : <OpenBoard connection={connection} credentials={credentials} />
+  }, [id, used])
+  if (connection === null) return <main className='bw-board' />
+  return <OpenBoard key={connection.doc.clientID} connection={connection} credentials={used} onCredentials={setUsed} />
 }
 
-function OpenBoard ({ connection, credentials }: { connection: BoardConnection, credentials: Credentials }) {
+interface OpenBoardProps {
+  readonly connection: BoardConnection
+  readonly credentials: Credentials
+  readonly onCredentials: (credentials: Credentials) => void
+}
+
+function OpenBoard ({ connection, credentials, onCredentials }: OpenBoardProps) {
   const state = useSyncExternalStore(connection.subscribe, connection.snapshot)
+  const isTrying = useBestAlone(connection.id, credentials, state, onCredentials)
   const signals = useMemo(() => new Signals(), [connection])
   const [editor, setEditor] = useState<Editor | null>(null)
   useEffect(() => {
@@ -56,8 +66,30 @@ function OpenBoard ({ connection, credentials }: { connection: BoardConnection, 
           <Hints connection={connection} state={state} signals={signals} />
           {editor !== null && <AwayChip editor={editor} signals={signals} />}
         </div>
-        {state.verdict !== null && <VerdictScreen connection={connection} state={state} verdict={state.verdict} />}
+        {state.verdict !== null && !isTrying && (
+          <VerdictScreen connection={connection} credentials={credentials} state={state} verdict={state.verdict} />
+        )}
       </main>
     </div>
   )
+}
+
+// A sign-in may have ended while the link is good, or the other way round, and the server refuses both where one is not valid.
+// Returns whether that is being found out.
+function useBestAlone (
+  board: string, credentials: Credentials, { verdict }: ConnectionState, onFound: (credentials: Credentials) => void
+): boolean {
+  const isRefused = verdict?.kind === 'credential' && apart(credentials).length > 0
+  const [isOver, setOver] = useState(false)
+  useEffect(() => {
+    if (!isRefused) return
+    let isWanted = true
+    void bestAlone(board, credentials).then(found => {
+      if (!isWanted) return
+      if (found === null) setOver(true)
+      else onFound(found)
+    })
+    return () => { isWanted = false }
+  }, [isRefused, board, credentials, onFound])
+  return isRefused && !isOver
 }

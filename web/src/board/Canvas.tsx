@@ -6,7 +6,9 @@ import {
 } from 'tldraw'
 import 'tldraw/tldraw.css'
 import { assetUrls } from '../assets'
+import { browserKeep } from '../browser'
 import { openCanvas } from './canvas'
+import { copyFromMenu } from './clipboard'
 import type { BoardConnection } from './connection'
 import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE, saveImages } from './external'
 import { Marks, MarksContext } from './Marks'
@@ -28,10 +30,19 @@ const components: TLComponents = {
 const FETCHING = ['insert-embed', 'convert-to-embed', 'convert-to-bookmark', 'open-embed-link', 'toggle-debug-mode']
 
 const overrides: TLUiOverrides = {
-  actions: (editor, actions) => Object.fromEntries(Object.entries(actions).filter(([id]) => !FETCHING.includes(id)).map(
-    ([id, action]) => [id, id === 'download-original' ? { ...action, onSelect: () => saveImages(editor) } : action])),
+  actions: (editor, actions, { addToast }) => {
+    const select = (onSelect: () => void) => ({ onSelect })
+    const copy = (act: 'copy' | 'cut') => select(() => {
+      if (!copyFromMenu(editor, act)) addToast({ title: NOT_COPIED, severity: 'error' })
+    })
+    const ours = { copy: copy('copy'), cut: copy('cut'), 'download-original': select(() => saveImages(editor)) }
+    return Object.fromEntries(Object.entries(actions).filter(([id]) => !FETCHING.includes(id))
+      .map(([id, action]) => [id, { ...action, ...(Object.hasOwn(ours, id) && ours[id as keyof typeof ours]) }]))
+  },
   translations: { en: { 'assets.files.size-too-big': IMAGE_TOO_LARGE } }
 }
+
+const NOT_COPIED = 'This browser does not let the page copy. Nothing was cut. Press Ctrl+C or Ctrl+X instead.'
 
 interface CanvasProps {
   readonly connection: BoardConnection
@@ -42,13 +53,13 @@ interface CanvasProps {
 /** Renders once: everything later goes through the store and the signals. */
 export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: CanvasProps) {
   const store = useMemo(() => createTLStore({ shapeUtils, bindingUtils: defaultBindingUtils, assets: assetStore }), [connection])
-  const [preferences, setPreferences] = useState(() => readPreferences(localStorage))
+  const [preferences, setPreferences] = useState(() => readPreferences(browserKeep))
   const { id, name, color } = connection.identity
   const userPreferences = useMemo<TLUserPreferences>(() => ({ ...preferences, id, name, color }), [preferences, id, name, color])
   const user = useTldrawUser({
     userPreferences,
     setUserPreferences: changed => {
-      keepPreferences(localStorage, changed)
+      keepPreferences(browserKeep, changed)
       setPreferences(changed)
     }
   })

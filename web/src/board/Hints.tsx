@@ -8,11 +8,18 @@ export function Hints ({ connection, state, signals }: { connection: BoardConnec
   const hint = useValue('hint', () => signals.hint.get(), [signals])
   const hidden = useValue('hidden', () => signals.hidden.get(), [signals])
   const [seen, setSeen] = useState(0)
+  const [knows, setKnows] = useState(false)
   const isRefused = state.saving === 'refused' && state.verdict === null
   return (
     <div className='bw-hints' data-testid='hints'>
       <div role='status' className='bw-live'>
         {hint !== null && !isRefused && <p className='bw-hint' data-testid='hint'>{hint}</p>}
+        {state.fleeting === true && !knows && (
+          <p className='bw-hint bw-hint-quiet' data-testid='fleeting'>
+            This browser keeps nothing of this board: what is not saved yet is lost with the page.
+            <button type='button' className='bw-button bw-quiet' onClick={() => setKnows(true)}>Dismiss</button>
+          </p>
+        )}
         {hidden > seen && (
           <p className='bw-hint bw-hint-quiet' data-testid='hidden'>
             {hidden === 1 ? 'One thing' : `${hidden} things`} on this board cannot be shown by this version of the page.

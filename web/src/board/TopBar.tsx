@@ -1,14 +1,17 @@
 // The bar above the canvas: the way back, the title, who is here, how the connection is, sharing.
 import { useRef, useState, type FormEvent, type KeyboardEvent } from 'react'
 import { useValue, type Editor } from 'tldraw'
+import { under } from '../base'
 import type { Credentials } from '../credentials'
 import { explain } from '../problems'
 import { ShareDialog } from '../share/ShareDialog'
 import { ShareIcon } from '../ui/icons'
 import type { BoardConnection, ConnectionState } from './connection'
+import { HomeLink } from './HomeLink'
 import { Indicator } from './Indicator'
 import { PresenceBar } from './PresenceBar'
 import type { Signals } from './signals'
+import { isThere } from './verdict'
 
 export interface TopBarProps {
   readonly connection: BoardConnection
@@ -22,13 +25,13 @@ export function TopBar ({ connection, credentials, state, signals, editor }: Top
   const [sharing, setSharing] = useState(false)
   const peers = useValue('peers', () => signals.peers.get(), [signals])
   const { sub, admin } = connection.session
-  const manages = admin || (sub !== null && state.owner === sub)
+  const manages = (admin || (sub !== null && state.owner === sub)) && isThere(state.verdict)
   const title = state.title ?? connection.id
   return (
     <header className='bw-bar'>
-      <a className='bw-bar-home' href='/' aria-label='All boards' title='All boards'>
-        <img src='/favicon.svg' width='24' height='24' alt='' />
-      </a>
+      <HomeLink credentials={credentials} className='bw-bar-home' aria-label='All boards' title='All boards'>
+        <img src={under('/favicon.svg')} width='24' height='24' alt='' />
+      </HomeLink>
       <Title key={title} title={title} connection={manages ? connection : null} />
       {state.level !== null && state.level !== 'edit' && (
         <span className='bw-bar-level' data-testid='level'>{state.level === 'view' ? 'View only' : 'Comment only'}</span>
@@ -41,7 +44,7 @@ export function TopBar ({ connection, credentials, state, signals, editor }: Top
           <ShareIcon /><span>Share</span>
         </button>
       )}
-      {sharing && <ShareDialog board={connection.id} title={title} credentials={credentials} onClose={() => setSharing(false)} />}
+      {manages && sharing && <ShareDialog board={connection.id} title={title} credentials={credentials} onClose={() => setSharing(false)} />}
     </header>
   )
 }

@@ -3,6 +3,7 @@ import type { Editor, TLPageId, TLShapeId } from 'tldraw'
 import { actorName, stampChanges } from './authorship'
 import { Binding } from './binding'
 import { awayFrom, Conflicts, type Away } from './changes'
+import { copyShapes } from './clipboard'
 import type { BoardConnection } from './connection'
 import { showPresence, tellPresence } from './cursors'
 import { keepContentLocal } from './external'
@@ -52,6 +53,7 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
   signals.hidden.set(bound.hidden)
   keepContentLocal(editor)
   stops.push(
+    copyShapes(editor),
     guardLinks(),
     deleteShapesWithPage(editor),
     followLevel(editor, connection, bound, text => show.hint(text)),

@@ -1,4 +1,5 @@
 // Asks the server over HTTP whether an update is durable: it answers once it is.
+import { under } from '../base'
 import type { Credentials } from '../credentials'
 
 /** Sends an update that the server may have; true once it is on disk. */
@@ -10,7 +11,7 @@ export async function sendDocument (
   if (credentials.apiKey !== undefined) headers.set('x-api-key', credentials.apiKey)
   const query = credentials.share === undefined ? '' : '?' + new URLSearchParams({ share: credentials.share }).toString()
   try {
-    const answer = await fetch(`/v1/boards/${encodeURIComponent(board)}/document${query}`, {
+    const answer = await fetch(under(`/v1/boards/${encodeURIComponent(board)}/document${query}`), {
       method: 'POST', headers, body: update as BodyInit, signal, credentials: 'omit', cache: 'no-store'
     })
     return answer.status === 204

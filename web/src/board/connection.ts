@@ -3,6 +3,7 @@
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { ApiProblem, createApi, type Api, type Level } from '../api'
+import { serverAddress, under } from '../base'
 import { credentialParams, type Credentials } from '../credentials'
 import { readSession, type Session } from '../session'
 import { sendDocument } from './confirm'
@@ -10,7 +11,7 @@ import { identityOf, type Identity } from './identity'
 import { firstPresence } from './presence'
 import { Unsaved } from './saved'
 import { BoardStorage, storageName } from './storage'
-import { verdictOf, verdictOfStatus, type Verdict } from './verdict'
+import { verdictOf, verdictOfRefusal, verdictOfStatus, type Sent, type Verdict } from './verdict'
 import { listen } from './wire'
 
 /** How the page stands with the server. */
@@ -35,6 +36,8 @@ export interface ConnectionState {
   readonly open: boolean
   /** Whether there is anything to show: a copy, or the server's state. */
   readonly loaded: boolean
+  /** Whether this browser keeps nothing of the board. */
+  readonly fleeting?: boolean
 }
 
 const STARTING: ConnectionState = {
@@ -71,6 +74,8 @@ export class BoardConnection {
   #made = 0
   #awaiting = false
   #grants = 0
+  #asking = false
+  #answeredInVain = 0
   #confirming: ReturnType<typeof setTimeout> | null = null
   /** Whether the document held anything before the server's state came. */
   hadCopy = false
@@ -153,13 +158,13 @@ export class BoardConnection {
     if (this.#life.signal.aborted) return
     const hasCopy = this.doc.store.clients.size > 0
     this.#keptUnsaved = hasCopy ? kept.unsaved : 0
-    this.#set({ level: kept.level, title: kept.title, open: true, loaded: hasCopy, ...this.#savingNow() })
+    this.#set({ level: kept.level, title: kept.title, open: true, loaded: hasCopy, fleeting: !this.#storage.ready, ...this.#savingNow() })
     this.provider.connect()
   }
 
   // What comes out of the copy later, from a slow storage or another window, is sent on like one's own changes.
   #isOwn (transaction: Y.Transaction): boolean {
-    return transaction.origin !== this.provider && (transaction.origin !== this.#storage.origin || this.#state.open)
+    return transaction.origin !== this.provider && (!this.#storage.isOrigin(transaction.origin) || this.#state.open)
   }
 
   #listenToProvider (): void {
@@ -192,7 +197,7 @@ export class BoardConnection {
       if (synced) this.#cameInSync()
     })
     provider.on('connection-close', event => this.#closed(event))
-    provider.on('closed', ({ code, reason }) => this.#ended(verdictOf(code, reason || this.#reason)))
+    provider.on('closed', ({ code, reason }) => this.#ended(verdictOf(code, reason || this.#reason, this.#sent)))
   }
 
   #cameInSync (): void {
@@ -208,7 +213,27 @@ export class BoardConnection {
   #closed (event: CloseEvent | null): void {
     this.#set({ link: this.#linkNow(), ...this.#savingNow() })
     // A browser does not see why an upgrade was answered with plain HTTP; the API says it.
-    if (event?.code === 1006 && this.provider.wsUnsuccessfulReconnects === 2) void this.#askLevel()
+    if (event?.code === 1006 && this.provider.wsUnsuccessfulReconnects >= 2) void this.#askWhyNotOpen()
+  }
+
+  // The server may have been away for one attempt, and be back for the question after it. Where it has answered twice and
+  // still no WebSocket opens, something is wrong with the way there.
+  async #askWhyNotOpen (): Promise<void> {
+    if (this.#synced || this.#state.verdict !== null || this.#asking) return
+    this.#asking = true
+    if (await this.#askLevel()) this.#answeredInVain++
+    if (this.#answeredInVain >= 2 && !this.#synced && this.#state.verdict === null) {
+      this.#answeredInVain = 0
+      const problem = await this.api.whyNotOpen(this.id, this.#life.signal).catch(() => null)
+      const isStill = problem !== null && !this.#synced && !this.provider.wsconnected
+      if (isStill) this.#ended(verdictOfRefusal(problem.status, problem.code, this.#sent))
+    }
+    this.#asking = false
+  }
+
+  get #sent (): Sent {
+    const { token, share, apiKey } = this.#credentials
+    return (share ?? apiKey) !== undefined ? 'link' : token !== undefined ? 'token' : 'nothing'
   }
 
   // The level is lower than this page thought. What was refused stays in this browser only.
@@ -221,14 +246,16 @@ export class BoardConnection {
 
   #ended (verdict: Verdict | null): void {
     if (verdict === null) return
-    this.provider.shouldConnect = false
-    const isLost = verdict.kind === 'forbidden' && !this.#hasUnsaved
-    if (verdict.kind === 'deleted' || isLost) void this.#storage.remove()
+    this.provider.disconnect()
+    // What the server does not have stays, and is sent should one get back in.
+    const isOver = verdict.kind === 'forbidden' || verdict.kind === 'deleted'
+    if (isOver && !this.#hasUnsaved) void this.#storage.remove()
     this.#set({ verdict, link: 'offline', open: true })
     this.#set(this.#savingNow())
   }
 
-  async #askLevel (): Promise<void> {
+  // Whether the server has answered: also that there is no such board, which the connection makes.
+  async #askLevel (): Promise<boolean> {
     const grants = this.#grants
     try {
       const board = await this.api.readBoard(this.id, this.#life.signal)
@@ -237,10 +264,14 @@ export class BoardConnection {
       if (isLower) this.#asked = false
       const level = isLower ? board.level : this.#state.level
       this.#set({ level, title: board.title, owner: board.owner, ...this.#savingNow() })
+      return true
     } catch (problem) {
-      if (!(problem instanceof ApiProblem) || this.#synced) return
-      // A board that does not exist yet is made by the connection.
-      if (problem.status !== 404) this.#ended(verdictOfStatus(problem.status))
+      if (!(problem instanceof ApiProblem) || this.#synced) return false
+      // A proxy that answers 5xx in its place says that the server is away.
+      if (problem.code === 'unexpected_answer') return problem.status < 500
+      if (problem.code === 'no_such_board') return true
+      this.#ended(verdictOfStatus(problem.status, problem.code, this.#sent))
+      return false
     }
   }
 
@@ -318,7 +349,7 @@ export class BoardConnection {
   // The browser says that it is offline. A server on this machine may be there all the same; any other is gone, and
   // the provider would notice after 30 seconds only.
   async #lookForServer (): Promise<void> {
-    const answer = await fetch('/health', { cache: 'no-store', signal: AbortSignal.timeout(2000) }).catch(() => null)
+    const answer = await fetch(under('/health'), { cache: 'no-store', signal: AbortSignal.timeout(2000) }).catch(() => null)
     if (answer !== null || this.#life.signal.aborted || this.#state.verdict !== null) return
     this.provider.disconnect()
     this.provider.connect()
@@ -338,5 +369,5 @@ export class BoardConnection {
 }
 
 function serverUrl (): string {
-  return location.origin.replace(/^http/, 'ws') + '/ws/canvas'
+  return serverAddress().replace(/^http/, 'ws') + '/ws/canvas'
 }

@@ -1,4 +1,5 @@
 // Who somebody is to the others on the board: an id, a name, a colour.
+import { randomId } from '../browser'
 import type { Session } from '../session'
 
 /** As the others see one. */
@@ -17,7 +18,7 @@ export const COLORS = [
 ] as const
 
 /** The identity of the person at this page. */
-export function identityOf (session: Session, tab: string = crypto.randomUUID?.() ?? String(Math.random())): Identity {
+export function identityOf (session: Session, tab: string = randomId()): Identity {
   const id = session.sub === null ? `guest:${tab}` : `user:${session.sub}`
   return { id, name: session.name, color: colorOf(id), actor: session.sub === null ? 'anonymous' : id }
 }

@@ -3,6 +3,8 @@
 import { count, transact } from 'lib0/indexeddb'
 import { IndexeddbPersistence } from 'y-indexeddb'
 import type * as Y from 'yjs'
+import { scoped } from '../base'
+import { deleteDatabase, hasDatabases } from '../browser'
 import type { Credentials } from '../credentials'
 import type { Level } from '../api'
 
@@ -13,7 +15,7 @@ const OPEN_MS_MAX = 3000
 export function storageName (board: string, sub: string | null, credentials: Credentials): string {
   const secret = credentials.share ?? credentials.apiKey
   const who = sub !== null ? `user:${sub}` : secret !== undefined ? `link:${fingerprint(secret)}` : 'public'
-  return `boardwire:${board}:${who}`
+  return `${scoped('boardwire')}:${board}:${who}`
 }
 
 /** What is kept beside the document. */
@@ -24,58 +26,65 @@ export interface Kept {
   readonly unsaved: number
 }
 
+const NOTHING: Kept = { level: null, title: null, unsaved: 0 }
+
 /** One board's copy. */
 export class BoardStorage {
   readonly #name: string
-  readonly #persistence: IndexeddbPersistence
+  readonly #doc: Y.Doc
+  #persistence: IndexeddbPersistence | null = null
+  #ended = false
   /** Whether the copy was read, so that what comes next is kept. */
   ready = false
 
   constructor (name: string, doc: Y.Doc) {
     this.#name = name
-    this.#persistence = new IndexeddbPersistence(name, doc)
-    // An unavailable storage is a state here, no error.
-    this.#persistence._db.catch(() => {})
-    this.#writeOrGoWithout(doc)
+    this.#doc = doc
   }
 
   // The browser closes a database that another window removes. What y-indexeddb throws then would keep the document
   // from telling anybody else, the server first of all.
-  #writeOrGoWithout (doc: Y.Doc): void {
-    const write = this.#persistence._storeUpdate
-    doc.off('update', write)
-    this.#persistence._storeUpdate = (update, origin) => {
+  #writeOrGoWithout (persistence: IndexeddbPersistence): void {
+    const write = persistence._storeUpdate
+    this.#doc.off('update', write)
+    persistence._storeUpdate = (update, origin) => {
       try {
         write(update, origin)
       } catch {
         this.ready = false
       }
     }
-    doc.on('update', this.#persistence._storeUpdate)
+    this.#doc.on('update', persistence._storeUpdate)
   }
 
-  /** The origin of what is read from the copy. */
-  get origin (): unknown {
-    return this.#persistence
+  /** Whether this is the origin of what is read from the copy. */
+  isOrigin (origin: unknown): boolean {
+    return this.#persistence !== null && origin === this.#persistence
   }
 
   /** Reads the copy into the document. */
   async open (): Promise<Kept> {
-    const opened = this.#persistence.whenSynced.then(() => true)
-    const failed = this.#persistence._db.then(async () => await new Promise<never>(() => {}), () => false)
+    // y-indexeddb leaves a rejection behind where it may not open a database.
+    if (!await Promise.race([hasDatabases(), later(OPEN_MS_MAX)]) || this.#ended) return NOTHING
+    const persistence = this.#persistence = new IndexeddbPersistence(this.#name, this.#doc)
+    // An unavailable storage is a state here, no error.
+    persistence._db.catch(() => {})
+    this.#writeOrGoWithout(persistence)
+    const opened = persistence.whenSynced.then(() => true)
+    const failed = persistence._db.then(async () => await new Promise<never>(() => {}), () => false)
     this.ready = await Promise.race([opened, failed, later(OPEN_MS_MAX)])
-    const kept = this.ready ? await this.#persistence.get('kept').catch(() => null) as Partial<Kept> | null : null
-    return { level: kept?.level ?? null, title: kept?.title ?? null, unsaved: kept?.unsaved ?? 0 }
+    const kept = this.ready ? await persistence.get('kept').catch(() => null) as Partial<Kept> | null : null
+    return { ...NOTHING, ...kept }
   }
 
   /** Keeps what the page should know at once the next time. */
   keep (kept: Kept): void {
-    if (this.ready) this.#persistence.set('kept', kept as never).catch(() => {})
+    if (this.ready) this.#persistence?.set('kept', kept as never).catch(() => {})
   }
 
   /** Resolves once everything that the document has told so far is written; false where nothing is kept. */
   async written (): Promise<boolean> {
-    const { db } = this.#persistence
+    const db = this.#persistence?.db ?? null
     if (!this.ready || db === null) return false
     try {
       // Transactions on one object store run in order, so this one ends after every write before it.
@@ -90,13 +99,14 @@ export class BoardStorage {
   /** Removes the copy. */
   async remove (): Promise<void> {
     this.ready = false
-    await this.#persistence.destroy().catch(() => {})
-    indexedDB.deleteDatabase(this.#name)
+    await this.#persistence?.destroy().catch(() => {})
+    deleteDatabase(this.#name)
   }
 
   destroy (): void {
+    this.#ended = true
     this.ready = false
-    this.#persistence.destroy().catch(() => {})
+    this.#persistence?.destroy().catch(() => {})
   }
 }
 

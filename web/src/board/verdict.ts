@@ -2,12 +2,32 @@
 
 /** Why the page has stopped for good. */
 export interface Verdict {
-  readonly kind: 'credential' | 'forbidden' | 'missing' | 'deleted' | 'full' | 'costly' | 'broken'
+  readonly kind: 'signin' | 'expired' | 'token' | 'credential' | 'forbidden' | 'missing' | 'deleted' | 'full' | 'costly' | 'broken' | 'origin' | 'blocked'
   readonly title: string
   readonly text: string
 }
 
+/** Whether the board is there, as far as is known, and one may still see it. */
+export function isThere (verdict: Verdict | null): boolean {
+  return verdict === null || ['full', 'costly', 'broken', 'origin', 'blocked'].includes(verdict.kind)
+}
+
+/** What the page came with: the server's answer is about that. */
+export type Sent = 'nothing' | 'token' | 'link'
+
 const VERDICTS: Record<Verdict['kind'], Omit<Verdict, 'kind'>> = {
+  signin: {
+    title: 'Sign in to open this board',
+    text: 'Its address alone does not open the board. Sign in here, and you come back to it; or open a link that its owner has shared.'
+  },
+  expired: {
+    title: 'Your sign-in has expired',
+    text: 'It does not open the board any more. Sign in again here, and you come back to it.'
+  },
+  token: {
+    title: 'Your sign-in is not valid here',
+    text: 'The server does not know the token, so it does not open the board. Sign in with another one here, and you come back to it.'
+  },
   credential: {
     title: 'This link does not open the board any more',
     text: 'It has expired, was revoked, or is incomplete. Ask whoever gave it to you for a new one.'
@@ -22,7 +42,7 @@ const VERDICTS: Record<Verdict['kind'], Omit<Verdict, 'kind'>> = {
   },
   deleted: {
     title: 'This board was deleted',
-    text: 'Its owner has deleted it for everybody. It cannot be brought back.'
+    text: 'Its owner has deleted it for everybody.'
   },
   full: {
     title: 'This board is full',
@@ -37,6 +57,16 @@ const VERDICTS: Record<Verdict['kind'], Omit<Verdict, 'kind'>> = {
   broken: {
     title: 'This page and the server do not understand each other',
     text: 'Your changes are kept in this browser. Reload the page; if that does not help, tell whoever runs this server.'
+  },
+  origin: {
+    title: 'The server does not know the address of this page',
+    text: 'It refuses the connection, since the page seems to be of another server. Tell whoever runs this one: the proxy in front of it ' +
+      'must pass the Host on, or the server must be started with'
+  },
+  blocked: {
+    title: 'The connection is cut on the way to the server',
+    text: 'The server answers, but a WebSocket does not get through to it. Tell whoever runs it: the proxy in front of it must speak ' +
+      'HTTP/1.1 and pass on Upgrade and Connection (docs/operations.md).'
   }
 }
 
@@ -47,24 +77,44 @@ const REFUSED = [4013, 4413]
 const BROKEN = [1002, 1003, 1007, 1009, 4400]
 
 /** What a close says; null where the connection comes back by itself. `reason` is the auth message or the close reason. */
-export function verdictOf (code: number, reason: string): Verdict | null {
-  const kind = kindOf(code, reason)
-  return kind === null ? null : { kind, ...VERDICTS[kind] }
+export function verdictOf (code: number, reason: string, sent: Sent = 'link'): Verdict | null {
+  const kind = kindOf(code, reason, sent)
+  return kind === null ? null : verdict(kind)
 }
 
-/** The verdict for an answer of the HTTP API. */
-export function verdictOfStatus (status: number): Verdict | null {
+/** The verdict of this kind. */
+export function verdict (kind: Verdict['kind']): Verdict {
+  return { kind, ...VERDICTS[kind] }
+}
+
+/** The verdict for a refusal of the HTTP API; `code` is that of its problem. */
+export function verdictOfStatus (status: number, code = '', sent: Sent = 'link'): Verdict | null {
   const codes: Record<number, number> = { 401: 4001, 403: 4003, 404: 4004, 410: 4004 }
-  const code = codes[status]
-  return code === undefined ? null : verdictOf(code, status === 410 ? 'deleted' : '')
+  const close = codes[status]
+  return close === undefined ? null : verdictOf(close, status === 410 ? 'deleted' : code, sent)
 }
 
-function kindOf (code: number, reason: string): Verdict['kind'] | null {
-  if (CREDENTIAL.includes(code)) return 'credential'
+/** Why a WebSocket was refused that no close code told of: what the server says to the same address without an upgrade. */
+export function verdictOfRefusal (status: number, code: string, sent: Sent): Verdict | null {
+  if (code === 'origin_refused') return verdict('origin')
+  // It would have taken the connection, or something else stands there and answers.
+  const isElsewhere = code === 'unexpected_answer' && status < 500
+  if (code === 'method_not_allowed' || code === 'upgrade_required' || isElsewhere) return verdict('blocked')
+  return verdictOfStatus(status, code, sent)
+}
+
+function kindOf (code: number, reason: string, sent: Sent): Verdict['kind'] | null {
+  if (CREDENTIAL.includes(code)) return sent === 'link' ? 'credential' : refusedCredential(reason, sent)
   if (FORBIDDEN.includes(code)) return 'forbidden'
   if (ABSENT.includes(code)) return reason.includes('deleted') ? 'deleted' : 'missing'
   if (REFUSED.includes(code)) return refusedFor(reason)
   return BROKEN.includes(code) ? 'broken' : null
+}
+
+// Of a link the server does not say whether it has expired or was revoked; a token only expires, or is none of its own.
+function refusedCredential (reason: string, sent: 'nothing' | 'token'): Verdict['kind'] {
+  if (sent === 'nothing') return 'signin'
+  return reason.includes('expired') ? 'expired' : 'token'
 }
 
 // One code is for several refusals, so the server's words tell them apart; without them, a full board is the usual one.

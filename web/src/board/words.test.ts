@@ -7,7 +7,7 @@ import { indicatorWords } from './Indicator'
 import { safeLink } from './links'
 import { readPreferences } from './preferences'
 import { storageName } from './storage'
-import { verdictOf, verdictOfStatus } from './verdict'
+import { isThere, verdict, verdictOf, verdictOfRefusal, verdictOfStatus, type Sent, type Verdict } from './verdict'
 
 const state: ConnectionState = {
   link: 'connected', level: 'edit', title: null, owner: null, saving: 'saved', waiting: 0, verdict: null, open: true, loaded: true
@@ -66,6 +66,42 @@ describe('close codes', () => {
 
   test.each([[401, 'credential'], [403, 'forbidden'], [410, 'deleted'], [503, undefined]])('HTTP %i is %s', (status, kind) => {
     expect(verdictOfStatus(status)?.kind).toBe(kind)
+  })
+})
+
+describe('why a board does not open', () => {
+  // As the server says it: the close reasons and problem codes of docs/protocol.md.
+  test.each<[Sent, string, string, Verdict['kind']]>([
+    ['nothing', 'authentication required', 'unauthenticated', 'signin'],
+    ['token', 'credential expired or revoked', 'expired_credential', 'expired'],
+    ['token', 'invalid credential', 'invalid_credential', 'token'],
+    ['link', 'credential expired or revoked', 'expired_credential', 'credential'],
+    ['link', 'invalid credential', 'invalid_credential', 'credential']
+  ])('with %s, "%s" is told in words of its own', (sent, reason, code, kind) => {
+    expect(verdictOf(4001, reason, sent)?.kind).toBe(kind)
+    expect(verdictOf(4401, reason, sent)?.kind).toBe(kind)
+    expect(verdictOfStatus(401, code, sent)?.kind).toBe(kind)
+  })
+
+  test('no two reasons read alike, and only a link is called one', () => {
+    const kinds = ['signin', 'expired', 'token', 'credential', 'forbidden', 'missing', 'deleted', 'origin', 'blocked'] as const
+    const titles = kinds.map(kind => verdict(kind).title)
+    expect(new Set(titles).size).toBe(kinds.length)
+    expect(titles.filter(title => title.includes('link'))).toEqual([verdict('credential').title])
+  })
+
+  test.each([
+    [403, 'origin_refused', 'origin'], [405, 'method_not_allowed', 'blocked'], [404, 'unexpected_answer', 'blocked'], [426, 'upgrade_required', 'blocked'],
+    [401, 'unauthenticated', 'signin'], [403, 'forbidden', 'forbidden'], [410, 'board_deleted', 'deleted'],
+    [429, 'too_many_connections', undefined], [503, 'shutting_down', undefined], [502, 'unexpected_answer', undefined], [0, 'unreachable', undefined]
+  ])('a WebSocket that does not open and HTTP %i %s is %s', (status, code, kind) => {
+    expect(verdictOfRefusal(status, code, 'nothing')?.kind).toBe(kind)
+  })
+
+  test('what is gone is not shared', () => {
+    for (const kind of ['deleted', 'missing', 'forbidden', 'expired', 'token', 'signin', 'credential'] as const) expect(isThere(verdict(kind)), kind).toBe(false)
+    for (const kind of ['full', 'costly', 'broken'] as const) expect(isThere(verdict(kind)), kind).toBe(true)
+    expect(isThere(null)).toBe(true)
   })
 })
 

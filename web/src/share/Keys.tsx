@@ -1,6 +1,7 @@
 // API keys: for agents and scripts that draw on this board.
 import { type FormEvent, useCallback, useState } from 'react'
 import { type CreatedKey, everyPage, type Key, type Level } from '../api'
+import { serverAddress } from '../base'
 import { CopyButton, CopyField } from '../ui/CopyField'
 import { useAct, useLoaded } from '../ui/hooks'
 import { LevelSelect } from '../ui/LevelSelect'
@@ -75,7 +76,7 @@ export function Keys ({ api, board }: ShareProps) {
 }
 
 function Made ({ made, board }: { made: CreatedKey, board: string }) {
-  const command = snippet(location.origin, board, made.key)
+  const command = snippet(serverAddress(), board, made.key)
   return (
     <div className='bw-once'>
       <CopyField label={`New key: ${made.name}`} value={made.key} />

@@ -11,7 +11,7 @@ import type { ShareProps } from './ShareDialog'
 
 const DAY = 86_400
 
-/** Seconds, by what they are called; null never ends. */
+/** Seconds, by what they are called; null never ends. The last is what one gets unless one chooses. */
 const LIFETIMES: ReadonlyArray<readonly [string, number | null]> = [
   ['Never', null], ['In an hour', 3600], ['In a day', DAY], ['In a week', 7 * DAY], ['In 30 days', 30 * DAY]
 ]
@@ -22,8 +22,8 @@ export function Links ({ api, board }: ShareProps) {
   )
   const links = useLoaded<Link>(load)
   const [made, setMade] = useState<CreatedLink | null>(null)
-  const [level, setLevel] = useState<Level>('edit')
-  const [lifetime, setLifetime] = useState(0)
+  const [level, setLevel] = useState<Level>('view')
+  const [lifetime, setLifetime] = useState(LIFETIMES.length - 1)
   const { busy, problem, run } = useAct()
 
   const make = (event: FormEvent) => {

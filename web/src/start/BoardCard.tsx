@@ -1,7 +1,7 @@
 // One board on the start page, and what its owner may do with it here.
 import { type FormEvent, type MouseEvent, useState } from 'react'
 import type { Api, Board, UnreadableBoard } from '../api'
-import type { Credentials } from '../credentials'
+import { type Credentials, onward } from '../credentials'
 import { boardPath } from '../route'
 import { manages, type Session } from '../session'
 import { ShareDialog } from '../share/ShareDialog'
@@ -30,7 +30,7 @@ export function BoardCard ({ board, api, credentials, session, onChanged, onDele
       <Sketch seed={board.id} />
       <div className='bw-card-text'>
         <h2 className='bw-card-title' title={name}>
-          <a href={boardPath(board.id)} onClick={openElsewhere} onAuxClick={openElsewhere}>{name}</a>
+          <a href={onward(boardPath(board.id), credentials)} onClick={openElsewhere} onAuxClick={openElsewhere}>{name}</a>
         </h2>
         <div className='bw-card-facts'>
           <Role board={board} session={session} />

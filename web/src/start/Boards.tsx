@@ -1,7 +1,7 @@
 // The caller's boards, and making another.
 import { type FormEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { type Api, type Board, createApi, type UnreadableBoard } from '../api'
-import type { Credentials } from '../credentials'
+import { type Credentials, onward } from '../credentials'
 import { isRefusedCredential } from '../problems'
 import { boardPath } from '../route'
 import type { Session } from '../session'
@@ -27,7 +27,7 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
     <>
       <div className='bw-main-head'>
         <h1 ref={heading} tabIndex={-1}>Boards</h1>
-        <CreateForm api={api} />
+        <CreateForm api={api} credentials={credentials} />
       </div>
       {isRefusedCredential(list.problem)
         ? (
@@ -61,7 +61,7 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
   )
 }
 
-function CreateForm ({ api }: { api: Api }) {
+function CreateForm ({ api, credentials }: { api: Api, credentials: Credentials }) {
   const [title, setTitle] = useState('')
   const { busy, problem, run } = useAct()
 
@@ -69,7 +69,7 @@ function CreateForm ({ api }: { api: Api }) {
     event.preventDefault()
     run(async () => {
       const board = await api.createBoard(title.trim() || null)
-      location.assign(boardPath(board.id))
+      location.assign(onward(boardPath(board.id), credentials))
     })
   }
 

@@ -1,8 +1,11 @@
 // The page at `/`: one's boards, or how to get in.
 import { useEffect } from 'react'
+import { tabKeep } from '../browser'
 import { type Credentials, forgetToken } from '../credentials'
+import { START } from '../route'
 import { readSession, type Session } from '../session'
 import { Frame } from '../ui/Frame'
+import { Notice } from '../ui/Notice'
 import { initials } from '../words'
 import { Boards } from './Boards'
 import { Welcome } from './Welcome'
@@ -15,6 +18,12 @@ export function StartPage ({ credentials }: { credentials: Credentials }) {
   if (credentials.token === undefined || expired) return <Frame><Welcome expired={expired} /></Frame>
   return (
     <Frame aside={<Who session={session} />}>
+      {tabKeep.fleeting === true && (
+        <Notice>
+          This browser keeps nothing of this site. Your sign-in stands in the address, so do not pass that on; and changes that
+          you make without a connection are lost with the page.
+        </Notice>
+      )}
       <Boards credentials={credentials} session={session} />
     </Frame>
   )
@@ -34,6 +43,6 @@ function Who ({ session }: { session: Session }) {
 
 /** Forgets the token, and shows how to get in with another. */
 export function signOut (): void {
-  forgetToken(sessionStorage)
-  location.assign('/')
+  forgetToken(tabKeep)
+  location.assign(START)
 }

@@ -1,7 +1,7 @@
 // What somebody without a token sees: what this is, and how to get in.
-import { type FormEvent, useState } from 'react'
-import { findToken, keepToken } from '../credentials'
+import { START } from '../route'
 import { Notice } from '../ui/Notice'
+import { TokenForm } from '../ui/TokenForm'
 import { Sketch } from './Sketch'
 
 export function Welcome ({ expired }: { expired: boolean }) {
@@ -15,7 +15,7 @@ export function Welcome ({ expired }: { expired: boolean }) {
         </p>
       </div>
       {expired && <Notice>Your token has expired. Ask for a new one.</Notice>}
-      <TokenForm />
+      <TokenForm to={START} />
       <div className='bw-panel'>
         <h2>Other ways in</h2>
         <ul className='bw-soft'>
@@ -25,36 +25,5 @@ export function Welcome ({ expired }: { expired: boolean }) {
         </ul>
       </div>
     </div>
-  )
-}
-
-function TokenForm () {
-  const [text, setText] = useState('')
-  const [wrong, setWrong] = useState(false)
-
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    const token = findToken(text)
-    setWrong(token === null)
-    if (token === null) return
-    keepToken(token, sessionStorage)
-    location.assign('/')
-  }
-
-  return (
-    <form className='bw-panel' onSubmit={submit}>
-      <h2>Sign in with a token</h2>
-      <label className='bw-field'>
-        Token, or a link that holds one
-        <textarea
-          className='bw-input' rows={3} required spellCheck={false} autoComplete='off' value={text}
-          aria-invalid={wrong} aria-describedby='token-help' onChange={event => setText(event.target.value)}
-        />
-      </label>
-      <p id='token-help' className='bw-small bw-soft' role='status'>
-        {wrong ? 'This is no token: one has three parts with dots between them.' : 'It is kept for this tab only.'}
-      </p>
-      <div><button type='submit' className='bw-button bw-primary'>Sign in</button></div>
-    </form>
   )
 }

@@ -1,5 +1,6 @@
 // A value to take along, with a button that copies it.
 import { useEffect, useId, useRef, useState } from 'react'
+import { copyText } from '../browser'
 
 /** How long a button says that it worked. */
 const THANKS_MS = 2000
@@ -27,7 +28,7 @@ interface CopyButtonProps {
   readonly value: string
   /** For assistive technology: what is copied. */
   readonly what: string
-  /** Where the clipboard is closed to pages (plain http, say): shows the value, ready for the keyboard. */
+  /** Where the browser does not let the page copy: shows the value, ready for the keyboard. */
   readonly onRefused?: () => void
 }
 
@@ -41,13 +42,9 @@ export function CopyButton ({ value, what, onRefused }: CopyButtonProps) {
   }, [outcome])
 
   const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(value)
-      setOutcome('copied')
-    } catch {
-      setOutcome('refused')
-      onRefused?.()
-    }
+    const isCopied = await copyText(value)
+    setOutcome(isCopied ? 'copied' : 'refused')
+    if (!isCopied) onRefused?.()
   }
 
   return (

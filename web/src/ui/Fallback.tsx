@@ -1,5 +1,6 @@
 // What is shown instead of a page: while it loads, where there is none, and when it breaks.
 import { Component, type ReactNode } from 'react'
+import { boardPath, START } from '../route'
 import { Frame } from './Frame'
 
 /** While the canvas is on its way. */
@@ -12,8 +13,11 @@ export function NoSuchPage () {
   return (
     <Frame>
       <h1>There is no such page</h1>
-      <p>The address may be cut short. Boards have addresses like <code>/board/plan</code>.</p>
-      <p><a href='/'>To the start page</a></p>
+      <p>
+        The address may be cut short. Boards have addresses like <code>{boardPath('plan')}</code>, with letters, digits and
+        <code> . _ ~ - </code> in the name.
+      </p>
+      <p><a href={START}>Your boards, and signing in</a></p>
     </Frame>
   )
 }

@@ -1,6 +1,6 @@
 // Choosing a level.
 import { LEVELS, type Level } from '../api'
-import { levelWords } from '../words'
+import { offeredWords } from '../words'
 
 interface LevelSelectProps {
   readonly value: Level
@@ -16,7 +16,7 @@ export function LevelSelect ({ value, onChange, label, disabled = false }: Level
       className='bw-input' value={value} aria-label={label} disabled={disabled}
       onChange={event => onChange(event.target.value as Level)}
     >
-      {LEVELS.map(level => <option key={level} value={level}>{levelWords(level)}</option>)}
+      {LEVELS.map(level => <option key={level} value={level}>{offeredWords(level)}</option>)}
     </select>
   )
 }

@@ -61,3 +61,13 @@ test('only whole answers of our own are kept', () => {
   expect(isKeepable({ ...kept, type: 'opaque' })).toBe(false)
   expect(isKeepable({ ...kept, redirected: true })).toBe(false)
 })
+
+test('only what is under the own base path is touched', () => {
+  const under = (path: string, mode = 'navigate') =>
+    choose({ method: 'GET', mode, url: new URL(path, ORIGIN).href }, ORIGIN + '/wb/')
+  expect(under('/wb/')).toBe('page')
+  expect(under('/wb/board/plan')).toBe('page')
+  expect(under('/wb/assets/a-1.js', 'cors')).toBe('asset')
+  for (const path of ['/', '/board/plan', '/wbx/board/plan', '/other/', '/wb/v1/boards']) expect(under(path), path).toBe('leave')
+  expect(under('/assets/a-1.js', 'cors')).toBe('leave')
+})

@@ -14,15 +14,16 @@ export interface Asked {
  */
 export type Choice = 'page' | 'asset' | 'leave'
 
-/** Decides by method, origin and path. The API, WebSockets and other origins are always left alone. */
-export function choose (asked: Asked, origin: string): Choice {
+/** Decides by method, origin and path under `base`, where this server is. The API, WebSockets and all else are left alone. */
+export function choose (asked: Asked, base: string): Choice {
   if (asked.method !== 'GET') return 'leave'
-  const url = new URL(asked.url)
-  if (url.origin !== origin) return 'leave'
+  const [url, server] = [new URL(asked.url), new URL(base)]
+  if (url.origin !== server.origin || !url.pathname.startsWith(server.pathname)) return 'leave'
+  const path = url.pathname.slice(server.pathname.length - 1)
   // No file of ours has a query, and a query may hold a token: such a URL is never kept.
-  if (url.pathname.startsWith('/assets/')) return url.search === '' ? 'asset' : 'leave'
+  if (path.startsWith('/assets/')) return url.search === '' ? 'asset' : 'leave'
   if (asked.mode !== 'navigate') return 'leave'
-  return url.pathname === '/' || url.pathname.startsWith('/board/') ? 'page' : 'leave'
+  return path === '/' || path.startsWith('/board/') ? 'page' : 'leave'
 }
 
 /** Whether an answer to a navigation means that the server behind a proxy is away. */

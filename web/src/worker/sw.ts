@@ -9,10 +9,12 @@ declare const self: ServiceWorkerGlobalScope
 declare const __PRECACHE__: { readonly build: string, readonly files: readonly string[] }
 
 const PRECACHE = __PRECACHE__
-const PREFIX = 'boardwire-'
+/** Where this server is: other servers may be under other paths of the same origin, and all share its caches. */
+const BASE = new URL('.', self.location.href)
+const PREFIX = `boardwire${BASE.pathname === '/' ? '' : BASE.pathname}-`
 const CACHE = PREFIX + PRECACHE.build
 /** Every page is this one file; the server sends it for each of their addresses. */
-const PAGE = '/'
+const PAGE = BASE.href
 /** A server that takes longer is treated as away, where there is a page to show instead. */
 const PATIENCE_MS = 4000
 
@@ -20,7 +22,7 @@ self.addEventListener('install', event => event.waitUntil(install()))
 self.addEventListener('activate', event => event.waitUntil(activate()))
 
 self.addEventListener('fetch', event => {
-  switch (choose(event.request, self.location.origin)) {
+  switch (choose(event.request, BASE.href)) {
     case 'page':
       return event.respondWith(openPage(event.request))
     case 'asset':
@@ -37,7 +39,7 @@ async function install (): Promise<void> {
   const page = await fetch(PAGE, { cache: 'reload', credentials: 'omit' })
   if (!isKeepable(page)) throw new Error(`the page cannot be kept (${page.status})`)
   await cache.put(PAGE, page)
-  await cache.addAll([...PRECACHE.files])
+  await cache.addAll(PRECACHE.files.map(file => new URL(file, BASE).href))
   await self.skipWaiting()
 }
 
@@ -68,7 +70,7 @@ async function keepLoaded (message: unknown): Promise<void> {
   const { loaded } = (message ?? {}) as { loaded?: unknown }
   if (!Array.isArray(loaded)) return
   for (const url of loaded) {
-    if (typeof url !== 'string' || choose({ method: 'GET', mode: 'cors', url }, self.location.origin) !== 'asset') continue
+    if (typeof url !== 'string' || choose({ method: 'GET', mode: 'cors', url }, BASE.href) !== 'asset') continue
     await openAsset(url).catch(() => {})
   }
 }
