@@ -8,6 +8,7 @@ import 'tldraw/tldraw.css'
 import { assetUrls } from '../assets'
 import { openCanvas } from './canvas'
 import type { BoardConnection } from './connection'
+import { cutMeasured, textOptions } from './endlessText'
 import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE, saveImages } from './external'
 import { Marks, MarksContext } from './Marks'
 import { keepPreferences, readPreferences } from './preferences'
@@ -54,6 +55,7 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
   })
   const onMount = (editor: Editor): (() => void) => {
     let close: (() => void) | null = null
+    cutMeasured(editor)
     // A large board takes a while to be measured: that is for after the first paint, when layout is at rest.
     const timer = setTimeout(() => {
       close = openCanvas(editor, connection, signals)
@@ -78,6 +80,7 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
         maxAssetSize={IMAGE_BYTES_MAX}
         acceptedVideoMimeTypes={NO_VIDEOS}
         options={OPTIONS}
+        textOptions={textOptions}
         autoFocus
       />
     </MarksContext>

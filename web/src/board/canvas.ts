@@ -25,6 +25,7 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
   const undo = undoOwnOnly(store)
   const show = flash(signals)
   let binding: Binding | null = null
+  signals.hidden.set(0)
   const stops = [undo.stop, stampChanges(editor, connection.identity.actor, () => binding?.merging !== true, () => undo.active)]
   binding = new Binding({
     store,
@@ -32,12 +33,12 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
     writable: () => connection.writable,
     quietly: change => editor.run(change, { history: 'ignore', ignoreShapeLock: true }),
     undrawable: ids => ids.filter(id => !canDraw(editor, id as TLShapeId)),
+    onHidden: count => signals.hidden.set(count),
     onLocal: ids => {
       connection.noteChanged(ids)
       conflicts.did(ids, Date.now())
     },
     onRemote: (changes, transaction) => {
-      signals.hidden.set(bound.hidden)
       if (connection.isReturn(transaction)) {
         signals.away.update(before => joined(before, awayFrom(changes, connection.identity.actor)))
         return
@@ -49,7 +50,7 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
     }
   })
   const bound = binding
-  signals.hidden.set(bound.hidden)
+  signals.hiddenValues = () => bound.hidden()
   keepContentLocal(editor)
   stops.push(
     guardLinks(),
