@@ -1,19 +1,20 @@
 // tldraw with our store, our assets, and nothing that asks other servers.
-import { memo, useMemo, useState } from 'react'
+import { memo, useEffect, useMemo } from 'react'
 import {
-  createTLStore, defaultBindingUtils, defaultShapeUtils, Tldraw, useTldrawUser, type Editor,
-  type TLAnyShapeUtilConstructor, type TLComponents, type TLUiOverrides, type TLUserPreferences
+  createTLStore, defaultBindingUtils, defaultShapeUtils, react, Tldraw, useValue, type Editor,
+  type TLAnyShapeUtilConstructor, type TLComponents, type TLUiOverrides
 } from 'tldraw'
 import 'tldraw/tldraw.css'
 import { assetUrls } from '../assets'
+import { showTheme } from '../theme'
 import { openCanvas } from './canvas'
 import type { BoardConnection } from './connection'
 import { cutMeasured, textOptions } from './endlessText'
 import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE, saveImages } from './external'
 import { Marks, MarksContext } from './Marks'
-import { keepPreferences, readPreferences } from './preferences'
 import { localShapeUtils } from './shapes'
 import type { Signals } from './signals'
+import { userOf } from './user'
 
 const replaced = new Set<string>(localShapeUtils.map(util => util.type))
 const shapeUtils: readonly TLAnyShapeUtilConstructor[] = [
@@ -40,19 +41,13 @@ interface CanvasProps {
   readonly onEditor: (editor: Editor | null) => void
 }
 
-/** Renders once: everything later goes through the store and the signals. */
+/** Renders once for each language: everything later goes through the store and the signals. */
 export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: CanvasProps) {
   const store = useMemo(() => createTLStore({ shapeUtils, bindingUtils: defaultBindingUtils, assets: assetStore }), [connection])
-  const [preferences, setPreferences] = useState(() => readPreferences(localStorage))
-  const { id, name, color } = connection.identity
-  const userPreferences = useMemo<TLUserPreferences>(() => ({ ...preferences, id, name, color }), [preferences, id, name, color])
-  const user = useTldrawUser({
-    userPreferences,
-    setUserPreferences: changed => {
-      keepPreferences(localStorage, changed)
-      setPreferences(changed)
-    }
-  })
+  const user = useMemo(() => userOf(connection.identity, localStorage), [connection])
+  useEffect(() => react('theme', () => showTheme(user.userPreferences.get().colorScheme)), [user])
+  // The words of tldraw's controls are looked up when it is rendered.
+  useValue('locale', () => user.userPreferences.get().locale, [user])
   const onMount = (editor: Editor): (() => void) => {
     let close: (() => void) | null = null
     cutMeasured(editor)
