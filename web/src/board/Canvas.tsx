@@ -10,6 +10,7 @@ import { showTheme } from '../theme'
 import { openCanvas } from './canvas'
 import type { BoardConnection } from './connection'
 import { cutMeasured, textOptions } from './endlessText'
+import { exportActions } from './exports'
 import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE, saveImages } from './external'
 import { Marks, MarksContext } from './Marks'
 import { localShapeUtils } from './shapes'
@@ -29,11 +30,20 @@ const components: TLComponents = {
 // What would load pages of other servers into the board.
 const FETCHING = ['insert-embed', 'convert-to-embed', 'convert-to-bookmark', 'open-embed-link', 'toggle-debug-mode']
 
-const overrides: TLUiOverrides = {
-  actions: (editor, actions) => Object.fromEntries(Object.entries(actions).filter(([id]) => !FETCHING.includes(id)).map(
-    ([id, action]) => [id, id === 'download-original' ? { ...action, onSelect: () => saveImages(editor) } : action])),
+const overridesOf = (connection: BoardConnection): TLUiOverrides => ({
+  actions: (editor, actions, { addToast, msg }) => {
+    const onFail = (): void => {
+      addToast({ id: 'export-fail', title: msg('toast.error.export-fail.title'), description: msg('toast.error.export-fail.desc'), severity: 'error' })
+    }
+    const ours: Record<string, { onSelect: () => void }> = {
+      'download-original': { onSelect: () => saveImages(editor) },
+      ...exportActions(editor, () => connection.state.title ?? connection.id, onFail)
+    }
+    return Object.fromEntries(Object.entries(actions).filter(([id]) => !FETCHING.includes(id))
+      .map(([id, action]) => [id, Object.hasOwn(ours, id) ? { ...action, ...ours[id] } : action]))
+  },
   translations: { en: { 'assets.files.size-too-big': IMAGE_TOO_LARGE } }
-}
+})
 
 interface CanvasProps {
   readonly connection: BoardConnection
@@ -48,6 +58,7 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
   useEffect(() => react('theme', () => showTheme(user.userPreferences.get().colorScheme)), [user])
   // The words of tldraw's controls are looked up when it is rendered.
   useValue('locale', () => user.userPreferences.get().locale, [user])
+  const overrides = useMemo(() => overridesOf(connection), [connection])
   const onMount = (editor: Editor): (() => void) => {
     let close: (() => void) | null = null
     cutMeasured(editor)

@@ -10,6 +10,7 @@ import { guardLinks } from './links'
 import { deleteShapesWithPage } from './pages'
 import type { Signals } from './signals'
 import { undoOwnOnly } from './undo'
+import { keepView, readView, showView } from './view'
 
 /** How long hints stay. */
 const HINT_MS = 6000
@@ -58,8 +59,11 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
     followLevel(editor, connection, bound, text => show.hint(text)),
     tellPresence(editor, connection.provider.awareness, connection.identity),
     showPresence(editor, connection.provider.awareness, peers => signals.peers.set(peers)),
-    lookAtContent(editor, connection),
-    flushOnLeave(bound)
+    lookWhere(editor, connection),
+    onLeave(() => {
+      bound.flush()
+      keepView(sessionStorage, connection.id, editor)
+    })
   )
   return () => {
     show.stop()
@@ -142,10 +146,12 @@ function followLevel (editor: Editor, connection: BoardConnection, binding: Bind
   return connection.subscribe(follow)
 }
 
-// A board opens on what is drawn: where nothing of it would be in view, the camera goes there.
-function lookAtContent (editor: Editor, connection: BoardConnection): () => void {
+// A board opens where one left it in this tab, else on what is drawn: where nothing of it would be in view, the camera goes there.
+function lookWhere (editor: Editor, connection: BoardConnection): () => void {
+  const kept = readView(sessionStorage, connection.id)
   const look = (): boolean => {
     if (!connection.state.loaded) return false
+    if (kept !== null && showView(editor, kept)) return true
     const bounds = editor.getCurrentPageBounds()
     if (bounds !== undefined && !editor.getViewportPageBounds().collides(bounds)) {
       editor.zoomToFit()
@@ -158,11 +164,11 @@ function lookAtContent (editor: Editor, connection: BoardConnection): () => void
   return stop
 }
 
-function flushOnLeave (binding: Binding): () => void {
+// Whoever goes may not come back.
+function onLeave (act: () => void): () => void {
   const life = new AbortController()
-  const flush = (): void => binding.flush()
-  for (const event of ['pagehide', 'beforeunload', 'blur']) addEventListener(event, flush, { signal: life.signal })
-  document.addEventListener('visibilitychange', flush, { signal: life.signal })
+  for (const event of ['pagehide', 'beforeunload', 'blur']) addEventListener(event, act, { signal: life.signal })
+  document.addEventListener('visibilitychange', act, { signal: life.signal })
   return () => life.abort()
 }
 
