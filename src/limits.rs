@@ -40,7 +40,7 @@ pub const ITEM_SIDE_MAX: f64 = 1e6;
 pub const ITEM_TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// Letters of a word in an item's text, inclusive, where lines break between words only: a browser takes seconds to break one
-/// of 6,000, again and again. web/ does not show longer ones (`WORD_MAX` in records.ts).
+/// of 6,000, again and again. web/ cuts longer ones where it draws them (`WORD_MAX` in endless.ts); other pages do not.
 pub const ITEM_WORD_LETTERS_MAX: usize = 1_000;
 
 /// Bytes of an item's URL, inclusive; browsers and servers take at least this.

@@ -71,3 +71,25 @@ test('somebody who reloads is there once', async stage => {
   await alice.meets('bob')
   await bob.meets('alice')
 })
+
+test('what somebody points at with the laser, others see, also of somebody who may only look; and then it is gone', async stage => {
+  const board = await stage.board('alice')
+  const alice = await stage.editor(board, 'alice')
+  const bob = await (await stage.person('bob', { claims: { boards: { [board]: 'view' } } })).open(board)
+  await alice.meets('bob')
+  for (const tab of [alice, bob]) await tab.focus()
+  const strokes = () => alice.page.locator('.tl-collaborator__scribble').count()
+  await bob.page.keyboard.press('k')
+  const [from, to] = [await bob.at(300, 200), await bob.at(600, 400)]
+  await bob.page.mouse.move(from.x, from.y)
+  await bob.page.mouse.down()
+  await bob.page.mouse.move(to.x, to.y, { steps: 20 })
+  // Its oldest points fade while the newest are drawn.
+  await alice.eventually(() => window.boardwire.editor.getCollaborators().some(({ scribbles }) => scribbles.some(({ points }) =>
+    points.length > 4 && points.every(({ x, y }) => Math.abs(y - 200 - (x - 300) * 2 / 3) < 1))), undefined, 'the stroke')
+  assert.equal(await strokes(), 1)
+  await bob.page.mouse.up()
+  await alice.eventually(() => window.boardwire.editor.getCollaborators().every(({ scribbles }) => scribbles.length === 0), undefined, 'no stroke')
+  assert.equal(await strokes(), 0)
+  assert.deepEqual(await alice.shapeIds(), [])
+})

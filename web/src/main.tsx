@@ -1,12 +1,14 @@
 // Opens the page that the address names.
 import { lazy, StrictMode, Suspense, useState } from 'react'
 import { createRoot } from 'react-dom/client'
-import { tabKeep } from './browser'
+import { readPreferences } from './board/preferences'
+import { browserKeep, tabKeep } from './browser'
 import { type Credentials, switchTo, takeCredentials, type Taken } from './credentials'
 import { registerWorker } from './registerWorker'
 import { renewAfterUpdate } from './renew'
 import { parseRoute, type Route } from './route'
 import { StartPage } from './start/StartPage'
+import { showTheme } from './theme'
 import './styles.css'
 import { Fence, Loading, NoSuchPage } from './ui/Fallback'
 import { SwitchQuestion } from './ui/SwitchQuestion'
@@ -45,6 +47,7 @@ if (root === null) throw new Error('index.html has no element with the id "root"
 const route = parseRoute(location.pathname)
 const taken = takeCredentials(location, history, tabKeep)
 renewAfterUpdate()
+showTheme(readPreferences(browserKeep).colorScheme)
 // Only a board's page opens offline: who only looks at the start page need not load the canvas.
 if (route.name === 'board') registerWorker()
 createRoot(root).render(<StrictMode><Fence><Start route={route} taken={taken} /></Fence></StrictMode>)

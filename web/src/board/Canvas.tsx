@@ -1,20 +1,23 @@
 // tldraw with our store, our assets, and nothing that asks other servers.
-import { memo, useMemo, useState } from 'react'
+import { memo, useEffect, useMemo } from 'react'
 import {
-  createTLStore, defaultBindingUtils, defaultShapeUtils, Tldraw, useTldrawUser, type Editor,
-  type TLAnyShapeUtilConstructor, type TLComponents, type TLUiOverrides, type TLUserPreferences
+  createTLStore, defaultBindingUtils, defaultShapeUtils, react, Tldraw, useValue, type Editor,
+  type TLAnyShapeUtilConstructor, type TLComponents, type TLUiOverrides
 } from 'tldraw'
 import 'tldraw/tldraw.css'
 import { assetUrls } from '../assets'
 import { browserKeep } from '../browser'
+import { showTheme } from '../theme'
 import { openCanvas } from './canvas'
 import { copyFromMenu } from './clipboard'
 import type { BoardConnection } from './connection'
+import { cutMeasured, textOptions } from './endlessText'
+import { exportActions } from './exports'
 import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE, saveImages } from './external'
 import { Marks, MarksContext } from './Marks'
-import { keepPreferences, readPreferences } from './preferences'
 import { localShapeUtils } from './shapes'
 import type { Signals } from './signals'
+import { userOf } from './user'
 
 const replaced = new Set<string>(localShapeUtils.map(util => util.type))
 const shapeUtils: readonly TLAnyShapeUtilConstructor[] = [
@@ -29,18 +32,26 @@ const components: TLComponents = {
 // What would load pages of other servers into the board.
 const FETCHING = ['insert-embed', 'convert-to-embed', 'convert-to-bookmark', 'open-embed-link', 'toggle-debug-mode']
 
-const overrides: TLUiOverrides = {
-  actions: (editor, actions, { addToast }) => {
+const overridesOf = (connection: BoardConnection): TLUiOverrides => ({
+  actions: (editor, actions, { addToast, msg }) => {
+    const onFail = (): void => {
+      addToast({ id: 'export-fail', title: msg('toast.error.export-fail.title'), description: msg('toast.error.export-fail.desc'), severity: 'error' })
+    }
     const select = (onSelect: () => void) => ({ onSelect })
     const copy = (act: 'copy' | 'cut') => select(() => {
       if (!copyFromMenu(editor, act)) addToast({ title: NOT_COPIED, severity: 'error' })
     })
-    const ours = { copy: copy('copy'), cut: copy('cut'), 'download-original': select(() => saveImages(editor)) }
+    const ours: Record<string, { onSelect: () => void }> = {
+      copy: copy('copy'),
+      cut: copy('cut'),
+      'download-original': select(() => saveImages(editor)),
+      ...exportActions(editor, () => connection.state.title ?? connection.id, onFail)
+    }
     return Object.fromEntries(Object.entries(actions).filter(([id]) => !FETCHING.includes(id))
-      .map(([id, action]) => [id, { ...action, ...(Object.hasOwn(ours, id) && ours[id as keyof typeof ours]) }]))
+      .map(([id, action]) => [id, Object.hasOwn(ours, id) ? { ...action, ...ours[id] } : action]))
   },
   translations: { en: { 'assets.files.size-too-big': IMAGE_TOO_LARGE } }
-}
+})
 
 const NOT_COPIED = 'This browser does not let the page copy. Nothing was cut. Press Ctrl+C or Ctrl+X instead.'
 
@@ -50,21 +61,17 @@ interface CanvasProps {
   readonly onEditor: (editor: Editor | null) => void
 }
 
-/** Renders once: everything later goes through the store and the signals. */
+/** Renders once for each language: everything later goes through the store and the signals. */
 export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: CanvasProps) {
   const store = useMemo(() => createTLStore({ shapeUtils, bindingUtils: defaultBindingUtils, assets: assetStore }), [connection])
-  const [preferences, setPreferences] = useState(() => readPreferences(browserKeep))
-  const { id, name, color } = connection.identity
-  const userPreferences = useMemo<TLUserPreferences>(() => ({ ...preferences, id, name, color }), [preferences, id, name, color])
-  const user = useTldrawUser({
-    userPreferences,
-    setUserPreferences: changed => {
-      keepPreferences(browserKeep, changed)
-      setPreferences(changed)
-    }
-  })
+  const user = useMemo(() => userOf(connection.identity, browserKeep), [connection])
+  useEffect(() => react('theme', () => showTheme(user.userPreferences.get().colorScheme)), [user])
+  // The words of tldraw's controls are looked up when it is rendered.
+  useValue('locale', () => user.userPreferences.get().locale, [user])
+  const overrides = useMemo(() => overridesOf(connection), [connection])
   const onMount = (editor: Editor): (() => void) => {
     let close: (() => void) | null = null
+    cutMeasured(editor)
     // A large board takes a while to be measured: that is for after the first paint, when layout is at rest.
     const timer = setTimeout(() => {
       close = openCanvas(editor, connection, signals)
@@ -89,6 +96,7 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
         maxAssetSize={IMAGE_BYTES_MAX}
         acceptedVideoMimeTypes={NO_VIDEOS}
         options={OPTIONS}
+        textOptions={textOptions}
         autoFocus
       />
     </MarksContext>

@@ -2,6 +2,7 @@
 import { useState } from 'react'
 import { useValue } from 'tldraw'
 import type { BoardConnection, ConnectionState } from './connection'
+import { saveJson, stemOf } from './files'
 import type { Signals } from './signals'
 
 export function Hints ({ connection, state, signals }: { connection: BoardConnection, state: ConnectionState, signals: Signals }) {
@@ -23,6 +24,9 @@ export function Hints ({ connection, state, signals }: { connection: BoardConnec
         {hidden > seen && (
           <p className='bw-hint bw-hint-quiet' data-testid='hidden'>
             {hidden === 1 ? 'One thing' : `${hidden} things`} on this board cannot be shown by this version of the page.
+            <button type='button' className='bw-button bw-quiet' onClick={() => saveHidden(connection, state, signals)}>
+              Save {hidden === 1 ? 'it' : 'them'} as a file
+            </button>
             <button type='button' className='bw-button bw-quiet' onClick={() => setSeen(hidden)}>Dismiss</button>
           </p>
         )}
@@ -37,6 +41,10 @@ export function Hints ({ connection, state, signals }: { connection: BoardConnec
       </div>
     </div>
   )
+}
+
+function saveHidden ({ id }: BoardConnection, { title }: ConnectionState, signals: Signals): void {
+  saveJson(`${stemOf(title ?? id, 'board')} - not shown.json`, signals.hiddenValues())
 }
 
 /** Throws away what the server does not have, when asked twice. */

@@ -7,6 +7,7 @@ import { isEqual, type TLRecord, type TLStore } from 'tldraw'
 import * as Y from 'yjs'
 import { DEFAULT_PAGE, Placement } from './placement'
 import { RecordReader } from './records'
+import { tamed } from './tame'
 
 /** The name of the Y.Map that holds the records. */
 export const MAP_NAME = 'tldraw'
@@ -31,6 +32,8 @@ export interface BindingOptions {
   readonly quietly?: (change: () => void) => void
   /** Which of these shapes cannot be drawn: asked once they are in the store. */
   readonly undrawable?: (ids: readonly string[]) => readonly string[]
+  /** Told how many values of the map this page cannot show, whenever that changes. */
+  readonly onHidden?: (count: number) => void
   /** Told after changes of others were shown. */
   readonly onRemote?: (changes: readonly RemoteChange[], transaction: Y.Transaction) => void
   /** Told which records one has changed, once they are in the document. */
@@ -52,6 +55,7 @@ export class Binding {
   readonly #undrawable = new Map<string, unknown>()
   readonly #pending = new Set<string>()
   readonly #stops: Array<() => void> = []
+  #toldHidden = 0
   #merging = false
   #timer: ReturnType<typeof setTimeout> | null = null
   #scheduled = false
@@ -63,6 +67,7 @@ export class Binding {
     this.#reader = new RecordReader(options.store.schema)
     this.#placement = new Placement(id => this.#records.get(id) ?? null)
     this.#show(this.#note(this.#map.keys()))
+    this.#tellHidden()
     this.#listen()
   }
 
@@ -71,9 +76,10 @@ export class Binding {
     return this.#merging
   }
 
-  /** How many values of the map this page cannot show. */
-  get hidden (): number {
-    return this.#unreadable.size + this.#undrawable.size
+  /** The values of the map that this page cannot show, as JSON has them. */
+  hidden (): Record<string, unknown> {
+    const ids = new Set([...this.#unreadable, ...this.#undrawable.keys()])
+    return Object.fromEntries([...ids].sort().map(id => [id, jsonOf(this.#map.get(id))]))
   }
 
   /** Writes what waits. */
@@ -98,6 +104,7 @@ export class Binding {
     const ids = [...this.#pending]
     this.#pending.clear()
     this.#show(new Set(ids))
+    this.#tellHidden()
   }
 
   /** Writes what waits, and lets go of both sides. */
@@ -115,6 +122,8 @@ export class Binding {
       if (type.scope !== 'document') continue
       const typeName = name as TLRecord['typeName']
       this.#stops.push(
+        store.sideEffects.registerBeforeCreateHandler(typeName, (record, source) => source === 'user' ? tamed(record) : record),
+        store.sideEffects.registerBeforeChangeHandler(typeName, (_, record, source) => source === 'user' ? tamed(record) : record),
         store.sideEffects.registerAfterCreateHandler(typeName, (record, source) => this.#did(record, source)),
         store.sideEffects.registerAfterChangeHandler(typeName, (_, record, source) => this.#did(record, source)),
         store.sideEffects.registerAfterDeleteHandler(typeName, (record, source) => this.#did(record, source))
@@ -162,6 +171,7 @@ export class Binding {
     const before = new Map([...event.keysChanged].map(id => [id, this.#records.get(id) ?? null]))
     const values = new Map([...event.keysChanged].map(id => [id, this.#values.get(id)]))
     this.#show(this.#note(event.keysChanged))
+    this.#tellHidden()
     if (transaction.origin === this || this.#options.onRemote === undefined) return
     const changes: RemoteChange[] = []
     for (const [id, record] of before) {
@@ -214,6 +224,13 @@ export class Binding {
     // A page goes last, when nothing stands on it any more.
     removals.sort((one, other) => Number(one.startsWith('page:')) - Number(other.startsWith('page:')))
     this.#merge(puts, removals)
+  }
+
+  #tellHidden (): void {
+    const count = this.#unreadable.size + this.#undrawable.size
+    if (count === this.#toldHidden) return
+    this.#toldHidden = count
+    this.#options.onHidden?.(count)
   }
 
   // What tldraw itself keeps in every store.
@@ -275,4 +292,8 @@ function sharing (record: TLRecord, current: TLRecord | undefined): TLRecord {
 function hasUndefined (value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return value === undefined
   return Object.values(value).some(hasUndefined)
+}
+
+function jsonOf (value: unknown): unknown {
+  return value instanceof Y.AbstractType ? value.toJSON() : value
 }

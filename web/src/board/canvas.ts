@@ -1,5 +1,6 @@
 // Joins an editor that is on the page with the board's connection, and takes both apart again.
 import type { Editor, TLPageId, TLShapeId } from 'tldraw'
+import { tabKeep } from '../browser'
 import { actorName, stampChanges } from './authorship'
 import { Binding } from './binding'
 import { awayFrom, Conflicts, type Away } from './changes'
@@ -11,6 +12,7 @@ import { guardLinks } from './links'
 import { deleteShapesWithPage } from './pages'
 import type { Signals } from './signals'
 import { undoOwnOnly } from './undo'
+import { keepView, readView, showView } from './view'
 
 /** How long hints stay. */
 const HINT_MS = 6000
@@ -26,6 +28,7 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
   const undo = undoOwnOnly(store)
   const show = flash(signals)
   let binding: Binding | null = null
+  signals.hidden.set(0)
   const stops = [undo.stop, stampChanges(editor, connection.identity.actor, () => binding?.merging !== true, () => undo.active)]
   binding = new Binding({
     store,
@@ -33,12 +36,12 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
     writable: () => connection.writable,
     quietly: change => editor.run(change, { history: 'ignore', ignoreShapeLock: true }),
     undrawable: ids => ids.filter(id => !canDraw(editor, id as TLShapeId)),
+    onHidden: count => signals.hidden.set(count),
     onLocal: ids => {
       connection.noteChanged(ids)
       conflicts.did(ids, Date.now())
     },
     onRemote: (changes, transaction) => {
-      signals.hidden.set(bound.hidden)
       if (connection.isReturn(transaction)) {
         signals.away.update(before => joined(before, awayFrom(changes, connection.identity.actor)))
         return
@@ -50,7 +53,7 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
     }
   })
   const bound = binding
-  signals.hidden.set(bound.hidden)
+  signals.hiddenValues = () => bound.hidden()
   keepContentLocal(editor)
   stops.push(
     copyShapes(editor),
@@ -59,8 +62,11 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
     followLevel(editor, connection, bound, text => show.hint(text)),
     tellPresence(editor, connection.provider.awareness, connection.identity),
     showPresence(editor, connection.provider.awareness, peers => signals.peers.set(peers)),
-    lookAtContent(editor, connection),
-    flushOnLeave(bound)
+    lookWhere(editor, connection),
+    onLeave(() => {
+      bound.flush()
+      keepView(tabKeep, connection.id, editor)
+    })
   )
   return () => {
     show.stop()
@@ -143,10 +149,12 @@ function followLevel (editor: Editor, connection: BoardConnection, binding: Bind
   return connection.subscribe(follow)
 }
 
-// A board opens on what is drawn: where nothing of it would be in view, the camera goes there.
-function lookAtContent (editor: Editor, connection: BoardConnection): () => void {
+// A board opens where one left it in this tab, else on what is drawn: where nothing of it would be in view, the camera goes there.
+function lookWhere (editor: Editor, connection: BoardConnection): () => void {
+  const kept = readView(tabKeep, connection.id)
   const look = (): boolean => {
     if (!connection.state.loaded) return false
+    if (kept !== null && showView(editor, kept)) return true
     const bounds = editor.getCurrentPageBounds()
     if (bounds !== undefined && !editor.getViewportPageBounds().collides(bounds)) {
       editor.zoomToFit()
@@ -159,11 +167,11 @@ function lookAtContent (editor: Editor, connection: BoardConnection): () => void
   return stop
 }
 
-function flushOnLeave (binding: Binding): () => void {
+// Whoever goes may not come back.
+function onLeave (act: () => void): () => void {
   const life = new AbortController()
-  const flush = (): void => binding.flush()
-  for (const event of ['pagehide', 'beforeunload', 'blur']) addEventListener(event, flush, { signal: life.signal })
-  document.addEventListener('visibilitychange', flush, { signal: life.signal })
+  for (const event of ['pagehide', 'beforeunload', 'blur']) addEventListener(event, act, { signal: life.signal })
+  document.addEventListener('visibilitychange', act, { signal: life.signal })
   return () => life.abort()
 }
 

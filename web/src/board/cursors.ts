@@ -1,11 +1,11 @@
 // Keeps awareness and tldraw in step: one's own cursor and selection go out, the others' come in as presence records.
 import {
   InstancePresenceRecordType, isEqual, react, TLPOINTER_ID, type Editor, type TLInstancePresence, type TLPageId,
-  type TLShapeId
+  type TLScribble, type TLShapeId
 } from 'tldraw'
 import type { Awareness } from 'y-protocols/awareness'
 import type { Identity } from './identity'
-import { firstPresence, readPeers, type Peer, type PresenceState } from './presence'
+import { firstPresence, readPeers, tellLaser, tenth, type Peer, type PresenceState } from './presence'
 
 /** One's own state is sent at most this often. The server sends on every 33 ms. */
 const SEND_EVERY_MS = 33
@@ -31,6 +31,7 @@ export function tellPresence (editor: Editor, awareness: Awareness, identity: Id
     editor.store.get(TLPOINTER_ID)
     editor.getCurrentPageId()
     editor.getSelectedShapeIds()
+    lasersOf(editor)
     schedule()
   })
   const container = editor.getContainer()
@@ -49,12 +50,19 @@ function presenceOf (editor: Editor, identity: Identity, isHere: boolean): Prese
   const pointer = editor.store.get(TLPOINTER_ID)
   // Nobody has moved the pointer of a canvas that was just opened.
   const isMoved = pointer !== undefined && pointer.lastActivityTimestamp > 0
+  const lasers = lasersOf(editor)
   return {
     ...firstPresence(identity),
     page: editor.getCurrentPageId(),
-    cursor: isHere && isMoved ? { x: Math.round(pointer.x * 10) / 10, y: Math.round(pointer.y * 10) / 10 } : null,
-    selection: editor.getSelectedShapeIds().slice(0, SELECTION_MAX)
+    cursor: isHere && isMoved ? { x: tenth(pointer.x), y: tenth(pointer.y) } : null,
+    selection: editor.getSelectedShapeIds().slice(0, SELECTION_MAX),
+    ...(lasers.length > 0 && { laser: tellLaser(lasers.map(({ points }) => points)) })
   }
+}
+
+// What else is scribbled is what the eraser and the brush of a selection leave.
+function lasersOf (editor: Editor): TLScribble[] {
+  return editor.getInstanceState().scribbles.filter(({ color, points }) => color === 'laser' && points.length > 0)
 }
 
 /** Shows the others on the canvas, and tells of them. Returns how to stop. */
@@ -91,6 +99,12 @@ function recordOf (peer: Peer): TLInstancePresence {
     currentPageId: peer.page as TLPageId,
     cursor: peer.cursor === null ? null : { ...peer.cursor, type: 'default', rotation: 0 },
     selectedShapeIds: peer.selection as TLShapeId[],
+    scribbles: peer.laser.map(scribbleOf),
     lastActivityTimestamp: Date.now()
   })
+}
+
+function scribbleOf (stroke: readonly number[], n: number): TLScribble {
+  const points = stroke.flatMap((x, at) => at % 2 === 0 ? [{ x, y: stroke[at + 1] ?? 0, z: 0.5 }] : [])
+  return { id: `laser-${n}`, points, size: 4, color: 'laser', opacity: 0.7, state: 'active', delay: 0, shrink: 0.05, taper: true }
 }

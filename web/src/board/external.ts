@@ -4,6 +4,7 @@ import {
   AssetRecordType, createShapeId, defaultHandleExternalTldrawContent, getHashForString, toRichText, type Editor, type TLAssetStore, type TLBookmarkAsset,
   type TLImageShape
 } from 'tldraw'
+import { saveAs, stemOf } from './files'
 
 /** Images go into the document, so they are small. */
 export const IMAGE_BYTES_MAX = 1024 * 1024
@@ -42,8 +43,7 @@ export function fileName (name: string, src: string): string | null {
   const kind = /^data:image\/([a-z+]+)[;,]/i.exec(src)?.[1]?.toLowerCase()
   const ending = kind !== undefined && Object.hasOwn(ENDINGS, kind) ? ENDINGS[kind] : undefined
   if (ending === undefined) return null
-  const stem = name.replace(/\.[^.]*$/, '').replace(/[^\p{L}\p{N}_-]+/gu, ' ').trim().slice(0, 80)
-  return `${stem || 'image'}.${ending}`
+  return `${stemOf(name.replace(/\.[^.]*$/, ''), 'image')}.${ending}`
 }
 
 /** Keeps images in the document itself. */
@@ -90,11 +90,7 @@ export function saveImages (editor: Editor): void {
     const asset = id === null ? undefined : editor.getAsset(id)
     if (asset?.type !== 'image' || asset.props.src === null) continue
     const name = fileName(asset.props.name, asset.props.src)
-    if (name === null) continue
-    const link = document.createElement('a')
-    link.href = asset.props.src
-    link.download = name
-    link.click()
+    if (name !== null) saveAs(name, asset.props.src)
   }
 }
 

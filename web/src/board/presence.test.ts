@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { peopleOf, readPeer, readPeers } from './presence'
+import { peopleOf, readPeer, readPeers, tellLaser } from './presence'
 
 const good = {
   user: { id: 'user:alice', name: 'Alice', color: '#00704a' },
@@ -11,7 +11,8 @@ const good = {
 
 describe('what another tells', () => {
   test('is read as it is', () => {
-    expect(readPeer(7, good)).toEqual({ ...good, client: 7 })
+    expect(readPeer(7, good)).toEqual({ ...good, laser: [], client: 7 })
+    expect(readPeer(7, { ...good, laser: [[1, 2, 3, 4]] })).toEqual({ ...good, laser: [[1, 2, 3, 4]], client: 7 })
   })
 
   test.each([null, 7, 'x', [], {}, { user: null }, { user: {} }, { user: { id: '' } }, { user: { id: 7 } }])('%j is nobody', state => {
@@ -28,17 +29,30 @@ describe('what another tells', () => {
     [{ kind: 'king' }, { kind: 'person' }],
     [{ selection: 'shape:a' }, { selection: [] }],
     [{ selection: [1, 'page:a', 'shape:b'] }, { selection: ['shape:b'] }],
+    [{ laser: 'red' }, { laser: [] }],
+    [{ laser: [7, [1], [1, NaN], [1, 1e300], [1, '2'], Array(202).fill(0), [5, 6]].slice(3) }, { laser: [[5, 6]] }],
+    [{ laser: Array(500).fill([1, 2]) }, { laser: Array(4).fill([1, 2]) }],
     [{ user: { ...good.user, color: 'red;background:url(//x)' } }, { user: { ...good.user, color: '#5f5f5f' } }],
     [{ user: { ...good.user, name: '' } }, { user: { ...good.user, name: 'alice' } }],
     [{ user: { ...good.user, name: 'a\u202eb\n' } }, { user: { ...good.user, name: 'ab' } }],
     [{ user: { ...good.user, name: 'x'.repeat(500) } }, { user: { ...good.user, name: 'x'.repeat(64) } }]
   ])('%j is made harmless', (part, expected) => {
-    expect(readPeer(7, { ...good, ...part })).toEqual({ ...good, client: 7, ...expected })
+    expect(readPeer(7, { ...good, ...part })).toEqual({ ...good, laser: [], client: 7, ...expected })
   })
 
   test('of itself a client hears nothing', () => {
     expect(readPeers(new Map([[1, good], [2, good]]), 1).map(({ client }) => client)).toEqual([2])
   })
+})
+
+test('a laser is told as its newest points', () => {
+  const stroke = Array.from({ length: 1_000 }, (_, n) => ({ x: n + 0.123, y: -n }))
+  const told = tellLaser([[], stroke])
+  expect(told[1]).toHaveLength(200)
+  expect(told[1]?.slice(-2)).toEqual([999.1, -999])
+  // A state has at most 16 KiB.
+  expect(JSON.stringify(tellLaser(Array(20).fill(stroke))).length).toBeLessThan(8 * 1024)
+  expect(readPeer(7, { ...good, laser: tellLaser([stroke]) })?.laser).toEqual(tellLaser([stroke]))
 })
 
 describe('the people', () => {

@@ -9,10 +9,15 @@ export interface PresenceState {
   readonly page: string
   readonly cursor: { readonly x: number, readonly y: number } | null
   readonly selection: readonly string[]
+  /** What the laser draws at this moment: x and y of each point, one after the other. */
+  readonly laser?: readonly Stroke[]
 }
 
+/** x, y, x, y... */
+export type Stroke = readonly number[]
+
 /** Another tab, or an agent. */
-export interface Peer extends PresenceState {
+export interface Peer extends Required<PresenceState> {
   /** The awareness client id. */
   readonly client: number
 }
@@ -34,6 +39,10 @@ const ID_MAX = 300
 const SELECTION_MAX = 100
 const COORDINATE_MAX = 1e8
 
+/** A stroke fades within a second, and its oldest points first. */
+const STROKES_MAX = 4
+const POINTS_MAX = 100
+
 /** What is told before the canvas is there, so that the first message of a connection names this client. */
 export function firstPresence ({ id, name, color }: Identity): PresenceState {
   return { user: { id, name, color }, kind: 'person', page: 'page:page', cursor: null, selection: [] }
@@ -51,7 +60,8 @@ export function readPeer (client: number, state: unknown): Peer | null {
     kind: state['kind'] === 'agent' ? 'agent' : 'person',
     page: typeof page === 'string' && page.startsWith('page:') && page.length <= ID_MAX ? page : 'page:page',
     cursor: readCursor(state['cursor']),
-    selection: readSelection(state['selection'])
+    selection: readSelection(state['selection']),
+    laser: readLaser(state['laser'])
   }
 }
 
@@ -99,6 +109,22 @@ function readSelection (selection: unknown): string[] {
   if (!Array.isArray(selection)) return []
   return selection.slice(0, SELECTION_MAX)
     .filter((id): id is string => typeof id === 'string' && id.startsWith('shape:') && id.length <= ID_MAX)
+}
+
+function readLaser (laser: unknown): Stroke[] {
+  if (!Array.isArray(laser)) return []
+  return laser.slice(0, STROKES_MAX)
+    .filter((stroke): stroke is number[] => Array.isArray(stroke) && stroke.length <= 2 * POINTS_MAX && stroke.length % 2 === 0 && stroke.every(isCoordinate))
+}
+
+/** Strokes as they travel: a few, of a few points, the newest. */
+export function tellLaser (strokes: ReadonlyArray<ReadonlyArray<{ readonly x: number, readonly y: number }>>): Stroke[] {
+  return strokes.slice(-STROKES_MAX).map(points => points.slice(-POINTS_MAX).flatMap(({ x, y }) => [tenth(x), tenth(y)]))
+}
+
+/** A coordinate as it travels. */
+export function tenth (value: number): number {
+  return Math.round(value * 10) / 10
 }
 
 function isCoordinate (value: unknown): value is number {

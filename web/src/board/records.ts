@@ -3,18 +3,7 @@
 // Anybody with edit writes that map: people with older or newer pages, agents, hostile clients. A value that cannot be
 // read here is left alone in the map and is not shown; it never throws.
 import type { SerializedSchema, TLRecord, TLStoreSchema, UnknownRecord } from 'tldraw'
-
-/** Coordinates and sizes beyond this are not drawn: the browser's own limits on transforms lie not far above. */
-const NUMBER_MAX = 1e8
-
-/** Values nested deeper than this are not read. tldraw's own records stay under 20. */
-const DEPTH_MAX = 64
-
-/** Longer words are not shown: breaking one of 6,000 letters into lines takes a browser seconds, again and again. */
-const WORD_MAX = 1_000
-
-// Lines break at spaces, and around the letters of scripts that are written without.
-const ENDLESS_WORD = new RegExp(`[^\\s\\u2e80-\\uffff]{${WORD_MAX + 1}}`)
+import { isTame } from './tame'
 
 /** Reads values of the map for one schema. Values are kept as they are, so each is looked at once. */
 export class RecordReader {
@@ -37,7 +26,7 @@ export class RecordReader {
   }
 
   #readNew (value: Record<string, unknown>): TLRecord | null {
-    if (!this.#isOfDocument(value) || !isTame(value) || hasEmptyStroke(value) || hasEndlessWord(value)) return null
+    if (!this.#isOfDocument(value) || !isTame(value)) return null
     const record = value as unknown as TLRecord
     return this.#validated(record) ?? this.#migrated(record)
   }
@@ -93,40 +82,4 @@ export class RecordReader {
 
 function isPlainObject (value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
-}
-
-// Whether every number can be drawn with, and nothing lies too deep for the recursion of those who read it. What stands
-// in `meta` is drawn by nobody, so it may hold times; the size of an asset's file is no coordinate either.
-function isTame (record: Record<string, unknown>): boolean {
-  const numbersMax = record['typeName'] === 'asset' ? Infinity : NUMBER_MAX
-  return Object.entries(record).every(([name, member]) => isShallow(member, name === 'meta' ? Infinity : numbersMax, DEPTH_MAX))
-}
-
-// A stroke without points is valid, and tldraw throws where it draws one.
-function hasEmptyStroke ({ props }: Record<string, unknown>): boolean {
-  const segments = isPlainObject(props) ? props['segments'] : undefined
-  if (!Array.isArray(segments)) return false
-  return segments.length === 0 || segments.some(segment => segment?.points?.length === 0)
-}
-
-// `props` nest no deeper than DEPTH_MAX where this is asked.
-function hasEndlessWord ({ props }: Record<string, unknown>): boolean {
-  if (!isPlainObject(props)) return false
-  return [props['text'], ...lines(props['richText'])].some(text => typeof text === 'string' && ENDLESS_WORD.test(text))
-}
-
-// The texts of a rich text; neighbours that differ only in their marks make one word.
-function lines (node: unknown): string[] {
-  if (!isPlainObject(node) || !Array.isArray(node['content'])) return []
-  const parts = node['content'] as unknown[]
-  const own = parts.map(part => isPlainObject(part) && typeof part['text'] === 'string' ? part['text'] : ' ').join('')
-  return [own, ...parts.flatMap(lines)]
-}
-
-function isShallow (value: unknown, numbersMax: number, depth: number): boolean {
-  if (typeof value === 'number') return Math.abs(value) <= numbersMax
-  if (typeof value !== 'object' || value === null) return true
-  if (depth === 0) return false
-  for (const member of Object.values(value)) if (!isShallow(member, numbersMax, depth - 1)) return false
-  return true
 }

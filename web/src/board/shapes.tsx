@@ -1,9 +1,14 @@
-// Shapes whose content would come from other servers. They keep their place and say what they are; a link opens it.
+// Shapes whose content would come from other servers: they keep their place and say what they are; a link opens it.
+// And those that tldraw would draw too slowly.
 import {
-  BookmarkShapeUtil, EmbedShapeUtil, HTMLContainer, ImageShapeUtil, stopEventPropagation, VideoShapeUtil,
-  type TLAssetId, type TLBookmarkShape, type TLEmbedShape, type TLImageShape, type TLShape, type TLVideoShape
+  ArrowShapeUtil, BookmarkShapeUtil, EmbedShapeUtil, HTMLContainer, ImageShapeUtil, stopEventPropagation, VideoShapeUtil,
+  type TLArrowShape, type TLAssetId, type TLBookmarkShape, type TLEmbedShape, type TLImageShape, type TLShape, type TLVideoShape
 } from 'tldraw'
+import { ENDLESS_CLASS, withCuts } from './endless'
 import { isLinkable, isLocal } from './external'
+
+/** Longer titles and descriptions are cut: they have a few lines. */
+const LABEL_MAX = 500
 
 interface ElsewhereProps {
   readonly shape: TLShape & { readonly props: { readonly w: number, readonly h: number } }
@@ -18,7 +23,7 @@ function Elsewhere ({ shape, kind, label, url }: ElsewhereProps) {
     <HTMLContainer id={shape.id} style={{ width: shape.props.w, height: shape.props.h }}>
       <div className='bw-elsewhere' data-testid='elsewhere'>
         <span className='bw-elsewhere-kind'>{kind}</span>
-        {label !== '' && <span className='bw-elsewhere-label'>{label}</span>}
+        {label !== '' && <span className='bw-elsewhere-label'>{label.slice(0, LABEL_MAX)}</span>}
         {link !== null && (
           <a href={link} target='_blank' rel='noopener noreferrer' onPointerDown={stopEventPropagation}>
             Open {hostOf(link)}
@@ -66,10 +71,24 @@ class LocalBookmarkShapeUtil extends BookmarkShapeUtil {
   }
 }
 
+// An arrow's label is plain text, which tldraw draws as it stands: see endless.ts. What is being written is left whole.
+class CutArrowShapeUtil extends ArrowShapeUtil {
+  override component (shape: TLArrowShape) {
+    const text = withCuts(shape.props.text)
+    if (text === shape.props.text) return super.component(shape)
+    const isWritten = this.editor.getEditingShapeId() === shape.id
+    return (
+      <div className={`bw-through ${ENDLESS_CLASS}`}>
+        {super.component(isWritten ? shape : { ...shape, props: { ...shape.props, text } })}
+      </div>
+    )
+  }
+}
+
 function sourceOf ({ editor }: ImageShapeUtil | VideoShapeUtil, id: TLAssetId | null): string | null {
   const asset = id === null ? undefined : editor.getAsset(id)
   return asset?.props.src ?? null
 }
 
 /** For the `shapeUtils` of `<Tldraw>`. */
-export const localShapeUtils = [LocalImageShapeUtil, LocalVideoShapeUtil, LocalEmbedShapeUtil, LocalBookmarkShapeUtil]
+export const localShapeUtils = [LocalImageShapeUtil, LocalVideoShapeUtil, LocalEmbedShapeUtil, LocalBookmarkShapeUtil, CutArrowShapeUtil]

@@ -15,4 +15,6 @@ export class Signals {
   readonly hint = atom<string | null>('hint', null)
   /** How many things on this board this page cannot show. */
   readonly hidden = atom('hidden', 0)
+  /** Those things, as they stand in the document. */
+  hiddenValues: () => Record<string, unknown> = () => ({})
 }

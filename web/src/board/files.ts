@@ -1,0 +1,22 @@
+// Files that the page gives to the browser to be saved.
+
+/** What a file may be called after a name that others chose: letters, digits and spaces of it. */
+export function stemOf (name: string, fallback: string): string {
+  return name.replace(/[^\p{L}\p{N}_-]+/gu, ' ').trim().slice(0, 80) || fallback
+}
+
+/** Saves what an address holds. */
+export function saveAs (name: string, href: string): void {
+  const link = document.createElement('a')
+  link.href = href
+  link.download = name
+  link.click()
+}
+
+/** Saves a value as JSON. */
+export function saveJson (name: string, value: unknown): void {
+  const href = URL.createObjectURL(new Blob([JSON.stringify(value, null, 2)], { type: 'application/json' }))
+  saveAs(name, href)
+  // The browser has begun to read it by then.
+  setTimeout(() => URL.revokeObjectURL(href), 10_000)
+}
