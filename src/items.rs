@@ -7,6 +7,7 @@
 mod apply;
 mod asset;
 mod change;
+mod frames;
 mod index_key;
 mod kind;
 mod link;
@@ -54,6 +55,9 @@ pub trait Records {
 
     /// A member of a record that is a finite number, without reading the rest of it.
     fn number(&self, key: &str, member: &str) -> Option<f64>;
+
+    /// A number or boolean at a path of members, without reading the rest.
+    fn plain(&self, key: &str, path: &[&str]) -> Option<Value>;
 
     /// The keys of all records, in no order.
     fn keys(&self) -> Vec<String>;

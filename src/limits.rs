@@ -57,6 +57,10 @@ pub const ITEM_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// would move them all again.
 pub const ITEM_MOVES_MAX: usize = 20_000;
 
+/// Frames of a board among which is looked for the one that an item is put into, inclusive: each operation of a batch may
+/// look through all of them. On a board of more, items stay on the page.
+pub const ITEM_FRAMES_MAX: usize = 1_000;
+
 /// Bytes of items, or of the records behind them, after which a page of them ends early.
 pub const ITEM_PAGE_BYTES: usize = 4 * 1024 * 1024;
 

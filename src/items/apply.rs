@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::ids::ItemId;
 use crate::items::change::{self, Change};
+use crate::items::frames::Put;
 use crate::items::kind::Kind;
 use crate::items::overlay::Overlay;
 use crate::items::place::{self, Point};
@@ -145,6 +146,7 @@ impl Pen<'_> {
             }
         }
         self.alter(kind, &key, &mut record, &change);
+        self.put_down(kind, &key, &mut record);
         self.finish(id, kind, &key, record)
     }
 
@@ -160,6 +162,9 @@ impl Pen<'_> {
         let shown = asset::of(&self.overlay, &before);
         let mut record = before.clone();
         let released = self.alter(kind, &key, &mut record, &change);
+        if change.x.is_some() || change.y.is_some() {
+            self.put_down(kind, &key, &mut record);
+        }
         if record == before && asset::of(&self.overlay, &record) == shown {
             return Ok(item);
         }
@@ -195,6 +200,53 @@ impl Pen<'_> {
         shape::alter(kind, record, change);
         let source = (kind == Kind::Image).then(|| change.url()).flatten()?;
         asset::show(&mut self.overlay, key, record, source)
+    }
+
+    /// A shape that was put somewhere belongs to the frame there, or to the page; one of a group stays with it.
+    fn put_down(&mut self, kind: Kind, key: &str, record: &mut Record) {
+        let parent = record
+            .get("parentId")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let Some(page) = place::page_of(&self.overlay, record) else {
+            return;
+        };
+        if parent != page && self.overlay.text(&parent, "type").as_deref() != Some("frame") {
+            return;
+        }
+        let (width, height) = shape::size(kind, record);
+        let around = place::Frame::around(&self.overlay, record);
+        let turned = number::of(record, "rotation", 0.0) + around.map_or(0.0, place::Frame::angle);
+        let at = place::on_page(&self.overlay, record);
+        let half = Point {
+            x: width / 2.0,
+            y: height / 2.0,
+        };
+        let put = Put {
+            key,
+            page: &page,
+            parent: &parent,
+            middle: place::Frame::at(at, turned).to_page(half),
+            width,
+            height,
+        };
+        let Some(frames) = self.overlay.frames() else {
+            return;
+        };
+        let taking = frames.taking(&put);
+        let (into, inside) = taking.map_or((page.as_str(), None), |(frame, inside)| (frame, Some(inside)));
+        if into == parent {
+            return;
+        }
+        let own = inside.map_or(at, |inside| inside.to_own(at));
+        let angle = turned - inside.map_or(0.0, place::Frame::angle);
+        for (name, value) in [("x", own.x), ("y", own.y), ("rotation", angle)] {
+            shape::set(record, name, Some(value));
+        }
+        let index = self.overlay.index_above(into);
+        record.insert("parentId".to_owned(), into.into());
+        record.insert("index".to_owned(), index.into());
     }
 
     /// Signs and writes a changed shape.

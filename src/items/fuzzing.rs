@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::overlay::plain_of;
 use super::{Operation, Outcome, Plan, Record, Records, Stamp, apply, ids, index_key, read};
 use crate::ids::ItemId;
 use crate::time::UnixMillis;
@@ -32,6 +33,10 @@ impl Records for Table {
 
     fn number(&self, key: &str, member: &str) -> Option<f64> {
         self.0.get(key)?.get(member)?.as_f64()
+    }
+
+    fn plain(&self, key: &str, path: &[&str]) -> Option<Value> {
+        plain_of(self.0.get(key)?, path)
     }
 
     fn keys(&self) -> Vec<String> {

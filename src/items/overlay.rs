@@ -4,13 +4,18 @@
 //! beyond that. Key invariant: nothing of the document changes; who drops an overlay has done nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde_json::Value;
 
+use crate::items::frames::Frames;
 use crate::items::{Record, Records, Write, index_key};
 
 /// Types of shapes whose props name an asset.
 const WITH_ASSETS: &[&str] = &["image", "video", "bookmark"];
+
+/// Types of shapes that others lie in: where these are, their frames are.
+const HOLDING: &[&str] = &["frame", "group"];
 
 /// See the file's head.
 pub(super) struct Overlay<'r> {
@@ -19,6 +24,8 @@ pub(super) struct Overlay<'r> {
     /// The keys of `changed`, as they first came.
     order: Vec<String>,
     survey: Option<Survey>,
+    /// Where frames are, as long as none of them has changed.
+    frames: Option<Option<Rc<Frames>>>,
 }
 
 /// Who belongs to whom.
@@ -34,6 +41,8 @@ struct Survey {
     top: BTreeMap<String, String>,
     /// Pages, with their index keys.
     pages: BTreeMap<String, String>,
+    /// Shapes that are frames.
+    frames: BTreeSet<String>,
     /// Keys whose value is no record.
     odd: BTreeSet<String>,
 }
@@ -49,6 +58,7 @@ struct Ties {
     bound: Vec<String>,
     /// The index key of a page.
     page: Option<String>,
+    is_frame: bool,
 }
 
 impl Records for Overlay<'_> {
@@ -73,6 +83,13 @@ impl Records for Overlay<'_> {
         }
     }
 
+    fn plain(&self, key: &str, path: &[&str]) -> Option<Value> {
+        match self.changed.get(key) {
+            Some(record) => plain_of(record.as_ref()?, path),
+            None => self.records.plain(key, path),
+        }
+    }
+
     fn keys(&self) -> Vec<String> {
         let mut keys = self.records.keys();
         keys.retain(|key| !self.changed.contains_key(key));
@@ -89,11 +106,17 @@ impl<'r> Overlay<'r> {
             changed: BTreeMap::new(),
             order: Vec::new(),
             survey: None,
+            frames: None,
         }
     }
 
     /// Sets a record, or removes it.
     pub(super) fn set(&mut self, key: &str, record: Option<Record>) {
+        let holds = |kind: Option<String>| kind.is_some_and(|kind| HOLDING.contains(&kind.as_str()));
+        let new = record.as_ref().and_then(|record| text_of(record, "type"));
+        if holds(new) || holds(self.text(key, "type")) {
+            self.frames = None;
+        }
         if self.survey.is_some() {
             let ties = |record: Option<&Record>| record.map(|record| Ties::of_record(key, record));
             let (old, new) = (ties(self.get(key).as_ref()), ties(record.as_ref()));
@@ -139,6 +162,15 @@ impl<'r> Overlay<'r> {
     /// An index key above those of all children of a parent.
     pub(super) fn index_above(&mut self, parent: &str) -> String {
         index_key::above(self.survey().top.get(parent).map(String::as_str))
+    }
+
+    /// Where the frames of the document are; `None` where there are too many to look.
+    pub(super) fn frames(&mut self) -> Option<Rc<Frames>> {
+        if self.frames.is_none() {
+            let keys = self.survey().frames.clone();
+            self.frames = Some(Frames::of(self, &keys).map(Rc::new));
+        }
+        self.frames.clone().flatten()
     }
 
     /// The page that new shapes belong on; `None` where there is none.
@@ -200,12 +232,16 @@ impl Survey {
         if let Some(index) = ties.page {
             self.pages.insert(key.to_owned(), index);
         }
+        if ties.is_frame {
+            self.frames.insert(key.to_owned());
+        }
         for shape in ties.bound {
             self.bindings.entry(shape).or_default().insert(key.to_owned());
         }
     }
 
     fn untie(&mut self, key: &str, ties: &Ties) {
+        self.frames.remove(key);
         let parent = ties
             .parent
             .as_ref()
@@ -229,6 +265,7 @@ impl Ties {
             Some("shape") => Self {
                 parent: text("parentId").map(|parent| (parent, text("index"))),
                 asset: whole().as_ref().and_then(asset_of),
+                is_frame: text("type").as_deref() == Some("frame"),
                 ..Self::default()
             },
             Some("binding") => Self {
@@ -251,6 +288,18 @@ impl Ties {
 fn asset_of(shape: &Record) -> Option<String> {
     let asset = shape.get("props")?.get("assetId")?.as_str()?;
     Some(asset.to_owned())
+}
+
+/// A number or boolean at a path of members.
+pub(super) fn plain_of(record: &Record, path: &[&str]) -> Option<Value> {
+    let (last, way) = path.split_last()?;
+    let inner = way
+        .iter()
+        .try_fold(record, |record, name| record.get(*name)?.as_object())?;
+    inner
+        .get(*last)
+        .filter(|value| value.is_number() || value.is_boolean())
+        .cloned()
 }
 
 fn text_of(record: &Record, member: &str) -> Option<String> {

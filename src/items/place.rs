@@ -47,6 +47,27 @@ impl Frame {
         })
     }
 
+    /// The coordinates inside of the shape `id`, on the page; `None` where it has no place.
+    pub(super) fn on_page(records: &dyn Records, id: &str) -> Option<Self> {
+        let shapes = up_from(records, id).take_while(|id| id.starts_with("shape:"));
+        let frames = shapes.map_while(|id| Self::inside_of(records, &id));
+        frames.take(PARENTS_MAX).reduce(Self::within)
+    }
+
+    /// The coordinates inside of a shape that is there, turned so.
+    pub(super) fn at(place: Point, angle: f64) -> Self {
+        Self {
+            x: place.x,
+            y: place.y,
+            angle,
+        }
+    }
+
+    /// Radians, from the page's.
+    pub(super) fn angle(self) -> f64 {
+        self.angle
+    }
+
     /// The same, seen from outside of `outer`.
     fn within(self, outer: Self) -> Self {
         let at = outer.to_page(Point { x: self.x, y: self.y });
@@ -125,9 +146,20 @@ pub(super) fn page_of(records: &dyn Records, shape: &Record) -> Option<String> {
 
 /// What a shape lies in, the nearest first.
 fn parents(records: &dyn Records, shape: &Record) -> impl Iterator<Item = String> {
-    let is_short = |id: &String| id.len() <= PARENT_ID_BYTES_MAX;
-    let first = shape.get("parentId").and_then(Value::as_str).map(str::to_owned);
-    std::iter::successors(first.filter(is_short), move |id| {
-        records.text(id, "parentId").filter(is_short)
-    })
+    let first = shape.get("parentId").and_then(Value::as_str).unwrap_or_default();
+    up_from(records, first)
+}
+
+/// An id, and what it lies in, the nearest first.
+fn up_from(records: &dyn Records, id: &str) -> impl Iterator<Item = String> {
+    let is_short = |id: &String| !id.is_empty() && id.len() <= PARENT_ID_BYTES_MAX;
+    let first = Some(id.to_owned()).filter(is_short);
+    std::iter::successors(first, move |id| records.text(id, "parentId").filter(is_short))
+}
+
+/// A shape and what it lies in, up to the page, which is the last; `None` where the way up does not end at one.
+pub(super) fn way_up(records: &dyn Records, id: &str) -> Option<Vec<String>> {
+    let way: Vec<String> = up_from(records, id).take(PARENTS_MAX.saturating_add(1)).collect();
+    let end = way.iter().position(|id| !id.starts_with("shape:"))?;
+    (way.get(end)?.starts_with("page:")).then(|| way.into_iter().take(end.saturating_add(1)).collect())
 }

@@ -10,6 +10,7 @@ use crate::limits;
 use crate::time::UnixMillis;
 
 mod batches;
+mod frames;
 mod places;
 mod refusals;
 

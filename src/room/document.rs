@@ -356,6 +356,19 @@ impl<T: ReadTxn> Records for Reader<T> {
         }
     }
 
+    fn plain(&self, key: &str, path: &[&str]) -> Option<Value> {
+        let members = self.members(key)?;
+        let (last, way) = path.split_last()?;
+        let inner = way
+            .iter()
+            .try_fold(&*members, |members, name| match members.get(*name)? {
+                Any::Map(inner) => Some(&**inner),
+                _ => None,
+            })?;
+        let any = inner.get(*last)?;
+        matches!(any, Any::Number(_) | Any::Bool(_)).then(|| value_of(any))
+    }
+
     fn keys(&self) -> Vec<String> {
         self.map.keys(&self.transaction).map(ToOwned::to_owned).collect()
     }

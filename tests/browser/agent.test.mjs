@@ -175,3 +175,27 @@ async function withAgent (stage, name = 'agent') {
 
 // One dot, so that nobody is asked for it.
 const PIXEL = 'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+
+test('what an agent puts into a frame moves with it, on every canvas', async stage => {
+  const board = await stage.board('alice')
+  const alice = await stage.editor(board, 'alice')
+  const agent = stage.api('alice')
+  const items = `/v1/boards/${board}/items`
+  await agent.ok('POST', `${items}/batch`, { operations: [
+    { action: 'create', item: { id: 'frame', type: 'frame', x: 100, y: 100 } },
+    { action: 'create', item: { id: 'in', type: 'sticky', x: 150, y: 150, content: { text: 'inside' } } },
+    { action: 'create', item: { id: 'out', type: 'shape', x: 900, y: 150 } }
+  ] })
+  await alice.sees('in', { parentId: 'shape:frame' })
+  await alice.sees('out', { parentId: 'page:page' })
+  await alice.update('frame', { x: 200 })
+  await alice.says('connected', 'saved')
+  const place = async id => { const { x, y } = await agent.ok('GET', `${items}/${id}`); return [x, y] }
+  assert.deepEqual(await place('in'), [250, 150])
+  assert.deepEqual(await place('out'), [900, 150])
+  // As a hand does: out of the frame, and back into it.
+  await agent.ok('PATCH', `${items}/in`, { x: 1_500 })
+  await alice.sees('in', { parentId: 'page:page', x: 1_500, y: 150 })
+  await agent.ok('PATCH', `${items}/out`, { x: 300 })
+  await alice.sees('out', { parentId: 'shape:frame', x: 100, y: 50 })
+})

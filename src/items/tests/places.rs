@@ -14,21 +14,22 @@ fn children_of_frames_have_places_on_the_page() {
         json!({"w": 10, "h": 10}),
     );
     contains(&shown(&table, "c"), &json!({"x": 110, "y": 70}));
-    patched(&mut table, "c", json!({"x": 0}));
+    patched(&mut table, "c", json!({"x": 150}));
     let child = record(&table, "shape:c");
-    assert_eq!((&child["x"], &child["y"]), (&json!(-100), &json!(20)));
+    assert_eq!((&child["x"], &child["y"]), (&json!(50), &json!(20)));
     let before = read(&table, &id("c")).unwrap();
     table.0.get_mut("shape:f").unwrap()["rotation"] = json!(std::f64::consts::FRAC_PI_2);
-    contains(&shown(&table, "c"), &json!({"x": 80, "y": -50}));
+    contains(&shown(&table, "c"), &json!({"x": 80, "y": 100}));
     assert_ne!(
         read(&table, &id("c")).unwrap().revision,
         before.revision,
         "it moved with its frame"
     );
     contains(
-        &patched(&mut table, "c", json!({"y": 7})),
-        &json!({"x": 80, "y": 7}),
+        &patched(&mut table, "c", json!({"y": 70})),
+        &json!({"x": 80, "y": 70}),
     );
+    assert_eq!(record(&table, "shape:c")["parentId"], "shape:f");
 }
 
 #[test]
@@ -130,9 +131,9 @@ fn circles_of_parents_end() {
 
 /// Records that tell which of them are read whole.
 #[derive(Default)]
-struct Watched {
-    table: Table,
-    whole: std::cell::RefCell<Vec<String>>,
+pub(super) struct Watched {
+    pub(super) table: Table,
+    pub(super) whole: std::cell::RefCell<Vec<String>>,
 }
 
 impl Records for Watched {
@@ -147,6 +148,10 @@ impl Records for Watched {
 
     fn number(&self, key: &str, member: &str) -> Option<f64> {
         self.table.number(key, member)
+    }
+
+    fn plain(&self, key: &str, path: &[&str]) -> Option<Value> {
+        self.table.plain(key, path)
     }
 
     fn keys(&self) -> Vec<String> {

@@ -1,5 +1,5 @@
 // What components need again and again: a list from the server, and an act with its outcome.
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react'
 
 /** A list as far as it is known. */
 export interface Loaded<T> {
@@ -60,4 +60,14 @@ export function useAct (): Act {
     })
   }, [])
   return { busy, problem, run }
+}
+
+/** Whether a media query holds. */
+export function useMedia (query: string): boolean {
+  const subscribe = useCallback((onChange: () => void) => {
+    const media = matchMedia(query)
+    media.addEventListener('change', onChange)
+    return () => media.removeEventListener('change', onChange)
+  }, [query])
+  return useSyncExternalStore(subscribe, () => matchMedia(query).matches)
 }
