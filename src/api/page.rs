@@ -14,7 +14,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use crate::api::{Answer, Call, Route};
+use crate::api::routes::Route;
+use crate::api::{Answer, Call};
 use crate::http::head::{Head, Method};
 use crate::http::negotiate::{self, Coding};
 use crate::http::response::{POLICY, Response};
