@@ -20,7 +20,7 @@ mod routes;
 mod secrets;
 mod uuid;
 
-pub use routes::routes;
+pub use routes::{parameters, routes};
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::access::Manage;
+use crate::access::{Manage, presented};
 use crate::api::routes::Route;
 use crate::fault::Fault;
 use crate::http::head::Method;
@@ -160,9 +160,12 @@ pub(crate) async fn answer(server: &Arc<Server>, request: &Request<'_>, incoming
         Method::Head => Method::Get,
         method => method,
     };
-    let Some((_, resource)) = route.methods.iter().find(|(method, _)| *method == asked) else {
+    let Some((_, parameters, resource)) = route.methods.iter().find(|(method, ..)| *method == asked) else {
         return not_allowed(route);
     };
+    if let Some(name) = parameters.unknown(request.target) {
+        return unknown_parameter(name, parameters.names());
+    }
     let call = Call {
         server,
         request,
@@ -252,6 +255,19 @@ fn board_busy() -> Response {
         field: None,
     };
     Response::problem(&busy).field("Retry-After", "1")
+}
+
+/// A refusal of a query parameter that the call does not take: 400 `unknown_parameter`.
+fn unknown_parameter(name: &str, known: &[&str]) -> Response {
+    let known: Vec<&str> = known.iter().chain(&presented::PARAMETERS).copied().collect();
+    let problem = Problem {
+        status: 400,
+        code: "unknown_parameter",
+        title: "A query parameter is unknown",
+        detail: format!("{name} is none of this call's parameters: {}", known.join(", ")).into(),
+        field: None,
+    };
+    Response::problem_with(&problem, &[("field", name)])
 }
 
 /// A refusal of a parameter of the request: 400 `invalid_parameter`.

@@ -6,28 +6,60 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::access::presented;
 use crate::access::secret::SecretKind;
 use crate::api::permissions::Whose;
 use crate::api::{
-    Answer, Call, audit, boards, document, health, items, metrics, page, permissions, presence, secrets,
+    Answer, Call, audit, boards, document, health, items, metrics, page, permissions, presence,
+    secrets,
 };
 use crate::http::head::Method;
+use crate::http::target::Target;
 
 /// What answers one method of one path.
 type Resource = for<'a> fn(Call<'a>) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// The query parameters that a call takes, besides those that hold credentials: these every call may have.
+#[derive(Clone, Copy)]
+pub(crate) enum Parameters {
+    /// These. Another is refused: who asks for less than everything must not be given everything.
+    Of(&'static [&'static str]),
+    /// Any: it is the page that reads them, in the browser.
+    Any,
+}
+
+const NONE: Parameters = Parameters::Of(&[]);
+const LIST: Parameters = Parameters::Of(&["limit", "cursor"]);
+
+impl Parameters {
+    /// The first parameter of a request that is not among them, and holds no credential.
+    pub(crate) fn unknown<'t>(self, target: &'t Target<'_>) -> Option<&'t str> {
+        let Self::Of(known) = self else { return None };
+        let is_known = |name: &&str| known.contains(name) || presented::PARAMETERS.contains(name);
+        target.parameter_names().find(|name| !is_known(name))
+    }
+
+    /// Those that have a meaning here.
+    pub(crate) fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Of(names) => names,
+            Self::Any => &[],
+        }
+    }
+}
 
 /// A path and what answers there.
 pub(crate) struct Route {
     /// Segments; one in braces stands for any that is not empty.
     pub(crate) path: &'static str,
-    pub(crate) methods: &'static [(Method, Resource)],
+    pub(crate) methods: &'static [(Method, Parameters, Resource)],
 }
 
 impl Route {
     /// The value of `Allow`.
     pub(crate) fn allowed(&self) -> String {
         let mut allowed = String::new();
-        for (method, _) in self.methods {
+        for (method, ..) in self.methods {
             allowed.push_str(method.as_str());
             allowed.push_str(", ");
             if *method == Method::Get {
@@ -42,36 +74,38 @@ impl Route {
 pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/health",
-        methods: &[(Method::Get, |call| Box::pin(health::get(call)))],
+        methods: &[(Method::Get, NONE, |call| Box::pin(health::get(call)))],
     },
     Route {
         path: "/metrics",
-        methods: &[(Method::Get, |call| Box::pin(metrics::get(call)))],
+        methods: &[(Method::Get, NONE, |call| Box::pin(metrics::get(call)))],
     },
     Route {
         path: "/v1/boards",
         methods: &[
-            (Method::Get, |call| Box::pin(boards::list(call))),
-            (Method::Post, |call| Box::pin(boards::create(call))),
+            (Method::Get, LIST, |call| Box::pin(boards::list(call))),
+            (Method::Post, NONE, |call| Box::pin(boards::create(call))),
         ],
     },
     Route {
         path: "/v1/boards/{board}",
         methods: &[
-            (Method::Get, |call| Box::pin(boards::get(call))),
-            (Method::Patch, |call| Box::pin(boards::update(call))),
-            (Method::Delete, |call| Box::pin(boards::delete(call))),
+            (Method::Get, NONE, |call| Box::pin(boards::get(call))),
+            (Method::Patch, NONE, |call| Box::pin(boards::update(call))),
+            (Method::Delete, NONE, |call| Box::pin(boards::delete(call))),
         ],
     },
     Route {
         path: "/v1/boards/{board}/permissions",
-        methods: &[(Method::Get, |call| Box::pin(permissions::list(call)))],
+        methods: &[(Method::Get, LIST, |call| Box::pin(permissions::list(call)))],
     },
     Route {
         path: "/v1/boards/{board}/permissions/users/{user}",
         methods: &[
-            (Method::Put, |call| Box::pin(permissions::put(call, Whose::User))),
-            (Method::Delete, |call| {
+            (Method::Put, NONE, |call| {
+                Box::pin(permissions::put(call, Whose::User))
+            }),
+            (Method::Delete, NONE, |call| {
                 Box::pin(permissions::delete(call, Whose::User))
             }),
         ],
@@ -79,8 +113,10 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/boards/{board}/permissions/teams/{team}",
         methods: &[
-            (Method::Put, |call| Box::pin(permissions::put(call, Whose::Team))),
-            (Method::Delete, |call| {
+            (Method::Put, NONE, |call| {
+                Box::pin(permissions::put(call, Whose::Team))
+            }),
+            (Method::Delete, NONE, |call| {
                 Box::pin(permissions::delete(call, Whose::Team))
             }),
         ],
@@ -88,10 +124,10 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/boards/{board}/permissions/public",
         methods: &[
-            (Method::Put, |call| {
+            (Method::Put, NONE, |call| {
                 Box::pin(permissions::put(call, Whose::Public))
             }),
-            (Method::Delete, |call| {
+            (Method::Delete, NONE, |call| {
                 Box::pin(permissions::delete(call, Whose::Public))
             }),
         ],
@@ -99,67 +135,71 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/boards/{board}/links",
         methods: &[
-            (Method::Get, |call| {
+            (Method::Get, LIST, |call| {
                 Box::pin(secrets::list(call, SecretKind::Link))
             }),
-            (Method::Post, |call| {
+            (Method::Post, NONE, |call| {
                 Box::pin(secrets::create(call, SecretKind::Link))
             }),
         ],
     },
     Route {
         path: "/v1/boards/{board}/links/{link}",
-        methods: &[(Method::Delete, |call| {
+        methods: &[(Method::Delete, NONE, |call| {
             Box::pin(secrets::delete(call, SecretKind::Link))
         })],
     },
     Route {
         path: "/v1/boards/{board}/keys",
         methods: &[
-            (Method::Get, |call| Box::pin(secrets::list(call, SecretKind::Key))),
-            (Method::Post, |call| {
+            (Method::Get, LIST, |call| {
+                Box::pin(secrets::list(call, SecretKind::Key))
+            }),
+            (Method::Post, NONE, |call| {
                 Box::pin(secrets::create(call, SecretKind::Key))
             }),
         ],
     },
     Route {
         path: "/v1/boards/{board}/keys/{key}",
-        methods: &[(Method::Delete, |call| {
+        methods: &[(Method::Delete, NONE, |call| {
             Box::pin(secrets::delete(call, SecretKind::Key))
         })],
     },
     Route {
         path: "/v1/boards/{board}/audit",
-        methods: &[(Method::Get, |call| Box::pin(audit::get(call)))],
+        methods: &[(Method::Get, LIST, |call| Box::pin(audit::get(call)))],
     },
     Route {
         path: "/v1/boards/{board}/presence",
-        methods: &[(Method::Get, |call| Box::pin(presence::get(call)))],
+        methods: &[(Method::Get, LIST, |call| Box::pin(presence::get(call)))],
     },
     Route {
         path: "/v1/boards/{board}/document",
         methods: &[
-            (Method::Get, |call| Box::pin(document::get(call))),
-            (Method::Post, |call| Box::pin(document::post(call))),
+            (Method::Get, Parameters::Of(&["format", "state_vector"]), |call| {
+                Box::pin(document::get(call))
+            }),
+            (Method::Post, NONE, |call| Box::pin(document::post(call))),
         ],
     },
     Route {
         path: "/v1/boards/{board}/items",
         methods: &[
-            (Method::Get, |call| Box::pin(items::list(call))),
-            (Method::Post, |call| Box::pin(items::create(call))),
+            (Method::Get, LIST, |call| Box::pin(items::list(call))),
+            (Method::Post, NONE, |call| Box::pin(items::create(call))),
         ],
     },
     Route {
         path: "/v1/boards/{board}/items/batch",
-        methods: &[(Method::Post, |call| Box::pin(items::batch(call)))],
+        methods: &[(Method::Post, NONE, |call| Box::pin(items::batch(call)))],
     },
     Route {
         path: "/v1/boards/{board}/items/{item}",
         methods: &[
-            (Method::Get, |call| Box::pin(items::get(call))),
-            (Method::Patch, |call| Box::pin(items::update(call))),
-            (Method::Delete, |call| Box::pin(items::delete(call))),
+            (Method::Get, NONE, |call| Box::pin(items::get(call))),
+            (Method::Patch, NONE, |call| Box::pin(items::update(call))),
+            (Method::Delete, NONE, |call| Box::pin(items::delete(call))),
         ],
     },
 ];
@@ -168,11 +208,16 @@ pub(crate) const ROUTES: &[Route] = &[
 ///
 /// `HEAD` and `OPTIONS` are left out, since they answer everywhere, and so are the paths of the WebSocket and the page.
 pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    parameters().map(|(path, method, _)| (path, method))
+}
+
+/// The same, each with its query parameters but for those that hold credentials.
+pub fn parameters() -> impl Iterator<Item = (&'static str, &'static str, &'static [&'static str])> {
     let methods = |route: &'static Route| {
-        route
-            .methods
-            .iter()
-            .map(|(method, _)| (route.path, method.as_str()))
+        let named = |(method, parameters, _): &(Method, Parameters, Resource)| {
+            (route.path, method.as_str(), parameters.names())
+        };
+        route.methods.iter().map(named)
     };
     ROUTES.iter().flat_map(methods)
 }

@@ -176,6 +176,11 @@ describe('the server', () => {
         await to(operation.id, 431, 'head_too_large', { ...valid(operation), headers: { 'X-Large': long(17 * 1024) } })
       })
 
+      test(`${operation.id}: a query parameter that it does not take`, async () => {
+        const { value } = await to(operation.id, 400, 'unknown_parameter', { ...valid(operation), query: { 'nobody-knows': '1' }, raw: true })
+        assert.equal(value.field, 'nobody-knows')
+      })
+
       test(`${operation.id}: an announced body that is too large`, async () => {
         await to(operation.id, 413, 'body_too_large', { ...valid(operation), json: undefined, body: Buffer.alloc(BODY_BYTES_MAX + 1, ' ') })
       })
