@@ -116,8 +116,13 @@ impl Call<'_> {
     /// The request's body, whole; empty where there is none. Ask for it once, after access is decided.
     ///
     /// # Errors
-    /// The refusal: too large, malformed, too slow.
+    /// The refusal: packed, too large, malformed, too slow.
     pub(crate) async fn body(&mut self) -> Result<Vec<u8>, Response> {
+        let mut codings = self.request.head.elements("content-encoding");
+        // That it is not packed need not be said (RFC 9110, 8.4), and may be.
+        if codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+            return Err(encoded_body());
+        }
         let body = self.incoming.read_body().await;
         body.map_err(|why| Response::problem(&why.into()))
     }
@@ -185,6 +190,21 @@ fn not_allowed(route: &Route) -> Response {
         field: None,
     };
     Response::problem(&problem).field("Allow", allowed)
+}
+
+/// The body is packed in some way, and nothing is unpacked here: 415 `unsupported_content_encoding`.
+///
+/// # Source
+/// RFC 9110, 15.5.16.
+fn encoded_body() -> Response {
+    let problem = Problem {
+        status: 415,
+        code: "unsupported_content_encoding",
+        title: "The body has a Content-Encoding",
+        detail: "send it as it is, without Content-Encoding".into(),
+        field: None,
+    };
+    Response::problem(&problem).field("Accept-Encoding", "identity")
 }
 
 fn not_found() -> Response {

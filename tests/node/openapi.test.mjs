@@ -213,6 +213,12 @@ describe('the server', () => {
       })
     }
 
+    for (const operation of of(({ body }) => body !== null)) {
+      test(`${operation.id}: a body that is packed`, async () => {
+        await to(operation.id, 415, 'unsupported_content_encoding', { ...valid(operation), headers: { 'Content-Encoding': 'gzip' } })
+      })
+    }
+
     for (const operation of of(takesJson)) {
       test(`${operation.id}: what is no JSON, what is no object, and what says something wrong`, async () => {
         const sent = { ...valid(operation), json: undefined, token: alice }
