@@ -14,6 +14,7 @@ FROM rust:1.95-bookworm AS server
 WORKDIR /build
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY src/ src/
+COPY docs/openapi.yaml docs/
 COPY benches/ benches/
 COPY --from=page /build/web/dist/ web/dist/
 RUN cargo build --locked --release --features page && mkdir /data

@@ -13,6 +13,7 @@ mod health;
 pub(crate) mod items;
 pub(crate) mod list;
 mod metrics;
+mod openapi;
 mod page;
 mod permissions;
 mod presence;

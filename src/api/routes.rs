@@ -10,7 +10,7 @@ use crate::access::presented;
 use crate::access::secret::SecretKind;
 use crate::api::permissions::Whose;
 use crate::api::{
-    Answer, Call, audit, boards, document, health, items, metrics, page, permissions, presence,
+    Answer, Call, audit, boards, document, health, items, metrics, openapi, page, permissions, presence,
     secrets,
 };
 use crate::http::head::Method;
@@ -79,6 +79,10 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/metrics",
         methods: &[(Method::Get, NONE, |call| Box::pin(metrics::get(call)))],
+    },
+    Route {
+        path: "/v1/openapi.yaml",
+        methods: &[(Method::Get, NONE, |call| Box::pin(openapi::get(call)))],
     },
     Route {
         path: "/v1/boards",

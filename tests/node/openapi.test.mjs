@@ -3,6 +3,7 @@
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import net from 'node:net'
+import { readFile } from 'node:fs/promises'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import * as Y from 'yjs'
 import { call, document, documented, examples, exchange, judge, operation, operations, references, schemas, seen, validator } from './support/openapi.mjs'
@@ -305,6 +306,9 @@ describe('the server', () => {
 
   test('what needs no credential', async () => {
     await to('health', 200)
+    const described = await exchange(server, 'GET', '/v1/openapi.yaml')
+    assert.deepEqual(described.body.toString(), await readFile(new URL('../../docs/openapi.yaml', import.meta.url), 'utf8'))
+    await to('describe', 200)
     await to('metrics', 200)
     await to('metrics', 403, 'metrics_private', { headers: { 'X-Forwarded-For': '192.0.2.1' } })
   })
