@@ -261,6 +261,19 @@ fn every_relative_link_leads_somewhere() {
     }
 }
 
+/// Every server of the machine would end, and whatever else is called so.
+#[test]
+fn no_document_ends_processes_by_their_name() {
+    let mut paths = Vec::new();
+    documents(root(), &mut paths);
+    for path in paths {
+        let text = fs::read_to_string(&path).expect("the document reads");
+        for word in ["pgrep", "pkill", "killall", "pidof"] {
+            assert!(!text.contains(word), "{}: {word}", path.display());
+        }
+    }
+}
+
 #[test]
 fn every_module_is_in_the_code_map() {
     let document = read("ARCHITECTURE.md");
