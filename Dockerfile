@@ -14,6 +14,7 @@ FROM rust:1.95-bookworm AS server
 WORKDIR /build
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY src/ src/
+COPY docs/openapi.yaml docs/
 COPY benches/ benches/
 COPY --from=page /build/web/dist/ web/dist/
 RUN cargo build --locked --release --features page && mkdir /data
@@ -21,7 +22,7 @@ RUN cargo build --locked --release --features page && mkdir /data
 # A C library and no shell. The user `nonroot` is 65532.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=server /build/target/release/boardwire /usr/local/bin/boardwire
-COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/boardwire/
+COPY LICENSE-APACHE LICENSE-MIT NOTICE /usr/share/doc/boardwire/
 # A new volume takes over the owner of what it is mounted on.
 COPY --from=server --chown=65532:65532 /data /data
 USER 65532:65532

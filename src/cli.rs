@@ -44,7 +44,14 @@ pub(crate) fn parse(
     variables: impl Fn(&str) -> Option<OsString>,
     machine: Machine,
 ) -> Outcome {
-    let matches = match command().try_get_matches_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let mut command = command();
+    // With what the parser adds itself: --help.
+    command.build();
+    if let Some(line) = swallowed(&command, &arguments) {
+        return Outcome::Wrong(line);
+    }
+    let matches = match command.try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => return usage(&error),
     };
@@ -62,9 +69,38 @@ pub(crate) fn parse(
             .and_then(|values| config::listen(&values))
             .map(Command::Health)
             .map_err(|error| error.to_string()),
-        _ => Err("a command is needed: serve, token or health".to_owned()),
+        Some(("version", _)) => return Outcome::Show(version()),
+        _ => Err(format!("a command is needed: {COMMANDS}")),
     };
     outcome.map_or_else(Outcome::Wrong, Outcome::Run)
+}
+
+/// A flag that would be taken for the value of another, since that has none: what is wrong, in one line.
+///
+/// Any text may be a value, also one that begins with a dash: so what is wrong with it can be said.
+fn swallowed(command: &clap::Command, arguments: &[OsString]) -> Option<String> {
+    let name = arguments.get(1)?.to_str()?;
+    let flags = command.find_subcommand(name)?.get_arguments();
+    let flags: Vec<(&str, bool)> = flags
+        .filter_map(|flag| Some((flag.get_long()?, flag.get_action().takes_values())))
+        .collect();
+    arguments.windows(2).find_map(|pair| {
+        let [first, second] = pair else { return None };
+        let (first, second) = (
+            first.to_str()?.strip_prefix("--")?,
+            second.to_str()?.strip_prefix("--")?,
+        );
+        let (next, _) = flags
+            .iter()
+            .find(|(long, _)| second.split('=').next() == Some(long))?;
+        let lacks = flags.contains(&(first, true));
+        lacks.then(|| format!("--{first} is missing its value; what follows it is the flag --{next}"))
+    })
+}
+
+/// What `boardwire version` prints, as `boardwire --version` does.
+fn version() -> String {
+    format!("boardwire {}\n", env!("CARGO_PKG_VERSION"))
 }
 
 /// The texts that a flag was given; `None` when it was not, or is none of this command's.
@@ -81,6 +117,9 @@ fn given(flags: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
     let texts = flags.try_get_many::<String>(setting.name).ok().flatten()?;
     Some(texts.cloned().collect())
 }
+
+/// What a message says is expected.
+const COMMANDS: &str = "serve, token or health; `boardwire help` shows how";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -147,14 +186,14 @@ fn command() -> clap::Command {
         .about("Ask a running server how it is")
         .after_help(HEALTH_HELP)
         .args(listen.map(|setting| argument(setting, "As for `boardwire serve`")));
+    let version = clap::Command::new("version").about("Print the version");
     clap::Command::new("boardwire")
         .version(env!("CARGO_PKG_VERSION"))
         .about("A self-hosted server that keeps canvas boards (Yjs documents) in sync, in real time")
         .after_help(EXAMPLES)
         .max_term_width(110)
-        .disable_help_subcommand(true)
         .subcommand_required(true)
-        .subcommands([serve, token, health])
+        .subcommands([serve, token, health, version])
 }
 
 /// The flag of a setting. Values stay text here; the configuration checks them wherever they come from.
@@ -169,13 +208,15 @@ fn argument(setting: &'static Setting, heading: &'static str) -> Arg {
         .help_heading(heading);
     match setting.kind {
         Kind::Switch => argument.action(ArgAction::SetTrue),
-        Kind::Single => argument.value_name(setting.placeholder).action(ArgAction::Set),
-        // A secret may begin with a dash, and must not end up in a message about an unknown flag.
-        Kind::Secret => argument
+        // A value that begins with a dash is no flag: a secret may, and of a negative number it is said what is wrong.
+        Kind::Single | Kind::Secret => argument
             .value_name(setting.placeholder)
             .action(ArgAction::Set)
             .allow_hyphen_values(true),
-        Kind::List => argument.value_name(setting.placeholder).action(ArgAction::Append),
+        Kind::List => argument
+            .value_name(setting.placeholder)
+            .action(ArgAction::Append)
+            .allow_hyphen_values(true),
     }
 }
 
@@ -199,11 +240,9 @@ fn usage(error: &clap::Error) -> Outcome {
         }
         ErrorKind::InvalidSubcommand => {
             let name = text(ContextKind::InvalidSubcommand).unwrap_or_default();
-            format!("unknown command {name:?}; expected serve, token or health")
+            format!("unknown command {name:?}; expected {COMMANDS}")
         }
-        ErrorKind::MissingSubcommand => {
-            "a command is needed: serve, token or health; `boardwire --help` shows how".to_owned()
-        }
+        ErrorKind::MissingSubcommand => format!("a command is needed: {COMMANDS}"),
         ErrorKind::ArgumentConflict => {
             format!(
                 "{} is given twice",

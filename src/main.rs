@@ -2,6 +2,7 @@
 //!
 //! Owns the process: its arguments, its standard streams and its exit code. Must not decide anything about boards.
 
+use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -11,7 +12,6 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use boardwire::access::Mode;
-use boardwire::jwt::Keys;
 use boardwire::server::config::{Config, LogFormat, Machine};
 use boardwire::server::{self, Ended, dev_secret, telemetry};
 use boardwire::time::UnixMillis;
@@ -45,22 +45,28 @@ fn main() -> ExitCode {
     match cli::parse(std::env::args_os(), |name| std::env::var_os(name), machine) {
         Outcome::Show(text) => print(&text),
         Outcome::Wrong(line) => fail(&line, USAGE),
-        Outcome::Run(Command::Serve(mut config)) => {
-            match complete(&mut config.keys, config.dev_secret_file.as_deref()) {
-                Ok(()) => serve(*config),
-                Err(line) => fail(&line, FAILURE),
-            }
-        }
+        Outcome::Run(Command::Serve(mut config)) => match prepare(&mut config) {
+            Ok(()) => serve(*config),
+            Err(line) => fail(&line, FAILURE),
+        },
         Outcome::Run(Command::Health(listen)) => match cli::health::check(listen) {
             Ok(line) => print(&format!("{line}\n")),
             Err(line) => fail(&line, FAILURE),
         },
         Outcome::Run(Command::Token(mut request)) => {
-            if let Err(line) = complete(&mut request.keys, request.dev_secret_file.as_deref()) {
-                return fail(&line, FAILURE);
+            if let Some(path) = request.dev_secret_file.as_deref() {
+                match dev_secret::load(path) {
+                    Ok(secret) => request.keys.unnamed = Some(secret),
+                    Err(error) => return fail(&no_dev_secret(path, &error), FAILURE),
+                }
             }
             match cli::token::mint(&request, now()) {
-                Ok(token) => print(&format!("{token}\n")),
+                Ok(token) => {
+                    let printed = print(&format!("{token}\n"));
+                    // Beside the token, so that a script reads that alone.
+                    writeln!(io::stderr(), "boardwire: {}", cli::token::its_use(&request)).ok();
+                    printed
+                }
                 Err(line) => fail(&line, USAGE),
             }
         }
@@ -95,14 +101,40 @@ fn serve(config: Config) -> ExitCode {
     }
 }
 
-/// Puts the secret of `--dev` into the keys, where it is the one.
-fn complete(keys: &mut Keys, dev_secret_file: Option<&Path>) -> Result<(), String> {
-    let Some(path) = dev_secret_file else {
+/// What a server needs before it starts: a directory for its data, and with `--dev` the secret there.
+fn prepare(config: &mut Config) -> Result<(), String> {
+    let directory = config
+        .data
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(directory) = directory
+        && fs::metadata(directory).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    {
+        return Err(format!(
+            "cannot open the data file {}: there is no directory {}; make it first (mkdir -p), or name another file with --data",
+            config.data.display(),
+            directory.display()
+        ));
+    }
+    let Some(path) = config.dev_secret_file.as_deref() else {
         return Ok(());
     };
     let secret = dev_secret::load_or_create(path);
-    keys.unnamed = Some(secret.map_err(|error| format!("the secret of --dev, {}: {error}", path.display()))?);
+    config.keys.unnamed = Some(secret.map_err(|error| no_dev_secret(path, &error))?);
     Ok(())
+}
+
+/// Why there is no secret of `--dev`. The path is shown whole: most often the working directory is another than meant.
+fn no_dev_secret(path: &Path, error: &io::Error) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match error.kind() {
+        io::ErrorKind::NotFound => format!(
+            "there is no {}, where a server with --dev keeps its secret; name the data file of that server with --data \
+             (of scripts/run it is data/boardwire.redb)",
+            path.display()
+        ),
+        _ => format!("the secret of --dev, {}: {error}", path.display()),
+    }
 }
 
 fn now() -> UnixMillis {

@@ -134,20 +134,31 @@ fn every_setting_is_told_with_its_variable_and_default() {
     }
 }
 
-/// The paths of docs/openapi.yaml, each with its methods, read by indentation.
-fn operations(document: &str) -> BTreeSet<(String, String)> {
+/// A path of the API, a method, and the names of its query parameters.
+type Operation = (String, String, BTreeSet<String>);
+
+/// The paths of docs/openapi.yaml, each with its methods and their query parameters, read by indentation.
+fn operations(document: &str) -> BTreeSet<Operation> {
     let lines = document.lines().skip_while(|line| *line != "paths:").skip(1);
     let lines = lines.take_while(|line| line.is_empty() || line.starts_with(' '));
+    let lines: Vec<&str> = lines.collect();
+    let depth = |line: &str| line.len() - line.trim_start().len();
     let mut found = BTreeSet::new();
     let mut path = "";
-    for line in lines {
+    for (at, line) in lines.iter().enumerate() {
         let Some(name) = line.strip_suffix(':') else {
             continue;
         };
-        match name.len() - name.trim_start().len() {
+        match depth(name) {
             2 => path = name.trim_start(),
             4 if name != "    parameters" => {
-                found.insert((path.to_owned(), name.trim_start().to_uppercase()));
+                let own = lines.iter().skip(at + 1).take_while(|line| depth(line) > 4);
+                let parameters = own.filter_map(|line| query_parameter(document, line));
+                found.insert((
+                    path.to_owned(),
+                    name.trim_start().to_uppercase(),
+                    parameters.collect(),
+                ));
             }
             _ => {}
         }
@@ -155,14 +166,31 @@ fn operations(document: &str) -> BTreeSet<(String, String)> {
     found
 }
 
+/// The name of the query parameter that an entry of a list of parameters is, or refers to.
+fn query_parameter(document: &str, entry: &str) -> Option<String> {
+    let entry = entry.strip_prefix("        - ")?;
+    let told = match entry.strip_prefix("$ref: '#/components/parameters/") {
+        Some(component) => {
+            let place = format!("\n    {}:\n      ", component.trim_end_matches('\''));
+            document.split_once(&place)?.1
+        }
+        None => document.get(document.find(entry)?..)?,
+    };
+    let mut lines = told.lines();
+    let name = lines.next()?.strip_prefix("name: ")?;
+    (lines.next()?.trim() == "in: query").then(|| name.to_owned())
+}
+
 #[test]
 fn every_route_is_in_the_api_document_and_nothing_else() {
     let document = read("docs/openapi.yaml");
     let told = operations(&document);
-    let routes = boardwire::api::routes().map(|(path, method)| (path.to_owned(), method.to_owned()));
-    let routes: BTreeSet<_> = routes.collect();
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let routes = boardwire::api::parameters()
+        .map(|(path, method, parameters)| (path.to_owned(), method.to_owned(), owned(parameters)));
+    let routes: BTreeSet<Operation> = routes.collect();
     assert!(routes.len() > 20, "the table is read: {routes:?}");
-    assert_eq!(routes, told, "left: src/api/mod.rs, right: docs/openapi.yaml");
+    assert_eq!(routes, told, "left: src/api/routes.rs, right: docs/openapi.yaml");
     assert!(document.is_ascii(), "docs/openapi.yaml");
     let version = format!("\n  version: {}\n", env!("CARGO_PKG_VERSION"));
     assert!(document.contains(&version), "docs/openapi.yaml: another version");
@@ -229,6 +257,19 @@ fn every_relative_link_leads_somewhere() {
                     path.display()
                 );
             }
+        }
+    }
+}
+
+/// Every server of the machine would end, and whatever else is called so.
+#[test]
+fn no_document_ends_processes_by_their_name() {
+    let mut paths = Vec::new();
+    documents(root(), &mut paths);
+    for path in paths {
+        let text = fs::read_to_string(&path).expect("the document reads");
+        for word in ["pgrep", "pkill", "killall", "pidof"] {
+            assert!(!text.contains(word), "{}: {word}", path.display());
         }
     }
 }

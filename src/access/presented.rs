@@ -10,6 +10,12 @@ use super::secret::{SecretHash, SecretKind};
 use crate::http::head::{Head, HeadError};
 use crate::http::target::{Target, TargetError};
 
+/// The query parameters that hold credentials: any request may have them.
+pub(crate) const PARAMETERS: [&str; 3] = [TOKEN, KEY, LINK];
+const TOKEN: &str = "token";
+const KEY: &str = "apiKey";
+const LINK: &str = "share";
+
 /// The credentials of a request as they were sent, not verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Presented<'a> {
@@ -80,10 +86,10 @@ impl<'a> Presented<'a> {
     /// RFC 6750, 2.1; RFC 9110, 11.1.
     pub fn find(head: &Head<'a>, target: &'a Target<'_>) -> Result<Self, PresentedError> {
         let authorization = head.unique("authorization").map_err(PresentedError::Head)?;
-        let parameter = target.parameter("token").map_err(PresentedError::Target)?;
+        let parameter = target.parameter(TOKEN).map_err(PresentedError::Target)?;
         let key = head.unique("x-api-key").map_err(PresentedError::Head)?;
-        let key_parameter = target.parameter("apiKey").map_err(PresentedError::Target)?;
-        let link = target.parameter("share").map_err(PresentedError::Target)?;
+        let key_parameter = target.parameter(KEY).map_err(PresentedError::Target)?;
+        let link = target.parameter(LINK).map_err(PresentedError::Target)?;
         Ok(Self {
             bearer: authorization.and_then(bearer),
             parameter,

@@ -33,10 +33,64 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Response> {
         .map_err(|_| unprocessable("the body has a member of the wrong kind".to_owned(), None))
 }
 
+/// What the parser is told of a member that stands twice.
+const TWICE: &str = "a member stands twice";
+
+/// The text of a body, without the mark that some tools put before UTF-8.
+///
+/// # Errors
+/// 400 `invalid_json`, saying what it is instead.
+///
+/// # Source
+/// RFC 8259, 8.1.
+fn text_of(bytes: &[u8]) -> Result<&str, Response> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.trim_ascii().is_empty() {
+        return Err(not_json(
+            "the body is empty; a JSON object is expected".to_owned(),
+        ));
+    }
+    // No JSON has a zero byte, and all of it in UTF-16 or UTF-32 begins with one, or has one behind its first.
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..] = bytes {
+        return Err(not_json(
+            "the body is UTF-16 or UTF-32; send it as UTF-8".to_owned(),
+        ));
+    }
+    str::from_utf8(bytes).map_err(|error| {
+        let place = error.valid_up_to();
+        not_json(format!(
+            "the body is not UTF-8 behind byte {place}, as Latin-1 is not; send it as UTF-8"
+        ))
+    })
+}
+
+/// A refusal of what cannot be parsed: 400 `invalid_json`.
+fn not_json(detail: String) -> Response {
+    Response::problem(&Problem {
+        status: 400,
+        code: "invalid_json",
+        title: "The body is not JSON",
+        detail: detail.into(),
+        field: None,
+    })
+}
+
+/// What the parser found, in words of ours: its own could repeat what was sent.
+fn found(error: &serde_json::Error) -> &'static str {
+    let told = error.to_string();
+    if told.starts_with(TWICE) {
+        TWICE
+    } else if told.contains("surrogate") || told.starts_with("unexpected end of hex escape") {
+        "half of a surrogate pair (\\ud800 to \\udfff), which is no character,"
+    } else {
+        "malformed"
+    }
+}
+
 /// Parses one JSON value.
 fn parse_value(bytes: &[u8]) -> Result<Value, Response> {
     let values = Cell::new(0);
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let mut reader = serde_json::Deserializer::from_str(text_of(bytes)?);
     let value = Strict { values: &values }.deserialize(&mut reader);
     match value.and_then(|value| reader.end().map(|()| value)) {
         Ok(value) => Ok(value),
@@ -47,19 +101,12 @@ fn parse_value(bytes: &[u8]) -> Result<Value, Response> {
             detail: format!("the body has more than {} JSON values", limits::JSON_VALUES_MAX).into(),
             field: None,
         })),
-        Err(error) => Err(Response::problem(&Problem {
-            status: 400,
-            code: "invalid_json",
-            title: "The body is not JSON",
-            // The parser's own words would repeat what was sent.
-            detail: format!(
-                "malformed, or a member stands twice, at line {} column {}",
-                error.line(),
-                error.column()
-            )
-            .into(),
-            field: None,
-        })),
+        Err(error) => Err(not_json(format!(
+            "{} at line {} column {}",
+            found(&error),
+            error.line(),
+            error.column()
+        ))),
     }
 }
 
@@ -130,7 +177,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(name) = access.next_key::<String>()? {
             let value = access.next_value_seed(self)?;
             if members.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member stands twice"));
+                return Err(A::Error::custom(TWICE));
             }
         }
         Ok(Value::Object(members))
@@ -287,7 +334,8 @@ mod tests {
             "{\"a\":1,\"a\":1}",
             "{\"title\":1,\"title\":null}",
             "{\"a\":{\"b\":[{\"c\":1,\"\\u0063\":2}]}}",
-            "\u{feff}{}",
+            "\u{feff}",
+            "\u{feff}\u{feff}{}",
             &deep,
         ] {
             refused(parse::<Board>(text.as_bytes()), 400, "invalid_json", None);
@@ -295,6 +343,48 @@ mod tests {
         refused(parse::<Board>(b"{\"a\":\"\xff\"}"), 400, "invalid_json", None);
         let refusal = parse::<Board>(b"{\"token\":secret}").unwrap_err();
         assert!(!String::from_utf8_lossy(refusal.body()).contains("secret"));
+    }
+
+    #[test]
+    fn what_a_body_is_instead_is_said() {
+        let wide = |text: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            text.encode_utf16().flat_map(bytes).collect()
+        };
+        let object = "{\"title\":\"a\"}";
+        let utf_32: Vec<u8> = object.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        for (body, word) in [
+            (Vec::new(), "empty"),
+            (b" \r\n".to_vec(), "empty"),
+            (b"\xef\xbb\xbf".to_vec(), "empty"),
+            (wide(object, u16::to_le_bytes), "UTF-16"),
+            (wide(object, u16::to_be_bytes), "UTF-16"),
+            (wide(&format!("\u{feff}{object}"), u16::to_le_bytes), "UTF-16"),
+            (wide(&format!("\u{feff}{object}"), u16::to_be_bytes), "UTF-16"),
+            (utf_32, "UTF-32"),
+            (b"{\"title\":\"caf\xe9\"}".to_vec(), "not UTF-8 behind byte 13"),
+            (b"{\"title\":\"\\ud83d\"}".to_vec(), "surrogate pair"),
+            (b"{\"title\":\"\\ud83dx\"}".to_vec(), "surrogate pair"),
+            (b"{\"title\":\"\\ude00\"}".to_vec(), "surrogate pair"),
+            (b"{\"title\":\"\\ud83d\\ud83d\"}".to_vec(), "surrogate pair"),
+            (
+                b"{\"title\":1,\"title\":1}".to_vec(),
+                "stands twice at line 1 column 21",
+            ),
+            (b"{\"title\":}".to_vec(), "malformed at line 1 column 10"),
+            (b"{\"title\":\"a surrogate\"".to_vec(), "malformed"),
+        ] {
+            let refusal = parse::<Board>(&body).unwrap_err();
+            let problem: Value = serde_json::from_slice(refusal.body()).unwrap();
+            assert_eq!((refusal.status, &problem["code"]), (400, &"invalid_json".into()));
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains(word), "{detail}: {word}");
+        }
+        let marked: Board = parse("\u{feff}{\"title\":\"\\ud83d\\ude00\\u0000\"}".as_bytes()).unwrap();
+        assert_eq!(
+            marked.title,
+            Some("\u{1f600}\0".into()),
+            "a mark is no part of it"
+        );
     }
 
     #[test]

@@ -1,7 +1,6 @@
-//! The HTTP resources: one file each, and the table of routes.
+//! The HTTP resources: one file each, and the table of routes (`routes`, and `page` for what people see).
 //!
-//! Owns which path and method leads where (`ROUTES`, and `page` for what people see) and what a resource is given
-//! (`Call`). Must not know sockets.
+//! Owns how a request comes to its resource, and what that is given (`Call`). Must not know sockets.
 //! Key invariants: every path answers `HEAD` where it answers `GET`, `OPTIONS`, and any other method with 405 and
 //! `Allow`; a body is read only by a resource that wants one, after it has decided who may. Tests: tests/it/http.rs.
 
@@ -14,23 +13,24 @@ mod health;
 pub(crate) mod items;
 pub(crate) mod list;
 mod metrics;
+mod openapi;
 mod page;
 mod permissions;
 mod presence;
+mod routes;
 mod secrets;
 mod uuid;
 
+pub use routes::{parameters, routes};
+
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::access::Manage;
-use crate::access::secret::SecretKind;
-use crate::api::permissions::Whose;
+use crate::access::{Manage, presented};
+use crate::api::routes::Route;
 use crate::fault::Fault;
 use crate::http::head::Method;
 use crate::http::response::{Problem, Response};
@@ -42,155 +42,6 @@ use crate::server::incoming::Incoming;
 
 /// What a resource answers; `Err` is a refusal, on the short way.
 pub(crate) type Answer = Result<Response, Response>;
-
-/// What answers one method of one path.
-type Resource = for<'a> fn(Call<'a>) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
-
-/// A path and what answers there.
-pub(crate) struct Route {
-    /// Segments; one in braces stands for any that is not empty.
-    path: &'static str,
-    methods: &'static [(Method, Resource)],
-}
-
-/// Every path of the API but that of the WebSocket. Of two that match, the first counts.
-pub(crate) const ROUTES: &[Route] = &[
-    Route {
-        path: "/health",
-        methods: &[(Method::Get, |call| Box::pin(health::get(call)))],
-    },
-    Route {
-        path: "/metrics",
-        methods: &[(Method::Get, |call| Box::pin(metrics::get(call)))],
-    },
-    Route {
-        path: "/v1/boards",
-        methods: &[
-            (Method::Get, |call| Box::pin(boards::list(call))),
-            (Method::Post, |call| Box::pin(boards::create(call))),
-        ],
-    },
-    Route {
-        path: "/v1/boards/{board}",
-        methods: &[
-            (Method::Get, |call| Box::pin(boards::get(call))),
-            (Method::Patch, |call| Box::pin(boards::update(call))),
-            (Method::Delete, |call| Box::pin(boards::delete(call))),
-        ],
-    },
-    Route {
-        path: "/v1/boards/{board}/permissions",
-        methods: &[(Method::Get, |call| Box::pin(permissions::list(call)))],
-    },
-    Route {
-        path: "/v1/boards/{board}/permissions/users/{user}",
-        methods: &[
-            (Method::Put, |call| Box::pin(permissions::put(call, Whose::User))),
-            (Method::Delete, |call| {
-                Box::pin(permissions::delete(call, Whose::User))
-            }),
-        ],
-    },
-    Route {
-        path: "/v1/boards/{board}/permissions/teams/{team}",
-        methods: &[
-            (Method::Put, |call| Box::pin(permissions::put(call, Whose::Team))),
-            (Method::Delete, |call| {
-                Box::pin(permissions::delete(call, Whose::Team))
-            }),
-        ],
-    },
-    Route {
-        path: "/v1/boards/{board}/permissions/public",
-        methods: &[
-            (Method::Put, |call| {
-                Box::pin(permissions::put(call, Whose::Public))
-            }),
-            (Method::Delete, |call| {
-                Box::pin(permissions::delete(call, Whose::Public))
-            }),
-        ],
-    },
-    Route {
-        path: "/v1/boards/{board}/links",
-        methods: &[
-            (Method::Get, |call| {
-                Box::pin(secrets::list(call, SecretKind::Link))
-            }),
-            (Method::Post, |call| {
-                Box::pin(secrets::create(call, SecretKind::Link))
-            }),
-        ],
-    },
-    Route {
-        path: "/v1/boards/{board}/links/{link}",
-        methods: &[(Method::Delete, |call| {
-            Box::pin(secrets::delete(call, SecretKind::Link))
-        })],
-    },
-    Route {
-        path: "/v1/boards/{board}/keys",
-        methods: &[
-            (Method::Get, |call| Box::pin(secrets::list(call, SecretKind::Key))),
-            (Method::Post, |call| {
-                Box::pin(secrets::create(call, SecretKind::Key))
-            }),
-        ],
-    },
-    Route {
-        path: "/v1/boards/{board}/keys/{key}",
-        methods: &[(Method::Delete, |call| {
-            Box::pin(secrets::delete(call, SecretKind::Key))
-        })],
-    },
-    Route {
-        path: "/v1/boards/{board}/audit",
-        methods: &[(Method::Get, |call| Box::pin(audit::get(call)))],
-    },
-    Route {
-        path: "/v1/boards/{board}/presence",
-        methods: &[(Method::Get, |call| Box::pin(presence::get(call)))],
-    },
-    Route {
-        path: "/v1/boards/{board}/document",
-        methods: &[
-            (Method::Get, |call| Box::pin(document::get(call))),
-            (Method::Post, |call| Box::pin(document::post(call))),
-        ],
-    },
-    Route {
-        path: "/v1/boards/{board}/items",
-        methods: &[
-            (Method::Get, |call| Box::pin(items::list(call))),
-            (Method::Post, |call| Box::pin(items::create(call))),
-        ],
-    },
-    Route {
-        path: "/v1/boards/{board}/items/batch",
-        methods: &[(Method::Post, |call| Box::pin(items::batch(call)))],
-    },
-    Route {
-        path: "/v1/boards/{board}/items/{item}",
-        methods: &[
-            (Method::Get, |call| Box::pin(items::get(call))),
-            (Method::Patch, |call| Box::pin(items::update(call))),
-            (Method::Delete, |call| Box::pin(items::delete(call))),
-        ],
-    },
-];
-
-/// Every path and method of the table: what docs/openapi.yaml must describe.
-///
-/// `HEAD` and `OPTIONS` are left out, since they answer everywhere, and so are the paths of the WebSocket and the page.
-pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let methods = |route: &'static Route| {
-        route
-            .methods
-            .iter()
-            .map(|(method, _)| (route.path, method.as_str()))
-    };
-    ROUTES.iter().flat_map(methods)
-}
 
 /// Whether the page is part of this binary; without it, the page's paths say how to get it.
 #[must_use]
@@ -266,8 +117,13 @@ impl Call<'_> {
     /// The request's body, whole; empty where there is none. Ask for it once, after access is decided.
     ///
     /// # Errors
-    /// The refusal: too large, malformed, too slow.
+    /// The refusal: packed, too large, malformed, too slow.
     pub(crate) async fn body(&mut self) -> Result<Vec<u8>, Response> {
+        let mut codings = self.request.head.elements("content-encoding");
+        // That it is not packed need not be said (RFC 9110, 8.4), and may be.
+        if codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+            return Err(encoded_body());
+        }
         let body = self.incoming.read_body().await;
         body.map_err(|why| Response::problem(&why.into()))
     }
@@ -302,17 +158,20 @@ impl Call<'_> {
 
 /// Answers a request that is not for a WebSocket.
 pub(crate) async fn answer(server: &Arc<Server>, request: &Request<'_>, incoming: &mut Incoming) -> Response {
-    let Some((route, captured)) = route_of(request.target.path()) else {
+    let Some((route, captured)) = routes::of(request.target.path()) else {
         return page::beside(server, request).unwrap_or_else(not_found);
     };
     let asked = match request.head.method {
-        Method::Options => return cors::options(server, request.head, &allowed(route)),
+        Method::Options => return cors::options(server, request.head, &route.allowed()),
         Method::Head => Method::Get,
         method => method,
     };
-    let Some((_, resource)) = route.methods.iter().find(|(method, _)| *method == asked) else {
+    let Some((_, parameters, resource)) = route.methods.iter().find(|(method, ..)| *method == asked) else {
         return not_allowed(route);
     };
+    if let Some(name) = parameters.unknown(request.target) {
+        return unknown_parameter(name, parameters.names());
+    }
     let call = Call {
         server,
         request,
@@ -324,50 +183,11 @@ pub(crate) async fn answer(server: &Arc<Server>, request: &Request<'_>, incoming
 
 /// Whether something answers under a path, the WebSocket left out.
 pub(crate) fn has_route(path: &[&str]) -> bool {
-    route_of(path.to_vec()).is_some()
-}
-
-/// What answers under a path, and the segments that it captures.
-fn route_of(path: Vec<&str>) -> Option<(&'static Route, Vec<&str>)> {
-    let mut routes = ROUTES.iter().chain(page::ROUTES);
-    let found = routes.find_map(|route| {
-        let captured = matches(route.path, &path)?;
-        Some((route, captured))
-    });
-    found.or_else(|| page::has(&path).then_some((page::FILE, path)))
-}
-
-/// The segments that stand for those in braces, where `path` is one of `pattern`.
-fn matches<'a>(pattern: &str, path: &[&'a str]) -> Option<Vec<&'a str>> {
-    let pattern = pattern.strip_prefix('/').unwrap_or(pattern);
-    let mut expected = pattern.split('/').filter(|segment| !segment.is_empty());
-    let mut captured = Vec::new();
-    for &segment in path {
-        let expected = expected.next()?;
-        if expected.starts_with('{') && !segment.is_empty() {
-            captured.push(segment);
-        } else if expected != segment {
-            return None;
-        }
-    }
-    expected.next().is_none().then_some(captured)
-}
-
-/// The value of `Allow`.
-fn allowed(route: &Route) -> String {
-    let mut allowed = String::new();
-    for (method, _) in route.methods {
-        allowed.push_str(method.as_str());
-        allowed.push_str(", ");
-        if *method == Method::Get {
-            allowed.push_str("HEAD, ");
-        }
-    }
-    allowed + "OPTIONS"
+    routes::of(path.to_vec()).is_some()
 }
 
 fn not_allowed(route: &Route) -> Response {
-    let allowed = allowed(route);
+    let allowed = route.allowed();
     let problem = Problem {
         status: 405,
         code: "method_not_allowed",
@@ -376,6 +196,21 @@ fn not_allowed(route: &Route) -> Response {
         field: None,
     };
     Response::problem(&problem).field("Allow", allowed)
+}
+
+/// The body is packed in some way, and nothing is unpacked here: 415 `unsupported_content_encoding`.
+///
+/// # Source
+/// RFC 9110, 15.5.16.
+fn encoded_body() -> Response {
+    let problem = Problem {
+        status: 415,
+        code: "unsupported_content_encoding",
+        title: "The body has a Content-Encoding",
+        detail: "send it as it is, without Content-Encoding".into(),
+        field: None,
+    };
+    Response::problem(&problem).field("Accept-Encoding", "identity")
 }
 
 fn not_found() -> Response {
@@ -448,6 +283,19 @@ fn board_busy() -> Response {
     Response::problem(&busy).field("Retry-After", "1")
 }
 
+/// A refusal of a query parameter that the call does not take: 400 `unknown_parameter`.
+fn unknown_parameter(name: &str, known: &[&str]) -> Response {
+    let known: Vec<&str> = known.iter().chain(&presented::PARAMETERS).copied().collect();
+    let problem = Problem {
+        status: 400,
+        code: "unknown_parameter",
+        title: "A query parameter is unknown",
+        detail: format!("{name} is none of this call's parameters: {}", known.join(", ")).into(),
+        field: None,
+    };
+    Response::problem_with(&problem, &[("field", name)])
+}
+
 /// A refusal of a parameter of the request: 400 `invalid_parameter`.
 pub(crate) fn invalid_parameter(field: &'static str, detail: &'static str) -> Response {
     Response::problem(&Problem {
@@ -457,62 +305,4 @@ pub(crate) fn invalid_parameter(field: &'static str, detail: &'static str) -> Re
         detail: format!("{field} {detail}").into(),
         field: Some(field),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_matches_segment_by_segment_and_captures_those_in_braces() {
-        let deep = "/v1/boards/{board}/permissions/users/{user}";
-        for (pattern, path, expected) in [
-            ("/", &[][..], Some(&[][..])),
-            ("/", &[""], None),
-            ("/health", &["health"], Some(&[])),
-            ("/health", &["health", ""], None),
-            ("/health", &[], None),
-            ("/v1/boards", &["v1", "boards"], Some(&[])),
-            ("/v1/boards", &["v1", "boards", ""], None),
-            ("/v1/boards/{board}", &["v1", "boards", "a"], Some(&["a"])),
-            ("/v1/boards/{board}", &["v1", "boards", ""], None),
-            ("/v1/boards/{board}", &["v1", "boards"], None),
-            ("/v1/boards/{board}", &["v1", "boards", "a/b"], Some(&["a/b"])),
-            (
-                "/v1/boards/{board}",
-                &["v1", "boards", "{board}"],
-                Some(&["{board}"]),
-            ),
-            (
-                deep,
-                &["v1", "boards", "b", "permissions", "users", "u"],
-                Some(&["b", "u"]),
-            ),
-            (deep, &["v1", "boards", "b", "permissions", "teams", "u"], None),
-        ] {
-            assert_eq!(matches(pattern, path).as_deref(), expected, "{pattern} {path:?}");
-        }
-    }
-
-    #[test]
-    fn every_path_is_in_the_table_once_and_has_each_method_once() {
-        let mut seen: Vec<_> = routes().collect();
-        let count = seen.len();
-        seen.sort_unstable();
-        seen.dedup();
-        assert_eq!(seen.len(), count);
-        assert!(
-            seen.iter()
-                .all(|(path, method)| path.starts_with('/') && !method.is_empty())
-        );
-        let mut paths: Vec<_> = ROUTES
-            .iter()
-            .chain(page::ROUTES)
-            .map(|route| route.path)
-            .collect();
-        let count = paths.len();
-        paths.sort_unstable();
-        paths.dedup();
-        assert_eq!(paths.len(), count);
-    }
 }

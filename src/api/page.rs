@@ -14,7 +14,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use crate::api::{Answer, Call, Route};
+use crate::api::routes::{Parameters, Route};
+use crate::api::{Answer, Call};
 use crate::http::head::{Head, Method};
 use crate::http::negotiate::{self, Coding};
 use crate::http::response::{POLICY, Response};
@@ -40,22 +41,22 @@ include!(concat!(env!("OUT_DIR"), "/page_files.rs"));
 pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/",
-        methods: &[(Method::Get, |call| Box::pin(start(call)))],
+        methods: &[(Method::Get, Parameters::Any, |call| Box::pin(start(call)))],
     },
     Route {
         path: "/board/{board}",
-        methods: &[(Method::Get, |call| Box::pin(board(call)))],
+        methods: &[(Method::Get, Parameters::Any, |call| Box::pin(board(call)))],
     },
     Route {
         path: "/board/{board}/public",
-        methods: &[(Method::Get, |call| Box::pin(board(call)))],
+        methods: &[(Method::Get, Parameters::Any, |call| Box::pin(board(call)))],
     },
 ];
 
 /// Any other file of the page; what is captured is its path.
 pub(crate) const FILE: &Route = &Route {
     path: "/{file}",
-    methods: &[(Method::Get, |call| Box::pin(file(call)))],
+    methods: &[(Method::Get, Parameters::Any, |call| Box::pin(file(call)))],
 };
 
 /// What a browser may do with what it gets here, and for whom, beside what every answer says. SECURITY.md says why, part by part.
@@ -116,7 +117,7 @@ pub(crate) fn beside(server: &Server, request: &Request<'_>) -> Option<Response>
     if let [whole @ .., ""] = &*path
         && ROUTES
             .iter()
-            .any(|route| super::matches(route.path, whole).is_some())
+            .any(|route| super::routes::matches(route.path, whole).is_some())
     {
         return Some(Response::new(308).field("Location", without_slash(head.target)?));
     }

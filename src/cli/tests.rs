@@ -428,3 +428,122 @@ fn claims_that_make_too_large_a_token_are_refused() {
     let line = token::mint(&request(&arguments).unwrap(), NOW).unwrap_err();
     assert!(line.contains("too large"), "{line}");
 }
+
+#[test]
+fn a_value_that_begins_with_a_dash_is_told_what_would_be_right() {
+    for setting in SETTINGS.iter().filter(|setting| setting.kind != Kind::Switch) {
+        let flag = format!("--{}", setting.name);
+        let given = ["serve", "--jwt-secret", SECRET, &flag, "-5s"];
+        match run(&given, &[]) {
+            // Where any text is right, or it would be too short a secret.
+            Outcome::Run(_) => assert!(
+                ["data", "jwt-issuer", "jwt-audience", "metrics-token"].contains(&setting.name),
+                "{flag}"
+            ),
+            Outcome::Wrong(line) => {
+                assert!(line.starts_with(&flag), "{line}");
+                assert!(
+                    setting.name == "jwt-secret" || line.contains("expected "),
+                    "{line}"
+                );
+            }
+            Outcome::Show(text) => panic!("{flag}: {text}"),
+        }
+    }
+    for (flag, value, expected) in [
+        (
+            "--room-idle",
+            "-5s",
+            "--room-idle \"-5s\" is not right; expected a duration from ",
+        ),
+        (
+            "--max-connections",
+            "-1",
+            "--max-connections \"-1\" is not right; expected a number from 1 ",
+        ),
+        (
+            "--max-board-bytes",
+            "-1MiB",
+            "--max-board-bytes \"-1MiB\" is not right; expected a size from ",
+        ),
+    ] {
+        wrong(&["serve", "--jwt-secret", SECRET, flag, value], expected);
+    }
+    let lasting = request(&["--sub", "a", "--expires-in", "-5s"]).unwrap_err();
+    assert!(
+        lasting.starts_with("--expires-in \"-5s\" is not right; expected a duration"),
+        "{lasting}"
+    );
+    assert_eq!(request(&["--sub", "-a"]).unwrap().user.as_str(), "-a");
+}
+
+#[test]
+fn a_flag_is_never_taken_for_the_value_that_another_lacks() {
+    for (arguments, expected) in [
+        (
+            &["serve", "--data", "--dev"][..],
+            "--data is missing its value; what follows it is the flag --dev",
+        ),
+        (
+            &["serve", "--dev", "--data", "--listen=1.2.3.4:5"],
+            "what follows it is the flag --listen",
+        ),
+        (
+            &["serve", "--jwt-secret", "--data", "x"],
+            "--jwt-secret is missing its value",
+        ),
+        (&["serve", "--data", "--help"], "--data is missing its value"),
+        (
+            &["serve", "--allow-origin", "--jwt-secret=hidden"],
+            "is the flag --jwt-secret",
+        ),
+        (&["token", "--sub", "--dev"], "--sub is missing its value"),
+        (&["health", "--listen", "--help"], "--listen is missing its value"),
+    ] {
+        wrong(arguments, expected);
+    }
+}
+
+#[test]
+fn version_and_help_are_commands_too() {
+    assert_eq!(shown(&["version"]), shown(&["--version"]));
+    assert_eq!(
+        shown(&["version"]),
+        format!("boardwire {}\n", env!("CARGO_PKG_VERSION"))
+    );
+    assert_eq!(shown(&["help"]), shown(&["--help"]));
+    for command in ["serve", "token", "health"] {
+        assert_eq!(
+            shown(&["help", command]),
+            shown(&[command, "--help"]),
+            "{command}"
+        );
+    }
+    wrong(
+        &["help", "serv"],
+        "unknown command \"serv\"; expected serve, token or health",
+    );
+}
+
+#[test]
+fn a_token_may_say_what_the_page_calls_somebody() {
+    let named = request(&["--sub", "u1", "--name", "Alice Doe"]).unwrap();
+    assert_eq!(part(&token::mint(&named, NOW).unwrap(), 1)["name"], "Alice Doe");
+    for bad in ["", " ", "a\nb", &"x".repeat(257)] {
+        let line = request(&["--sub", "u1", "--name", bad]).unwrap_err();
+        assert!(
+            line.starts_with("--name ") && line.contains("; expected 1 to 256 bytes"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn what_to_do_with_a_token_is_said_without_the_token() {
+    let with_board = token::its_use(&request(&["--sub", "alice", "--board", "plan:edit"]).unwrap());
+    assert!(
+        with_board.contains("/board/plan?token=TOKEN") && with_board.contains("alice"),
+        "{with_board}"
+    );
+    assert!(token::its_use(&request(&["--sub", "a"]).unwrap()).contains("/board/BOARD?token=TOKEN"));
+}

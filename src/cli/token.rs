@@ -26,6 +26,8 @@ pub(crate) struct Request {
     pub(crate) algorithm: Algorithm,
     /// `--sub`.
     pub(crate) user: UserId,
+    /// `--name`.
+    pub(crate) name: Option<String>,
     /// `--board`.
     pub(crate) boards: Vec<(BoardId, Level)>,
     /// `--team`.
@@ -52,9 +54,11 @@ pub(crate) fn arguments() -> Vec<Arg> {
             .value_name(placeholder)
             .help(help)
             .help_heading("Claims")
+            .allow_hyphen_values(true)
     };
     vec![
         argument("sub", "USER", "The user the token is for").required(true),
+        argument("name", "NAME", "What the page calls them [default: the user]"),
         argument(
             "board",
             "ID:LEVEL",
@@ -130,6 +134,7 @@ impl Request {
             dev_secret_file,
             key_name,
             user: id("sub", one("sub").unwrap_or_default())?,
+            name: one("name").map(shown_name).transpose()?,
             boards: each_once(boards.collect::<Result<_, _>>()?)?,
             teams: teams.collect::<Result<_, _>>()?,
             admin: match one("role") {
@@ -143,6 +148,14 @@ impl Request {
             keys,
         })
     }
+}
+
+/// What a person is called: as long as an id, and something to see.
+fn shown_name(text: &str) -> Result<String, String> {
+    let fits = UserId::parse(text).is_some() && !text.trim().is_empty();
+    let expected = "1 to 256 bytes without control characters, and not only spaces";
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| wrong("name", text, expected))
 }
 
 /// The boards, unless one is named twice: which level was meant?
@@ -209,6 +222,7 @@ pub(crate) fn mint(request: &Request, now: UnixMillis) -> Result<String, String>
     let begins = request.not_before.map(|wait| later(now, wait));
     let valid_from = begins.unwrap_or(now);
     let claims = NewClaims {
+        name: request.name.clone(),
         not_before: begins,
         teams: request.teams.clone(),
         boards: request.boards.clone(),
@@ -234,4 +248,17 @@ pub(crate) fn mint(request: &Request, now: UnixMillis) -> Result<String, String>
             "these claims make no token that the server accepts: {error}"
         )),
     }
+}
+
+/// What to do with a token that was printed, for whoever reads it and not for a script.
+pub(crate) fn its_use(request: &Request) -> String {
+    let board = request
+        .boards
+        .first()
+        .map_or("BOARD", |(board, _)| board.as_str());
+    format!(
+        "a token of {}: paste it at the server's start page, open /board/{board}?token=TOKEN there, \
+         or send it as \"Authorization: Bearer TOKEN\"",
+        request.user.as_str(),
+    )
 }

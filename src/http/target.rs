@@ -124,6 +124,11 @@ impl<'a> Target<'a> {
         self
     }
 
+    /// The names of the parameters, as often as they were sent, with a value or without.
+    pub fn parameter_names(&self) -> impl Iterator<Item = &str> {
+        self.parameters.iter().map(|(name, _)| &**name)
+    }
+
     /// The value of the parameter `name`, if it was sent and is not empty.
     ///
     /// # Errors

@@ -54,13 +54,13 @@ impl Claims {
         let raw: Raw = object(json)?;
         let leeway = u64::try_from(limits::TOKEN_LEEWAY.as_millis()).unwrap_or(u64::MAX);
         let user = raw.sub.as_ref().and_then(user).ok_or(TokenError::Subject)?;
-        let exp = raw.exp.as_ref().and_then(millis).ok_or(TokenError::Dates)?;
+        let exp = date(raw.exp.as_ref().ok_or(TokenError::Dates)?)?;
         let expires_at = exp.saturating_add(leeway);
         if now.0 >= expires_at {
             return Err(TokenError::Expired);
         }
         if let Some(nbf) = &raw.nbf {
-            let nbf = millis(nbf).ok_or(TokenError::Dates)?;
+            let nbf = date(nbf)?;
             if now.0.saturating_add(leeway) < nbf {
                 return Err(TokenError::NotYetValid);
             }
@@ -120,6 +120,19 @@ fn user(claim: &Value) -> Option<UserId> {
         Value::String(text) => UserId::parse(text),
         Value::Number(number) if !number.is_f64() => UserId::parse(&number.to_string()),
         _ => None,
+    }
+}
+
+/// The first millisecond that no four-digit year has. What is beyond was given in milliseconds: so is every such date
+/// after January 1978.
+const YEAR_10000: u64 = 253_402_300_800_000;
+
+/// A date that somebody can have meant.
+fn date(claim: &Value) -> Result<u64, TokenError> {
+    let millis = millis(claim).ok_or(TokenError::Dates)?;
+    match millis < YEAR_10000 {
+        true => Ok(millis),
+        false => Err(TokenError::Milliseconds),
     }
 }
 

@@ -14,6 +14,8 @@ use crate::time::UnixMillis;
 pub struct NewClaims {
     /// `sub`.
     pub user: UserId,
+    /// `name`: what the page calls them; left out when `None`.
+    pub name: Option<String>,
     /// `iat`; rounded down to a second.
     pub issued_at: UnixMillis,
     /// `nbf`; rounded down to a second; left out when `None`.
@@ -38,6 +40,7 @@ impl NewClaims {
     pub fn new(user: UserId, issued_at: UnixMillis, expires_at: UnixMillis) -> Self {
         Self {
             user,
+            name: None,
             issued_at,
             not_before: None,
             expires_at,
@@ -74,7 +77,11 @@ impl NewClaims {
         if self.admin {
             set("role", json!("admin"));
         }
-        for (name, value) in [("iss", &self.issuer), ("aud", &self.audience)] {
+        for (name, value) in [
+            ("name", &self.name),
+            ("iss", &self.issuer),
+            ("aud", &self.audience),
+        ] {
             if let Some(value) = value {
                 set(name, json!(value));
             }

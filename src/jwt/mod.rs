@@ -178,6 +178,8 @@ pub enum TokenError {
     Subject,
     /// `exp` is missing or not a number, or `nbf` is not a number.
     Dates,
+    /// `exp` or `nbf` is beyond the year 9999: it was given in milliseconds.
+    Milliseconds,
     /// `exp` has passed.
     Expired,
     /// `nbf` has not come yet.
@@ -194,7 +196,7 @@ pub enum TokenError {
 
 impl TokenError {
     /// Every variant, for tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::TooLarge,
         Self::Malformed,
         Self::Algorithm,
@@ -203,6 +205,7 @@ impl TokenError {
         Self::Signature,
         Self::Subject,
         Self::Dates,
+        Self::Milliseconds,
         Self::Expired,
         Self::NotYetValid,
         Self::Issuer,
@@ -210,6 +213,28 @@ impl TokenError {
         Self::Teams,
         Self::Boards,
     ];
+
+    /// Whether it is a mistake of whoever holds the secret: the signature verifies, and a claim is wrong from the start.
+    #[must_use]
+    pub fn is_of_the_issuer(self) -> bool {
+        match self {
+            Self::Subject
+            | Self::Dates
+            | Self::Milliseconds
+            | Self::NotYetValid
+            | Self::Issuer
+            | Self::Audience
+            | Self::Teams
+            | Self::Boards => true,
+            Self::TooLarge
+            | Self::Malformed
+            | Self::Algorithm
+            | Self::Critical
+            | Self::UnknownKey
+            | Self::Signature
+            | Self::Expired => false,
+        }
+    }
 
     /// How the refusal is told to the peer.
     #[must_use]
@@ -224,6 +249,7 @@ impl TokenError {
             | Self::Signature
             | Self::Subject
             | Self::Dates
+            | Self::Milliseconds
             | Self::NotYetValid
             | Self::Issuer
             | Self::Audience
@@ -244,6 +270,9 @@ impl fmt::Display for TokenError {
             Self::Signature => "the token's signature does not verify",
             Self::Subject => "the token's sub is missing or malformed",
             Self::Dates => "the token's exp is missing, or exp or nbf is malformed",
+            Self::Milliseconds => {
+                "the token's exp or nbf is beyond the year 9999; it counts in seconds, not in milliseconds"
+            }
             Self::Expired => "the token has expired",
             Self::NotYetValid => "the token is not valid yet",
             Self::Issuer => "the token's issuer is not accepted",

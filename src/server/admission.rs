@@ -162,7 +162,7 @@ pub(crate) async fn identify(server: &Arc<Server>, request: &Request<'_>) -> Res
         return Err(Fault::ShuttingDown);
     }
     let presented = Presented::find(request.head, request.target).map_err(|_| Fault::InvalidCredential)?;
-    let claims = tokens(server, presented)?;
+    let claims = tokens(server, request, presented)?;
     let sent: Vec<SentSecret> = presented.secrets().collect();
     if matches!(server.committer.status(), committer::Status::Failing { .. }) {
         return Err(Fault::StoreFailed);
@@ -189,14 +189,21 @@ fn credentials(server: &Server, request: &Request<'_>, board: &BoardId) -> Resul
     let presented = Presented::find(request.head, request.target).map_err(|_| Fault::InvalidCredential)?;
     Ok(Credentials {
         secrets: presented.secrets().collect(),
-        ..Credentials::of_tokens(board, &tokens(server, presented)?)
+        ..Credentials::of_tokens(board, &tokens(server, request, presented)?)
     })
 }
 
 /// The claims of every token that was sent; one that does not verify is a refusal, never ignored.
-fn tokens(server: &Server, presented: Presented<'_>) -> Result<Vec<Claims>, Fault> {
+fn tokens(server: &Server, request: &Request<'_>, presented: Presented<'_>) -> Result<Vec<Claims>, Fault> {
     let now = server.now().unix;
-    let verify = |token| server.verifier.verify(token, now).map_err(TokenError::fault);
+    let refuse = |error: TokenError| {
+        // The peer is not told what is wrong with it. A stranger cannot fill the log with these.
+        if error.is_of_the_issuer() {
+            tracing::warn!(address = %request.address, reason = %error, "token refused");
+        }
+        error.fault()
+    };
+    let verify = |token| server.verifier.verify(token, now).map_err(refuse);
     presented.tokens().map(verify).collect()
 }
 

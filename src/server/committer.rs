@@ -123,7 +123,7 @@ struct Queue {
     status: Status,
     /// Audit entries from before this are to be removed.
     prune: Option<UnixMillis>,
-    /// Reading failed, and the writer has not seen to it yet.
+    /// Reading failed, or the probe at the start, and the writer has not seen to it yet.
     outage: Option<StoreError>,
     stop_at: Option<Instant>,
     stopped: bool,
@@ -150,13 +150,19 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Starts the writer's thread.
+    /// Starts the writer's thread. A store that takes no write is known to be failing from the start on, before anybody
+    /// has brought a change.
     ///
     /// # Errors
     /// The operating system gave no thread.
     pub fn start(store: Arc<dyn Store>, settings: Settings, notify: Arc<Notify>) -> std::io::Result<Self> {
+        let mut queue = Queue::new();
+        if let Err(error) = writer::guarded(|| store.probe()) {
+            queue.note_failure(&error);
+            queue.outage = Some(error);
+        }
         let shared = Arc::new(Shared {
-            queue: Mutex::new(Queue::new()),
+            queue: Mutex::new(queue),
             work: Condvar::new(),
             settled: Condvar::new(),
             bytes: AtomicUsize::new(0),

@@ -27,7 +27,11 @@ pub fn load_or_create(path: &Path) -> io::Result<Secret> {
     }
 }
 
-fn load(path: &Path) -> io::Result<Secret> {
+/// Reads the secret at `path`, where a server with `--dev` made it: another would sign what that server refuses.
+///
+/// # Errors
+/// As for [`load_or_create`]; `NotFound` where there is none.
+pub fn load(path: &Path) -> io::Result<Secret> {
     let text = fs::read_to_string(path)?;
     let text = text.trim_end();
     if text.len() < limits::SECRET_BYTES_MIN {
@@ -65,7 +69,11 @@ mod tests {
         let path = directory.path().join("boardwire.redb.secret");
         let made = load_or_create(&path).unwrap();
         assert_eq!(load_or_create(&path).unwrap(), made);
+        assert_eq!(load(&path).unwrap(), made);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let missing = directory.path().join("missing.secret");
+        assert_eq!(load(&missing).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(!missing.exists(), "reading makes none");
         let other = load_or_create(&directory.path().join("other.secret")).unwrap();
         assert_ne!(other, made);
     }

@@ -28,7 +28,7 @@ use crate::rooms::Rooms;
 use crate::server::answers::Answers;
 use crate::server::audit::Audit;
 use crate::server::clock::SystemClock;
-use crate::server::committer::{Committer, Finished, Outcome, Settings};
+use crate::server::committer::{self, Committer, Finished, Outcome, Settings};
 use crate::server::config::{self, Config};
 use crate::server::content::Documents;
 use crate::server::doors::Doors;
@@ -190,6 +190,9 @@ pub(super) fn build(
     let bridge = config.redis.clone();
     let bridge = bridge.map(|address| Arc::new(Bridge::new(address, clock, redis.clone())));
     let committer = Committer::start(Arc::clone(&store), settings, notify).map_err(StartError::System)?;
+    if let committer::Status::Failing { reason, .. } = committer.status() {
+        tracing::error!(error = telemetry::chain(&reason), "the disk refuses writes");
+    }
     let server = Arc::new(Server {
         room_settings: RoomSettings {
             members_max: config.bounds.connections_per_board,

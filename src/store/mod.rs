@@ -547,6 +547,12 @@ pub trait Store: Send + Sync {
     /// every later commit fails until [`Store::reopen`].
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError>;
 
+    /// Writes something that changes nothing, durably: what the next commit would find, as far as one can know.
+    ///
+    /// # Errors
+    /// As for `commit`.
+    fn probe(&self) -> Result<(), StoreError>;
+
     /// Closes the file and opens it anew. An fsync that failed is never retried on the same handle, since the kernel
     /// may have dropped the pages it could not write; what is read after this is what the disk really has.
     ///

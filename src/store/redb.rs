@@ -381,6 +381,12 @@ impl Store for RedbStore {
         self.owners.account(owner)
     }
 
+    fn probe(&self) -> Result<(), StoreError> {
+        self.refuse_if_poisoned()?;
+        let written = self.with(|database| write_format(database.begin_write().map_err(engine)?));
+        self.poison_on_error(written)
+    }
+
     fn reopen(&self) -> Result<(), StoreError> {
         let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
         self.poisoned.store(true, Ordering::Release);

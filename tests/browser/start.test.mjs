@@ -45,6 +45,20 @@ test('a board is made, drawn on, renamed and deleted', async stage => {
   assert.equal((await stage.api('alice').call('GET', `/v1/boards/${board}`)).status, 410)
 })
 
+test('a board that only the token knows is offered, and made by opening it', async stage => {
+  const boards = { 'not-made-yet': 'edit', 'only-to-see': 'view' }
+  const frank = await stage.person('frank', { claims: { boards } })
+  const start = await frank.visit('/')
+  await start.shows('No boards yet')
+  await start.shows('Your token can make this board')
+  assert.equal(await start.page.getByRole('link', { name: 'only-to-see' }).count(), 0)
+  await start.page.getByRole('link', { name: 'not-made-yet' }).click()
+  await start.ready()
+  await start.page.goto(frank.url('/'))
+  await start.page.getByRole('link', { name: /not-made-yet|Untitled/ }).waitFor()
+  assert.equal(await start.page.getByText('Your token can make').count(), 0)
+})
+
 test('only one\'s own boards are managed, and those of others are only listed', async stage => {
   const board = await stage.board('carol', 'Of Carol')
   await stage.api('carol').grant(board, 'users/dave', 'view')

@@ -182,6 +182,52 @@ fn a_malformed_or_cut_off_body_is_400_and_ends_the_connection() {
 }
 
 #[test]
+fn a_packed_body_is_refused_with_what_would_be_right_and_the_next_request_is_found() {
+    let server = Server::start();
+    let body = json!({"id": "b"}).to_string();
+    let length = body.len().to_string();
+    for coding in ["gzip", "br", "x-nobody-knows", "identity, gzip", "GZIP"] {
+        let mut http = Http::connect(server.address());
+        http.send(head(&[("Content-Encoding", coding), ("Content-Length", &length)]) + &body);
+        let answer = http.answer("POST");
+        assert_eq!(
+            code(&answer),
+            (415, "unsupported_content_encoding".to_owned()),
+            "{coding}"
+        );
+        assert_eq!(answer.field("accept-encoding"), Some("identity"), "{coding}");
+        assert_eq!(http.request("GET", "/health", &[]).status, 200, "{coding}");
+    }
+    let waiting = [
+        ("Content-Encoding", "gzip"),
+        ("Content-Length", "9"),
+        ("Expect", "100-continue"),
+    ];
+    assert_eq!(
+        code(&post(&server, head(&waiting))).0,
+        415,
+        "without asking for the body"
+    );
+    // Who may not write is told that, whatever the body is.
+    let fields = [("Content-Encoding", "gzip"), ("Content-Length", &length)];
+    let nobody = request("POST", TARGET, &fields) + &body;
+    assert_eq!(code(&post(&server, nobody)).0, 401);
+    let plain = head(&[("Content-Encoding", "Identity"), ("Content-Length", &length)]) + &body;
+    assert_eq!(post(&server, plain).status, 201);
+}
+
+#[test]
+fn a_mark_before_utf_8_is_no_part_of_the_body() {
+    let server = Server::start();
+    let marked = "\u{feff}".to_owned() + &json!({"id": "b"}).to_string();
+    assert_eq!(post(&server, with_length(&marked)).status, 201);
+    assert_eq!(
+        code(&post(&server, with_length(""))),
+        (400, "invalid_json".to_owned())
+    );
+}
+
+#[test]
 fn a_body_that_is_not_json_is_400_and_one_that_is_no_object_422() {
     let server = Server::start();
     let mut http = Http::connect(server.address());

@@ -244,6 +244,42 @@ fn other_methods_are_405_and_told_which_there_are() {
 }
 
 #[test]
+fn a_query_parameter_that_a_call_does_not_take_is_refused_by_its_name() {
+    let server = Server::start();
+    let alice = Api::user(&server, "alice");
+    alice.must("POST", "/v1/boards", &json!({"id": "b"}), 201);
+    let none = json!(null);
+    for (method, target, field) in [
+        ("GET", "/v1/boards/b/items?type=sticky", "type"),
+        ("GET", "/v1/boards/b/items?limit=5&Cursor=x", "Cursor"),
+        ("GET", "/v1/boards/b/items?l%69mits=5", "limits"),
+        ("GET", "/v1/boards/b/items?type", "type"),
+        ("GET", "/v1/boards/b?limit=5", "limit"),
+        ("GET", "/v1/boards/b/document?formt=json", "formt"),
+        ("POST", "/v1/boards/b/items?dry_run=true", "dry_run"),
+        ("DELETE", "/v1/boards/b?force=1", "force"),
+        ("GET", "/health?x=y", "x"),
+    ] {
+        let problem = alice.must(method, target, &none, 400);
+        assert_eq!(problem["code"], "unknown_parameter", "{target}");
+        assert_eq!(problem["field"], field, "{target}");
+    }
+    let told = alice.must("GET", "/v1/boards?sort=asc", &none, 400);
+    let detail = told["detail"].as_str().unwrap();
+    assert!(detail.contains("limit, cursor, token, apiKey, share"), "{detail}");
+    // Those with credentials may stand everywhere; the page's paths are read by the page.
+    for target in ["/v1/boards/b?token=&apiKey=&share=", "/?x=y", "/board/b?x=y"] {
+        let answer = Http::connect(server.address()).request("GET", target, &[]);
+        assert_ne!(answer.status, 400, "{target}");
+    }
+    let answer = Http::connect(server.address()).request("OPTIONS", "/v1/boards?x=y", &[]);
+    assert_eq!(
+        answer.status, 204,
+        "a preflight names the address as it will be asked"
+    );
+}
+
+#[test]
 fn an_unknown_path_is_404_for_every_method() {
     let server = Server::start();
     let deep = "/x".repeat(17);

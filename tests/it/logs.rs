@@ -1,5 +1,7 @@
 //! No token, secret or payload ever stands in the log.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use boardwire::ids::Level;
 
 use crate::support::client::{Client, converge};
@@ -7,7 +9,7 @@ use crate::support::http::{self, Http};
 use crate::support::server::Setup;
 use crate::support::socket::{Socket, UPGRADE, path};
 use crate::support::tokens::{SECRET, Token, editor, signed_with, viewer};
-use crate::support::wire;
+use crate::support::{SOON, until, wire};
 
 /// A busy day in short, at the most talkative level; then the log is searched for everything that was said in secret.
 #[test]
@@ -79,9 +81,97 @@ fn tokens_secrets_and_payloads_stay_out_of_the_log() {
     let log = server.log();
     assert!(log.lines().count() > 20, "the session left its traces");
     for line in log.lines() {
-        serde_json::from_str::<serde_json::Value>(line).expect("one JSON object a line");
         for secret in &secrets {
             assert!(!line.contains(secret.as_str()), "{secret:?} stands in {line}");
+        }
+    }
+    every_field_is_told(&log);
+}
+
+/// Every line that is logged unless one asks for more is in docs/operations.md, with its fields.
+fn every_field_is_told(log: &str) {
+    let told = told_fields();
+    let mut messages = BTreeSet::new();
+    for line in log.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).expect("one JSON object a line");
+        if !["INFO", "WARN", "ERROR"].contains(&event["level"].as_str().unwrap()) {
+            continue;
+        }
+        let message = event["message"].as_str().unwrap().to_owned();
+        let fields = event.as_object().unwrap().keys().map(String::as_str);
+        let fields: BTreeSet<&str> = fields.filter(|name| !COMMON.contains(name)).collect();
+        let row = told.get(&message).expect(&message);
+        assert_eq!(
+            &fields, row,
+            "left: the log's {message:?}, right: docs/operations.md"
+        );
+        messages.insert(message);
+    }
+    for message in [
+        "listening",
+        "connected",
+        "disconnected",
+        "refused",
+        "board created",
+        "stopped",
+    ] {
+        assert!(messages.contains(message), "{message}: {messages:?}");
+    }
+}
+
+/// Fields of every line.
+const COMMON: [&str; 4] = ["timestamp", "level", "message", "target"];
+
+/// The messages of docs/operations.md, each with the names of its fields.
+fn told_fields() -> BTreeMap<String, BTreeSet<&'static str>> {
+    let document = include_str!("../../docs/operations.md");
+    let rows = document.split_once("\n| message | level | fields |\n").unwrap().1;
+    let row = |line: &'static str| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        // What stands in brackets, and behind a colon or a semicolon, are words about them.
+        let plain: Vec<&str> = cells[2].split(['(', ')']).step_by(2).collect();
+        let named = plain.iter().flat_map(|part| {
+            part.split([':', ';'])
+                .next()
+                .unwrap()
+                .split('`')
+                .skip(1)
+                .step_by(2)
+        });
+        (cells[0].to_owned(), named.collect())
+    };
+    rows.lines()
+        .skip(1)
+        .take_while(|line| line.starts_with('|'))
+        .map(row)
+        .collect()
+}
+
+#[test]
+fn the_log_says_what_is_wrong_with_a_token_that_was_signed_right() {
+    let server = Setup::new().start();
+    let with = |name: &str, value: serde_json::Value| {
+        let mut claims = Token::of("alice").claims();
+        claims[name] = value;
+        signed_with(SECRET, &claims)
+    };
+    let in_milliseconds = with("exp", 4_102_444_800_000_u64.into());
+    for (token, reason) in [
+        (in_milliseconds, Some("in seconds, not in milliseconds")),
+        (with("teams", "design".into()), Some("teams are malformed")),
+        ("garbage".to_owned(), None),
+    ] {
+        let lines = || server.log().matches("token refused").count();
+        let before = lines();
+        let answer = http::get(server.address(), &format!("/v1/boards?token={token}"));
+        assert_eq!(
+            (answer.status, answer.json()["code"].as_str()),
+            (401, Some("invalid_credential"))
+        );
+        match reason {
+            Some(reason) => until(SOON, || server.log().contains(reason)),
+            // Anybody could fill the log with these.
+            None => assert_eq!(lines(), before),
         }
     }
 }

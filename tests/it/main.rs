@@ -17,6 +17,7 @@ mod auth;
 mod awareness;
 mod boards;
 mod bodies;
+mod command;
 mod compaction;
 mod costly;
 mod document;

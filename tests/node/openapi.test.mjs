@@ -3,6 +3,7 @@
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import net from 'node:net'
+import { readFile } from 'node:fs/promises'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import * as Y from 'yjs'
 import { call, document, documented, examples, exchange, judge, operation, operations, references, schemas, seen, validator } from './support/openapi.mjs'
@@ -176,6 +177,11 @@ describe('the server', () => {
         await to(operation.id, 431, 'head_too_large', { ...valid(operation), headers: { 'X-Large': long(17 * 1024) } })
       })
 
+      test(`${operation.id}: a query parameter that it does not take`, async () => {
+        const { value } = await to(operation.id, 400, 'unknown_parameter', { ...valid(operation), query: { 'nobody-knows': '1' }, raw: true })
+        assert.equal(value.field, 'nobody-knows')
+      })
+
       test(`${operation.id}: an announced body that is too large`, async () => {
         await to(operation.id, 413, 'body_too_large', { ...valid(operation), json: undefined, body: Buffer.alloc(BODY_BYTES_MAX + 1, ' ') })
       })
@@ -205,6 +211,12 @@ describe('the server', () => {
     for (const operation of of(needsManager)) {
       test(`${operation.id}: editing is not managing`, async () => {
         await to(operation.id, 403, 'forbidden', { ...valid(operation), token: tokenFor('known', { sub: 'editor' }) })
+      })
+    }
+
+    for (const operation of of(({ body }) => body !== null)) {
+      test(`${operation.id}: a body that is packed`, async () => {
+        await to(operation.id, 415, 'unsupported_content_encoding', { ...valid(operation), headers: { 'Content-Encoding': 'gzip' } })
       })
     }
 
@@ -294,6 +306,9 @@ describe('the server', () => {
 
   test('what needs no credential', async () => {
     await to('health', 200)
+    const described = await exchange(server, 'GET', '/v1/openapi.yaml')
+    assert.deepEqual(described.body.toString(), await readFile(new URL('../../docs/openapi.yaml', import.meta.url), 'utf8'))
+    await to('describe', 200)
     await to('metrics', 200)
     await to('metrics', 403, 'metrics_private', { headers: { 'X-Forwarded-For': '192.0.2.1' } })
   })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { manages, readSession } from './session'
+import { editableByToken, manages, readSession } from './session'
 
 function token (claims: unknown): string {
   const bytes = new TextEncoder().encode(JSON.stringify(claims))
@@ -42,4 +42,11 @@ test('owners and admins manage', () => {
   expect(manages({ owner: null }, readSession({}))).toBe(false)
   expect(manages({ owner: 'bob' }, readSession({ token: token({ sub: 'alice', role: 'admin' }) }))).toBe(true)
   expect(manages({ owner: 'bob' }, readSession({ token: token({ sub: 'alice', role: 'viewer' }) }))).toBe(false)
+})
+
+test('a token may name boards of its own', () => {
+  const boards = { plan: 'edit', notes: 'view', odd: 1 }
+  expect(editableByToken({ token: token({ sub: 'a', boards }) })).toEqual(['plan'])
+  for (const bad of [undefined, null, 'plan', 7]) expect(editableByToken({ token: token({ sub: 'a', boards: bad }) })).toEqual([])
+  expect(editableByToken({})).toEqual([])
 })

@@ -30,6 +30,13 @@ export function readSession (credentials: Credentials): Session {
   }
 }
 
+/** The boards that the token itself lets one edit (the claim `boards`): opening one that never was makes it. */
+export function editableByToken (credentials: Credentials): string[] {
+  const boards = readClaims(credentials.token)?.['boards']
+  if (typeof boards !== 'object' || boards === null) return []
+  return Object.entries(boards).filter(([, level]) => level === 'edit').map(([id]) => id)
+}
+
 function subject (sub: unknown): string | null {
   if (typeof sub === 'string' && sub !== '') return sub
   return Number.isSafeInteger(sub) ? String(sub) : null

@@ -111,6 +111,10 @@ impl Store for Gated {
         self.inner.commit(changes)
     }
 
+    fn probe(&self) -> Result<(), StoreError> {
+        self.inner.probe()
+    }
+
     fn reopen(&self) -> Result<(), StoreError> {
         self.inner.reopen()
     }

@@ -60,7 +60,10 @@ fn snapshot(board: &str, covers: u64, length: usize) -> Change {
 }
 
 fn started(window: Duration) -> (Arc<Scripted>, Committer, Receiver<Outcome>) {
-    let store = Arc::new(Scripted::default());
+    started_over(Arc::default(), window)
+}
+
+fn started_over(store: Arc<Scripted>, window: Duration) -> (Arc<Scripted>, Committer, Receiver<Outcome>) {
     let (sender, receiver) = channel();
     let sender = Mutex::new(sender);
     let notify: Arc<Notify> = Arc::new(move |outcome| drop(sender.lock().unwrap().send(outcome)));
@@ -220,6 +223,32 @@ fn while_the_store_does_not_open_all_changes_fail_and_health_says_so() {
     committer.submit(append("third", 1));
     assert_eq!(durable(&outcomes), [(id("third"), 1)], "it goes on by itself");
     assert_eq!(committer.status(), Status::Healthy);
+}
+
+#[test]
+fn a_store_that_takes_no_write_is_failing_from_the_start_on_and_until_it_does() {
+    let store = Arc::new(Scripted::default());
+    store.script().failing_reopenings = 2;
+    let (store, committer, outcomes) = started_over(store, Duration::ZERO);
+    assert!(
+        matches!(
+            committer.status(),
+            Status::Failing {
+                reason: StoreError::Full,
+                ..
+            }
+        ),
+        "nobody has brought a change yet"
+    );
+    let healthy = || committer.status() == Status::Healthy;
+    let since = Instant::now();
+    while !healthy() && since.elapsed() < LONG {
+        thread::yield_now();
+    }
+    assert!(healthy(), "it goes on by itself");
+    assert_eq!(store.script().reopenings, 3);
+    committer.submit(append("a", 1));
+    assert_eq!(durable(&outcomes), [(id("a"), 1)]);
 }
 
 #[test]

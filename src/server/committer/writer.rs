@@ -301,7 +301,7 @@ impl Writer {
 }
 
 /// Runs a call of the store; a panic in it is a failure like another.
-fn guarded<T>(call: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(StoreError::Panicked))
 }
 

@@ -310,6 +310,25 @@ fn a_full_disk_fails_the_commit_and_keeps_what_was_there() {
 }
 
 #[test]
+fn a_probe_finds_what_a_commit_would_and_changes_nothing() {
+    let disk = SimDisk::default();
+    drop(on(&disk).unwrap());
+    let store = on(&disk).unwrap();
+    store.commit(&[create("a"), append("a", 1, "1")]).unwrap();
+    store.probe().unwrap();
+    // The file still opens, and has no room for a page more.
+    disk.set_room(Some(0));
+    assert_eq!(store.probe(), Err(StoreError::Full));
+    assert_eq!(store.commit(&[append("a", 2, "2")]), Err(StoreError::Poisoned));
+    disk.set_room(None);
+    store.reopen().unwrap();
+    let Ok(Stored::Present(stored)) = store.load(&id("a")) else {
+        panic!("the board is there");
+    };
+    assert_eq!(stored.last_sequence(), 1);
+}
+
+#[test]
 fn a_flipped_byte_anywhere_gives_the_right_boards_or_an_error_and_never_a_panic() {
     let (_, history) = recorded(7, 300);
     let (disk, _) = recorded(7, 300);

@@ -13,7 +13,7 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'tr
 const PROBLEM = 'application/problem+json'
 
 /** Response header fields that an answer has only where the document says so. */
-const JUDGED = ['allow', 'cache-control', 'content-disposition', 'etag', 'idempotency-replayed', 'location', 'www-authenticate']
+const JUDGED = ['accept-encoding', 'allow', 'cache-control', 'content-disposition', 'etag', 'idempotency-replayed', 'location', 'www-authenticate']
 
 /** Those that every answer has, by their place in the document. */
 const EVERYWHERE = { 'x-content-type-options': 'NoSniff', 'content-security-policy': 'Inert', 'cross-origin-resource-policy': 'OwnOrigin' }

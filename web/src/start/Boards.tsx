@@ -4,7 +4,7 @@ import { type Api, type Board, createApi, type UnreadableBoard } from '../api'
 import { type Credentials, onward } from '../credentials'
 import { isRefusedCredential } from '../problems'
 import { boardPath } from '../route'
-import type { Session } from '../session'
+import { editableByToken, type Session } from '../session'
 import { useAct } from '../ui/hooks'
 import { PlusIcon } from '../ui/icons'
 import { Problem } from '../ui/Notice'
@@ -21,6 +21,10 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
     list.remove(id)
     setRemoved(count => count + 1)
   }
+  // Once all are known: others of the token's own boards are not made yet.
+  const unmade = list.boards === null || list.hasMore
+    ? []
+    : editableByToken(credentials).filter(id => list.boards?.every(board => board.id !== id))
   // The focus was on the card that went. It can go elsewhere once the dialog is closed.
   useEffect(() => { if (removed > 0) heading.current?.focus() }, [removed])
   return (
@@ -52,6 +56,7 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
                   ))}
             </ul>
             )}
+      {unmade.length > 0 && <Unmade ids={unmade} />}
       {list.hasMore && (
         <div>
           <button type='button' className='bw-button' disabled={list.loading} onClick={list.more}>Show more boards</button>
@@ -102,6 +107,15 @@ function Empty () {
       <Sketch seed='nothing yet' />
       <h2>No boards yet</h2>
       <p className='bw-soft'>Make the first one above, or ask somebody to share theirs with you.</p>
+    </div>
+  )
+}
+
+function Unmade ({ ids }: { ids: readonly string[] }) {
+  return (
+    <div className='bw-unmade'>
+      <span className='bw-soft'>Your token can make {ids.length === 1 ? 'this board' : 'these boards'}, by opening it:</span>
+      {ids.map(id => <a key={id} className='bw-button' href={boardPath(id)}>{id}</a>)}
     </div>
   )
 }

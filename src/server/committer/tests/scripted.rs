@@ -145,6 +145,13 @@ impl Store for Scripted {
         Ok(changes.iter().map(apply).collect())
     }
 
+    fn probe(&self) -> Result<(), StoreError> {
+        match self.script().failing_reopenings {
+            0 => Ok(()),
+            _ => Err(StoreError::Full),
+        }
+    }
+
     fn reopen(&self) -> Result<(), StoreError> {
         let mut script = self.script();
         script.reopenings += 1;

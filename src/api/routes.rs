@@ -1,0 +1,311 @@
+//! The table of routes: which path and method leads to which resource.
+//!
+//! Must not know what a resource does, nor the paths of the WebSocket; those of the page are in `page`. Key invariant: a path
+//! stands once, and has each method once. Tests are below.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::access::presented;
+use crate::access::secret::SecretKind;
+use crate::api::permissions::Whose;
+use crate::api::{
+    Answer, Call, audit, boards, document, health, items, metrics, openapi, page, permissions, presence,
+    secrets,
+};
+use crate::http::head::Method;
+use crate::http::target::Target;
+
+/// What answers one method of one path.
+type Resource = for<'a> fn(Call<'a>) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// The query parameters that a call takes, besides those that hold credentials: these every call may have.
+#[derive(Clone, Copy)]
+pub(crate) enum Parameters {
+    /// These. Another is refused: who asks for less than everything must not be given everything.
+    Of(&'static [&'static str]),
+    /// Any: it is the page that reads them, in the browser.
+    Any,
+}
+
+const NONE: Parameters = Parameters::Of(&[]);
+const LIST: Parameters = Parameters::Of(&["limit", "cursor"]);
+
+impl Parameters {
+    /// The first parameter of a request that is not among them, and holds no credential.
+    pub(crate) fn unknown<'t>(self, target: &'t Target<'_>) -> Option<&'t str> {
+        let Self::Of(known) = self else { return None };
+        let is_known = |name: &&str| known.contains(name) || presented::PARAMETERS.contains(name);
+        target.parameter_names().find(|name| !is_known(name))
+    }
+
+    /// Those that have a meaning here.
+    pub(crate) fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Of(names) => names,
+            Self::Any => &[],
+        }
+    }
+}
+
+/// A path and what answers there.
+pub(crate) struct Route {
+    /// Segments; one in braces stands for any that is not empty.
+    pub(crate) path: &'static str,
+    pub(crate) methods: &'static [(Method, Parameters, Resource)],
+}
+
+impl Route {
+    /// The value of `Allow`.
+    pub(crate) fn allowed(&self) -> String {
+        let mut allowed = String::new();
+        for (method, ..) in self.methods {
+            allowed.push_str(method.as_str());
+            allowed.push_str(", ");
+            if *method == Method::Get {
+                allowed.push_str("HEAD, ");
+            }
+        }
+        allowed + "OPTIONS"
+    }
+}
+
+/// Every path of the API but that of the WebSocket. Of two that match, the first counts.
+pub(crate) const ROUTES: &[Route] = &[
+    Route {
+        path: "/health",
+        methods: &[(Method::Get, NONE, |call| Box::pin(health::get(call)))],
+    },
+    Route {
+        path: "/metrics",
+        methods: &[(Method::Get, NONE, |call| Box::pin(metrics::get(call)))],
+    },
+    Route {
+        path: "/v1/openapi.yaml",
+        methods: &[(Method::Get, NONE, |call| Box::pin(openapi::get(call)))],
+    },
+    Route {
+        path: "/v1/boards",
+        methods: &[
+            (Method::Get, LIST, |call| Box::pin(boards::list(call))),
+            (Method::Post, NONE, |call| Box::pin(boards::create(call))),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}",
+        methods: &[
+            (Method::Get, NONE, |call| Box::pin(boards::get(call))),
+            (Method::Patch, NONE, |call| Box::pin(boards::update(call))),
+            (Method::Delete, NONE, |call| Box::pin(boards::delete(call))),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/permissions",
+        methods: &[(Method::Get, LIST, |call| Box::pin(permissions::list(call)))],
+    },
+    Route {
+        path: "/v1/boards/{board}/permissions/users/{user}",
+        methods: &[
+            (Method::Put, NONE, |call| {
+                Box::pin(permissions::put(call, Whose::User))
+            }),
+            (Method::Delete, NONE, |call| {
+                Box::pin(permissions::delete(call, Whose::User))
+            }),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/permissions/teams/{team}",
+        methods: &[
+            (Method::Put, NONE, |call| {
+                Box::pin(permissions::put(call, Whose::Team))
+            }),
+            (Method::Delete, NONE, |call| {
+                Box::pin(permissions::delete(call, Whose::Team))
+            }),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/permissions/public",
+        methods: &[
+            (Method::Put, NONE, |call| {
+                Box::pin(permissions::put(call, Whose::Public))
+            }),
+            (Method::Delete, NONE, |call| {
+                Box::pin(permissions::delete(call, Whose::Public))
+            }),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/links",
+        methods: &[
+            (Method::Get, LIST, |call| {
+                Box::pin(secrets::list(call, SecretKind::Link))
+            }),
+            (Method::Post, NONE, |call| {
+                Box::pin(secrets::create(call, SecretKind::Link))
+            }),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/links/{link}",
+        methods: &[(Method::Delete, NONE, |call| {
+            Box::pin(secrets::delete(call, SecretKind::Link))
+        })],
+    },
+    Route {
+        path: "/v1/boards/{board}/keys",
+        methods: &[
+            (Method::Get, LIST, |call| {
+                Box::pin(secrets::list(call, SecretKind::Key))
+            }),
+            (Method::Post, NONE, |call| {
+                Box::pin(secrets::create(call, SecretKind::Key))
+            }),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/keys/{key}",
+        methods: &[(Method::Delete, NONE, |call| {
+            Box::pin(secrets::delete(call, SecretKind::Key))
+        })],
+    },
+    Route {
+        path: "/v1/boards/{board}/audit",
+        methods: &[(Method::Get, LIST, |call| Box::pin(audit::get(call)))],
+    },
+    Route {
+        path: "/v1/boards/{board}/presence",
+        methods: &[(Method::Get, LIST, |call| Box::pin(presence::get(call)))],
+    },
+    Route {
+        path: "/v1/boards/{board}/document",
+        methods: &[
+            (Method::Get, Parameters::Of(&["format", "state_vector"]), |call| {
+                Box::pin(document::get(call))
+            }),
+            (Method::Post, NONE, |call| Box::pin(document::post(call))),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/items",
+        methods: &[
+            (Method::Get, LIST, |call| Box::pin(items::list(call))),
+            (Method::Post, NONE, |call| Box::pin(items::create(call))),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/items/batch",
+        methods: &[(Method::Post, NONE, |call| Box::pin(items::batch(call)))],
+    },
+    Route {
+        path: "/v1/boards/{board}/items/{item}",
+        methods: &[
+            (Method::Get, NONE, |call| Box::pin(items::get(call))),
+            (Method::Patch, NONE, |call| Box::pin(items::update(call))),
+            (Method::Delete, NONE, |call| Box::pin(items::delete(call))),
+        ],
+    },
+];
+
+/// Every path and method of the table: what docs/openapi.yaml must describe.
+///
+/// `HEAD` and `OPTIONS` are left out, since they answer everywhere, and so are the paths of the WebSocket and the page.
+pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    parameters().map(|(path, method, _)| (path, method))
+}
+
+/// The same, each with its query parameters but for those that hold credentials.
+pub fn parameters() -> impl Iterator<Item = (&'static str, &'static str, &'static [&'static str])> {
+    let methods = |route: &'static Route| {
+        let named = |(method, parameters, _): &(Method, Parameters, Resource)| {
+            (route.path, method.as_str(), parameters.names())
+        };
+        route.methods.iter().map(named)
+    };
+    ROUTES.iter().flat_map(methods)
+}
+
+/// What answers under a path, and the segments that it captures.
+pub(crate) fn of(path: Vec<&str>) -> Option<(&'static Route, Vec<&str>)> {
+    let mut routes = ROUTES.iter().chain(page::ROUTES);
+    let found = routes.find_map(|route| {
+        let captured = matches(route.path, &path)?;
+        Some((route, captured))
+    });
+    found.or_else(|| page::has(&path).then_some((page::FILE, path)))
+}
+
+/// The segments that stand for those in braces, where `path` is one of `pattern`.
+pub(crate) fn matches<'a>(pattern: &str, path: &[&'a str]) -> Option<Vec<&'a str>> {
+    let pattern = pattern.strip_prefix('/').unwrap_or(pattern);
+    let mut expected = pattern.split('/').filter(|segment| !segment.is_empty());
+    let mut captured = Vec::new();
+    for &segment in path {
+        let expected = expected.next()?;
+        if expected.starts_with('{') && !segment.is_empty() {
+            captured.push(segment);
+        } else if expected != segment {
+            return None;
+        }
+    }
+    expected.next().is_none().then_some(captured)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_matches_segment_by_segment_and_captures_those_in_braces() {
+        let deep = "/v1/boards/{board}/permissions/users/{user}";
+        for (pattern, path, expected) in [
+            ("/", &[][..], Some(&[][..])),
+            ("/", &[""], None),
+            ("/health", &["health"], Some(&[])),
+            ("/health", &["health", ""], None),
+            ("/health", &[], None),
+            ("/v1/boards", &["v1", "boards"], Some(&[])),
+            ("/v1/boards", &["v1", "boards", ""], None),
+            ("/v1/boards/{board}", &["v1", "boards", "a"], Some(&["a"])),
+            ("/v1/boards/{board}", &["v1", "boards", ""], None),
+            ("/v1/boards/{board}", &["v1", "boards"], None),
+            ("/v1/boards/{board}", &["v1", "boards", "a/b"], Some(&["a/b"])),
+            (
+                "/v1/boards/{board}",
+                &["v1", "boards", "{board}"],
+                Some(&["{board}"]),
+            ),
+            (
+                deep,
+                &["v1", "boards", "b", "permissions", "users", "u"],
+                Some(&["b", "u"]),
+            ),
+            (deep, &["v1", "boards", "b", "permissions", "teams", "u"], None),
+        ] {
+            assert_eq!(matches(pattern, path).as_deref(), expected, "{pattern} {path:?}");
+        }
+    }
+
+    #[test]
+    fn every_path_is_in_the_table_once_and_has_each_method_once() {
+        let mut seen: Vec<_> = routes().collect();
+        let count = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), count);
+        assert!(
+            seen.iter()
+                .all(|(path, method)| path.starts_with('/') && !method.is_empty())
+        );
+        let mut paths: Vec<_> = ROUTES
+            .iter()
+            .chain(page::ROUTES)
+            .map(|route| route.path)
+            .collect();
+        let count = paths.len();
+        paths.sort_unstable();
+        paths.dedup();
+        assert_eq!(paths.len(), count);
+    }
+}
