@@ -352,10 +352,10 @@ pub const REFUSAL_MEMORY: Duration = Duration::from_secs(60);
 
 /// How often a log line tells that requests for another host, of a foreign page, or without their upgrade were refused: one
 /// line for each of the three.
-pub const HOST_TELL_EVERY: Duration = Duration::from_secs(60);
+pub const REFUSALS_TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// Characters of such a host or origin that are logged, inclusive; names in use are shorter.
-pub const HOST_TOLD_CHARACTERS_MAX: usize = 100;
+pub const REFUSED_TOLD_CHARACTERS_MAX: usize = 100;
 
 /// Addresses whose refusals are remembered, inclusive; beyond it new ones get the plain HTTP status.
 pub const REFUSALS_REMEMBERED_MAX: usize = 10_000;

@@ -32,7 +32,7 @@ fn put_deletes(out: &mut Vec<u8>, ranges: &[(u64, u64)]) {
     }
 }
 
-/// An update of client 8 that consists of as many of these structs as fit; each is preceded by what `before` makes of its clock.
+/// An update of client 8 that consists of as many structs as fit; `it` appends the one with a clock.
 fn filled(it: impl Fn(u64, &mut Vec<u8>)) -> Vec<u8> {
     let mut structs = Vec::new();
     let mut count = 0;

@@ -225,6 +225,9 @@ async fn decide(
 /// The target as the routes know it: a proxy takes the base path of `--public-url` off, and who comes without one does not.
 /// What is a path of ours as it stands is one, since the base may be called as one of these.
 fn local<'a>(target: Target<'a>, base: &str) -> Target<'a> {
+    if base.is_empty() {
+        return target;
+    }
     let path = target.path();
     match matches!(*path, ["ws", "canvas", _]) || api::has_route(&path) {
         true => target,

@@ -1,7 +1,7 @@
 //! Refusals that come in floods: how often the log tells of them, and how much of what a stranger sent it shows.
 //!
 //! Owns [`Seldom`] and [`shown`]. Must not know what is refused. Key invariant: of a flood, one line a
-//! `limits::HOST_TELL_EVERY` is logged, with names of bounded length. Tests are below.
+//! `limits::REFUSALS_TOLD_EVERY` is logged, with names of bounded length. Tests are below.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -25,7 +25,7 @@ impl Seldom {
         untold.count = untold.count.saturating_add(1);
         let is_due = untold
             .told
-            .is_none_or(|told| now.since(told) >= limits::HOST_TELL_EVERY);
+            .is_none_or(|told| now.since(told) >= limits::REFUSALS_TOLD_EVERY);
         is_due.then(|| {
             untold.told = Some(now);
             std::mem::take(&mut untold.count)
@@ -36,7 +36,7 @@ impl Seldom {
 /// The start of a host or an origin, of the bytes that these have.
 pub(crate) fn shown(text: &str) -> String {
     text.chars()
-        .take(limits::HOST_TOLD_CHARACTERS_MAX)
+        .take(limits::REFUSED_TOLD_CHARACTERS_MAX)
         .map(|c| match c.is_ascii_alphanumeric() || ".-_:[]/".contains(c) {
             true => c,
             false => '?',
@@ -54,11 +54,11 @@ mod tests {
     fn a_line_is_due_once_an_interval_and_no_count_is_lost() {
         let seldom = Seldom::default();
         let start = Tick(7);
-        let early = start.after(limits::HOST_TELL_EVERY - Duration::from_micros(1));
+        let early = start.after(limits::REFUSALS_TOLD_EVERY - Duration::from_micros(1));
         assert_eq!(seldom.count(start), Some(1));
         assert_eq!(seldom.count(start), None);
         assert_eq!(seldom.count(early), None);
-        assert_eq!(seldom.count(start.after(limits::HOST_TELL_EVERY)), Some(3));
+        assert_eq!(seldom.count(start.after(limits::REFUSALS_TOLD_EVERY)), Some(3));
     }
 
     #[test]
@@ -68,13 +68,16 @@ mod tests {
         assert_eq!(shown("a%0Ab~\n\u{e4}"), "a?0Ab???");
         for (length, kept) in [
             (
-                limits::HOST_TOLD_CHARACTERS_MAX - 1,
-                limits::HOST_TOLD_CHARACTERS_MAX - 1,
+                limits::REFUSED_TOLD_CHARACTERS_MAX - 1,
+                limits::REFUSED_TOLD_CHARACTERS_MAX - 1,
             ),
-            (limits::HOST_TOLD_CHARACTERS_MAX, limits::HOST_TOLD_CHARACTERS_MAX),
             (
-                limits::HOST_TOLD_CHARACTERS_MAX + 1,
-                limits::HOST_TOLD_CHARACTERS_MAX,
+                limits::REFUSED_TOLD_CHARACTERS_MAX,
+                limits::REFUSED_TOLD_CHARACTERS_MAX,
+            ),
+            (
+                limits::REFUSED_TOLD_CHARACTERS_MAX + 1,
+                limits::REFUSED_TOLD_CHARACTERS_MAX,
             ),
         ] {
             assert_eq!(shown(&"a".repeat(length)).len(), kept);
