@@ -182,6 +182,28 @@ test('a picture is saved under the ending of what it is', async stage => {
   assert.equal((await saved).suggestedFilename(), 'cat.png')
 })
 
+test('what is pasted and cannot be drawn as it is comes as its words', async stage => {
+  const board = await stage.board('alice')
+  const alice = await stage.editor(board, 'alice')
+  await alice.create(box('good', 100, 100))
+  const texts = [[{ type: 'teapot', content: [{ type: 'text', text: 'short and stout' }] }], [{ type: 'paragraph', content: [{ type: 'text', text: '' }] }], [7]]
+  for (const content of texts) {
+    await alice.evaluate(async content => {
+      const { editor } = window.boardwire
+      const copied = editor.getContentFromCurrentPage(['shape:good'])
+      copied.shapes[0].props.richText = { type: 'doc', content }
+      await editor.putExternalContent({ type: 'tldraw', point: { x: 300, y: 300 }, content: copied })
+    }, content)
+  }
+  await alice.says('connected', 'saved')
+  assert.equal((await alice.shapeIds()).length, 4)
+  await alice.page.reload()
+  await alice.ready()
+  assert.equal((await alice.shapeIds()).length, 4)
+  assert.equal(await alice.part('hidden').count(), 0)
+  assert.match(JSON.stringify(await alice.evaluate(() => window.boardwire.editor.getCurrentPageShapes())), /short and stout/)
+})
+
 test('presence that no page has sent is not shown, or harmless', async stage => {
   const board = await stage.board('alice')
   const alice = await stage.editor(board, 'alice')

@@ -1,10 +1,11 @@
 // What comes in by paste and drop, and where images come from. Nothing here asks another server: the content policy
 // forbids it, and a board must not tell strangers who looks at it.
 import {
-  AssetRecordType, createShapeId, defaultHandleExternalTldrawContent, getHashForString, toRichText, type Editor, type TLAssetStore, type TLBookmarkAsset,
-  type TLImageShape
+  AssetRecordType, createShapeId, defaultHandleExternalTldrawContent, getHashForString, renderHtmlFromRichText, toRichText, type Editor, type TLAssetStore,
+  type TLBookmarkAsset, type TLImageShape, type TLRichText, type TLShape
 } from 'tldraw'
 import { saveAs, stemOf } from './files'
+import { textOf } from './tame'
 
 /** Images go into the document, so they are small. */
 export const IMAGE_BYTES_MAX = 1024 * 1024
@@ -66,7 +67,8 @@ export function keepContentLocal (editor: Editor): void {
     // tldraw would fetch the data URLs of images from other boards to upload them; they are stored as they are.
     editor.createAssets(content.content.assets.filter(({ id, props }) =>
       !editor.store.has(id) && props.src?.startsWith('data:image') === true && props.src.length <= DATA_URL_MAX))
-    return defaultHandleExternalTldrawContent(editor, content)
+    const shapes = content.content.shapes.map(shape => withKnownText(editor, shape))
+    return defaultHandleExternalTldrawContent(editor, { ...content, content: { ...content.content, shapes } })
   })
   editor.registerExternalAssetHandler('url', async ({ url }): Promise<TLBookmarkAsset> => ({
     id: AssetRecordType.createId(getHashForString(url)),
@@ -75,6 +77,18 @@ export function keepContentLocal (editor: Editor): void {
     props: { src: url, title: url, description: '', image: '', favicon: '' },
     meta: {}
   }))
+}
+
+// Where text has parts that this page does not know, tldraw throws as it draws it; then its words are pasted.
+function withKnownText <S extends TLShape> (editor: Editor, shape: S): S {
+  const { richText } = shape.props as { richText?: TLRichText }
+  if (richText === undefined) return shape
+  try {
+    renderHtmlFromRichText(editor, richText)
+    return shape
+  } catch {
+    return { ...shape, props: { ...shape.props, richText: toRichText(textOf(richText)) } }
+  }
 }
 
 function linkText (url: string): ReturnType<typeof toRichText> {

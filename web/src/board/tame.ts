@@ -86,7 +86,8 @@ function lift (node: unknown, levels: number): unknown[] {
   return [{ ...node as object, content: content.flatMap(child => lift(child, levels - 1)) }]
 }
 
-function textOf (node: unknown): string {
+/** The words of a rich text, or of what should be one. */
+export function textOf (node: unknown): string {
   if (!isObject(node)) return ''
   if (isText(node)) return String(node['text'])
   const content = Array.isArray(node['content']) ? node['content'] as unknown[] : []
