@@ -515,11 +515,13 @@ impl Board {
         (place, head)
     }
 
-    /// The last structs of one client, whole ones that take at most `bytes_max`, as an update without deletions.
+    /// The last structs of one client that take at most `bytes_max`, as an update without deletions. The first of them may be
+    /// a part of one: a compaction makes one struct of what was written one after the other.
     ///
-    /// Echoed to its author after a reconnect. `None` when the client is unknown or not one struct fits.
+    /// Echoed to its author after a reconnect. `None` when the client is unknown or not one value fits. What the search took
+    /// is added to `steps`.
     #[must_use]
-    pub fn tail_of(&self, client: u64, bytes_max: usize) -> Option<Bytes> {
+    pub fn tail_of(&self, client: u64, bytes_max: usize, steps: &mut u64) -> Option<Bytes> {
         let at = self.known.place(client)?;
         let client = self.known.client(at)?;
         let least = client
@@ -529,8 +531,19 @@ impl Board {
         while place.offset < least {
             let mut reader = self.reader_at(at, place.offset);
             let it = read_struct::<false>(&mut reader).ok()?;
+            *steps = steps.saturating_add(u64::try_from(it.raw.len() / 32).unwrap_or(u64::MAX));
+            let end = place.offset.saturating_add(u32::try_from(it.raw.len()).ok()?);
+            let id = Id {
+                client: client.id,
+                clock: place.clock,
+            };
+            let left = usize::try_from(end.saturating_sub(least)).ok()?;
+            if let Some(cut) = it.cut_for(id, left) {
+                place.clock = place.clock.saturating_add(cut);
+                break;
+            }
             place.clock = place.clock.saturating_add(it.len);
-            place.offset = place.offset.saturating_add(u32::try_from(it.raw.len()).ok()?);
+            place.offset = end;
             place.structs = place.structs.saturating_add(1);
         }
         if place.structs >= client.structs {

@@ -98,7 +98,8 @@ impl Room {
             self.nudge_owing(now, effects);
         }
         let editor = self.level(id) == Some(Level::Edit);
-        if editor && let Some(tail) = self.board.tail_of(claim.id, limits::ECHO_AGAIN_BYTES_MAX) {
+        let most = limits::ECHO_AGAIN_BYTES_MAX;
+        if editor && let Some(tail) = self.board.tail_of(claim.id, most, &mut effects.steps) {
             self.queue_echo(id, tail, effects);
         }
     }
