@@ -533,6 +533,17 @@ pub const BYTES_PER_OWNER_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// seconds; a larger one would hold up each start, and not only the one after a crash.
 pub const VERIFY_AT_START_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
+/// How many times what lives in the data file it may be large, beside [`DATA_FILE_SPARE_BYTES`]. What lives is written once
+/// more to make it smaller; and a file that doubles when it grows, and holds two full states while one takes the other's
+/// place, would come back to it at once with less.
+pub const DATA_FILE_TIMES: u64 = 3;
+
+/// See [`DATA_FILE_TIMES`]. Below it nothing is gained; the file is never smaller than 1 MiB, and grows by doubling.
+pub const DATA_FILE_SPARE_BYTES: u64 = 2 * 1024 * 1024;
+
+/// Bytes copied in one step on the way to a smaller file, which holds up commits: some milliseconds, as a commit.
+pub const MOVE_STEP_BYTES: usize = 512 * 1024;
+
 /// `--room-idle`: a room without clients and without activity for this long unloads.
 pub const ROOM_IDLE: Duration = Duration::from_secs(30 * 60);
 

@@ -42,6 +42,7 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
         receiving_most: server.receiving.most(),
         answer_bytes: server.answers.bytes(),
         commit_queue_bytes: server.committer.queued_bytes(),
+        footprint: server.store.footprint(),
         is_store_healthy: matches!(server.committer.status(), Status::Healthy),
         is_redis_connected: server
             .bridge

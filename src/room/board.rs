@@ -15,7 +15,6 @@ use crate::update::admit::{Admission, Stop, admit};
 use crate::update::integrate;
 use crate::update::known::Known;
 use crate::update::scan::{Outline, scan};
-use crate::update::structs::read_struct;
 use crate::update::vector::put_state_vector;
 use crate::update::{Budget, Budgets, Refused, Rules};
 
@@ -443,34 +442,6 @@ impl Board {
             offset = offset.saturating_sub(piece.len());
         }
         Reader::new(&[])
-    }
-
-    /// The last structs of one client, whole ones that take at most `bytes_max`, as an update without deletions.
-    ///
-    /// Echoed to its author after a reconnect. `None` when the client is unknown or not one struct fits.
-    #[must_use]
-    pub fn tail_of(&self, client: u64, bytes_max: usize) -> Option<Bytes> {
-        let at = self.known.place(client)?;
-        let client = self.known.client(at)?;
-        let least = client
-            .bytes
-            .saturating_sub(u32::try_from(bytes_max).unwrap_or(u32::MAX));
-        let mut place = client.checkpoint_at_byte(least);
-        while place.offset < least {
-            let mut reader = self.reader_at(at, place.offset);
-            let it = read_struct::<false>(&mut reader).ok()?;
-            place.clock = place.clock.saturating_add(it.len);
-            place.offset = place.offset.saturating_add(u32::try_from(it.raw.len()).ok()?);
-            place.structs = place.structs.saturating_add(1);
-        }
-        if place.structs >= client.structs {
-            return None;
-        }
-        let mut out = vec![1];
-        self.put_section(&mut out, (at, place.clock), &mut Meter::unbounded())
-            .ok()?;
-        out.push(0);
-        Some(out.into())
     }
 
     /// The state vector, encoded.

@@ -98,7 +98,13 @@ impl Room {
             self.nudge_owing(now, effects);
         }
         let editor = self.level(id) == Some(Level::Edit);
-        if editor && let Some(tail) = self.board.tail_of(claim.id, limits::ECHO_AGAIN_BYTES_MAX) {
+        if !editor {
+            return;
+        }
+        let mut meter = limits::UPDATE_STEPS.meter(self.board.encoded_bytes());
+        let tail = (self.board).tail_of(claim.id, limits::ECHO_AGAIN_BYTES_MAX, &mut meter);
+        effects.steps = effects.steps.saturating_add(meter.spent());
+        if let Some(tail) = tail {
             self.queue_echo(id, tail, effects);
         }
     }

@@ -23,7 +23,7 @@ use crate::rooms::RoomCell;
 use crate::server::apart;
 use crate::server::messages::{Messages, Next};
 use crate::server::pace::{Doing, Pace};
-use crate::server::socket::Socket;
+use crate::server::socket::{Socket, WRITE_TURN_BYTES};
 use crate::server::{Server, disposition};
 use crate::session::{Handled, Rest, Session};
 use crate::time::Tick;
@@ -35,9 +35,6 @@ const READ_BURST: usize = 64;
 
 /// Bytes of messages read likewise.
 const READ_BURST_BYTES: usize = 256 * 1024;
-
-/// Bytes written of one large frame before other tasks get their turn: a step 2 may be as large as a board.
-const WRITE_BURST_BYTES: usize = 256 * 1024;
 
 /// Bytes of pongs that may wait for a peer that does not read; past it nothing more is read of that peer.
 const CONTROL_BYTES_MAX: usize = 4 * 1024;
@@ -146,7 +143,7 @@ impl Connection {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let mut read = 0;
         self.burst_bytes = 0;
-        self.write_allowance = WRITE_BURST_BYTES;
+        self.write_allowance = WRITE_TURN_BYTES;
         self.stream.get_mut().allow(READ_BURST_BYTES);
         while read < READ_BURST && self.burst_bytes < self.burst_bytes_max() && !self.owes_much() {
             match self.poll_read(cx) {

@@ -22,6 +22,7 @@ use crate::limits;
 use crate::server::Server;
 use crate::server::answers::{Answers, Permit};
 use crate::server::receiving::{Place, Receiving};
+use crate::server::socket::WRITE_TURN_BYTES;
 use crate::ws::reader::{make_room, room_after};
 
 /// Bytes read at once while a head is incomplete: as much as is received without being counted.
@@ -552,12 +553,20 @@ async fn send_paced(
 ) -> io::Result<()> {
     let (began, mut all) = (Instant::now(), 0);
     while !(first.is_empty() && second.is_empty()) {
-        let both = [IoSlice::new(first), IoSlice::new(second)];
+        let turn = first.get(..WRITE_TURN_BYTES).unwrap_or(first);
+        let left = WRITE_TURN_BYTES.saturating_sub(turn.len());
+        let both = [
+            IoSlice::new(turn),
+            IoSlice::new(second.get(..left).unwrap_or(second)),
+        ];
         let write = stream.write_with(|mut socket| socket.write_vectored(&both));
         let sent = within(pace.left(all, began.elapsed()), write).await?;
         all += sent;
         second = second.get(sent.saturating_sub(first.len())..).unwrap_or_default();
         first = first.get(sent..).unwrap_or_default();
+        if sent == WRITE_TURN_BYTES {
+            smol::future::yield_now().await;
+        }
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ use crate::http::head::Method;
 use crate::room::Tally;
 use crate::server::disposition;
 use crate::server::metrics::redis::RedisMetrics;
+use crate::store::Footprint;
 
 pub mod redis;
 
@@ -131,6 +132,8 @@ pub struct Readings {
     pub answer_bytes: usize,
     /// Bytes that wait for the disk.
     pub commit_queue_bytes: usize,
+    /// The data file, and what lives in it.
+    pub footprint: Footprint,
     /// Whether the disk takes what it is given.
     pub is_store_healthy: bool,
     /// Whether both ways of the Redis bridge are open.
@@ -147,6 +150,8 @@ struct Values {
     receiving_most: Value,
     answer_bytes: Value,
     commit_queue_bytes: Value,
+    data_file_bytes: Value,
+    data_live_bytes: Value,
     store_healthy: Value,
     redis_connected: Value,
     uptime_seconds: Gauge<f64, AtomicU64>,
@@ -307,12 +312,15 @@ impl Metrics {
 
     #[rustfmt::skip] // One row a line: it is a table.
     fn register_disk(&mut self, commits: &CommitMetrics) {
-        let Values { commit_queue_bytes, store_healthy, .. } = &self.values;
+        let Values { commit_queue_bytes, data_file_bytes, data_live_bytes, store_healthy, .. } = &self.values;
         let (queue, healthy) = (commit_queue_bytes.clone(), store_healthy.clone());
+        let (file, live) = (data_file_bytes.clone(), data_live_bytes.clone());
         let (load_seconds, load_failures) = (self.board_load_seconds.clone(), self.board_load_failures.clone());
         let (compaction_seconds, compaction_failures) = (self.compaction_seconds.clone(), self.compaction_failures.clone());
         self.register("store_healthy", "1 while the disk takes what it is given, else 0", &healthy);
         self.register("commit_queue_bytes", "Bytes of changes that are not durable yet", &queue);
+        self.register("data_file_bytes", "Size of the data file", &file);
+        self.register("data_live_bytes", "About what lives in it: documents, and what their rows and all others take", &live);
         self.register("commit_seconds", "Time that commits took, fsync included", &commits.seconds);
         self.register("commit_changes", "Changes that shared one commit", &commits.changes);
         self.register("commit_failures_total", "Commits that failed; their changes were lost and never echoed as saved", &commits.failures);
@@ -344,6 +352,8 @@ impl Metrics {
             receiving_most,
             answer_bytes,
             commit_queue_bytes,
+            data_file_bytes,
+            data_live_bytes,
             store_healthy,
             redis_connected,
             uptime_seconds,
@@ -354,6 +364,8 @@ impl Metrics {
         receiving_most.set(readings.receiving_most as u64);
         answer_bytes.set(readings.answer_bytes as u64);
         commit_queue_bytes.set(readings.commit_queue_bytes as u64);
+        data_file_bytes.set(readings.footprint.file_bytes);
+        data_live_bytes.set(readings.footprint.live_bytes);
         store_healthy.set(u64::from(readings.is_store_healthy));
         redis_connected.set(u64::from(readings.is_redis_connected));
         uptime_seconds.set(readings.uptime.as_secs_f64());

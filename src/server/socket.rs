@@ -14,6 +14,10 @@ use async_io::Async;
 /// Bytes taken from the kernel at once; what the reader does not use at once is kept until it does.
 pub(crate) const READ_BYTES: usize = 64 * 1024;
 
+/// Bytes of something large that one task writes before others get their turn: an answer may be as large as a board, and
+/// a kernel takes megabytes of it at once.
+pub(crate) const WRITE_TURN_BYTES: usize = 256 * 1024;
+
 thread_local! {
     static RECEIVE: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
@@ -95,8 +99,12 @@ impl Socket {
     /// Any prefix may have been written.
     pub(crate) async fn send_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let sent = std::future::poll_fn(|cx| self.poll_send(cx, bytes)).await?;
+            let turn = bytes.get(..WRITE_TURN_BYTES).unwrap_or(bytes);
+            let sent = std::future::poll_fn(|cx| self.poll_send(cx, turn)).await?;
             bytes = bytes.get(sent..).unwrap_or_default();
+            if sent == WRITE_TURN_BYTES {
+                smol::future::yield_now().await;
+            }
         }
         Ok(())
     }
@@ -187,8 +195,9 @@ impl Socket {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use std::future::Future;
     use std::net::TcpListener;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -208,6 +217,40 @@ mod tests {
         let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let stream = Async::new(listener.accept().unwrap().0).unwrap();
         (Socket::new(stream, b"ahead".to_vec()), peer)
+    }
+
+    /// Polls once, and tells how many bytes the peer has then.
+    pub(crate) fn sent_in_one_turn<T>(sending: impl Future<Output = T>, peer: &mut TcpStream) -> usize {
+        let mut sending = std::pin::pin!(sending);
+        let woken = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(
+            sending
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        assert!(woken.0.load(Ordering::Relaxed) > 0, "it comes back by itself");
+        peer.set_nonblocking(true).unwrap();
+        let mut got = 0;
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match peer.read(&mut buffer) {
+                Ok(n) => got += n,
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    return got;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_writer_that_had_its_turn_lets_others_have_theirs() {
+        let (socket, mut peer) = pair();
+        let bytes = vec![7; 8 << 20];
+        let sent = sent_in_one_turn(socket.send_all(&bytes), &mut peer);
+        assert!((1..=WRITE_TURN_BYTES).contains(&sent), "{sent}");
     }
 
     #[test]

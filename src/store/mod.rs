@@ -271,6 +271,26 @@ pub enum Applied {
     Unreadable,
 }
 
+/// How much room the store takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// The size of its file.
+    pub file_bytes: u64,
+    /// What lives in it: the bytes of all documents, and about what their rows take and all others.
+    pub live_bytes: u64,
+}
+
+/// What [`Store::reclaim`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reclaimed {
+    /// Nothing; the file is as small as it should be, or as it can be now.
+    Nothing,
+    /// One step; there may be more to do.
+    Some,
+    /// It had to stop, and begins anew at the next call. What is stored is as it was.
+    GaveUp(StoreError),
+}
+
 /// What is wrong with a board's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
@@ -560,12 +580,16 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Open`]; the store stays poisoned.
     fn reopen(&self) -> Result<(), StoreError>;
 
-    /// Gives space that compactions left free back to the file system, where that is much; true if it did.
-    /// Called when nothing is waiting to be committed: it takes as long as rewriting the live rows.
+    /// How large the file is, and what lives in it, as of the last commits; reads nothing.
+    fn footprint(&self) -> Footprint;
+
+    /// Does one step towards giving free space back to the file system, where that is much. A step takes about as long as
+    /// a commit, and what is stored does not change by it. Called by who calls `commit`, again and again while it gives
+    /// [`Reclaimed::Some`].
     ///
     /// # Errors
     /// As `commit`.
-    fn reclaim(&self) -> Result<bool, StoreError>;
+    fn reclaim(&self) -> Result<Reclaimed, StoreError>;
 
     /// Closes the file in order, so that the next start need not look through all of it. Nothing works afterwards.
     fn close(&self);

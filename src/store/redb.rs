@@ -21,38 +21,46 @@ mod batch;
 )]
 pub mod fuzzing;
 mod migrate;
+mod moving;
 mod owners;
+mod place;
 mod prune;
 mod read;
+mod reclaim;
 #[cfg(any(test, fuzzing))]
 #[expect(
     clippy::indexing_slicing,
     reason = "test code that clippy does not see as such"
 )]
 pub mod simdisk;
+mod table;
 mod verify;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ::redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
-    StorageError, TableDefinition, TableHandle, WriteTransaction, backends::FileBackend,
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
+    TableDefinition, TableHandle, WriteTransaction, backends::FileBackend,
 };
 
+use self::moving::Moving;
 use self::owners::Owners;
+use self::place::Place;
+#[cfg(any(test, fuzzing))]
+use self::simdisk::SimDisk;
 pub use self::verify::Verified;
 use super::owners::{Account, Quotas};
 
 use super::rows::{self, FILE_FORMAT, Tally};
 use super::{
-    Applied, Change, Holder, Listed, OpenError, Store, StoreError, Stored, StoredBoard, StoredSecret,
-    Summary, Unreadable,
+    Applied, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Store, StoreError, Stored, StoredBoard,
+    StoredSecret, Summary, Unreadable,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -89,14 +97,10 @@ const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
 /// read once; half of it bounds what a large commit gathers before it is written.
 pub const CACHE_BYTES: usize = 8 * 1024 * 1024;
 
-/// Sizes of the file, inclusive, at which space is given back: below, there is little to gain; above, looking for it
-/// would read too much, and what is free is used again anyway.
-const RECLAIM_BYTES: std::ops::RangeInclusive<u64> = 2 * 1024 * 1024..=64 * 1024 * 1024;
-
 /// A store in one redb file, or over a storage backend in tests.
 pub struct RedbStore {
-    source: Source,
-    /// `None` while the file could not be opened again. Write-locked only to open and to give space back.
+    place: Place,
+    /// `None` while the file could not be opened again. Write-locked only to open, and to put a copy in its place.
     database: RwLock<Option<Database>>,
     poisoned: AtomicBool,
     /// What was found before the file was opened first.
@@ -104,15 +108,14 @@ pub struct RedbStore {
     /// Where `prune_audit` goes on; `None` for the beginning.
     pruned_to: Mutex<Option<Vec<u8>>>,
     owners: Owners,
-}
-
-/// Opens one more backend over the same bytes.
-type MakeBackend = dyn Fn() -> Result<Database, DatabaseError> + Send + Sync;
-
-/// Where the bytes are.
-enum Source {
-    File(PathBuf),
-    Backend(Box<MakeBackend>),
+    /// The copy that is to take the place of a file that has grown too large. Only who commits looks at it.
+    moving: Mutex<Option<Moving>>,
+    /// A copy has the name of the file, and the disk may not have that yet.
+    unsynced_name: AtomicBool,
+    /// What the last copy that did not help left.
+    stuck: Mutex<Option<Footprint>>,
+    file_bytes: AtomicU64,
+    rows: AtomicU64,
 }
 
 impl std::fmt::Debug for RedbStore {
@@ -187,19 +190,17 @@ impl RedbStore {
     /// # Errors
     /// Each cause of [`OpenError`]; what is not ours is not written to.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::from_source(Source::File(path.to_owned()), verify_file(path)?)
+        Self::from_place(Place::file(path), verify_file(path)?)
     }
 
-    /// Opens a store over a backend; `make` is called again at each [`Store::reopen`].
+    /// Opens a store on a disk in memory.
     ///
     /// # Errors
     /// As [`RedbStore::open`].
-    pub fn open_backend<B: StorageBackend>(
-        make: impl Fn() -> io::Result<B> + Send + Sync + 'static,
-    ) -> Result<Self, OpenError> {
-        let verified = verify::verify(make()?)?;
-        let source = Source::Backend(Box::new(move || builder().create_with_backend(make()?)));
-        Self::from_source(source, verified)
+    #[cfg(any(test, fuzzing))]
+    pub fn open_disk(disk: &SimDisk) -> Result<Self, OpenError> {
+        let verified = verify::verify(disk.handle()?)?;
+        Self::from_place(Place::Disk(disk.clone()), verified)
     }
 
     /// What was found about the pages of the file when it was opened first.
@@ -217,17 +218,23 @@ impl RedbStore {
         }
     }
 
-    fn from_source(source: Source, verified: Verified) -> Result<Self, OpenError> {
-        let database = source.open()?;
+    fn from_place(place: Place, verified: Verified) -> Result<Self, OpenError> {
+        let database = open_at(&place)?;
         let store = Self {
-            source,
+            place,
             verified,
             database: RwLock::new(Some(database)),
             poisoned: AtomicBool::new(false),
             pruned_to: Mutex::new(None),
             owners: Owners::new(Quotas::UNBOUNDED),
+            moving: Mutex::new(None),
+            unsynced_name: AtomicBool::new(false),
+            stuck: Mutex::new(None),
+            file_bytes: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
         };
         store.count_owners();
+        store.measure()?;
         Ok(store)
     }
 
@@ -285,6 +292,7 @@ impl RedbStore {
 
 impl Drop for RedbStore {
     fn drop(&mut self) {
+        self.stop_moving();
         let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner);
         close(database.take());
     }
@@ -364,16 +372,18 @@ impl Store for RedbStore {
         self.refuse_if_poisoned()?;
         let mut pruned_to = self.pruned_to.lock().unwrap_or_else(PoisonError::into_inner);
         let from = pruned_to.clone();
-        let pruned = self.with(|database| prune::audit(database, before, from));
-        *pruned_to = self.poison_on_error(pruned)?;
+        *pruned_to = self.with_touched(|database, touched| prune::audit(database, before, from, touched))?;
         Ok(pruned_to.is_some())
     }
 
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
         self.refuse_if_poisoned()?;
-        let committed = self.with(|database| batch::commit(database, &self.owners, changes));
-        let (applied, moves) = self.poison_on_error(committed)?;
+        let (applied, moves) =
+            self.with_touched(|database, touched| batch::commit(database, &self.owners, touched, changes))?;
         self.owners.apply(moves);
+        if let Ok(bytes) = self.place.bytes() {
+            self.file_bytes.store(bytes, Ordering::Relaxed);
+        }
         Ok(applied)
     }
 
@@ -387,12 +397,21 @@ impl Store for RedbStore {
         self.poison_on_error(written)
     }
 
+    fn footprint(&self) -> Footprint {
+        self.measured()
+    }
+
     fn reopen(&self) -> Result<(), StoreError> {
+        self.stop_moving();
         let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
         self.poisoned.store(true, Ordering::Release);
         // The old handle's lock on the file must go first.
         close(guard.take());
-        let database = self.source.open().map_err(StoreError::Open)?;
+        if self.unsynced_name.load(Ordering::Acquire) {
+            self.place.sync_name()?;
+            self.unsynced_name.store(false, Ordering::Release);
+        }
+        let database = open_at(&self.place).map_err(StoreError::Open)?;
         // Opening may succeed where writing does not, on a full disk for one.
         let probe = catch_unwind(AssertUnwindSafe(|| {
             write_format(database.begin_write().map_err(engine)?)
@@ -406,6 +425,7 @@ impl Store for RedbStore {
     }
 
     fn close(&self) {
+        self.stop_moving();
         self.poisoned.store(true, Ordering::Release);
         close(
             self.database
@@ -415,38 +435,29 @@ impl Store for RedbStore {
         );
     }
 
-    fn reclaim(&self) -> Result<bool, StoreError> {
+    fn reclaim(&self) -> Result<Reclaimed, StoreError> {
         self.refuse_if_poisoned()?;
-        if !RECLAIM_BYTES.contains(&self.source.bytes()?) || !self.with(read::is_mostly_free)? {
-            return Ok(false);
-        }
-        let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        let database = guard.as_mut().ok_or(StoreError::Poisoned)?;
-        let compacted = catch_unwind(AssertUnwindSafe(|| database.compact().map_err(engine)));
-        self.poison_on_error(compacted.unwrap_or(Err(StoreError::Panicked)))
+        self.reclaim_some()
     }
 }
 
-impl Source {
-    /// The size of the file; of a backend, one at which space is given back.
-    fn bytes(&self) -> io::Result<u64> {
-        match self {
-            Self::File(path) => Ok(fs::metadata(path)?.len()),
-            Self::Backend(_) => Ok(*RECLAIM_BYTES.end()),
+fn open_at(place: &Place) -> Result<Database, OpenError> {
+    let opened = catch_unwind(AssertUnwindSafe(|| match place {
+        Place::File(path, _) => {
+            let database = open_file(path)?;
+            place.opened()?;
+            // Of a process that was killed while it made a copy. Whether it goes does not matter.
+            drop(place.remove_copy());
+            Ok(database)
         }
-    }
-
-    fn open(&self) -> Result<Database, OpenError> {
-        let opened = catch_unwind(AssertUnwindSafe(|| match self {
-            Self::File(path) => open_file(path),
-            Self::Backend(make) => {
-                let database = make().map_err(opening)?;
-                ensure_format(&database)?;
-                Ok(database)
-            }
-        }));
-        opened.unwrap_or(Err(OpenError::Panicked))
-    }
+        #[cfg(any(test, fuzzing))]
+        Place::Disk(disk) => {
+            let database = builder().create_with_backend(disk.handle()?).map_err(opening)?;
+            ensure_format(&database)?;
+            Ok(database)
+        }
+    }));
+    opened.unwrap_or(Err(OpenError::Panicked))
 }
 
 /// Has the engine look through the whole file, before it is opened first. Nothing is written.
@@ -478,7 +489,13 @@ fn open_file(path: &Path) -> Result<Database, OpenError> {
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error.into()),
         _ => return Err(OpenError::NotAStore),
     }
-    let database = builder().open(path).map_err(opening)?;
+    let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
+    let number = place::number_of(&file.metadata()?);
+    let database = builder().create_file(file).map_err(opening)?;
+    if place::number_of(&fs::metadata(path)?) != number {
+        // Whoever had it open has put a smaller one in its place just now, and has that.
+        return Err(OpenError::InUse);
+    }
     ensure_format(&database)?;
     Ok(database)
 }

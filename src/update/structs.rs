@@ -294,6 +294,19 @@ impl<'a> Struct<'a> {
         }
     }
 
+    /// Where to cut the struct, counted in clocks from its start, so that what comes behind takes at most `bytes_max` as a
+    /// struct of its own. `None` where it cannot be cut, or not even its last value takes so little. No character is cut.
+    #[must_use]
+    pub fn cut_for(&self, id: Id, bytes_max: usize) -> Option<u32> {
+        let mut head = Vec::new();
+        // None is longer: that of a part names a clock of the struct.
+        self.put_header(&mut head, self.kind, id, self.len);
+        let mut values = Values::of(self);
+        let length = number_bytes(u64::try_from(self.content.len()).unwrap_or(u64::MAX));
+        values.skip_for(bytes_max.checked_sub(head.len().saturating_add(length))?);
+        (!values.rest().is_empty()).then_some(values.at)
+    }
+
     /// Appends the part of the struct that covers its clocks `from..to`.
     ///
     /// `id` is where the whole struct starts.
@@ -393,6 +406,28 @@ impl<'a> Values<'a> {
     /// Passes the values up to the clock `to`.
     pub fn skip_to(&mut self, to: u32) {
         self.advance(to, None);
+    }
+
+    /// Passes the first value, and on until what is left takes at most `bytes_max`.
+    fn skip_for(&mut self, bytes_max: usize) {
+        if self.kind == Kind::String {
+            let mut from = self.rest.len().saturating_sub(bytes_max).max(1);
+            // Bytes that go on with a character.
+            while self.rest.get(from).is_some_and(|byte| byte & 0xc0 == 0x80) {
+                from = from.saturating_add(1);
+            }
+            let (passed, rest) = self.rest.split_at_checked(from).unwrap_or((self.rest, &[]));
+            self.at = u32::try_from(utf16_len(passed)).unwrap_or(u32::MAX);
+            self.rest = rest;
+            return;
+        }
+        loop {
+            let before = self.rest.len();
+            self.skip_to(self.at.saturating_add(1));
+            if self.rest.len() <= bytes_max || self.rest.len() == before {
+                return;
+            }
+        }
     }
 
     /// Appends the values up to the clock `to`; half a surrogate pair becomes U+FFFD, as Yjs has it.

@@ -1,5 +1,8 @@
 //! Compaction: the stored state stays the same document, and the file stays small.
 
+use serde_json::json;
+
+use crate::support::api::Api;
 use crate::support::client::{Client, content_of, converge};
 use crate::support::random::Random;
 use crate::support::server::Setup;
@@ -99,4 +102,57 @@ fn a_hundred_thousand_overwrites_do_not_grow_the_file() {
         "{} bytes compacted, {encoded} in yrs",
         again.len()
     );
+}
+
+/// An update of one map entry, which holds so many bytes.
+fn filled_with(id: u64, bytes: usize) -> Vec<u8> {
+    Client::offline(id).setting("shape:1", &"x".repeat(bytes))
+}
+
+#[test]
+fn what_deleted_boards_leave_free_is_given_back_while_others_are_saved() {
+    const MIB: u64 = 1024 * 1024;
+    let server = Setup::new().flag("commit-window", "1ms").start();
+    let admin = Api::admin(&server);
+    for number in 0..15 {
+        admin.must("POST", "/v1/boards", &json!({ "id": format!("b{number}") }), 201);
+        let target = format!("/v1/boards/b{number}/document");
+        let update = filled_with(number + 1, 3 * MIB as usize);
+        assert_eq!(admin.send("POST", &target, &update).status / 100, 2, "{number}");
+    }
+    let place = server.place();
+    let size = || std::fs::metadata(place.data()).unwrap().len();
+    until(SOON, || size() > 45 * MIB);
+    for number in 0..14 {
+        assert_eq!(
+            admin.call("DELETE", &format!("/v1/boards/b{number}")).status / 100,
+            2
+        );
+    }
+    let mut client = Client::join(&server, "b14", 99);
+    let mut saves = 0;
+    until(SOON, || {
+        client.set("more", &saves.to_string());
+        client.save();
+        saves += 1;
+        size() <= 3 * 3 * MIB + 16 * MIB
+    });
+    assert!(saves > 1);
+    let metrics = String::from_utf8(http::get(server.address(), "/metrics").body).unwrap();
+    let value = |name: &str| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse::<u64>().unwrap()
+    };
+    let (file, live) = (
+        value("boardwire_data_file_bytes "),
+        value("boardwire_data_live_bytes "),
+    );
+    assert!(file <= 3 * 3 * MIB + 16 * MIB, "{file}");
+    assert!((3 * MIB..4 * MIB).contains(&live), "{live}");
+    let expected = client.content();
+    client.cut();
+    let place = server.stop();
+    let server = Setup::on(&place).start();
+    assert_eq!(Client::join(&server, "b14", 100).content(), expected);
+    assert_eq!(Api::admin(&server).get("/v1/boards/b0").status, 410);
 }

@@ -130,7 +130,9 @@ fn a_restart_keeps_everything() {
 fn an_echo_missed_by_a_disconnect_is_made_good() {
     let server = Server::start();
     let mut client = Client::join(&server, "b", 7);
-    client.write(0, "sent and not heard of again");
+    // As it is after a compaction, too: one struct of more bytes than an echo that is made good has.
+    let long = "sent and not heard of again ".repeat(4_000);
+    client.write(0, &long);
     // Durable for sure, once another client's later update is.
     let mut other = Client::join(&server, "b", 8);
     until(SOON, || {

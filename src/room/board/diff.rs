@@ -1,6 +1,6 @@
 //! What somebody lacks of a board, cut out of its bytes.
 //!
-//! Owns [`Board::diff`]. Must not know who asks. Key invariant: the answer is exactly the structs from the clocks that were
+//! Owns [`Board::diff`] and [`Board::tail_of`]. Must not know who asks. Key invariant: the answer is exactly the structs from the clocks that were
 //! asked for on, whatever updates they came in, and the whole delete set; it costs steps in proportion to the board. Tests: `board/tests.rs`, `board/fuzzing.rs`.
 
 use bytes::Bytes;
@@ -57,7 +57,7 @@ impl Board {
     }
 
     /// Appends the section of the client at a place from a clock on.
-    pub(super) fn put_section(
+    fn put_section(
         &self,
         out: &mut Vec<u8>,
         (at, clock): (u32, u32),
@@ -117,5 +117,46 @@ impl Board {
             place.clock = end;
         }
         Ok((place, head))
+    }
+
+    /// The last structs of one client that take at most `bytes_max`, as an update without deletions. The first of them may be
+    /// a part of one: a compaction makes one struct of what was written one after the other.
+    ///
+    /// Echoed to its author after a reconnect. `None` when the client is unknown or not one value fits, and where finding it
+    /// would cost more than the meter allows.
+    #[must_use]
+    pub fn tail_of(&self, client: u64, bytes_max: usize, meter: &mut Meter) -> Option<Bytes> {
+        let at = self.known.place(client)?;
+        let client = self.known.client(at)?;
+        let least = client
+            .bytes
+            .saturating_sub(u32::try_from(bytes_max).unwrap_or(u32::MAX));
+        let mut place = client.checkpoint_at_byte(least);
+        let mut clock = place.clock;
+        while place.offset < least {
+            let mut reader = self.reader_at(at, place.offset);
+            let it = read_struct::<false>(&mut reader).ok()?;
+            meter.spend_bytes(it.raw.len()).ok()?;
+            let end = place.offset.saturating_add(u32::try_from(it.raw.len()).ok()?);
+            let id = Id {
+                client: client.id,
+                clock,
+            };
+            let left = usize::try_from(end.saturating_sub(least)).ok()?;
+            if let Some(cut) = it.cut_for(id, left) {
+                clock = clock.saturating_add(cut);
+                break;
+            }
+            clock = clock.saturating_add(it.len);
+            place.offset = end;
+            place.structs = place.structs.saturating_add(1);
+        }
+        if place.structs >= client.structs {
+            return None;
+        }
+        let mut out = vec![1];
+        self.put_section(&mut out, (at, clock), meter).ok()?;
+        out.push(0);
+        Some(out.into())
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of the board state on hand-written bytes; the oracles are in `tests/algebra`.
 
 use super::*;
+use crate::lib0::{number_bytes, put_blob};
 use crate::update::Reason;
 use crate::update::vector::StateVector;
 
@@ -175,8 +176,12 @@ fn a_diff_finds_every_clock_through_the_index() {
     }
 }
 
+fn tail(board: &Board, client: u64, bytes_max: usize) -> Option<Bytes> {
+    board.tail_of(client, bytes_max, &mut Meter::unbounded())
+}
+
 #[test]
-fn the_tail_of_a_client_is_whole_structs_within_the_bytes() {
+fn the_tail_of_a_client_is_what_fits_in_the_bytes_and_its_first_struct_is_cut() {
     let mut board = board();
     board.accept(HELLO).unwrap();
     board.accept(&[1, 1, 9, 5, 0x84, 9, 4, 1, b'x', 0]).unwrap();
@@ -184,17 +189,63 @@ fn the_tail_of_a_client_is_whole_structs_within_the_bytes() {
     let both = [
         1, 2, 9, 0, 4, 1, 1, b'r', 5, b'h', b'e', b'l', b'l', b'o', 0x84, 9, 4, 1, b'x', 0,
     ];
-    let table: [(usize, Option<&[u8]>); 5] = [
+    let o = [1, 2, 9, 4, 0x84, 9, 3, 1, b'o', 0x84, 9, 4, 1, b'x', 0];
+    let ello = [
+        1, 2, 9, 1, 0x84, 9, 0, 4, b'e', b'l', b'l', b'o', 0x84, 9, 4, 1, b'x', 0,
+    ];
+    let table: [(usize, Option<&[u8]>); 8] = [
         (4, None),
         (5, Some(&last)),
-        (14, Some(&last)),
+        (9, Some(&last)),
+        (10, Some(&o)),
+        (13, Some(&ello)),
+        (14, Some(&ello)),
         (15, Some(&both)),
         (1_000, Some(&both)),
     ];
     for (bytes, expected) in table {
-        assert_eq!(board.tail_of(9, bytes).as_deref(), expected, "{bytes}");
+        assert_eq!(tail(&board, 9, bytes).as_deref(), expected, "{bytes}");
     }
-    assert_eq!(board.tail_of(8, 1_000), None);
+    assert_eq!(tail(&board, 8, 1_000), None);
+}
+
+#[test]
+fn a_tail_takes_all_the_room_that_whole_values_leave_and_cuts_no_character() {
+    // 30,000 letters of one to four bytes; an array of 5,000 values of different lengths; the same as JSON.
+    let text: String = ["a", "\u{e4}", "\u{20ac}", "\u{1f600}"].concat().repeat(7_500);
+    let mut texts = vec![1, 1, 9, 0, 4, 1, 1, b'r'];
+    put_blob(&mut texts, text.as_bytes());
+    texts.push(0);
+    let (mut values, mut jsons) = (vec![1, 1, 9, 0, 8, 1, 1, b'r'], vec![1, 1, 9, 0, 2, 1, 1, b'r']);
+    for list in [&mut values, &mut jsons] {
+        put_number(list, 5_000);
+    }
+    for n in 0..5_000usize {
+        values.push(119);
+        put_blob(&mut values, "x".repeat(n % 40).as_bytes());
+        put_blob(&mut jsons, format!("\"{}\"", "x".repeat(n % 40)).as_bytes());
+    }
+    for list in [&mut values, &mut jsons] {
+        list.push(0);
+    }
+    for (update, largest) in [(texts, 4), (values, 41), (jsons, 42)] {
+        let mut board = board();
+        board.accept(&update).unwrap();
+        for bytes_max in [100, 1_000, 1_001, 1_002, 1_003, 64 * 1024] {
+            let mut meter = limits::UPDATE_STEPS.meter(update.len());
+            let tail = board.tail_of(9, bytes_max, &mut meter).unwrap();
+            assert!(meter.spent() > 0);
+            let outline = scan(&tail, &Budgets::default(), &mut Meter::unbounded()).unwrap();
+            let section = &outline.sections[0];
+            assert_eq!(section.end_clock, board.clock_of(9));
+            assert_eq!(tail, diff(&mut board, &[(9, section.clock)]));
+            // Number of sections, number of structs, client, clock; and that nothing is deleted.
+            let taken = tail.len() - 4 - number_bytes(u64::from(section.clock)) + 1;
+            assert!(taken <= bytes_max, "{taken} > {bytes_max}");
+            assert!(taken + largest + 4 > bytes_max, "{taken} of {bytes_max}");
+            assert!(!tail.windows(3).any(|bytes| bytes == "\u{fffd}".as_bytes()));
+        }
+    }
 }
 
 #[test]

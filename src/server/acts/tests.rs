@@ -15,7 +15,9 @@ use crate::room::member::{Joiner, Pulse};
 use crate::server::harness;
 use crate::server::loader::Creation;
 use crate::store::redb::RedbStore;
-use crate::store::{Holder, Listed, Store, StoreError, Stored, StoredBoard, StoredSecret, Summary};
+use crate::store::{
+    Footprint, Holder, Listed, Reclaimed, Store, StoreError, Stored, StoredBoard, StoredSecret, Summary,
+};
 use crate::time::UnixMillis;
 
 /// A look-up that is held back: says that it has read, and waits for leave to answer.
@@ -119,7 +121,11 @@ impl Store for Gated {
         self.inner.reopen()
     }
 
-    fn reclaim(&self) -> Result<bool, StoreError> {
+    fn footprint(&self) -> Footprint {
+        self.inner.footprint()
+    }
+
+    fn reclaim(&self) -> Result<Reclaimed, StoreError> {
         self.inner.reclaim()
     }
 

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
 
 use self::scripted::{Failure, Scripted};
-use super::writer::RECLAIM_AFTER_BYTES;
 use super::*;
 use crate::audit::{Action, Actor, Entry, EntryKey};
-use crate::store::{Act, OpenError, Stored};
+use crate::store::{Act, OpenError, Reclaimed, Stored};
 use crate::time::UnixMillis;
 use bytes::Bytes;
 
@@ -374,19 +373,68 @@ fn a_receiver_that_panics_does_not_end_the_writer() {
     }
 }
 
-#[test]
-fn free_space_is_given_back_once_the_writer_is_idle() {
-    let (store, committer, outcomes) = started(Duration::ZERO);
-    committer.submit(append("a", 1));
-    durable(&outcomes);
-    committer.submit(snapshot("a", 1, RECLAIM_AFTER_BYTES));
-    next(&outcomes);
-    assert_eq!(store.script().reclaims, 0, "not while the next change may come");
+/// Waits until the store was asked so often to give space back.
+fn reclaimed(store: &Scripted, times: u32) {
     let deadline = Instant::now() + LONG;
-    while store.script().reclaims == 0 {
+    while store.script().reclaims < times {
         assert!(Instant::now() < deadline);
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn space_is_given_back_step_by_step_after_the_start_and_after_a_commit_and_not_otherwise() {
+    let (store, committer, outcomes) = started(Duration::ZERO);
+    store.script().reclaim_results = [Reclaimed::Some, Reclaimed::Some].map(Ok).into();
+    reclaimed(&store, 3);
+    thread::sleep(Duration::from_millis(1_200));
+    assert_eq!(store.script().reclaims, 3, "nothing has changed since");
+    // The act of deleting a board weighs nothing, and frees much.
+    committer.submit(act("a", Act::Delete));
+    next(&outcomes);
+    reclaimed(&store, 4);
+}
+
+#[test]
+fn space_is_given_back_also_while_commits_never_cease_and_these_do_not_wait_for_all_of_it() {
+    let (store, committer, outcomes) = started(Duration::ZERO);
+    store.script().reclaim_results = vec![Ok(Reclaimed::Some); 10_000].into();
+    let deadline = Instant::now() + LONG;
+    let mut sequence = 0;
+    while store.script().reclaims < 20 {
+        assert!(Instant::now() < deadline);
+        sequence += 1;
+        committer.submit(append("a", sequence));
+        durable(&outcomes);
+    }
+    let script = store.script();
+    assert!(
+        !script.reclaim_results.is_empty(),
+        "commits came between the steps"
+    );
+    assert_eq!(script.boards[&id("a")], sequence);
+}
+
+#[test]
+fn where_space_cannot_be_given_back_commits_go_on_and_a_store_that_failed_is_opened_anew() {
+    let (store, committer, outcomes) = started(Duration::ZERO);
+    store.script().reclaim_results = [Ok(Reclaimed::GaveUp(StoreError::Full))].into();
+    reclaimed(&store, 1);
+    committer.submit(append("a", 1));
+    durable(&outcomes);
+    assert_eq!(store.script().reopenings, 0);
+    drop(committer);
+
+    let (store, committer, outcomes) = started(Duration::ZERO);
+    store.script().reclaim_results = [Err(StoreError::Poisoned)].into();
+    let deadline = Instant::now() + LONG;
+    while store.script().reopenings == 0 {
+        assert!(Instant::now() < deadline);
+        thread::sleep(Duration::from_millis(5));
+    }
+    until_healthy(&committer);
+    committer.submit(append("a", 1));
+    durable(&outcomes);
 }
 
 #[test]
@@ -394,8 +442,7 @@ fn over_a_disk_that_fails_now_and_then_what_was_reported_durable_is_stored_and_n
     use crate::store::redb::{RedbStore, simdisk::SimDisk};
 
     let disk = SimDisk::default();
-    let handles = disk.clone();
-    let store = Arc::new(RedbStore::open_backend(move || handles.handle()).unwrap());
+    let store = Arc::new(RedbStore::open_disk(&disk).unwrap());
     let (sender, outcomes) = channel();
     let sender = Mutex::new(sender);
     let notify: Arc<Notify> = Arc::new(move |outcome| drop(sender.lock().unwrap().send(outcome)));

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::{Committed, GROUP_BYTES, Group, Notify, Outcome, Queue, Shared, Status};
 use crate::ids::BoardId;
-use crate::store::{Act, Applied, Change, Store, StoreError};
+use crate::store::{Act, Applied, Change, Reclaimed, Store, StoreError};
 use crate::time::UnixMillis;
 
 /// The wait before the second attempt to open a failed store again; it doubles up to `RETRY_MAX`.
@@ -21,11 +21,17 @@ const RETRY_MIN: Duration = Duration::from_millis(100);
 /// The longest wait between attempts to open a failed store again.
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
-/// Weight of commits after which free space is looked for, to give it back, once the writer is idle.
-pub(super) const RECLAIM_AFTER_BYTES: usize = 4 * 1024 * 1024;
+/// How long after a commit, or the start, the file is looked at: whether space is to be given back.
+const RECLAIM_AFTER: Duration = Duration::from_secs(1);
 
-/// How long the writer must be idle before it gives space back.
-const RECLAIM_IDLE: Duration = Duration::from_secs(1);
+/// After a step that gives space back, so many times what it took goes to commits.
+const RECLAIM_PAUSE_TIMES: u32 = 9;
+
+/// How long after giving space back failed it is tried again.
+const RECLAIM_AGAIN: Duration = Duration::from_secs(600);
+
+/// How much longer the end may take for giving space back.
+const RECLAIM_AT_END: Duration = Duration::from_secs(1);
 
 /// What the writer does next.
 enum Next {
@@ -46,8 +52,8 @@ pub(super) struct Writer {
     idle_since: Option<Instant>,
     /// The wait before the next attempt to open the store again.
     retry: Duration,
-    /// Weight of what was committed since free space was last looked for.
-    written_bytes: usize,
+    /// When to take the next step towards giving space back; `None` where there was no commit since that was done.
+    reclaim_at: Option<Instant>,
 }
 
 impl Writer {
@@ -65,7 +71,8 @@ impl Writer {
             notify,
             idle_since: None,
             retry: RETRY_MIN,
-            written_bytes: 0,
+            // Space may have become free before the last stop.
+            reclaim_at: Some(Instant::now() + RECLAIM_AFTER),
         }
     }
 
@@ -84,9 +91,7 @@ impl Writer {
             }
         }
         // Last, since the server may exit as soon as this is seen.
-        if self.written_bytes > 0 {
-            self.reclaim();
-        }
+        self.reclaim_at_end();
         drop(self.store);
         self.shared.lock().stopped = true;
         self.shared.settled.notify_all();
@@ -99,6 +104,10 @@ impl Writer {
             let now = Instant::now();
             if let Some(error) = queue.outage.take() {
                 return Next::Recover(error);
+            }
+            // Between two steps commits get several times as long.
+            if self.reclaim_at.is_some_and(|at| at <= now) && queue.stop_at.is_none() {
+                return Next::Reclaim;
             }
             let due = match queue.changes.front() {
                 Some(_) if queue.bytes >= GROUP_BYTES || queue.stop_at.is_some() => Some(now),
@@ -116,19 +125,10 @@ impl Writer {
             {
                 return Next::Prune(before);
             }
-            let until = match due {
-                Some(due) if due <= now => return Next::Commit(self.take_group(&mut queue)),
-                Some(due) => Some(due),
-                None if self.written_bytes >= RECLAIM_AFTER_BYTES => {
-                    let at = self.idle_since.map_or(now, |idle| idle + RECLAIM_IDLE);
-                    if at <= now {
-                        return Next::Reclaim;
-                    }
-                    Some(at)
-                }
-                None => None,
-            };
-            queue = match until {
+            if due.is_some_and(|due| due <= now) {
+                return Next::Commit(self.take_group(&mut queue));
+            }
+            queue = match due.into_iter().chain(self.reclaim_at).min() {
                 Some(until) => {
                     let waited = self.shared.work.wait_timeout(queue, until - now);
                     waited.unwrap_or_else(PoisonError::into_inner).0
@@ -167,7 +167,7 @@ impl Writer {
         match result {
             Ok(applied) => {
                 self.retry = RETRY_MIN;
-                self.written_bytes = self.written_bytes.saturating_add(weight);
+                self.reclaim_soon();
                 let committed = sort_out(&changes, &applied);
                 let refused: HashSet<BoardId> =
                     committed.refused.iter().map(|(board, _)| board.clone()).collect();
@@ -274,10 +274,9 @@ impl Writer {
         match guarded(|| self.store.prune_audit(before)) {
             Ok(true) => {
                 self.shared.lock().prune.get_or_insert(before);
-                // So much was removed that giving the space back is worth a look.
-                self.written_bytes = self.written_bytes.saturating_add(RECLAIM_AFTER_BYTES);
+                self.reclaim_soon();
             }
-            Ok(false) => {}
+            Ok(false) => self.reclaim_soon(),
             Err(error) => {
                 self.fail(Vec::new(), error, 0);
                 self.recover();
@@ -285,13 +284,45 @@ impl Writer {
         }
     }
 
+    /// Something has changed: the file is to be looked at before long.
+    fn reclaim_soon(&mut self) {
+        self.reclaim_at
+            .get_or_insert_with(|| Instant::now() + RECLAIM_AFTER);
+    }
+
+    /// Takes one step towards giving space back.
     fn reclaim(&mut self) {
-        self.written_bytes = 0;
-        if let Err(error) = guarded(|| self.store.reclaim()) {
-            self.fail(Vec::new(), error, 0);
-            self.recover();
+        let begun = Instant::now();
+        let reclaimed = guarded(|| self.store.reclaim());
+        let ended = Instant::now();
+        self.reclaim_at = match &reclaimed {
+            Ok(Reclaimed::Nothing) => None,
+            Ok(Reclaimed::Some) => Some(ended + (ended - begun) * RECLAIM_PAUSE_TIMES),
+            Ok(Reclaimed::GaveUp(_)) | Err(_) => Some(ended + RECLAIM_AGAIN),
+        };
+        match reclaimed {
+            Ok(Reclaimed::Nothing | Reclaimed::Some) => {}
+            Ok(Reclaimed::GaveUp(error)) => {
+                tracing::warn!(%error, "cannot make the data file smaller; trying again in 10 minutes");
+            }
+            Err(error) => {
+                self.fail(Vec::new(), error, 0);
+                self.recover();
+            }
         }
-        self.idle_since = Some(Instant::now());
+    }
+
+    /// Gives space back while nobody waits for anything but the end.
+    fn reclaim_at_end(&mut self) {
+        let stop_at = self.shared.lock().stop_at;
+        let until = Instant::now() + RECLAIM_AT_END;
+        let until = stop_at.map_or(until, |stop_at| stop_at.min(until));
+        while self.reclaim_at.is_some() && Instant::now() < until {
+            match guarded(|| self.store.reclaim()) {
+                Ok(Reclaimed::Some) => {}
+                Ok(Reclaimed::Nothing | Reclaimed::GaveUp(_)) | Err(_) => return,
+            }
+        }
     }
 
     fn tell(&self, outcome: Outcome) {

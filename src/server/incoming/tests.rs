@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::http::head;
 use crate::server::receiving::Receiving;
+use crate::server::socket::tests::sent_in_one_turn;
 
 /// Bounds of a test's choice.
 struct Loose {
@@ -440,4 +441,13 @@ fn an_answer_without_room_becomes_503_where_nothing_was_done() {
     );
     assert!(incoming.joins(&shared) && first.status == 200);
     assert_eq!(answers.bytes(), LARGE);
+}
+
+#[test]
+fn a_large_answer_leaves_in_turns_and_lets_others_have_theirs() {
+    let (incoming, mut peer) = pair(Loose::new(9));
+    let (head, body) = (vec![7; 100], vec![8; 8 << 20]);
+    let sending = send_paced(&incoming.stream, &head, &body, Pace::Whole(ENOUGH));
+    let sent = sent_in_one_turn(sending, &mut peer);
+    assert!((1..=WRITE_TURN_BYTES).contains(&sent), "{sent}");
 }

@@ -8,7 +8,7 @@ mod access;
 
 use std::collections::BTreeMap;
 
-use ::redb::{Database, ReadableTable, Table as OpenTable, WriteTransaction};
+use ::redb::{Database, ReadableTable, WriteTransaction};
 use bytes::Bytes;
 
 use self::access::Access;
@@ -16,12 +16,11 @@ use super::super::rows::audit::{encode_entry, entry_key};
 use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag, Tally};
 use super::super::{Act, Applied, Change, StoreError};
 use super::owners::{Moves, Owners};
+use super::table::{Rows, Touched};
 use super::{AUDIT, BOARDS, IDS, SNAPSHOTS, UPDATES, engine, is_free, rows_of};
 use crate::audit;
 use crate::ids::{BoardId, UserId};
 use crate::time::UnixMillis;
-
-type Rows<'t> = OpenTable<'t, &'static [u8], &'static [u8]>;
 
 /// A board while its commit is made up.
 enum Entry {
@@ -33,8 +32,8 @@ enum Entry {
 
 struct Pending {
     entry: Entry,
-    /// Who owned it before this commit, and its bytes.
-    before: Option<(UserId, u64)>,
+    /// Who owned it before this commit, if somebody did, and its bytes.
+    before: Option<(Option<UserId>, u64)>,
     /// The record must be written.
     dirty: bool,
     /// Updates of this commit not yet in a row: the first one's sequence, how many, and their blob.
@@ -77,6 +76,7 @@ struct Batch<'t> {
 pub(super) fn commit(
     database: &Database,
     owners: &Owners,
+    touched: &Touched,
     changes: &[Change],
 ) -> Result<(Vec<Applied>, Moves), StoreError> {
     if changes.is_empty() {
@@ -84,7 +84,7 @@ pub(super) fn commit(
     }
     // Immediate durability is redb's default: `commit` returns after the fsync.
     let transaction = database.begin_write().map_err(engine)?;
-    let mut batch = Batch::open(&transaction, owners)?;
+    let mut batch = Batch::open(&transaction, owners, touched)?;
     let mut applied = Vec::with_capacity(changes.len());
     for change in changes {
         applied.push(batch.apply(change)?);
@@ -100,14 +100,19 @@ pub(super) fn commit(
 }
 
 impl<'t> Batch<'t> {
-    fn open(transaction: &'t WriteTransaction, owners: &'t Owners) -> Result<Self, StoreError> {
+    fn open(
+        transaction: &'t WriteTransaction,
+        owners: &'t Owners,
+        touched: &'t Touched,
+    ) -> Result<Self, StoreError> {
+        let open = |table| Rows::open(transaction, table, touched);
         Ok(Self {
-            boards: transaction.open_table(BOARDS).map_err(engine)?,
-            ids: transaction.open_table(IDS).map_err(engine)?,
-            snapshots: transaction.open_table(SNAPSHOTS).map_err(engine)?,
-            updates: transaction.open_table(UPDATES).map_err(engine)?,
-            audit: transaction.open_table(AUDIT).map_err(engine)?,
-            access: Access::open(transaction)?,
+            boards: open(BOARDS)?,
+            ids: open(IDS)?,
+            snapshots: open(SNAPSHOTS)?,
+            updates: open(UPDATES)?,
+            audit: open(AUDIT)?,
+            access: Access::open(transaction, touched)?,
             pending: BTreeMap::new(),
             owners,
             gained: BTreeMap::new(),
@@ -218,8 +223,7 @@ impl<'t> Batch<'t> {
     fn write_entry(&mut self, board: &BoardId, entry: &audit::Entry) -> Result<(), StoreError> {
         let key = entry_key(board, entry.key);
         self.audit
-            .insert(key.as_slice(), encode_entry(&key, entry).as_slice())
-            .map_err(engine)?;
+            .insert(key.as_slice(), encode_entry(&key, entry).as_slice())?;
         Ok(())
     }
 
@@ -268,7 +272,7 @@ impl<'t> Batch<'t> {
                 Err(_) => Entry::Unreadable,
             });
         }
-        match is_free(&self.ids, key) {
+        match is_free(&*self.ids, key) {
             Ok(true) => Ok(Entry::Absent),
             Ok(false) | Err(StoreError::Unreadable(_)) => Ok(Entry::Unreadable),
             Err(error) => Err(error),
@@ -309,9 +313,7 @@ impl<'t> Batch<'t> {
     }
 
     fn link(&mut self, id: &[u8], next: &[u8]) -> Result<(), StoreError> {
-        self.ids
-            .insert(id, rows::encode_next(id, next).as_slice())
-            .map_err(engine)?;
+        self.ids.insert(id, rows::encode_next(id, next).as_slice())?;
         Ok(())
     }
 
@@ -364,9 +366,7 @@ impl<'t> Batch<'t> {
             }
             stays
         };
-        updates
-            .retain_in::<&[u8], _>(start.as_slice()..=end.as_slice(), is_later)
-            .map_err(engine)
+        updates.retain_in(start.as_slice()..=end.as_slice(), is_later)
     }
 
     /// Removes a board that is live or unreadable.
@@ -422,19 +422,17 @@ impl<'t> Batch<'t> {
             };
             if pending.dirty {
                 let key = board.as_str().as_bytes();
-                self.boards
-                    .insert(key, row.encode(key).as_slice())
-                    .map_err(engine)?;
+                self.boards.insert(key, row.encode(key).as_slice())?;
             }
         }
         Ok(moves)
     }
 }
 
-/// Who owns a board, and its bytes.
-fn owned(entry: &Entry) -> Option<(UserId, u64)> {
+/// Who owns a board, if somebody does, and its bytes.
+fn owned(entry: &Entry) -> Option<(Option<UserId>, u64)> {
     match entry {
-        Entry::Live(live) => Some((live.record.owner.clone()?, live.size_bytes())),
+        Entry::Live(live) => Some((live.record.owner.clone(), live.size_bytes())),
         Entry::Absent | Entry::Unreadable | Entry::Deleted(_) => None,
     }
 }
@@ -470,9 +468,7 @@ fn append(pending: &mut Pending, sequence: u64, update: &Bytes, at: UnixMillis) 
 
 fn clear(table: &mut Rows<'_>, board: &BoardId) -> Result<(), StoreError> {
     let (start, end) = rows_of(board);
-    table
-        .retain_in::<&[u8], _>(start.as_slice()..end.as_slice(), |_, _| false)
-        .map_err(engine)
+    table.retain_in(start.as_slice()..end.as_slice(), |_, _| false)
 }
 
 /// Writes a blob, and gives the tally of its rows.
@@ -495,7 +491,7 @@ fn write_blob(
         };
         let value = chunk.encode(tag, &key);
         tally.add(&value);
-        table.insert(key.as_slice(), value.as_slice()).map_err(engine)?;
+        table.insert(key.as_slice(), value.as_slice())?;
     }
     Ok(tally)
 }

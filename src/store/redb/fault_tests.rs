@@ -38,8 +38,7 @@ pub(super) fn times() -> u64 {
 }
 
 pub(super) fn on(disk: &SimDisk) -> Result<RedbStore, OpenError> {
-    let handles = disk.clone();
-    RedbStore::open_backend(move || handles.handle())
+    RedbStore::open_disk(disk)
 }
 
 #[test]
@@ -76,8 +75,16 @@ fn the_sequences_reach_every_outcome_that_a_sound_store_with_few_rows_has() {
     assert!(seen.iter().eq(all), "{seen:?}");
 }
 
+/// When a recorded run gives space back besides where its steps say so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reclaiming {
+    Never,
+    /// So that commits come between all steps of a copy.
+    AfterEachCommit,
+}
+
 /// A recorded run: what the model held after each commit, and how many operations the disk had done by then.
-fn recorded(seed: u64, bytes: usize) -> (SimDisk, Vec<(usize, Model)>) {
+fn recorded(seed: u64, bytes: usize, reclaiming: Reclaiming) -> (SimDisk, Vec<(usize, Model)>) {
     let disk = SimDisk::default();
     disk.record();
     let store = on(&disk).unwrap();
@@ -94,12 +101,15 @@ fn recorded(seed: u64, bytes: usize) -> (SimDisk, Vec<(usize, Model)>) {
                 continue;
             }
             Step::Reopen => store.reopen().unwrap(),
-            Step::Reclaim => drop(store.reclaim().unwrap()),
+            Step::Reclaim => while_moving(&store),
             Step::Commit | Step::Fail(_) | Step::Prune(_) => {}
         }
         store.commit(&batch).unwrap();
         batch.clear();
         history.push((disk.operations(), model.clone()));
+        if reclaiming == Reclaiming::AfterEachCommit {
+            assert_eq!(store.reclaim(), Ok(Reclaimed::Some));
+        }
         if let Step::Prune(before) = step {
             while store.prune_audit(before).unwrap() {}
             model.prune(before);
@@ -110,11 +120,30 @@ fn recorded(seed: u64, bytes: usize) -> (SimDisk, Vec<(usize, Model)>) {
     (disk, history)
 }
 
+/// Takes as many steps as a copy of a small store needs.
+fn while_moving(store: &RedbStore) {
+    for _ in 0..16 {
+        assert_eq!(store.reclaim(), Ok(Reclaimed::Some));
+    }
+}
+
 #[test]
 fn after_a_power_cut_at_any_operation_every_acknowledged_commit_is_there_and_no_half_one() {
-    let mut points = 0;
+    cut_everywhere(Reclaiming::Never, 260);
+}
+
+#[test]
+fn after_a_power_cut_at_any_operation_of_a_copy_every_commit_beside_it_is_there_and_no_half_one() {
+    let renamings = cut_everywhere(Reclaiming::AfterEachCommit, 180);
+    assert!(renamings > 3, "{renamings}");
+}
+
+/// Cuts the power at each operation of recorded runs; gives how many copies took the place of the file.
+fn cut_everywhere(reclaiming: Reclaiming, bytes: usize) -> usize {
+    let (mut points, mut renamings) = (0, 0);
     for seed in 1..=3 * times() {
-        let (disk, history) = recorded(seed, 260);
+        let (disk, history) = recorded(seed, bytes, reclaiming);
+        renamings += disk.renamings();
         let mut random = Random::new(seed);
         let mut replay = disk.replay();
         while replay.advance() {
@@ -152,6 +181,7 @@ fn after_a_power_cut_at_any_operation_every_acknowledged_commit_is_there_and_no_
         }
     }
     assert!(points > 500, "{points} points are too few to mean much");
+    renamings
 }
 
 #[test]
@@ -330,8 +360,8 @@ fn a_probe_finds_what_a_commit_would_and_changes_nothing() {
 
 #[test]
 fn a_flipped_byte_anywhere_gives_the_right_boards_or_an_error_and_never_a_panic() {
-    let (_, history) = recorded(7, 300);
-    let (disk, _) = recorded(7, 300);
+    let (_, history) = recorded(7, 300, Reclaiming::Never);
+    let (disk, _) = recorded(7, 300, Reclaiming::Never);
     let model = &history.last().unwrap().1;
     let content = disk.content();
     assert!(model.is_in(&on(&SimDisk::with_content(content.clone())).unwrap()));
@@ -377,7 +407,7 @@ fn the_file_stays_small_however_often_its_records_are_overwritten() {
     }
     let grown = fs::metadata(&path).unwrap().len();
     assert!(grown < 3 * allowed, "before space is given back: {grown}");
-    store.reclaim().unwrap();
+    while store.reclaim() == Ok(Reclaimed::Some) {}
     let length = fs::metadata(&path).unwrap().len();
     assert!(length <= allowed, "{length} > {allowed}");
     let Ok(Stored::Present(stored)) = store.load(&id("a")) else {
@@ -395,10 +425,12 @@ fn child_process_that_writes_until_it_is_killed() {
         return;
     };
     let store = RedbStore::open(Path::new(&path)).unwrap();
-    store.commit(&[create("a")]).unwrap();
+    store.commit(&[create("a"), create("filler")]).unwrap();
     let Ok(Stored::Present(stored)) = store.load(&id("a")) else {
         panic!("the board is gone");
     };
+    let filler = snapshot("filler", 0, vec![4; 1_500_000]);
+    store.commit(&[filler]).unwrap();
     for sequence in stored.last_sequence() + 1.. {
         let mut changes = vec![append("a", sequence, sequence.to_string())];
         if sequence % 16 == 0 {
@@ -406,6 +438,16 @@ fn child_process_that_writes_until_it_is_killed() {
         }
         assert_eq!(store.commit(&changes), Ok(vec![Applied::Done; changes.len()]));
         println!("durable {sequence}");
+        // Again and again, as if the file had grown too large, so that the end comes at all points of a copy.
+        let begun = store.moving.lock().unwrap().is_some();
+        if !begun {
+            let copy = store.place.create_copy().unwrap();
+            *store.moving.lock().unwrap() = Some(Moving::new(copy));
+        }
+        assert_eq!(store.reclaim(), Ok(Reclaimed::Some));
+        if store.moving.lock().unwrap().is_none() {
+            println!("copied");
+        }
     }
 }
 
@@ -416,6 +458,7 @@ fn a_process_that_is_killed_keeps_the_file_to_itself_and_loses_nothing_it_report
 
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("boards.redb");
+    let mut copies = 0;
     for round in 1..=5 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
@@ -437,6 +480,7 @@ fn a_process_that_is_killed_keeps_the_file_to_itself_and_loses_nothing_it_report
                 .rsplit_once("durable ")
                 .and_then(|(_, number)| number.parse::<u64>().ok());
             reported = number.unwrap_or(reported);
+            copies += u32::from(line.ends_with("copied"));
             seen += u64::from(number.is_some());
             if seen >= 20 * round && !killed {
                 assert_eq!(RedbStore::open(&path).unwrap_err(), OpenError::InUse);
@@ -459,4 +503,5 @@ fn a_process_that_is_killed_keeps_the_file_to_itself_and_loses_nothing_it_report
             assert_eq!(update, sequence.to_string().as_bytes());
         }
     }
+    assert!(copies > 5, "{copies} copies took the place of the file");
 }

@@ -18,14 +18,16 @@ use crate::ids::UserId;
 /// How many accounts there are before those are looked for that nobody needs.
 const CLEAN_AT_MIN: usize = 1024;
 
-/// What changes for each owner: boards, and bytes.
-pub(super) type Moves = BTreeMap<UserId, (i64, i64)>;
+/// What changes for each owner, and for nobody: boards, and bytes.
+pub(super) type Moves = BTreeMap<Option<UserId>, (i64, i64)>;
 
 #[derive(Debug)]
 struct Accounts {
     quotas: Quotas,
     of: HashMap<UserId, Arc<Account>>,
     clean_at: usize,
+    /// Bytes of all boards, whoever owns them.
+    bytes: u64,
 }
 
 /// The accounts of all owners that have boards, or are looked at.
@@ -38,6 +40,7 @@ impl Owners {
             quotas,
             of: HashMap::new(),
             clean_at: CLEAN_AT_MIN,
+            bytes: 0,
         }))
     }
 
@@ -49,9 +52,15 @@ impl Owners {
         self.accounts().account(owner)
     }
 
+    /// Bytes of all boards, also of those that nobody owns.
+    pub(super) fn all_bytes(&self) -> u64 {
+        self.accounts().bytes
+    }
+
     /// Makes all accounts say what the file says. A record that cannot be read has no owner.
     pub(super) fn read(&self, database: &Database) -> Result<(), StoreError> {
         let mut found: HashMap<UserId, (u64, u64)> = HashMap::new();
+        let mut all = 0_u64;
         let transaction = database.begin_read().map_err(engine)?;
         let boards = transaction.open_table(BOARDS).map_err(engine)?;
         for row in ReadableTable::iter(&boards).map_err(engine)? {
@@ -60,6 +69,7 @@ impl Owners {
                 continue;
             };
             let size = live.size_bytes();
+            all = all.saturating_add(size);
             if let Some(owner) = live.record.owner {
                 let (boards, bytes) = found.entry(owner).or_default();
                 *boards += 1;
@@ -67,6 +77,7 @@ impl Owners {
             }
         }
         let mut accounts = self.accounts();
+        accounts.bytes = all;
         accounts.of.values().for_each(|account| account.set_stored(0, 0));
         for (owner, (boards, bytes)) in found {
             accounts.account(&owner).set_stored(boards, bytes);
@@ -78,7 +89,10 @@ impl Owners {
     pub(super) fn apply(&self, moves: Moves) {
         let mut accounts = self.accounts();
         for (owner, (boards, bytes)) in moves {
-            accounts.account(&owner).change_stored(boards, bytes);
+            accounts.bytes = accounts.bytes.saturating_add_signed(bytes);
+            if let Some(owner) = owner {
+                accounts.account(&owner).change_stored(boards, bytes);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use ::redb::{Database, ReadableTable};
 use super::super::StoreError;
 use super::super::rows;
 use super::super::rows::audit::entry_key;
+use super::table::{Rows, Touched};
 use super::{AUDIT, engine};
 use crate::audit::EntryKey;
 use crate::time::UnixMillis;
@@ -20,13 +21,14 @@ pub(super) fn audit(
     database: &Database,
     before: UnixMillis,
     from: Option<Vec<u8>>,
+    touched: &Touched,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     let transaction = database.begin_write().map_err(engine)?;
-    let mut table = transaction.open_table(AUDIT).map_err(engine)?;
+    let mut table = Rows::open(&transaction, AUDIT, touched)?;
     let mut from = from.unwrap_or_default();
     let (mut left, mut removed) = (ROWS_MAX, 0_usize);
     let next = loop {
-        let Some(key) = first_from(&table, &from)? else {
+        let Some(key) = first_from(&*table, &from)? else {
             break None;
         };
         if left == 0 {
@@ -49,7 +51,7 @@ pub(super) fn audit(
             old.push(row.map_err(engine)?.0.value().to_vec());
         }
         for key in &old {
-            table.remove(key.as_slice()).map_err(engine)?;
+            table.remove(key.as_slice())?;
         }
         removed += old.len();
         left -= old.len();

@@ -6,12 +6,12 @@
 pub(super) mod access;
 pub(super) mod check;
 
-use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
+use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use bytes::Bytes;
 
 use super::super::rows::{self, BoardRow, Chunk, LiveBoard, Tag, Tally};
 use super::super::{StoreError, Stored, StoredBoard, Summary, Unreadable};
-use super::{BOARDS, IDS, SNAPSHOTS, UPDATES, engine, is_free, rows_of};
+use super::{BOARDS, IDS, SNAPSHOTS, TABLES, UPDATES, engine, is_free, rows_of};
 use crate::ids::BoardId;
 
 /// Most memory reserved ahead on the word of a record.
@@ -204,13 +204,13 @@ fn blobs(
     }
 }
 
-/// Whether giving space back would take a third of the file at least.
-pub(super) fn is_mostly_free(database: &Database) -> Result<bool, StoreError> {
-    let transaction = database.begin_write().map_err(engine)?;
-    let stats = transaction.stats().map_err(engine)?;
-    let page = u64::try_from(stats.page_size()).unwrap_or(u64::MAX);
-    let used = stats.allocated_pages().saturating_mul(page);
-    let free = stats.fragmented_bytes();
-    transaction.abort().map_err(engine)?;
-    Ok(free > used / 2)
+/// How many rows there are in all tables.
+pub(super) fn rows(database: &Database) -> Result<u64, StoreError> {
+    let transaction = begin(database)?;
+    let mut rows = 0_u64;
+    for table in TABLES {
+        let table = transaction.open_table(table).map_err(engine)?;
+        rows = rows.saturating_add(table.len().map_err(engine)?);
+    }
+    Ok(rows)
 }

@@ -1,28 +1,61 @@
 //! A disk in memory that fails, fills up and loses power: for tests.
 //!
 //! Owns [`SimDisk`], a redb `StorageBackend` whose handles share one disk, and [`Replay`], every state in which a power
-//! cut may leave it. Must not name anything of this crate, so that integration tests can include the file too. Key
-//! invariant: an image holds every write synced before the cut, and of the later ones any subset, torn or whole.
+//! cut may leave it. The disk has one name; a copy may be made beside the file that has it, and take the name over. Must
+//! not name anything of this crate, so that integration tests can include the file too. Key invariant: an image holds
+//! every write to a file, and every renaming, synced before the cut, and of the later ones any subset, torn or whole.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::redb::StorageBackend;
 
-/// One operation that changes the disk.
+/// One operation that changes the disk; a file is meant by its number.
 #[derive(Clone, Debug)]
 enum Operation {
-    Write(u64, Vec<u8>),
-    Length(u64),
-    Sync,
+    Write(usize, u64, Vec<u8>),
+    Length(usize, u64),
+    Sync(usize),
+    /// The name is this file's.
+    Rename(usize),
+    SyncName,
+}
+
+impl Operation {
+    /// Whether a sync makes this operation durable.
+    fn is_covered_by(&self, sync: &Self) -> bool {
+        match (self, sync) {
+            (Self::Write(file, ..) | Self::Length(file, _) | Self::Sync(file), Self::Sync(synced)) => {
+                file == synced
+            }
+            (Self::Rename(_) | Self::SyncName, Self::SyncName) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Files, and which of them has the name.
+#[derive(Clone, Debug)]
+struct Files {
+    content: Vec<Vec<u8>>,
+    named: usize,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            content: vec![Vec::new()],
+            named: 0,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Disk {
     /// What it held before the first recorded operation.
-    base: Vec<u8>,
+    base: Files,
     /// What is read.
-    current: Vec<u8>,
+    current: Files,
     operations: Vec<Operation>,
     recording: bool,
     /// Operations, reads included, that still succeed before each one fails; `None`: all.
@@ -43,13 +76,46 @@ impl SimDisk {
     /// A disk with this content.
     pub fn with_content(content: Vec<u8>) -> Self {
         let disk = Self::default();
-        disk.disk().current = content;
+        disk.disk().current.content = vec![content];
         disk
     }
 
     /// A handle, as opening the file gives one.
     pub fn handle(&self) -> io::Result<Handle> {
-        Ok(Handle(self.clone()))
+        Ok(Handle(self.clone(), self.disk().current.named))
+    }
+
+    /// A handle on a new file, which has no name yet.
+    pub fn create_copy(&self) -> io::Result<Handle> {
+        let mut disk = self.disk();
+        disk.count_down()?;
+        disk.current.content.push(Vec::new());
+        // What no name leads to is gone with the power, so an empty file is there from the beginning.
+        disk.base.content.push(Vec::new());
+        Ok(Handle(self.clone(), disk.current.content.len() - 1))
+    }
+
+    /// Gives the last file that was made the name.
+    pub fn rename_copy(&self) -> io::Result<()> {
+        let mut disk = self.disk();
+        disk.count_down()?;
+        disk.current.named = disk.current.content.len() - 1;
+        let named = disk.current.named;
+        disk.note(|| Operation::Rename(named));
+        Ok(())
+    }
+
+    /// Makes the name durable.
+    pub fn sync_name(&self) -> io::Result<()> {
+        let mut disk = self.disk();
+        disk.count_down()?;
+        disk.note(|| Operation::SyncName);
+        Ok(())
+    }
+
+    /// How often the name went to another file.
+    pub fn renamings(&self) -> usize {
+        self.disk().current.named
     }
 
     /// Begins to record operations; what is there now counts as durable.
@@ -72,13 +138,14 @@ impl SimDisk {
             durable: disk.base.clone(),
             operations: disk.operations.clone(),
             done: 0,
-            synced: 0,
+            unsynced: Vec::new(),
         }
     }
 
     /// What is read now.
     pub fn content(&self) -> Vec<u8> {
-        self.disk().current.clone()
+        let disk = self.disk();
+        disk.current.content[disk.current.named].clone()
     }
 
     /// Lets `count` more operations, reads included, succeed, and then fails each one; `None` mends the disk.
@@ -95,10 +162,11 @@ impl SimDisk {
 /// A recorded run, cut at one operation after the other.
 #[derive(Debug)]
 pub struct Replay {
-    durable: Vec<u8>,
+    durable: Files,
     operations: Vec<Operation>,
     done: usize,
-    synced: usize,
+    /// By number, those that no sync has made durable.
+    unsynced: Vec<usize>,
 }
 
 impl Replay {
@@ -112,32 +180,39 @@ impl Replay {
         let Some(operation) = self.operations.get(self.done) else {
             return false;
         };
+        let number = self.done;
         self.done += 1;
-        if matches!(operation, Operation::Sync) {
-            for operation in &self.operations[self.synced..self.done] {
-                apply(&mut self.durable, operation, usize::MAX);
-            }
-            self.synced = self.done;
+        self.unsynced.push(number);
+        if matches!(operation, Operation::Sync(_) | Operation::SyncName) {
+            let (operations, durable) = (&self.operations, &mut self.durable);
+            self.unsynced.retain(|number| {
+                let covered = operations[*number].is_covered_by(operation);
+                if covered {
+                    apply(durable, &operations[*number], usize::MAX);
+                }
+                !covered
+            });
         }
         true
     }
 
     /// Operations that no sync has made durable at this point.
     pub fn unsynced(&self) -> usize {
-        self.done - self.synced
+        self.unsynced.len()
     }
 
     /// The disk after the cut. `keep` says for each unsynced operation, by number, what is left of it.
     pub fn image(&self, mut keep: impl FnMut(usize) -> Kept) -> SimDisk {
-        let mut content = self.durable.clone();
-        for (number, operation) in self.operations[self.synced..self.done].iter().enumerate() {
+        let mut files = self.durable.clone();
+        for (number, operation) in self.unsynced.iter().enumerate() {
+            let operation = &self.operations[*operation];
             match keep(number) {
                 Kept::Lost => {}
-                Kept::Whole => apply(&mut content, operation, usize::MAX),
-                Kept::Torn(bytes) => apply(&mut content, operation, bytes),
+                Kept::Whole => apply(&mut files, operation, usize::MAX),
+                Kept::Torn(bytes) => apply(&mut files, operation, bytes),
             }
         }
-        SimDisk::with_content(content)
+        SimDisk::with_content(files.content.swap_remove(files.named))
     }
 }
 
@@ -152,11 +227,15 @@ pub enum Kept {
     Torn(usize),
 }
 
-fn apply(content: &mut Vec<u8>, operation: &Operation, bytes: usize) {
+fn apply(files: &mut Files, operation: &Operation, bytes: usize) {
     match operation {
-        Operation::Write(offset, data) => put(content, *offset, &data[..bytes.min(data.len())]),
-        Operation::Length(length) => content.resize(*length as usize, 0),
-        Operation::Sync => {}
+        Operation::Write(file, offset, data) => {
+            put(&mut files.content[*file], *offset, &data[..bytes.min(data.len())]);
+        }
+        Operation::Length(file, length) => files.content[*file].resize(*length as usize, 0),
+        // A name is moved or not.
+        Operation::Rename(file) if bytes > 0 => files.named = *file,
+        Operation::Rename(_) | Operation::Sync(_) | Operation::SyncName => {}
     }
 }
 
@@ -189,13 +268,13 @@ impl Disk {
 
 /// An open handle on a [`SimDisk`].
 #[derive(Debug)]
-pub struct Handle(SimDisk);
+pub struct Handle(SimDisk, usize);
 
 impl StorageBackend for Handle {
     fn len(&self) -> io::Result<u64> {
         let mut disk = self.0.disk();
         disk.count_down()?;
-        Ok(disk.current.len() as u64)
+        Ok(disk.current.content[self.1].len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
@@ -203,7 +282,9 @@ impl StorageBackend for Handle {
         disk.count_down()?;
         let start = usize::try_from(offset).map_err(io::Error::other)?;
         let end = start.checked_add(out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
-        let found = disk.current.get(start..end).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let found = disk.current.content[self.1]
+            .get(start..end)
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
         out.copy_from_slice(found);
         Ok(())
     }
@@ -215,15 +296,15 @@ impl StorageBackend for Handle {
         if length > (1 << 28) {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        disk.current.resize(length as usize, 0);
-        disk.note(|| Operation::Length(length));
+        disk.current.content[self.1].resize(length as usize, 0);
+        disk.note(|| Operation::Length(self.1, length));
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
         let mut disk = self.0.disk();
         disk.count_down()?;
-        disk.note(|| Operation::Sync);
+        disk.note(|| Operation::Sync(self.1));
         Ok(())
     }
 
@@ -233,8 +314,8 @@ impl StorageBackend for Handle {
         if disk.room.is_some_and(|room| offset + data.len() as u64 > room) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        put(&mut disk.current, offset, data);
-        disk.note(|| Operation::Write(offset, data.to_vec()));
+        put(&mut disk.current.content[self.1], offset, data);
+        disk.note(|| Operation::Write(self.1, offset, data.to_vec()));
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ mod check;
 mod damage;
 mod lists;
 mod migration;
+mod moving;
 mod owners;
 
 use super::*;

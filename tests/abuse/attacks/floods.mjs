@@ -1,5 +1,5 @@
 // Floods: what is ordinary one by one, without a pause and without an end.
-import { frame, gapped, message, update } from '../support/bytes.mjs'
+import { frame, gapped, large, message, update } from '../support/bytes.mjs'
 import { call, dial, head, Peer, pour } from '../support/peer.mjs'
 import { mint } from '../../node/support/token.mjs'
 
@@ -129,6 +129,31 @@ export const floods = [
   flood('pings', 'empty pings by 16 viewers', 16, 'view', pings),
   fragments('fragments-of-one-byte', 'messages in fragments of one byte, by 16 viewers', 1),
   fragments('fragments-of-none', 'messages in fragments without a byte, by 16 viewers', 0),
+  {
+    row: 'flood',
+    name: 'joins',
+    about: '100 viewers who join a board of 20 MB at once, take it all, leave and come back',
+    prepare: on => on.board('joined', large(1, 20)),
+    run: on => on.loop(100, async i => {
+      const peer = await on.join('joined', 'view', { sub: `stranger-${i}` })
+      const state = await peer.settled(on.left)
+      await Promise.race([peer.taken(), on.over()])
+      // Who has not come to the end when the time is up is nothing to note.
+      if (on.running) on.note(`join ${state}`)
+      peer.destroy()
+    }),
+    must: ['join open'],
+    may: ['join close 1013']
+  },
+  {
+    row: 'flood',
+    name: 'documents',
+    about: '100 readers who each get a board of 20 MB over HTTP, again and again',
+    prepare: on => on.board('read', large(1, 20)),
+    run: on => on.loop(100, async () => on.note(`document ${await on.read('read', 'document', 60_000)}`)),
+    must: ['document 200'],
+    may: ['document 429', 'document 503']
+  },
   { row: 'flood', name: 'slow-heads', about: '500 requests whose heads come byte by byte', run: slowHeads, must: [['open', 'cut']] },
   repeated('connects', 'connections that end at once', 16, undefined, connects, ['connected']),
   repeated('upgrades', 'upgrades of viewers who leave at once', 16, flooded, upgrades, ['open'], ['close 1013']),

@@ -153,6 +153,11 @@ export class Peer {
     return this.state
   }
 
+  /** Waits until the message that is coming is here to its end. */
+  async taken () {
+    while (this.how === null && this.skipped > 0) await pause(2)
+  }
+
   /** Waits for the end of the connection, at most `ms`. */
   async end (ms) {
     await within(this.ended, ms).catch(() => {})

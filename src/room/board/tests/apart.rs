@@ -5,7 +5,7 @@ use super::*;
 /// An update by which `client` writes `text` into `r`, as its first.
 fn text_of(client: u8, text: &str) -> Bytes {
     let mut update = vec![1, 1, client, 0, 4, 1, 1, b'r'];
-    crate::lib0::put_blob(&mut update, text.as_bytes());
+    put_blob(&mut update, text.as_bytes());
     update.push(0);
     update.into()
 }

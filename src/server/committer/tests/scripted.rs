@@ -10,7 +10,8 @@ use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
 use crate::store::owners::{Account, Quotas};
 use crate::store::{
-    Applied, Change, Holder, Listed, OpenError, Store, StoreError, Stored, StoredBoard, StoredSecret, Summary,
+    Applied, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Store, StoreError, Stored, StoredBoard,
+    StoredSecret, Summary,
 };
 use crate::time::UnixMillis;
 
@@ -25,7 +26,9 @@ pub(super) struct Script {
     /// How many reopenings fail.
     pub(super) failing_reopenings: u32,
     pub(super) reopenings: u32,
+    /// How often space was to be given back, and what the next calls answer.
     pub(super) reclaims: u32,
+    pub(super) reclaim_results: VecDeque<Result<Reclaimed, StoreError>>,
     /// What was asked to be pruned, and what the next calls answer.
     pub(super) prunes: Vec<UnixMillis>,
     pub(super) prune_results: VecDeque<Result<bool, StoreError>>,
@@ -163,8 +166,16 @@ impl Store for Scripted {
         Ok(())
     }
 
-    fn reclaim(&self) -> Result<bool, StoreError> {
-        self.script().reclaims += 1;
-        Ok(true)
+    fn footprint(&self) -> Footprint {
+        Footprint::default()
+    }
+
+    fn reclaim(&self) -> Result<Reclaimed, StoreError> {
+        let mut script = self.script();
+        script.reclaims += 1;
+        script
+            .reclaim_results
+            .pop_front()
+            .unwrap_or(Ok(Reclaimed::Nothing))
     }
 }

@@ -11,8 +11,9 @@ use super::super::super::rows::access::{
 };
 use super::super::super::rows::{Rot, Tag, Tallies, Tally};
 use super::super::super::{Act, Applied, StoreError, StoredSecret};
+use super::super::table::{Rows, Touched};
 use super::super::{GRANTS, HOLDERS, KEYS, LINKS, SECRETS, engine, rows_of, tally_of};
-use super::{Rows, clear};
+use super::clear;
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
 use crate::limits;
@@ -28,8 +29,8 @@ pub(super) struct Access<'t> {
 }
 
 impl<'t> Access<'t> {
-    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
-        let open = |table| transaction.open_table(table).map_err(engine);
+    pub(super) fn open(transaction: &'t WriteTransaction, touched: &'t Touched) -> Result<Self, StoreError> {
+        let open = |table| Rows::open(transaction, table, touched);
         Ok(Self {
             grants: open(GRANTS)?,
             links: open(LINKS)?,
@@ -55,7 +56,7 @@ impl<'t> Access<'t> {
     ) -> Result<(), StoreError> {
         if let Some(owner) = from {
             let key = HolderKey::Owner(owner.clone()).key(board);
-            self.holders.remove(key.as_slice()).map_err(engine)?;
+            self.holders.remove(key.as_slice())?;
         }
         match to {
             Some(owner) => self.hold(&HolderKey::Owner(owner.clone()), board),
@@ -66,8 +67,7 @@ impl<'t> Access<'t> {
     fn hold(&mut self, holder: &HolderKey, board: &BoardId) -> Result<(), StoreError> {
         let key = holder.key(board);
         self.holders
-            .insert(key.as_slice(), encode_holder(&key).as_slice())
-            .map_err(engine)?;
+            .insert(key.as_slice(), encode_holder(&key).as_slice())?;
         Ok(())
     }
 
@@ -126,7 +126,7 @@ impl<'t> Access<'t> {
     fn release(&mut self, principal: &Principal, board: &BoardId) -> Result<(), StoreError> {
         if let Some(holder) = HolderKey::granted(principal) {
             let key = holder.key(board);
-            self.holders.remove(key.as_slice()).map_err(engine)?;
+            self.holders.remove(key.as_slice())?;
         }
         Ok(())
     }
@@ -161,8 +161,7 @@ impl<'t> Access<'t> {
         let key = secret_key(board, &id);
         counted(self.of_kind(kind), tag_of(kind), board, tally).set(&key, &encode_secret(&key, secret))?;
         self.secrets
-            .insert(place, encode_place(place, kind, board).as_slice())
-            .map_err(engine)?;
+            .insert(place, encode_place(place, kind, board).as_slice())?;
         Ok(Applied::Done)
     }
 
@@ -176,7 +175,7 @@ impl<'t> Access<'t> {
         if !counted(self.of_kind(kind), tag_of(kind), board, tally).remove(&secret_key(board, id))? {
             return Ok(false);
         }
-        self.secrets.remove(id.as_str().as_bytes()).map_err(engine)?;
+        self.secrets.remove(id.as_str().as_bytes())?;
         Ok(true)
     }
 
@@ -203,7 +202,7 @@ impl<'t> Access<'t> {
         for kind in [SecretKind::Link, SecretKind::Key] {
             let keys = keys_of(self.of_kind(kind), board)?;
             for (_, id) in keys.iter().filter_map(|key| parse_secret_key(key).ok()) {
-                self.secrets.remove(id.as_str().as_bytes()).map_err(engine)?;
+                self.secrets.remove(id.as_str().as_bytes())?;
             }
             clear(self.of_kind(kind), board)?;
         }
@@ -213,10 +212,10 @@ impl<'t> Access<'t> {
     /// Removes the board from both indexes by reading them whole: where its record does not say who owned it.
     pub(super) fn clear_indexes(&mut self, board: &BoardId) -> Result<(), StoreError> {
         let of_another = |key: &[u8]| HolderKey::parse(key).map(|(_, held)| held).as_ref() != Ok(board);
-        self.holders.retain(|key, _| of_another(key)).map_err(engine)?;
+        self.holders.retain(|key, _| of_another(key))?;
         let of_another =
             |key: &[u8], value: &[u8]| decode_place(key, value).map(|(_, place)| place).as_ref() != Ok(board);
-        self.secrets.retain(of_another).map_err(engine)
+        self.secrets.retain(of_another)
     }
 }
 
@@ -263,7 +262,7 @@ fn tag_of(kind: SecretKind) -> Tag {
 impl Counted<'_, '_> {
     /// Sets a row.
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let before = self.table.insert(key, value).map_err(engine)?;
+        let before = self.table.insert(key, value)?;
         let rot = before.map(|before| self.tally.remove_checked(self.tag, key, before.value()));
         self.tally.add(value);
         self.mend(rot)
@@ -271,7 +270,7 @@ impl Counted<'_, '_> {
 
     /// Removes a row; whether it was there.
     fn remove(&mut self, key: &[u8]) -> Result<bool, StoreError> {
-        let before = self.table.remove(key).map_err(engine)?;
+        let before = self.table.remove(key)?;
         let rot = before.map(|before| self.tally.remove_checked(self.tag, key, before.value()));
         self.mend(rot)?;
         Ok(rot.is_some())
@@ -281,7 +280,7 @@ impl Counted<'_, '_> {
     /// no other row is missing: what is hidden stays missed.
     fn mend(&mut self, rot: Option<Rot>) -> Result<(), StoreError> {
         if rot == Some(Rot::Rotten) {
-            let found = tally_of(&*self.table, self.board)?;
+            let found = tally_of(&**self.table, self.board)?;
             if found.rows == self.tally.rows {
                 *self.tally = found;
             }
@@ -292,7 +291,7 @@ impl Counted<'_, '_> {
 
 /// What it comes to that a board has not the row it should lose: it may be hidden.
 fn not_there(table: &Rows<'_>, board: &BoardId, tally: Tally) -> Result<Applied, StoreError> {
-    Ok(match tally_of(table, board)? == tally {
+    Ok(match tally_of(&**table, board)? == tally {
         true => Applied::NotThere,
         false => Applied::Unreadable,
     })

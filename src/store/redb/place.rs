@@ -1,0 +1,172 @@
+//! Where the bytes of the store are, and how a copy of them takes their place.
+//!
+//! Owns [`Place`]: names of files, and the order in which they are made durable. Must not read what is in them. Key
+//! invariant: a name is only ever moved onto a file that is whole and on the disk; and what is written under the new
+//! name counts as durable only once the name is.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ::redb::{Database, DatabaseError};
+
+use super::super::Footprint;
+#[cfg(any(test, fuzzing))]
+use super::simdisk::SimDisk;
+use super::{builder, new_file, sync_parent};
+use crate::limits;
+
+/// Added to the name of the data file for the copy that is to take its place.
+const COPY: &str = ".moving";
+
+/// Where the bytes are.
+pub(super) enum Place {
+    /// A file, and which: somebody may put another one under its name while it is open.
+    File(PathBuf, AtomicU64),
+    #[cfg(any(test, fuzzing))]
+    Disk(SimDisk),
+}
+
+impl Place {
+    pub(super) fn file(path: &Path) -> Self {
+        Self::File(path.to_owned(), AtomicU64::new(0))
+    }
+
+    /// Remembers which file has been opened.
+    pub(super) fn opened(&self) -> io::Result<()> {
+        match self {
+            Self::File(path, opened) => opened.store(number_of(&fs::metadata(path)?), Ordering::Relaxed),
+            #[cfg(any(test, fuzzing))]
+            Self::Disk(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The size of what is there.
+    pub(super) fn bytes(&self) -> io::Result<u64> {
+        match self {
+            Self::File(path, _) => Ok(fs::metadata(path)?.len()),
+            #[cfg(any(test, fuzzing))]
+            Self::Disk(disk) => Ok(disk.content().len() as u64),
+        }
+    }
+
+    /// Whether the file is too large for what lives in it, and a copy would be smaller. `stuck` is what the last copy left
+    /// where that was still too large: then it takes a great change to try again. One in tests is always too large.
+    pub(super) fn is_too_large(&self, found: Footprint, stuck: Option<Footprint>) -> bool {
+        match self {
+            Self::File(..) => {
+                let most = found.live_bytes.saturating_mul(limits::DATA_FILE_TIMES);
+                let is_stuck = stuck.is_some_and(|stuck| {
+                    found.file_bytes < stuck.file_bytes.saturating_mul(2)
+                        && found.live_bytes > stuck.live_bytes / 2
+                });
+                found.file_bytes > most.saturating_add(limits::DATA_FILE_SPARE_BYTES) && !is_stuck
+            }
+            #[cfg(any(test, fuzzing))]
+            Self::Disk(_) => true,
+        }
+    }
+
+    /// How much to copy at a time.
+    pub(super) fn step_bytes(&self) -> usize {
+        match self {
+            Self::File(..) => limits::MOVE_STEP_BYTES,
+            #[cfg(any(test, fuzzing))]
+            Self::Disk(_) => 4 * 1024,
+        }
+    }
+
+    /// Whether the file system has room for a copy of so much, and as much again for everything else: who makes room
+    /// must not be what fills the disk. Where it does not say, trying will.
+    pub(super) fn has_room_for(&self, live: u64) -> bool {
+        match self {
+            Self::File(path, _) => {
+                let needed = live
+                    .saturating_mul(2)
+                    .saturating_add(limits::DATA_FILE_SPARE_BYTES.saturating_mul(2));
+                rustix::fs::statvfs(path)
+                    .is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) >= needed)
+            }
+            #[cfg(any(test, fuzzing))]
+            Self::Disk(_) => true,
+        }
+    }
+
+    /// Makes an empty copy. What is left of one that was never finished goes: whoever has the store open has it alone.
+    pub(super) fn create_copy(&self) -> Result<Database, DatabaseError> {
+        match self {
+            Self::File(path, _) => {
+                let (path, copy) = names(path)?;
+                remove(&copy)?;
+                let file = new_file(&copy)?;
+                file.set_permissions(fs::metadata(path)?.permissions())?;
+                builder().create_file(file)
+            }
+            #[cfg(any(test, fuzzing))]
+            Self::Disk(disk) => builder().create_with_backend(disk.create_copy()?),
+        }
+    }
+
+    /// Gives the copy the name of the file. Nothing may be written before [`Place::sync_name`].
+    pub(super) fn rename_copy(&self) -> io::Result<()> {
+        match self {
+            Self::File(path, opened) => {
+                let (path, copy) = names(path)?;
+                if number_of(&fs::metadata(&path)?) != opened.load(Ordering::Relaxed) {
+                    return Err(io::Error::other("another file has taken its name"));
+                }
+                let number = number_of(&fs::metadata(&copy)?);
+                fs::rename(copy, path)?;
+                // Nothing may fail from here on: the name has moved.
+                opened.store(number, Ordering::Relaxed);
+                Ok(())
+            }
+            #[cfg(any(test, fuzzing))]
+            Self::Disk(disk) => disk.rename_copy(),
+        }
+    }
+
+    /// Makes the name durable.
+    pub(super) fn sync_name(&self) -> io::Result<()> {
+        match self {
+            Self::File(path, _) => sync_parent(&names(path)?.0),
+            #[cfg(any(test, fuzzing))]
+            Self::Disk(disk) => disk.sync_name(),
+        }
+    }
+
+    /// Removes an unfinished copy, if there is one.
+    pub(super) fn remove_copy(&self) -> io::Result<()> {
+        match self {
+            Self::File(path, _) => remove(&names(path)?.1),
+            #[cfg(any(test, fuzzing))]
+            Self::Disk(_) => Ok(()),
+        }
+    }
+}
+
+/// What the file is really called, where its name is a link, and the name of its copy.
+fn names(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
+    let path = fs::canonicalize(path)?;
+    let mut copy = OsString::from(&path);
+    copy.push(COPY);
+    Ok((path, copy.into()))
+}
+
+/// What tells a file from another one under the same name, where there is something.
+pub(super) fn number_of(found: &fs::Metadata) -> u64 {
+    #[cfg(unix)]
+    return std::os::unix::fs::MetadataExt::ino(found);
+    #[cfg(not(unix))]
+    return u64::from(found.is_file());
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
