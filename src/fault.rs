@@ -1,7 +1,7 @@
 //! The closed list of ways a request is refused or a connection ended, by cause.
 //!
 //! Owns [`Fault`]. What goes on the wire for each (HTTP status, close code, words) and into the log is decided in
-//! one table, `server::disposition`; lower layers only name the cause. Payloads are our own numbers and words,
+//! one table, `net::disposition`; lower layers only name the cause. Payloads are our own numbers and words,
 //! never a peer's text.
 
 use std::fmt;

@@ -6,9 +6,9 @@
 //! | --- | --- | --- |
 //! | L0 | [`limits`] [`ids`] [`time`] [`fault`] [`meter`] | bounds, parsed names, instants, the closed list of refusals, what a walk may cost |
 //! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] [`items`] | bytes to values and back, pure decisions |
-//! | L2 | [`session`] [`room`] [`rooms`] [`store`] | state machines without I/O |
+//! | L2 | [`session`] [`room`] [`store`] | state machines without I/O |
 //! | L3 | `store::redb` | the one file that names redb |
-//! | L4 | [`server`] [`api`] [`bridge`] | tasks, sockets, timers |
+//! | L4 | [`boards`] [`net`] [`metrics`] [`server`] [`api`] [`bridge`] | tasks, sockets, timers |
 //! | L5 | `main` | command line to configuration to run |
 //!
 //! Below L4 nothing reads a clock, touches a socket or awaits: bytes, instants and failures come in as values,
@@ -17,6 +17,7 @@
 pub mod access;
 pub mod api;
 pub mod audit;
+pub mod boards;
 pub mod bridge;
 pub mod fault;
 pub mod http;
@@ -26,8 +27,9 @@ pub mod jwt;
 pub mod lib0;
 pub mod limits;
 pub mod meter;
+pub mod metrics;
+pub mod net;
 pub mod room;
-pub mod rooms;
 pub mod server;
 pub mod session;
 pub mod store;

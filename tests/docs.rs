@@ -9,9 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use boardwire::metrics::redis::RedisMetrics;
+use boardwire::metrics::{CommitMetrics, Metrics, Readings};
 use boardwire::server::config::SETTINGS;
-use boardwire::server::metrics::redis::RedisMetrics;
-use boardwire::server::metrics::{CommitMetrics, Metrics, Readings};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

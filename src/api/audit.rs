@@ -9,7 +9,7 @@ use crate::api::list::Page;
 use crate::api::{Answer, Call};
 use crate::audit::{Entry, EntryKey};
 use crate::ids::Level;
-use crate::server::admission;
+use crate::net::admission;
 use crate::time::UnixMillis;
 
 /// Newest first.

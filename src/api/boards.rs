@@ -11,12 +11,12 @@ use crate::api::body;
 use crate::api::list::{self, Page};
 use crate::api::{Answer, Call, conflict, uuid};
 use crate::audit::Action;
+use crate::boards::acts::Event;
 use crate::fault::Fault;
 use crate::http::response::Response;
 use crate::ids::{BoardId, Level, UserId};
 use crate::limits;
-use crate::server::acts::Event;
-use crate::server::admission::{self, Granted, Identity};
+use crate::net::admission::{self, Granted, Identity};
 use crate::store::{Act, Applied, Holder, Listed, Stored, Summary};
 
 /// A board as clients see it; `level` is the caller's.

@@ -11,13 +11,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 
 use crate::api::{Answer, Call, failed_content, invalid_parameter};
+use crate::boards::loader::Creation;
+use crate::boards::slots::RoomCell;
 use crate::http::response::{Problem, Response};
 use crate::limits;
+use crate::net::admission;
 use crate::room::{Room, UpdateOutcome};
-use crate::rooms::RoomCell;
 use crate::server::Server;
-use crate::server::admission;
-use crate::server::loader::Creation;
 use crate::update::Refused;
 use crate::update::vector::StateVector;
 

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::api::{Answer, Call};
+use crate::boards::committer;
 use crate::bridge::Status;
 use crate::http::response::Response;
-use crate::server::committer;
 
 #[derive(Serialize)]
 struct Health {

@@ -1,6 +1,6 @@
 //! `/v1/boards/{board}/items`: what is drawn on a board, one by one, in pages, and in batches.
 //!
-//! Owns the way of a request through `items` and `server::content`, and what is answered. Must not know records. Key
+//! Owns the way of a request through `items` and `boards::content`, and what is answered. Must not know records. Key
 //! invariants: a change is answered once it is durable, and by rights that hold at that moment; a batch is one change.
 //! Tests: tests/it/items.rs.
 
@@ -15,6 +15,8 @@ use crate::api::body;
 use crate::api::items::conditions::{IfMatch, Mark};
 use crate::api::list::{self, Page};
 use crate::api::{Answer, Call, failed_content, failed_work, uuid};
+use crate::boards::agents::{Cursor, Touched};
+use crate::boards::content::{Authority, Basis, Decided, Failed};
 use crate::bridge::Ticket;
 use crate::bridge::message::Action;
 use crate::fault::Fault;
@@ -22,10 +24,8 @@ use crate::http::response::{Problem, Response};
 use crate::ids::ItemId;
 use crate::items::{self, Item, Operation, Outcome, Record, Records, Refused, Stamp, Why};
 use crate::limits;
+use crate::net::admission::{self, Granted};
 use crate::server::Server;
-use crate::server::admission::{self, Granted};
-use crate::server::agents::{Cursor, Touched};
-use crate::server::content::{Authority, Basis, Decided, Failed};
 
 /// `GET .../items`.
 pub(crate) async fn list(mut call: Call<'_>) -> Answer {

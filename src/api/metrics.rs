@@ -1,6 +1,6 @@
 //! `GET /metrics`: what the server counts, for those who run it.
 //!
-//! Owns who may read it. Must not know what is counted; `server::metrics` does. Key invariant: with `--metrics-token` the
+//! Owns who may read it. Must not know what is counted; `metrics` does. Key invariant: with `--metrics-token` the
 //! token alone decides; without it, nothing that came through a proxy is answered, since behind one everybody is loopback.
 
 use std::net::IpAddr;
@@ -8,13 +8,13 @@ use std::net::IpAddr;
 use crate::access::presented::bearer;
 use crate::access::secret::SecretHash;
 use crate::api::{Answer, Call};
+use crate::boards::committer::Status;
 use crate::bridge;
 use crate::fault::Fault;
 use crate::http::head::Head;
 use crate::http::response::{Problem, Response};
-use crate::server::admission;
-use crate::server::committer::Status;
-use crate::server::metrics::{MEDIA_TYPE, Readings};
+use crate::metrics::{MEDIA_TYPE, Readings};
+use crate::net::admission;
 
 /// Header fields that a proxy adds: what has one was not sent to us by its sender.
 const FORWARDING: [&str; 4] = ["x-forwarded-for", "forwarded", "via", "x-real-ip"];

@@ -31,14 +31,14 @@ use serde::de::DeserializeOwned;
 
 use crate::access::{Manage, presented};
 use crate::api::routes::Route;
+use crate::boards::content::Failed;
 use crate::fault::Fault;
 use crate::http::head::Method;
 use crate::http::response::{Problem, Response};
 use crate::ids::Level;
+use crate::net::admission::{self, Granted, Identity, Request};
+use crate::net::incoming::Incoming;
 use crate::server::Server;
-use crate::server::admission::{self, Granted, Identity, Request};
-use crate::server::content::Failed;
-use crate::server::incoming::Incoming;
 
 /// What a resource answers; `Err` is a refusal, on the short way.
 pub(crate) type Answer = Result<Response, Response>;

@@ -19,8 +19,8 @@ use crate::api::{Answer, Call};
 use crate::http::head::{Head, Method};
 use crate::http::negotiate::{self, Coding};
 use crate::http::response::{POLICY, Response};
+use crate::net::admission::Request;
 use crate::server::Server;
-use crate::server::admission::Request;
 
 /// A file of the page, as `build.rs` found it.
 struct File {

@@ -10,10 +10,10 @@ use crate::api::body;
 use crate::api::list::{self, Page};
 use crate::api::{Answer, Call, conflict, missing};
 use crate::audit::Action;
+use crate::boards::acts::Event;
 use crate::http::response::{Problem, Response};
 use crate::ids::{Level, Principal, TeamId, UserId};
-use crate::server::acts::Event;
-use crate::server::admission;
+use crate::net::admission;
 use crate::store::{Act, Applied};
 
 /// `GET`: users, then teams, then the public.

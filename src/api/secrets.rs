@@ -12,12 +12,12 @@ use crate::api::body;
 use crate::api::list::{self, Page};
 use crate::api::{Answer, Call, conflict, missing};
 use crate::audit::Action;
+use crate::boards::acts::Event;
 use crate::fault::Fault;
 use crate::http::response::Response;
 use crate::ids::{BoardId, Level, SecretId};
 use crate::limits;
-use crate::server::acts::Event;
-use crate::server::admission::{self, Granted};
+use crate::net::admission::{self, Granted};
 use crate::store::{Act, Applied, StoredSecret};
 use crate::time::UnixMillis;
 

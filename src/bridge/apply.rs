@@ -1,6 +1,6 @@
 //! What came in from Redis is written into boards.
 //!
-//! Owns what a message means for the items that there are. Must not know how records are written (`server::content`) nor
+//! Owns what a message means for the items that there are. Must not know how records are written (`boards::content`) nor
 //! what an item is made of (`items`). Key invariants: no board is ever made; one message that cannot be applied stops no
 //! other; nothing of it is published again. Tests are below, and in `tests/it/redis.rs`.
 
@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex};
 
 use smol::lock::SemaphoreGuardArc;
 
+use crate::boards::content::{Authority, Basis, Failed};
 use crate::bridge::lock;
 use crate::bridge::message::{Action, Message};
 use crate::fault::Fault;
 use crate::ids::{BoardId, ItemId};
 use crate::items::{self, Operation, Records, Stamp, Write};
+use crate::metrics::redis::Outcome;
 use crate::server::Server;
-use crate::server::content::{Authority, Basis, Failed};
-use crate::server::metrics::redis::Outcome;
 use crate::time::UnixMillis;
 
 /// Applies messages of one board and one actor in their order, and waits until they are durable; `permit` is given back

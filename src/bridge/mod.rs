@@ -33,9 +33,9 @@ use crate::bridge::outbox::Outbox;
 pub(crate) use crate::bridge::ticket::Ticket;
 use crate::bridge::told::Told;
 use crate::limits;
+use crate::metrics::redis::{Outcome, Publication, RedisMetrics};
 use crate::server::Server;
 use crate::server::clock::SystemClock;
-use crate::server::metrics::redis::{Outcome, Publication, RedisMetrics};
 use crate::time::Clock as _;
 
 /// The directions; each has a connection, since one that has subscribed may not publish.

@@ -14,7 +14,7 @@ use crate::bridge::message::channel;
 use crate::bridge::outbox::Outgoing;
 use crate::bridge::{Bridge, Direction, lock};
 use crate::limits;
-use crate::server::metrics::redis::Publication;
+use crate::metrics::redis::Publication;
 use crate::time::Clock as _;
 
 impl Bridge {

@@ -16,8 +16,8 @@ use crate::bridge::message::{self, PATTERN, Unread};
 use crate::bridge::{Bridge, Direction, apply, lock};
 use crate::ids::BoardId;
 use crate::limits;
+use crate::metrics::redis::Outcome;
 use crate::server::Server;
-use crate::server::metrics::redis::Outcome;
 
 impl Bridge {
     /// Connects, subscribes, and takes what comes for as long as the connection lasts.
@@ -121,9 +121,9 @@ fn is_word(parts: &[Value], word: &str) -> bool {
 mod tests {
     use super::*;
     use crate::bridge::address::Address;
+    use crate::metrics::redis::RedisMetrics;
     use crate::server::clock::SystemClock;
     use crate::server::harness;
-    use crate::server::metrics::redis::RedisMetrics;
     use crate::store::redb::RedbStore;
 
     #[test]

@@ -12,7 +12,7 @@ use crate::bridge::message::{self, Action};
 use crate::bridge::outbox::{Outgoing, Place};
 use crate::bridge::{Bridge, lock};
 use crate::ids::BoardId;
-use crate::server::metrics::redis::Publication;
+use crate::metrics::redis::Publication;
 use crate::time::Clock as _;
 
 /// A place in the order of what is published of a board.
@@ -71,8 +71,8 @@ mod tests {
 
     use super::*;
     use crate::bridge::address::Address;
+    use crate::metrics::redis::RedisMetrics;
     use crate::server::clock::SystemClock;
-    use crate::server::metrics::redis::RedisMetrics;
 
     #[test]
     fn changes_leave_in_the_order_of_their_tickets_and_a_dropped_one_holds_up_none() {

@@ -19,23 +19,23 @@ use smol::future::FutureExt;
 use smol::lock::Semaphore;
 use smol::stream::StreamExt;
 
+use crate::boards::answers::Answers;
+use crate::boards::audit::Audit;
+use crate::boards::committer::{self, Committer, Finished, Outcome, Settings};
+use crate::boards::content::Documents;
+use crate::boards::slots::Rooms;
 use crate::bridge::Bridge;
 use crate::fault::Fault;
 use crate::jwt::Verifier;
 use crate::limits;
+use crate::metrics::Metrics;
+use crate::metrics::redis::RedisMetrics;
+use crate::net::doors::Doors;
+use crate::net::receiving::Receiving;
+use crate::net::seldom::Seldom;
 use crate::room::{RoomSettings, SavedEcho};
-use crate::rooms::Rooms;
-use crate::server::answers::Answers;
-use crate::server::audit::Audit;
 use crate::server::clock::SystemClock;
-use crate::server::committer::{self, Committer, Finished, Outcome, Settings};
 use crate::server::config::{self, Config};
-use crate::server::content::Documents;
-use crate::server::doors::Doors;
-use crate::server::metrics::Metrics;
-use crate::server::metrics::redis::RedisMetrics;
-use crate::server::receiving::Receiving;
-use crate::server::seldom::Seldom;
 use crate::server::threads::Helpers;
 use crate::server::{Server, requests, telemetry};
 use crate::store::redb::{RedbStore, Verified};
@@ -171,7 +171,7 @@ pub(super) fn build(
     config: Config,
     store: Arc<dyn Store>,
     executor: Arc<Executor<'static>>,
-    compactions: smol::channel::Sender<Arc<crate::rooms::RoomCell>>,
+    compactions: smol::channel::Sender<Arc<crate::boards::slots::RoomCell>>,
 ) -> Result<Arc<Server>, StartError> {
     let clock = SystemClock::start();
     let told: Arc<OnceLock<Weak<Server>>> = Arc::default();

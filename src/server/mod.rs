@@ -4,37 +4,15 @@
 //! due; rooms and sessions do. Key invariants: executor threads never block on a disk; a step's changes are given to
 //! the committer under the room's lock, so that they are stored in the order they were accepted.
 
-pub(crate) mod acts;
-pub(crate) mod admission;
-pub(crate) mod agents;
-pub(crate) mod answers;
-pub(crate) mod apart;
-pub(crate) mod audit;
 pub mod clock;
-pub mod committer;
 pub mod config;
-mod connection;
-pub(crate) mod content;
 pub mod dev_secret;
-pub mod disposition;
-mod doors;
 #[cfg(test)]
 pub(crate) mod harness;
-mod hosts;
-mod housekeeping;
-pub(crate) mod incoming;
 mod lifecycle;
-pub(crate) mod loader;
-mod messages;
-pub mod metrics;
-mod pace;
-mod receiving;
 mod requests;
-mod seldom;
-mod socket;
 pub mod telemetry;
 mod threads;
-mod upgrades;
 
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
@@ -52,23 +30,23 @@ use smol::lock::Semaphore;
 
 pub use lifecycle::{Ended, StartError, run};
 
+use crate::boards::answers::Answers;
+use crate::boards::audit::Audit;
+use crate::boards::committer::Committer;
+use crate::boards::content::Documents;
+use crate::boards::slots::{RoomCell, Rooms};
 use crate::bridge::Bridge;
 use crate::fault::Fault;
 use crate::ids::BoardId;
 use crate::jwt::Verifier;
 use crate::limits;
+use crate::metrics::Metrics;
+use crate::net::doors::Doors;
+use crate::net::receiving::Receiving;
+use crate::net::seldom::Seldom;
 use crate::room::{Effects, Room, RoomSettings};
-use crate::rooms::{RoomCell, Rooms};
-use crate::server::answers::Answers;
-use crate::server::audit::Audit;
 use crate::server::clock::SystemClock;
-use crate::server::committer::Committer;
 use crate::server::config::Config;
-use crate::server::content::Documents;
-use crate::server::doors::Doors;
-use crate::server::metrics::Metrics;
-use crate::server::receiving::Receiving;
-use crate::server::seldom::Seldom;
 use crate::store::{Applied, Change, Store, StoreError};
 use crate::time::{Clock, Now, Tick};
 
@@ -93,7 +71,7 @@ pub(crate) struct Server {
     /// With `--redis`.
     pub(crate) bridge: Option<Arc<Bridge>>,
     pub(crate) started: Tick,
-    clock: SystemClock,
+    pub(crate) clock: SystemClock,
     executor: Arc<Executor<'static>>,
     stopping: AtomicBool,
     /// Permits for work on the blocking pool.
@@ -103,13 +81,13 @@ pub(crate) struct Server {
     reading: Semaphore,
     waiting: Semaphore,
     /// Permits for updates that join off their room's lock.
-    joining: Semaphore,
+    pub(crate) joining: Semaphore,
     /// Whose turn it is to write a whole state, so that those who ask at the same moment share it.
     pub(crate) folding: smol::lock::Mutex<()>,
     connection_ids: AtomicU64,
     /// Count changes of who may do what, after they are on disk; each for some of the boards.
     access_epochs: Box<[AtomicU64]>,
-    compactions: smol::channel::Sender<Arc<RoomCell>>,
+    pub(crate) compactions: smol::channel::Sender<Arc<RoomCell>>,
     /// Boards whose room was given up with changes under way: these must settle before the board is read again.
     dropped: Mutex<HashSet<BoardId>>,
 }
@@ -160,7 +138,7 @@ impl Server {
         self.access_epochs.get(index)
     }
 
-    fn next_connection_id(&self) -> u64 {
+    pub(crate) fn next_connection_id(&self) -> u64 {
         self.connection_ids.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -250,7 +228,7 @@ impl Server {
     }
 
     /// Notes that a board's room goes while changes of it may be under way: its creation, for a new board.
-    fn note_dropped(&self, board: &BoardId) {
+    pub(crate) fn note_dropped(&self, board: &BoardId) {
         self.dropped
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -258,7 +236,7 @@ impl Server {
     }
 
     /// Waits until nothing of a given-up room of `board` is on its way to the disk any more. Blocks.
-    fn settle(&self, board: &BoardId) {
+    pub(crate) fn settle(&self, board: &BoardId) {
         let dropped = self
             .dropped
             .lock()
@@ -279,7 +257,10 @@ impl Server {
     }
 
     /// As [`Self::unblock`], for a read of some rows.
-    async fn unblock_read<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) async fn unblock_read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
         let _permit = self.reading.acquire().await;
         smol::unblock(work).await
     }

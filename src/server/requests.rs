@@ -19,10 +19,11 @@ use crate::http::response::Response;
 use crate::http::target::Target;
 use crate::http::upgrade;
 use crate::limits;
-use crate::server::admission::{self, Request};
-use crate::server::doors::SocketPlace;
-use crate::server::incoming::Incoming;
-use crate::server::{Server, hosts, upgrades};
+use crate::net::admission::{self, Request};
+use crate::net::doors::SocketPlace;
+use crate::net::incoming::Incoming;
+use crate::net::{hosts, upgrades};
+use crate::server::Server;
 
 /// What to do after a request.
 enum Next {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use boardwire::fault::Fault;
 use boardwire::ids::Level;
-use boardwire::server::disposition;
+use boardwire::net::disposition;
 
 use crate::support::client::Client;
 use crate::support::http::{self, Http};

@@ -20,13 +20,13 @@ const UNPROVOKED = [
   ['* 503 store_failed', 'needs a disk that fails'],
   ['* 503 state_unreadable', 'needs a damaged file; tests/it/rooms.rs has it'],
   ['* default internal', 'needs a bug of the server'],
-  ['* 503 board_busy', 'needs a write between every two steps of the server; src/server/content/tests.rs has it'],
+  ['* 503 board_busy', 'needs a write between every two steps of the server; src/boards/content/tests.rs has it'],
   ['* 413 too_costly', 'tests/it/costly.rs has it, for every kind of update that is'],
   ['* 413 owner_full', 'needs a bound of its own on an owner; tests/it/quotas.rs has it'],
   ['* 409 too_many_boards', 'as above'],
-  ['* 503 server_busy', 'needs 96 MiB of answers that nobody reads; src/server/incoming/tests.rs has it'],
+  ['* 503 server_busy', 'needs 96 MiB of answers that nobody reads; src/net/incoming/tests.rs has it'],
   ['deleteItem 413 board_too_large', 'needs a frame on a board that is full to the byte'],
-  ['* default body_timeout', 'takes two minutes; src/server/incoming/tests.rs has it']
+  ['* default body_timeout', 'takes two minutes; src/net/incoming/tests.rs has it']
 ]
 
 /** What is answered alike whatever the operation is: one of them shows it. */

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use async_io::Timer;
 
+use crate::boards::apart::catch_up;
+use crate::boards::slots::RoomCell;
 use crate::fault::Fault;
 use crate::limits;
+use crate::metrics::Outcome;
 use crate::room::{Room, board};
-use crate::rooms::RoomCell;
 use crate::server::Server;
-use crate::server::apart::catch_up;
-use crate::server::metrics::Outcome;
 use crate::time::{Tick, UnixMillis};
 
 impl Server {

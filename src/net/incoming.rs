@@ -15,14 +15,14 @@ use async_io::{Async, Timer};
 use bytes::Bytes;
 use smol::future::FutureExt;
 
+use crate::boards::answers::{Answers, Permit};
 use crate::http::body::{BodyError, Decoder, Progress};
 use crate::http::head::{Framing, Head, Method, Persistence};
 use crate::http::response::{CONTINUE, Problem, Response};
 use crate::limits;
+use crate::net::receiving::{Place, Receiving};
+use crate::net::socket::WRITE_TURN_BYTES;
 use crate::server::Server;
-use crate::server::answers::{Answers, Permit};
-use crate::server::receiving::{Place, Receiving};
-use crate::server::socket::WRITE_TURN_BYTES;
 use crate::ws::reader::{make_room, room_after};
 
 /// Bytes read at once while a head is incomplete: as much as is received without being counted.

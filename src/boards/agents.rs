@@ -12,9 +12,9 @@ use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Level, SecretId, Subject};
 use crate::items;
 use crate::limits;
+use crate::net::admission::Granted;
 use crate::room::agents::Agent;
 use crate::server::Server;
-use crate::server::admission::Granted;
 
 /// What an agent has just changed.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::http::head;
-use crate::server::receiving::Receiving;
-use crate::server::socket::tests::sent_in_one_turn;
+use crate::net::receiving::Receiving;
+use crate::net::socket::tests::sent_in_one_turn;
 
 /// Bounds of a test's choice.
 struct Loose {

@@ -16,7 +16,8 @@ use crate::fault::Fault;
 use crate::http::head::Head;
 use crate::ids::{BoardId, Level, Subject};
 use crate::limits;
-use crate::server::{Server, disposition};
+use crate::net::disposition;
+use crate::server::Server;
 use crate::store::Change;
 use crate::time::UnixMillis;
 

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use crate::access::{Asked, BoardFacts, Facts};
 use crate::audit::{Action, Actor};
+use crate::boards::slots::{Found, Loading, Outcome, RoomCell};
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level, UserId};
 use crate::room::board::{Accepted, Board};
 use crate::room::{Loaded, Room};
-use crate::rooms::{Found, Loading, Outcome, RoomCell};
 use crate::server::{Server, telemetry};
 use crate::store::{Act, Change, Store, StoreError, Stored, StoredBoard};
 use crate::update::Budgets;

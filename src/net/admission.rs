@@ -12,14 +12,16 @@ use crate::access::{
     self, Asked, BoardFacts, Credentials, Decision, Grant, Moment, Presented, Question, SentSecret,
 };
 use crate::audit::Actor;
+use crate::boards::{audit, committer};
 use crate::fault::Fault;
 use crate::http::head::Head;
 use crate::http::response::{Problem, Response};
 use crate::http::target::Target;
 use crate::ids::{BoardId, SecretId, Subject};
 use crate::jwt::{Claims, TokenError};
+use crate::net::disposition;
 use crate::room::Room;
-use crate::server::{Server, audit, committer, disposition};
+use crate::server::Server;
 
 /// A request, as handlers see it.
 pub(crate) struct Request<'a> {

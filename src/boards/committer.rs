@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 
 use smol::channel::{Receiver, Sender};
 
+use crate::boards::committer::writer::Writer;
 use crate::ids::BoardId;
-use crate::server::committer::writer::Writer;
-use crate::server::metrics::CommitMetrics;
+use crate::metrics::CommitMetrics;
 use crate::store::{Applied, Change, Store, StoreError};
 use crate::time::UnixMillis;
 

@@ -9,11 +9,11 @@ use super::*;
 use crate::access::secret::SecretKind;
 use crate::access::{Credentials, Facts, SecretFacts, TokenRights};
 use crate::audit::{Actor, Entry, EntryKey};
+use crate::boards::loader::Creation;
 use crate::ids::{Principal, SecretId, Subject};
 use crate::room::Effects;
 use crate::room::member::{Joiner, Pulse};
 use crate::server::harness;
-use crate::server::loader::Creation;
 use crate::store::redb::RedbStore;
 use crate::store::{
     Footprint, Holder, Listed, Reclaimed, Store, StoreError, Stored, StoredBoard, StoredSecret, Summary,

@@ -1,4 +1,4 @@
-//! Tests of `server::metrics`: what is written, and that counting is complete.
+//! Tests of `metrics`: what is written, and that counting is complete.
 
 use std::collections::BTreeSet;
 

@@ -4,8 +4,8 @@
 //! of what is served. Tests: tests/it/hosts.rs.
 
 use crate::http::response::{Problem, Response};
+use crate::net::seldom::shown;
 use crate::server::Server;
-use crate::server::seldom::shown;
 
 /// Lets a request on whose `Host` is one of this server's.
 ///

@@ -20,9 +20,9 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::fault::Fault;
 use crate::http::head::Method;
+use crate::metrics::redis::RedisMetrics;
+use crate::net::disposition;
 use crate::room::Tally;
-use crate::server::disposition;
-use crate::server::metrics::redis::RedisMetrics;
 use crate::store::Footprint;
 
 pub mod redis;

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 
 use crate::limits;
-use crate::server::receiving::Place;
-use crate::server::socket::{READ_BYTES, Socket};
+use crate::net::receiving::Place;
+use crate::net::socket::{READ_BYTES, Socket};
 use crate::ws::reader::{Event, ReadError, Reader};
 use crate::ws::{self, Opcode};
 

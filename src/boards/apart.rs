@@ -11,12 +11,12 @@ use async_io::Timer;
 use bytes::Bytes;
 use smol::channel::Receiver;
 
+use crate::boards::slots::RoomCell;
 use crate::fault::Fault;
 use crate::limits;
 use crate::room::board::{Apart, Attempt, Capture};
 use crate::room::member::{Hold, MemberId};
 use crate::room::{Job, Room, UpdateOutcome};
-use crate::rooms::RoomCell;
 use crate::server::Server;
 use crate::store::Applied;
 use crate::update::scan::{Outline, scan};

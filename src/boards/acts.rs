@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use crate::access::{self, Asked, BoardFacts, Facts, Manage, Moment, Question};
 use crate::audit::Action;
+use crate::boards::loader::ended;
+use crate::boards::slots::{Found, Loading, Outcome, RoomCell, Taken};
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level, UserId};
+use crate::net::admission::Granted;
 use crate::room::Held;
-use crate::rooms::{Found, Loading, Outcome, RoomCell, Taken};
 use crate::server::Server;
-use crate::server::admission::Granted;
-use crate::server::loader::ended;
 use crate::store::owners::Account;
 use crate::store::{Act, Applied, Change};
 

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use crate::boards::slots::RoomCell;
 use crate::ids::BoardId;
 use crate::limits;
 use crate::room::document::Unopened;
-use crate::rooms::RoomCell;
 use crate::time::Tick;
 
 /// What a board was to be opened for.
