@@ -7,7 +7,7 @@
 use std::fmt;
 
 /// Why a request is refused or a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
     /// No credential was sent where one is needed.
     NoCredential,
@@ -84,6 +84,58 @@ impl Fault {
         Self::ShuttingDown,
         Self::Internal,
     ];
+
+    /// The stable word for it, in problem documents, metrics and the audit log.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NoCredential => "unauthenticated",
+            Self::InvalidCredential => "invalid_credential",
+            Self::ExpiredCredential => "expired_credential",
+            Self::NoPermission => "forbidden",
+            Self::NoSuchBoard => "no_such_board",
+            Self::BoardDeleted => "board_deleted",
+            Self::InvalidBoardId => "invalid_board_id",
+            Self::MalformedMessage => "malformed_message",
+            Self::MalformedUpdate => "malformed_update",
+            Self::MessageTooLarge => "message_too_large",
+            Self::OverBudget => "board_too_large",
+            Self::OwnerFull => "owner_full",
+            Self::TooManyBoards => "too_many_boards",
+            Self::TooCostly => "too_costly",
+            Self::TextFrame => "text_frame",
+            Self::WebSocketProtocol => "websocket_protocol",
+            Self::SlowConsumer => "slow_consumer",
+            Self::TooManyConnections => "too_many_connections",
+            Self::ConnectionLost => "connection_lost",
+            Self::StateUnreadable => "state_unreadable",
+            Self::StoreFailed => "store_failed",
+            Self::ShuttingDown => "shutting_down",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Whether it is about what somebody may do, rather than about the board or the server.
+    #[must_use]
+    pub fn is_of_rights(self) -> bool {
+        matches!(
+            self,
+            Self::NoCredential | Self::InvalidCredential | Self::ExpiredCredential | Self::NoPermission
+        )
+    }
+}
+
+/// An error and its causes in one line; an error's own text leaves its cause out.
+#[must_use]
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 impl fmt::Display for Fault {
@@ -117,3 +169,15 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        let error = crate::server::StartError::System(std::io::Error::other("no threads left"));
+        let told = "cannot start threads or signal handlers: no threads left";
+        assert_eq!(causes(&error), told);
+    }
+}

@@ -6,13 +6,16 @@
 //! | --- | --- | --- |
 //! | L0 | [`limits`] [`ids`] [`time`] [`fault`] [`meter`] | bounds, parsed names, instants, the closed list of refusals, what a walk may cost |
 //! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] [`items`] | bytes to values and back, pure decisions |
-//! | L2 | [`session`] [`room`] [`store`] | state machines without I/O |
-//! | L3 | `store::redb` | the one file that names redb |
-//! | L4 | [`boards`] [`net`] [`metrics`] [`server`] [`api`] [`bridge`] | tasks, sockets, timers |
-//! | L5 | `main` | command line to configuration to run |
+//! | L2 | [`session`] [`room`] [`store`] [`metrics`] | state machines without I/O; what is counted |
+//! | L3 | `store::redb` | the store on disk: the one module that names redb |
+//! | L4 | [`boards`] | boards in memory and on disk, on a host that is handed in |
+//! | L5 | [`net`] [`bridge`] | sockets; Redis |
+//! | L6 | [`api`] | the HTTP resources |
+//! | L7 | [`server`] | the process |
+//! | L8 | `main` | command line to configuration to run |
 //!
-//! Below L4 nothing reads a clock, touches a socket or awaits: bytes, instants and failures come in as values,
-//! and what must be done comes out as values.
+//! Below L5 nothing touches a socket, and below L4 nothing reads a clock or awaits: bytes, instants and failures come in as
+//! values, and what must be done comes out as values.
 
 pub mod access;
 pub mod api;

@@ -81,10 +81,6 @@ pub const KEYS_PER_BOARD_MAX: usize = 1_024;
 /// Seconds that a share link may last, inclusive: ten years. For ever is to leave the expiry out.
 pub const LINK_SECONDS_MAX: u64 = 10 * 366 * 24 * 3_600;
 
-/// Counts of changes of who may do what, of which each is for some of the boards: so many that a change seldom makes
-/// those who are joining another board be decided about again. 8 KiB.
-pub const ACCESS_EPOCHS: usize = 1_024;
-
 // --- audit ------------------------------------------------------------------------------------------------
 
 /// Bytes kept of a `User-Agent`. Browsers send about 120.
@@ -223,9 +219,6 @@ pub const CONTENT_OVER_TIME_MAX: usize = 2;
 /// How long a call waits for its turn to work on content, at most; and how long a board whose content took longer than
 /// [`CONTENT_TIME_MAX`] is left alone unless it changes.
 pub const CONTENT_WAIT_MAX: Duration = Duration::from_secs(30);
-
-/// Boards remembered as not to be opened as a document, inclusive; beyond it some are tried again.
-pub const CONTENT_REMEMBERED_MAX: usize = 1_024;
 
 /// Changes to an open document times the bytes of its board, inclusive: beyond it it is opened anew, since yrs may copy or
 /// move all it holds for each change. A thousand changes of a board of 1 MiB.

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, text};
 use prometheus_client::metrics::MetricType;
@@ -21,7 +21,6 @@ use prometheus_client::registry::{Metric, Registry};
 use crate::fault::Fault;
 use crate::http::head::Method;
 use crate::metrics::redis::RedisMetrics;
-use crate::net::disposition;
 use crate::room::Tally;
 use crate::store::Footprint;
 
@@ -185,22 +184,16 @@ impl Default for CommitMetrics {
 }
 
 impl CommitMetrics {
-    /// Runs a commit of so many changes; a failed one is counted, and not timed.
-    pub(crate) fn observe<T, E>(
-        &self,
-        changes: usize,
-        commit: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
-        let started = Instant::now();
-        let result = commit();
-        if result.is_ok() {
-            self.seconds.observe(started.elapsed().as_secs_f64());
-            self.changes
-                .observe(f64::from(u32::try_from(changes).unwrap_or(u32::MAX)));
-        } else {
-            self.failures.add(1);
-        }
-        result
+    /// A commit of so many changes was made.
+    pub(crate) fn committed(&self, changes: usize, took: Duration) {
+        self.seconds.observe(took.as_secs_f64());
+        self.changes
+            .observe(f64::from(u32::try_from(changes).unwrap_or(u32::MAX)));
+    }
+
+    /// A commit failed.
+    pub(crate) fn commit_failed(&self) {
+        self.failures.add(1);
     }
 }
 
@@ -231,11 +224,7 @@ impl Metrics {
     /// All metrics at zero, with those of the writer and of the Redis bridge among them.
     #[must_use]
     pub fn new(commits: &CommitMetrics, redis: &RedisMetrics) -> Self {
-        let reasons = || {
-            Fault::ALL
-                .into_iter()
-                .map(|fault| [("reason", disposition::of(fault).code)])
-        };
+        let reasons = || Fault::ALL.into_iter().map(|fault| [("reason", fault.code())]);
         let mut metrics = Self {
             registry: Registry::with_prefix("boardwire"),
             values: Values::default(),
@@ -413,13 +402,13 @@ impl Metrics {
 
     /// A connection ended: for a fault, or because its peer ended it.
     pub(crate) fn ended(&self, fault: Option<Fault>) {
-        let reason = fault.map_or(LEFT, |fault| disposition::of(fault).code);
+        let reason = fault.map_or(LEFT, |fault| fault.code());
         self.ended.count([("reason", reason)]);
     }
 
     /// An upgrade request was refused.
     pub(crate) fn refused(&self, fault: Fault) {
-        self.refused.count([("reason", disposition::of(fault).code)]);
+        self.refused.count([("reason", fault.code())]);
     }
 
     /// An upgrade request was refused for its `Origin`.
@@ -438,31 +427,24 @@ impl Metrics {
             .count([("method", method_label(method)), ("status", status_label(status))]);
     }
 
-    /// A compaction that began at `started` ended.
-    pub(crate) fn compacted(&self, started: Instant, outcome: Outcome) {
-        match outcome {
-            Outcome::Done => self.compaction_seconds.observe(started.elapsed().as_secs_f64()),
-            Outcome::Failed => self.compaction_failures.add(1),
-        }
+    /// A compaction was made.
+    pub(crate) fn compacted(&self, took: Duration) {
+        self.compaction_seconds.observe(took.as_secs_f64());
     }
 
-    /// A load that began at `started` ended; one that found no board is neither timed nor a failure.
-    pub(crate) fn loaded<T>(&self, started: Instant, outcome: &Result<T, Fault>) {
+    /// A compaction failed.
+    pub(crate) fn compaction_failed(&self) {
+        self.compaction_failures.add(1);
+    }
+
+    /// A load ended; one that found no board is neither timed nor a failure.
+    pub(crate) fn loaded<T>(&self, took: Duration, outcome: &Result<T, Fault>) {
         match outcome {
-            Ok(_) => self.board_load_seconds.observe(started.elapsed().as_secs_f64()),
+            Ok(_) => self.board_load_seconds.observe(took.as_secs_f64()),
             Err(Fault::StateUnreadable | Fault::Internal) => self.board_load_failures.add(1),
             Err(_) => {}
         }
     }
-}
-
-/// How something ended that may fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It did what it was to do.
-    Done,
-    /// It did not.
-    Failed,
 }
 
 /// Every method, with every class of status that answers have.

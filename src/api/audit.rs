@@ -18,9 +18,9 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
     let page = Page::of(call.request.target)?;
     let (before, limit) = (page.after(parse_place)?, page.lookup());
     // What was done a moment ago is in it too; whether something was lost shows in what is read next.
-    drop(call.server.settled().await);
+    drop(call.boards().settled().await);
     let entries = call
-        .server
+        .boards()
         .read(move |store| store.audit(&board, before, limit))
         .await
         .map_err(admission::problem)?;

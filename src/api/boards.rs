@@ -12,11 +12,12 @@ use crate::api::list::{self, Page};
 use crate::api::{Answer, Call, conflict, uuid};
 use crate::audit::Action;
 use crate::boards::acts::Event;
+use crate::boards::rights::Granted;
 use crate::fault::Fault;
 use crate::http::response::Response;
 use crate::ids::{BoardId, Level, UserId};
 use crate::limits;
-use crate::net::admission::{self, Granted, Identity};
+use crate::net::admission::{self, Identity};
 use crate::store::{Act, Applied, Holder, Listed, Stored, Summary};
 
 /// A board as clients see it; `level` is the caller's.
@@ -51,17 +52,17 @@ pub(crate) async fn create(mut call: Call<'_>) -> Answer {
         None => random_id().map_err(admission::problem)?,
     };
     let title = body::optional(new.title, title)?;
-    if identity.has_ended(call.server) {
+    if identity.has_ended(call.shell) {
         return Err(admission::problem(Fault::ExpiredCredential));
     }
     let create = call
-        .server
+        .boards()
         .create_board(board.clone(), owner, title, identity.actor);
     let created = create.await;
     if created.map_err(admission::problem)? == Applied::Exists {
         return Err(conflict("board_exists", "there is a board with this id"));
     }
-    let location = format!("{}/v1/boards/{board}", call.server.config.base_path());
+    let location = format!("{}/v1/boards/{board}", call.shell.settings.base_path);
     let answer = answer(&call, 201, &board, Some(Level::Edit)).await?;
     Ok(answer.field("Location", location))
 }
@@ -71,7 +72,7 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
     let Identity { claims, .. } = call.identity().await?;
     let page = Page::of(call.request.target)?;
     let after = page.after(BoardId::parse)?;
-    let mode = call.server.config.mode;
+    let mode = call.boards().settings.mode;
     let holder = Holder {
         everything: mode == Mode::Dev || claims.iter().any(|claims| claims.admin),
         owners: claims.iter().map(|claims| claims.user.clone()).collect(),
@@ -87,11 +88,11 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
     };
     let limit = page.lookup();
     let listed = call
-        .server
+        .boards()
         .read(move |store| store.list(&holder, after.as_ref(), limit))
         .await
         .map_err(admission::problem)?;
-    let now = call.server.now().unix;
+    let now = call.boards().now().unix;
     let row = |listed: Listed| {
         let (board, facts) = (&listed.board, listed.facts());
         let question = Question {
@@ -155,19 +156,19 @@ pub(crate) async fn update(mut call: Call<'_>) -> Answer {
             detail: detail.into(),
         };
         let act = Act::Update { title, owner };
-        let updated = call.server.act(&granted, act, event).await;
+        let updated = call.boards().act(&granted, act, event).await;
         updated.map_err(admission::problem)?;
     }
     let board = granted.board.clone();
     // Who gave it away may have nothing left.
-    let level = admission::renew(call.server, granted).await;
+    let level = call.boards().decide_again(granted).await;
     answer(&call, 200, &board, level.ok().map(|granted| granted.grant.level)).await
 }
 
 /// `DELETE /v1/boards/{board}`.
 pub(crate) async fn delete(call: Call<'_>) -> Answer {
     let granted = call.manager().await?;
-    let deleted = call.server.delete_board(&granted).await;
+    let deleted = call.boards().delete_board(&granted).await;
     deleted.map(|()| Response::new(204)).map_err(admission::problem)
 }
 
@@ -182,7 +183,7 @@ fn title(value: Value) -> Result<String, Response> {
 /// Answers with the board as it is stored.
 async fn answer(call: &Call<'_>, status: u16, board: &BoardId, level: Option<Level>) -> Answer {
     let id = board.clone();
-    let summary = call.server.read(move |store| store.summary(&id)).await;
+    let summary = call.boards().read(move |store| store.summary(&id)).await;
     match summary.map_err(admission::problem)? {
         Stored::Present(summary) => {
             let board = board_json(board, &summary, level);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::http::head::Head;
 use crate::http::origin;
 use crate::http::response::Response;
-use crate::server::Server;
+use crate::net::Shell;
 
 /// Fields that a page may send; those that every page may send anyway are left out.
 const SENT: &str = "authorization, content-type, x-api-key, if-match, if-none-match, idempotency-key";
@@ -24,20 +24,20 @@ const READ: &str = "Location, ETag, WWW-Authenticate, Allow, Retry-After, Idempo
 const REMEMBERED: &str = "3600";
 
 /// The value of `Access-Control-Allow-Origin` for the page that sent a request.
-fn reader(server: &Server, head: &Head<'_>) -> Option<std::borrow::Cow<'static, str>> {
+fn reader(shell: &Shell, head: &Head<'_>) -> Option<std::borrow::Cow<'static, str>> {
     // Sent twice, it is no browser's.
     let sent = head.unique("origin").ok().flatten();
-    origin::shared_with(sent, &server.config.origins)
+    origin::shared_with(sent, &shell.settings.origins)
 }
 
 /// Adds to any answer what lets the page that asked read it, if its origin is allowed.
-pub(crate) fn share(server: &Arc<Server>, head: &Head<'_>, response: Response) -> Response {
-    if server.config.origins.is_empty() {
+pub(crate) fn share(shell: &Arc<Shell>, head: &Head<'_>, response: Response) -> Response {
+    if shell.settings.origins.is_empty() {
         return response;
     }
     // Also for those who are told nothing: what a cache keeps for them is not for others.
     let response = response.field("Vary", "Origin");
-    match reader(server, head) {
+    match reader(shell, head) {
         Some(reader) => response
             .field("Access-Control-Allow-Origin", reader)
             .field("Access-Control-Expose-Headers", READ),
@@ -46,10 +46,10 @@ pub(crate) fn share(server: &Arc<Server>, head: &Head<'_>, response: Response) -
 }
 
 /// Answers `OPTIONS` on a path that has the methods `allowed`, a preflight among them.
-pub(crate) fn options(server: &Arc<Server>, head: &Head<'_>, allowed: &str) -> Response {
+pub(crate) fn options(shell: &Arc<Shell>, head: &Head<'_>, allowed: &str) -> Response {
     let response = Response::new(204).field("Allow", allowed.to_owned());
     let preflight = head.values("access-control-request-method").next().is_some();
-    if !preflight || reader(server, head).is_none() {
+    if !preflight || reader(shell, head).is_none() {
         return response;
     }
     response

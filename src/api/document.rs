@@ -5,19 +5,18 @@
 
 use std::sync::Arc;
 
-use async_io::Timer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 
 use crate::api::{Answer, Call, failed_content, invalid_parameter};
+use crate::boards::Boards;
 use crate::boards::loader::Creation;
 use crate::boards::slots::RoomCell;
 use crate::http::response::{Problem, Response};
 use crate::limits;
 use crate::net::admission;
 use crate::room::{Room, UpdateOutcome};
-use crate::server::Server;
 use crate::update::Refused;
 use crate::update::vector::StateVector;
 
@@ -46,7 +45,7 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
     };
     let granted = call.granted().await?;
     // Reading a board never creates it.
-    let cell = call.server.room(&granted.board, Creation::Denied).await;
+    let cell = call.boards().room(&granted.board, Creation::Denied).await;
     let cell = cell.map_err(admission::problem)?;
     match form {
         Form::Update { lacking: None } => {
@@ -56,7 +55,7 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
                 return Ok(update_response(state));
             }
             call.reserve(size_of(&cell)).await?;
-            let state = full_state(call.server, &cell).await;
+            let state = call.boards().full_state(&cell).await;
             call.joins(&state);
             Ok(update_response(state))
         }
@@ -65,9 +64,9 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
             StateVector::parse(&asked)
                 .map_err(|_| invalid_parameter("state_vector", "is not an encoded state vector"))?;
             call.reserve(size_of(&cell)).await?;
-            Ok(update_response(lacking(&cell, asked).await))
+            Ok(update_response(call.boards().lacking(&cell, asked).await))
         }
-        Form::Json => json(call.server, &cell).await,
+        Form::Json => json(call.boards(), &cell).await,
     }
 }
 
@@ -75,19 +74,17 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
 pub(crate) async fn post(mut call: Call<'_>) -> Answer {
     let mut granted = call.editor(call.granted().await?)?;
     let update = Bytes::from(call.body().await?);
-    let server = call.server;
-    while server.committer_is_full() {
-        Timer::after(limits::BACKPRESSURE_RETRY).await;
-    }
+    let boards = call.boards();
+    boards.disk_caught_up().await;
     loop {
-        let cell = server.room(&granted.board, Creation::Denied).await;
+        let cell = boards.room(&granted.board, Creation::Denied).await;
         let cell = cell.map_err(admission::problem)?;
         // Since the decision the room may have been unloaded, or the rights been taken away.
-        let holds = |room: &Room| granted.holds_in(server, room);
-        let now = server.now();
+        let holds = |room: &Room| granted.holds_in(boards, &cell, room);
+        let now = boards.now();
         let (mut accepted, mut saved) = (Some(Ok(UpdateOutcome::Apart)), None);
         if update.len() < limits::APART_FROM_BYTES {
-            (accepted, saved) = server.step_awaited(&cell, |room, effects| {
+            (accepted, saved) = boards.step_awaited(&cell, |room, effects| {
                 holds(room).then(|| {
                     let accepted = room.accept(None, &update, now, effects);
                     accepted.map_err(Refused::fault)
@@ -95,7 +92,7 @@ pub(crate) async fn post(mut call: Call<'_>) -> Answer {
             });
         }
         if accepted == Some(Ok(UpdateOutcome::Apart)) {
-            let joined = server.join_apart(&cell, None, update.clone(), holds).await;
+            let joined = boards.join_apart(&cell, None, update.clone(), holds).await;
             (accepted, saved) = joined.map_or_else(
                 |fault| (Some(Err(fault)), None),
                 |joined| (joined.outcome.map(Ok), joined.saved),
@@ -103,13 +100,13 @@ pub(crate) async fn post(mut call: Call<'_>) -> Answer {
         }
         match accepted {
             None => {
-                let renewed = admission::renew(server, granted).await;
+                let renewed = boards.decide_again(granted).await;
                 granted = call.editor(renewed.map_err(admission::problem)?)?;
             }
             Some(Err(fault)) => return Err(admission::problem(fault)),
             Some(Ok(UpdateOutcome::Hole)) => return Err(missing_updates(&cell)),
             Some(Ok(UpdateOutcome::New | UpdateOutcome::Known | UpdateOutcome::Apart)) => {
-                let durable = server.saved(&cell, saved).await;
+                let durable = boards.saved(&cell, saved).await;
                 return durable.map(|()| Response::new(204)).map_err(admission::problem);
             }
         }
@@ -142,23 +139,6 @@ fn update_response(update: Bytes) -> Response {
         .field("Content-Disposition", "attachment")
 }
 
-/// The whole state, written off the room's lock; those who ask next share its bytes.
-async fn full_state(server: &Server, cell: &RoomCell) -> Bytes {
-    let _turn = server.folding.lock().await;
-    let mut snapshot = cell.lock().snapshot();
-    let written = smol::unblock(move || (snapshot.full(), snapshot)).await;
-    let (state, snapshot) = written;
-    cell.lock().adopt(&snapshot);
-    state
-}
-
-/// What a state vector that parses lacks, likewise.
-async fn lacking(cell: &RoomCell, asked: Vec<u8>) -> Bytes {
-    let mut snapshot = cell.lock().snapshot();
-    let lacking = smol::unblock(move || StateVector::parse(&asked).map(|asked| snapshot.diff(&asked)));
-    lacking.await.unwrap_or_default()
-}
-
 fn decoded(text: &str) -> Result<Vec<u8>, Response> {
     URL_SAFE_NO_PAD
         .decode(text.trim_end_matches('='))
@@ -166,8 +146,8 @@ fn decoded(text: &str) -> Result<Vec<u8>, Response> {
 }
 
 /// Opens a copy of the board on the blocking pool.
-async fn json(server: &Arc<Server>, cell: &Arc<RoomCell>) -> Answer {
-    let json = server.content_as_json(cell).await.map_err(failed_content)?;
+async fn json(boards: &Arc<Boards>, cell: &Arc<RoomCell>) -> Answer {
+    let json = boards.content_as_json(cell).await.map_err(failed_content)?;
     Ok(Response::new(200)
         .with_body("application/json", json.text)
         .field("Cache-Control", "no-store")

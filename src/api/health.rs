@@ -3,8 +3,6 @@
 use serde::Serialize;
 
 use crate::api::{Answer, Call};
-use crate::boards::committer;
-use crate::bridge::Status;
 use crate::http::response::Response;
 
 #[derive(Serialize)]
@@ -28,22 +26,25 @@ struct Redis {
     reason: Option<String>,
 }
 
-impl From<Status> for Redis {
-    fn from(status: Status) -> Self {
-        let (status, reason) = match status {
-            Status::Connected => ("connected", None),
-            Status::Unreachable(why) => ("unreachable", Some(why.to_string())),
+impl Redis {
+    fn of(trouble: Option<String>) -> Self {
+        let status = match trouble {
+            None => "connected",
+            Some(_) => "unreachable",
         };
-        Self { status, reason }
+        Self {
+            status,
+            reason: trouble,
+        }
     }
 }
 
 /// 200 while all is well; 503 while the disk refuses writes or a shutdown is under way.
 pub(crate) async fn get(call: Call<'_>) -> Answer {
-    let server = call.server;
-    let (code, status, reason) = if server.is_stopping() {
+    let (shell, boards) = (call.shell, call.boards());
+    let (code, status, reason) = if boards.is_stopping() {
         (503, "stopping", Some("the server is shutting down"))
-    } else if matches!(server.committer.status(), committer::Status::Failing { .. }) {
+    } else if boards.is_failing() {
         (503, "degraded", Some("the disk refuses writes"))
     } else {
         (200, "ok", None)
@@ -51,11 +52,11 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
     let health = Health {
         status,
         reason,
-        rooms: server.rooms.len(),
-        connections: server.doors.open(),
+        rooms: boards.live_count(),
+        connections: shell.doors.open(),
         version: env!("CARGO_PKG_VERSION"),
-        uptime_seconds: server.now().tick.since(server.started).as_secs(),
-        redis: server.bridge.as_ref().map(|bridge| bridge.status().into()),
+        uptime_seconds: shell.now().tick.since(shell.started).as_secs(),
+        redis: boards.outlet.as_ref().map(|outlet| Redis::of(outlet.trouble())),
     };
     Ok(Response::json(code, &health).field("Cache-Control", "no-store"))
 }

@@ -15,17 +15,17 @@ use crate::api::body;
 use crate::api::items::conditions::{IfMatch, Mark};
 use crate::api::list::{self, Page};
 use crate::api::{Answer, Call, failed_content, failed_work, uuid};
+use crate::boards::Boards;
 use crate::boards::agents::{Cursor, Touched};
 use crate::boards::content::{Authority, Basis, Decided, Failed};
-use crate::bridge::Ticket;
-use crate::bridge::message::Action;
+use crate::boards::outlet::{Action, Announcement};
+use crate::boards::rights::Granted;
 use crate::fault::Fault;
 use crate::http::response::{Problem, Response};
 use crate::ids::ItemId;
 use crate::items::{self, Item, Operation, Outcome, Record, Records, Refused, Stamp, Why};
 use crate::limits;
-use crate::net::admission::{self, Granted};
-use crate::server::Server;
+use crate::net::admission;
 
 /// `GET .../items`.
 pub(crate) async fn list(mut call: Call<'_>) -> Answer {
@@ -34,7 +34,7 @@ pub(crate) async fn list(mut call: Call<'_>) -> Answer {
     let after = page.after(ItemId::parse)?;
     call.reserve(limits::ANSWER_BYTES).await?;
     let limit = page.lookup();
-    let read = call.server.read_content(&granted.board, move |records| {
+    let read = call.boards().read_content(&granted.board, move |records| {
         let ids = items::ids(records);
         let shown = |id: &ItemId| after.as_ref().is_some_and(|after| id.as_str() <= after.as_str());
         let from = ids.partition_point(shown);
@@ -67,7 +67,7 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
     let granted = call.granted().await?;
     let id = item_id(&call)?;
     let read = call
-        .server
+        .boards()
         .read_content(&granted.board, move |records| items::read(records, &id));
     let item = read.await.map_err(failed_content)?;
     let item = item.ok_or_else(no_such_item)?;
@@ -89,8 +89,8 @@ pub(crate) async fn create(mut call: Call<'_>) -> Answer {
     }
     let operation = creation(item, mark.as_ref(), 0)?;
     let board = granted.board.clone();
-    let outcomes = Write::of(operation).run(call.server, granted).await?;
-    let base = call.server.config.base_path();
+    let outcomes = Write::of(operation).run(call.boards(), granted).await?;
+    let base = &call.shell.settings.base_path;
     let answer = |item: &Item| {
         let id = list::text_of(&item.json, "id");
         let location = format!("{base}/v1/boards/{board}/items/{id}");
@@ -113,7 +113,7 @@ pub(crate) async fn update(mut call: Call<'_>) -> Answer {
         condition: IfMatch::of(call.request.head),
         ..Write::of(Operation::Update { id, patch })
     };
-    let outcomes = write.run(call.server, granted).await?;
+    let outcomes = write.run(call.boards(), granted).await?;
     match outcomes.first() {
         Some(Outcome::Updated(item)) => Ok(tagged(Response::json(200, &item.json), item)),
         _ => Err(no_such_item()),
@@ -128,7 +128,7 @@ pub(crate) async fn delete(call: Call<'_>) -> Answer {
         condition: IfMatch::of(call.request.head),
         ..Write::of(Operation::Delete { id })
     };
-    write.run(call.server, granted).await?;
+    write.run(call.boards(), granted).await?;
     Ok(Response::new(204))
 }
 
@@ -145,7 +145,7 @@ pub(crate) async fn batch(mut call: Call<'_>) -> Answer {
         condition: IfMatch::Absent,
         place: Place::Batch,
     };
-    let outcomes = write.run(call.server, granted).await?;
+    let outcomes = write.run(call.boards(), granted).await?;
     let results: Vec<BatchResult<'_>> = outcomes.iter().map(BatchResult::of).collect();
     let response = Response::json(200, &json!({ "results": results })).field("Cache-Control", "no-store");
     let is_repeated = outcomes
@@ -269,7 +269,7 @@ struct Decision {
     outcomes: Vec<Outcome>,
     is_changed: bool,
     /// Its place among the board's changes that are published.
-    ticket: Option<Ticket>,
+    announcement: Option<Box<dyn Announcement>>,
 }
 
 /// Why a change was not made.
@@ -289,14 +289,14 @@ impl Write {
     }
 
     /// Makes the change, in one transaction, and tells everybody else.
-    async fn run(self, server: &Arc<Server>, granted: Granted) -> Result<Vec<Outcome>, Response> {
+    async fn run(self, boards: &Arc<Boards>, granted: Granted) -> Result<Vec<Outcome>, Response> {
         let place = self.place;
         let basis = match self.condition {
             IfMatch::Absent => Basis::Any,
             IfMatch::Revisions(_) => Basis::Unchanged,
         };
-        let (subject, at) = (granted.grant.subject.clone(), server.now().unix);
-        let (bridge, board) = (server.bridge.clone(), granted.board.clone());
+        let (subject, at) = (granted.grant.subject.clone(), boards.now().unix);
+        let (outlet, board) = (boards.outlet.clone(), granted.board.clone());
         let decide = move |records: &dyn Records| {
             let stamp = Stamp {
                 actor: subject.as_str(),
@@ -304,16 +304,16 @@ impl Write {
             };
             let (writes, mut decision) = self.decide(records, stamp)?;
             // It is the board's turn until the room accepts the change: the places are in the order of the changes.
-            let bridge = bridge.as_ref().filter(|_| decision.is_changed);
-            decision.ticket = bridge.map(|bridge| bridge.reserve(&board));
+            let outlet = outlet.clone().filter(|_| decision.is_changed);
+            decision.announcement = outlet.map(|outlet| outlet.reserve(&board));
             Ok((writes, decision))
         };
         let authority = Authority::Granted(Box::new(granted.clone()));
-        let written = server.write_content(authority, basis, decide).await;
+        let written = boards.write_content(authority, basis, decide).await;
         let decision = written.map_err(|failed| failed_write(failed, place))?;
         let outcomes = decision.outcomes;
         if decision.is_changed {
-            announce(server, &granted, &outcomes, decision.ticket);
+            announce(boards, &granted, &outcomes, decision.announcement);
         }
         Ok(outcomes)
     }
@@ -331,16 +331,22 @@ impl Write {
         let decision = Decision {
             outcomes: plan.outcomes,
             is_changed: !plan.writes.is_empty(),
-            ticket: None,
+            announcement: None,
         };
         Ok((plan.writes, decision))
     }
 }
 
 /// Tells others what an agent has changed: everything that is to know of changes over HTTP hangs here.
-fn announce(server: &Arc<Server>, granted: &Granted, outcomes: &[Outcome], ticket: Option<Ticket>) {
-    if let Some(ticket) = ticket {
-        ticket.fill(outcomes.iter().filter_map(published));
+fn announce(
+    boards: &Arc<Boards>,
+    granted: &Granted,
+    outcomes: &[Outcome],
+    announcement: Option<Box<dyn Announcement>>,
+) {
+    if let Some(announcement) = announcement {
+        let changes: Vec<_> = outcomes.iter().filter_map(published).collect();
+        announcement.fill(&changes);
     }
     let mut touched = Touched::default();
     for outcome in outcomes {
@@ -356,7 +362,7 @@ fn announce(server: &Arc<Server>, granted: &Granted, outcomes: &[Outcome], ticke
             .selection
             .push(format!("shape:{}", list::text_of(&item.json, "id")));
     }
-    server.show_agent(granted, touched);
+    boards.show_agent(granted, touched);
 }
 
 /// What is published of a change.

@@ -8,8 +8,6 @@ use std::net::IpAddr;
 use crate::access::presented::bearer;
 use crate::access::secret::SecretHash;
 use crate::api::{Answer, Call};
-use crate::boards::committer::Status;
-use crate::bridge;
 use crate::fault::Fault;
 use crate::http::head::Head;
 use crate::http::response::{Problem, Response};
@@ -32,25 +30,23 @@ enum Refusal {
 
 /// Everything that is counted, as Prometheus text.
 pub(crate) async fn get(mut call: Call<'_>) -> Answer {
-    let Call { server, request, .. } = call;
-    authorize(server.config.metrics_token.as_ref(), request.peer, request.head).map_err(refused)?;
+    let Call { shell, request, .. } = call;
+    let boards = &shell.boards;
+    authorize(shell.settings.metrics_token.as_ref(), request.peer, request.head).map_err(refused)?;
     call.insist();
     let readings = Readings {
-        rooms: server.rooms.len(),
-        connections: server.doors.open(),
-        receiving_bytes: server.receiving.bytes(),
-        receiving_most: server.receiving.most(),
-        answer_bytes: server.answers.bytes(),
-        commit_queue_bytes: server.committer.queued_bytes(),
-        footprint: server.store.footprint(),
-        is_store_healthy: matches!(server.committer.status(), Status::Healthy),
-        is_redis_connected: server
-            .bridge
-            .as_ref()
-            .is_some_and(|bridge| bridge.status() == bridge::Status::Connected),
-        uptime: server.now().tick.since(server.started),
+        rooms: boards.live_count(),
+        connections: shell.doors.open(),
+        receiving_bytes: shell.receiving.bytes(),
+        receiving_most: shell.receiving.most(),
+        answer_bytes: boards.answers.bytes(),
+        commit_queue_bytes: boards.queued_bytes(),
+        footprint: boards.footprint(),
+        is_store_healthy: !boards.is_failing(),
+        is_redis_connected: (boards.outlet.as_ref()).is_some_and(|outlet| outlet.trouble().is_none()),
+        uptime: shell.now().tick.since(shell.started),
     };
-    let text = server.metrics.encode(&readings);
+    let text = shell.metrics.encode(&readings);
     let text = text.map_err(|_| admission::problem(Fault::Internal))?;
     let response = Response::new(200).with_body(MEDIA_TYPE, text);
     Ok(response.field("Cache-Control", "no-store"))

@@ -31,14 +31,16 @@ use serde::de::DeserializeOwned;
 
 use crate::access::{Manage, presented};
 use crate::api::routes::Route;
+use crate::boards::Boards;
 use crate::boards::content::Failed;
+use crate::boards::rights::Granted;
 use crate::fault::Fault;
 use crate::http::head::Method;
 use crate::http::response::{Problem, Response};
 use crate::ids::Level;
-use crate::net::admission::{self, Granted, Identity, Request};
+use crate::net::Shell;
+use crate::net::admission::{self, Identity, Request};
 use crate::net::incoming::Incoming;
-use crate::server::Server;
 
 /// What a resource answers; `Err` is a refusal, on the short way.
 pub(crate) type Answer = Result<Response, Response>;
@@ -51,13 +53,18 @@ pub fn has_page() -> bool {
 
 /// One request, as a resource sees it.
 pub(crate) struct Call<'a> {
-    pub(crate) server: &'a Arc<Server>,
+    pub(crate) shell: &'a Arc<Shell>,
     pub(crate) request: &'a Request<'a>,
     captured: Vec<&'a str>,
     incoming: &'a mut Incoming,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// The boards.
+    pub(crate) fn boards(&self) -> &'a Arc<Boards> {
+        &self.shell.boards
+    }
+
     /// The segment that stands for the path's `index`th in braces, decoded; empty where there are not so many.
     pub(crate) fn captured(&self, index: usize) -> &str {
         self.captured.get(index).copied().unwrap_or_default()
@@ -68,13 +75,13 @@ impl Call<'_> {
     /// # Errors
     /// The refusal.
     pub(crate) async fn granted(&self) -> Result<Granted, Response> {
-        let granted = admission::grant(self.server, self.request, self.captured(0)).await;
+        let granted = admission::grant(self.shell, self.request, self.captured(0)).await;
         let granted = granted.map_err(admission::problem)?;
         if granted.grant.create.is_some() {
             // Only connecting creates a board on the way.
             return Err(admission::problem(Fault::NoSuchBoard));
         }
-        self.server
+        self.boards()
             .note_request(&granted.board, &granted.actor, granted.grant.level);
         Ok(granted)
     }
@@ -100,7 +107,7 @@ impl Call<'_> {
         if may {
             return Ok(granted);
         }
-        self.server
+        self.boards()
             .note_refusal(&granted.board, granted.actor, Fault::NoPermission);
         Err(admission::problem(Fault::NoPermission))
     }
@@ -110,7 +117,7 @@ impl Call<'_> {
     /// # Errors
     /// The refusal.
     pub(crate) async fn identity(&self) -> Result<Identity, Response> {
-        let identity = admission::identify(self.server, self.request).await;
+        let identity = admission::identify(self.shell, self.request).await;
         identity.map_err(admission::problem)
     }
 
@@ -157,12 +164,12 @@ impl Call<'_> {
 }
 
 /// Answers a request that is not for a WebSocket.
-pub(crate) async fn answer(server: &Arc<Server>, request: &Request<'_>, incoming: &mut Incoming) -> Response {
+pub(crate) async fn answer(shell: &Arc<Shell>, request: &Request<'_>, incoming: &mut Incoming) -> Response {
     let Some((route, captured)) = routes::of(request.target.path()) else {
-        return page::beside(server, request).unwrap_or_else(not_found);
+        return page::beside(shell, request).unwrap_or_else(not_found);
     };
     let asked = match request.head.method {
-        Method::Options => return cors::options(server, request.head, &route.allowed()),
+        Method::Options => return cors::options(shell, request.head, &route.allowed()),
         Method::Head => Method::Get,
         method => method,
     };
@@ -173,7 +180,7 @@ pub(crate) async fn answer(server: &Arc<Server>, request: &Request<'_>, incoming
         return unknown_parameter(name, parameters.names());
     }
     let call = Call {
-        server,
+        shell,
         request,
         captured,
         incoming,

@@ -19,8 +19,8 @@ use crate::api::{Answer, Call};
 use crate::http::head::{Head, Method};
 use crate::http::negotiate::{self, Coding};
 use crate::http::response::{POLICY, Response};
+use crate::net::Shell;
 use crate::net::admission::Request;
-use crate::server::Server;
 
 /// A file of the page, as `build.rs` found it.
 struct File {
@@ -103,12 +103,12 @@ async fn file(call: Call<'_>) -> Answer {
 }
 
 fn document(call: &Call<'_>) -> Option<Response> {
-    serve_under(call.server.config.base_path(), &FILES, call.request.head)
+    serve_under(&call.shell.settings.base_path, &FILES, call.request.head)
 }
 
 /// What somebody gets whose address is beside the page's paths: with a slash too many they are led to the right one; who
 /// came with a browser gets the page, which says where one can go. `None` where neither is meant.
-pub(crate) fn beside(server: &Server, request: &Request<'_>) -> Option<Response> {
+pub(crate) fn beside(shell: &Shell, request: &Request<'_>) -> Option<Response> {
     let Request { head, target, .. } = request;
     if !matches!(head.method, Method::Get | Method::Head) {
         return None;
@@ -126,7 +126,7 @@ pub(crate) fn beside(server: &Server, request: &Request<'_>) -> Option<Response>
     if of_the_api || !is_browser {
         return None;
     }
-    let mut page = serve_under(server.config.base_path(), &FILES, head)?.field("Vary", "Accept");
+    let mut page = serve_under(&shell.settings.base_path, &FILES, head)?.field("Vary", "Accept");
     // A browser that has the page already is told so.
     if page.status == 200 {
         page.status = 404;

@@ -22,7 +22,7 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
     let page = Page::of(call.request.target)?;
     let (after, limit) = (page.after(Principal::parse)?, page.lookup());
     let grants = call
-        .server
+        .boards()
         .read(move |store| store.grants(&board, after.as_ref(), limit))
         .await
         .map_err(admission::problem)?;
@@ -89,7 +89,7 @@ pub(crate) async fn put(mut call: Call<'_>, whose: Whose) -> Answer {
         level,
     };
     match call
-        .server
+        .boards()
         .act(&granted, act, event)
         .await
         .map_err(admission::problem)?
@@ -113,7 +113,7 @@ pub(crate) async fn delete(call: Call<'_>, whose: Whose) -> Answer {
     };
     let act = Act::Ungrant { principal };
     match call
-        .server
+        .boards()
         .act(&granted, act, event)
         .await
         .map_err(admission::problem)?

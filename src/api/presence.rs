@@ -25,7 +25,7 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
     let board = call.granted().await?.board;
     let page = Page::of(call.request.target)?;
     let after = page.after(|text| text.parse().ok().map(MemberId::new))?;
-    let room = call.server.rooms.live(&board);
+    let room = call.boards().live(&board);
     let present = room.map(|room| room.lock().present(after, page.lookup()));
     let rows: Vec<PresentJson> = present
         .unwrap_or_default()

@@ -13,11 +13,12 @@ use crate::api::list::{self, Page};
 use crate::api::{Answer, Call, conflict, missing};
 use crate::audit::Action;
 use crate::boards::acts::Event;
+use crate::boards::rights::Granted;
 use crate::fault::Fault;
 use crate::http::response::Response;
 use crate::ids::{BoardId, Level, SecretId};
 use crate::limits;
-use crate::net::admission::{self, Granted};
+use crate::net::admission;
 use crate::store::{Act, Applied, StoredSecret};
 use crate::time::UnixMillis;
 
@@ -48,7 +49,7 @@ fn secret_json(id: &SecretId, stored: &StoredSecret) -> Map<String, Value> {
 pub(crate) async fn create(mut call: Call<'_>, kind: SecretKind) -> Answer {
     let granted = call.manager().await?;
     let new: New = call.json().await?;
-    let now = call.server.now().unix;
+    let now = call.boards().now().unix;
     let (text, stored) = make(kind, new, &granted, now)?;
     let id = stored.facts.hash.id();
     let mut answer = secret_json(&id, &stored);
@@ -75,7 +76,7 @@ pub(crate) async fn create(mut call: Call<'_>, kind: SecretKind) -> Answer {
     };
     answer.insert(member.to_owned(), text.into());
     match call
-        .server
+        .boards()
         .act(&granted, Act::AddSecret(Box::new(stored)), event)
         .await
         .map_err(admission::problem)?
@@ -131,7 +132,7 @@ pub(crate) async fn list(call: Call<'_>, kind: SecretKind) -> Answer {
     let page = Page::of(call.request.target)?;
     let (after, limit) = (page.after(SecretId::parse)?, page.lookup());
     let secrets = call
-        .server
+        .boards()
         .read(move |store| store.secrets(&board, kind, after.as_ref(), limit))
         .await
         .map_err(admission::problem)?;
@@ -160,7 +161,7 @@ pub(crate) async fn delete(call: Call<'_>, kind: SecretKind) -> Answer {
         detail: json!({ "id": id.as_str() }),
     };
     match call
-        .server
+        .boards()
         .act(&granted, Act::Revoke { kind, id }, event)
         .await
         .map_err(admission::problem)?

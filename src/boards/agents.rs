@@ -9,12 +9,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::access::secret::SecretKind;
+use crate::boards::Boards;
+use crate::boards::rights::Granted;
 use crate::ids::{BoardId, Level, SecretId, Subject};
 use crate::items;
 use crate::limits;
-use crate::net::admission::Granted;
 use crate::room::agents::Agent;
-use crate::server::Server;
 
 /// What an agent has just changed.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -57,24 +57,25 @@ const COLORS: [&str; 8] = [
     "#d9480f", "#2b8a3e", "#1971c2", "#9c36b5", "#c2255c", "#0b7285", "#e67700", "#5f3dc4",
 ];
 
-impl Server {
+impl Boards {
     /// Shows who made a request on its board, with what it changed; by and by.
     pub(crate) fn show_agent(self: &Arc<Self>, granted: &Granted, touched: Touched) {
-        let server = Arc::clone(self);
+        let boards = Arc::clone(self);
         let (board, subject) = (granted.board.clone(), granted.grant.subject.clone());
         let level = granted.grant.level;
         self.spawn(async move {
-            let Some(cell) = server.rooms.live(&board) else {
+            let Some(cell) = boards.slots.live(&board) else {
                 return;
             };
             let known = cell.lock().agent_name(&subject);
             let name = match known {
                 Some(name) => name,
-                None => server.agent_name(&board, &subject).await.into(),
+                None => boards.agent_name(&board, &subject).await.into(),
             };
-            let agent = agent(subject, level, name, touched);
-            let now = server.now();
-            server.step_fenced(&cell, |room, effects| room.show_agent(&agent, now, effects));
+            let number = boards.host.random();
+            let agent = agent((subject, level), (name, number), touched);
+            let now = boards.now();
+            boards.step_fenced(&cell, |room, effects| room.show_agent(&agent, now, effects));
         });
     }
 
@@ -94,7 +95,7 @@ impl Server {
     }
 }
 
-fn agent(subject: Subject, level: Level, name: Arc<str>, mut touched: Touched) -> Agent {
+fn agent((subject, level): (Subject, Level), (name, number): (Arc<str>, u64), mut touched: Touched) -> Agent {
     touched.selection.truncate(limits::AGENT_SELECTION_MAX);
     let mut hasher = DefaultHasher::new();
     subject.hash(&mut hasher);
@@ -115,7 +116,7 @@ fn agent(subject: Subject, level: Level, name: Arc<str>, mut touched: Touched) -
         level,
         name,
         state,
-        number: getrandom::u32().unwrap_or_default(),
+        number: u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default(),
     }
 }
 
@@ -131,12 +132,8 @@ mod tests {
             selection: (0..1_000).map(|n| format!("shape:{n:0128}")).collect(),
         };
         let subject = Subject::parse("key:0123456789abcdef").unwrap();
-        let agent = agent(
-            subject,
-            Level::Edit,
-            "n".repeat(limits::KEY_NAME_BYTES_MAX).into(),
-            touched,
-        );
+        let name = "n".repeat(limits::KEY_NAME_BYTES_MAX);
+        let agent = agent((subject, Level::Edit), (name.into(), 7), touched);
         assert!(agent.state.len() <= limits::AWARENESS_STATE_BYTES_MAX);
         let state: serde_json::Value = serde_json::from_str(&agent.state).unwrap();
         assert_eq!(state["user"]["id"], "key:0123456789abcdef");

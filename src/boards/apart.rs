@@ -7,19 +7,20 @@
 
 use std::sync::Arc;
 
-use async_io::Timer;
 use bytes::Bytes;
 use smol::channel::Receiver;
 
+use crate::boards::host::{self, Host};
 use crate::boards::slots::RoomCell;
+use crate::boards::{Boards, fenced};
 use crate::fault::Fault;
 use crate::limits;
 use crate::room::board::{Apart, Attempt, Capture};
 use crate::room::member::{Hold, MemberId};
 use crate::room::{Job, Room, UpdateOutcome};
-use crate::server::Server;
 use crate::store::Applied;
 use crate::update::scan::{Outline, scan};
+use crate::update::vector::StateVector;
 use crate::update::{Budgets, Refused};
 
 /// What became of an update that was to join apart.
@@ -34,9 +35,9 @@ pub(crate) struct Joined {
 }
 
 /// A room that is being worked on apart; free again when this goes.
-struct Held(Arc<RoomCell>);
+struct Busy(Arc<RoomCell>);
 
-impl Drop for Held {
+impl Drop for Busy {
     fn drop(&mut self) {
         self.0.lock().abandon_joining();
     }
@@ -49,7 +50,7 @@ struct Joining {
     steps: u64,
 }
 
-impl Server {
+impl Boards {
     /// Lets an update join a room off its lock. `may` tells, under the lock, whether it still may.
     ///
     /// # Errors
@@ -66,11 +67,11 @@ impl Server {
     ) -> Result<Joined, Fault> {
         let _permit = self.joining.acquire().await;
         let budgets = *cell.lock().board().budgets();
-        let joining = smol::unblock(move || read(update, budgets)).await;
+        let joining = host::unblock(&self.host, move || read(update, budgets)).await;
         let mut joining = joining.map_err(Refused::fault)?;
         for _ in 0..limits::APART_ATTEMPTS {
-            let (held, capture) = hold(cell).await;
-            let (attempt, back) = smol::unblock(move || attempt(capture, joining)).await;
+            let (held, capture) = hold(&self.host, cell).await;
+            let (attempt, back) = host::unblock(&self.host, move || attempt(capture, joining)).await;
             joining = back;
             let (update, now) = (joining.update.clone(), self.now());
             let (done, saved) = match attempt.map_err(Refused::fault)? {
@@ -80,7 +81,7 @@ impl Server {
                 }),
                 Attempt::Joined(apart, accepted) => {
                     joining.steps = joining.steps.saturating_add(apart.work());
-                    let Some(apart) = catch_up(cell, *apart).await else {
+                    let Some(apart) = catch_up(&self.host, cell, *apart).await else {
                         continue;
                     };
                     self.step_awaited(cell, |room, effects| {
@@ -117,24 +118,44 @@ impl Server {
         if !cell.lock().is_awaited(&job) {
             return cell.lock().give_up(&job);
         }
-        match Self::fenced(smol::unblock(move || job.make())).await {
+        match fenced(host::unblock(&self.host, move || job.make())).await {
             Ok(made) => {
                 permit.hold(made.body());
                 let hold: Hold = Some(Arc::new(permit));
                 self.step(&cell, |room, effects| room.answered(made, &hold, effects));
             }
-            Err(fault) => self.drop_room(&cell, fault),
+            Err(fault) => self.give_up(&cell, fault),
         }
+    }
+
+    /// The whole state as one update, written off the room's lock; those who ask next share its bytes.
+    pub(crate) async fn full_state(&self, cell: &RoomCell) -> Bytes {
+        let _turn = self.folding.lock().await;
+        let mut snapshot = cell.lock().snapshot();
+        let written = host::unblock(&self.host, move || (snapshot.full(), snapshot)).await;
+        let (state, snapshot) = written;
+        cell.lock().adopt(&snapshot);
+        state
+    }
+
+    /// What an encoded state vector lacks, likewise; everything, where it is none.
+    pub(crate) async fn lacking(&self, cell: &RoomCell, vector: Vec<u8>) -> Bytes {
+        let mut snapshot = cell.lock().snapshot();
+        let lacking = move || match StateVector::parse(&vector) {
+            Ok(vector) => snapshot.diff(&vector),
+            Err(_) => snapshot.full(),
+        };
+        host::unblock(&self.host, lacking).await
     }
 }
 
 /// Waits until nothing else of the room is worked on apart, and takes a copy of its board.
-async fn hold(cell: &Arc<RoomCell>) -> (Held, Capture) {
+async fn hold(host: &Arc<dyn Host>, cell: &Arc<RoomCell>) -> (Busy, Capture) {
     loop {
         if let Some(capture) = cell.lock().begin_joining() {
-            return (Held(Arc::clone(cell)), capture);
+            return (Busy(Arc::clone(cell)), capture);
         }
-        Timer::after(limits::BACKPRESSURE_RETRY).await;
+        host.sleep(limits::BACKPRESSURE_RETRY).await;
     }
 }
 
@@ -157,13 +178,13 @@ fn attempt(capture: Capture, mut joining: Joining) -> (Result<Attempt, Refused>,
 
 /// Lets what was accepted meanwhile join what was made apart, until so little is left that it can be put in place. `None`
 /// where that does not go.
-pub(crate) async fn catch_up(cell: &RoomCell, mut apart: Apart) -> Option<Apart> {
+pub(super) async fn catch_up(host: &Arc<dyn Host>, cell: &RoomCell, mut apart: Apart) -> Option<Apart> {
     loop {
         let behind = cell.lock().behind(&apart);
         if behind.is_empty() {
             return Some(apart);
         }
-        let followed = smol::unblock(move || {
+        let followed = host::unblock(host, move || {
             let followed = apart.follow(&behind);
             (apart, followed)
         });

@@ -3,7 +3,7 @@
 //! Owns [`Audit`]. Must not block or await. Key invariants: an event is queued before anything that follows from it;
 //! however many refusals come, the memory and the entries they take are bounded. Tests are below.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,12 +12,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::audit::{Action, Actor, Entry, EntryKey};
+use crate::boards::Boards;
 use crate::fault::Fault;
-use crate::http::head::Head;
 use crate::ids::{BoardId, Level, Subject};
 use crate::limits;
-use crate::net::disposition;
-use crate::server::Server;
 use crate::store::Change;
 use crate::time::UnixMillis;
 
@@ -33,16 +31,16 @@ pub(crate) struct Audit {
 #[derive(Debug, Default)]
 struct Seen {
     /// When an actor's reads and writes over HTTP were last noted.
-    accesses: HashMap<(BoardId, Subject), UnixMillis>,
+    accesses: BTreeMap<(BoardId, Subject), UnixMillis>,
     /// Refusals since `since`.
-    refusals: HashMap<Refusal, Counted>,
+    refusals: BTreeMap<Refusal, Counted>,
     /// How many of `refusals` are of a board.
-    by_board: HashMap<BoardId, usize>,
+    by_board: BTreeMap<BoardId, usize>,
     since: UnixMillis,
 }
 
 /// What makes two refusals the same.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Refusal {
     board: BoardId,
     subject: Subject,
@@ -75,10 +73,10 @@ impl Counted {
 }
 
 impl Audit {
-    /// Nothing is remembered yet.
-    pub(crate) fn new() -> Self {
+    /// Nothing is remembered yet; `random` begins the numbers of entries.
+    pub(crate) fn new(random: u64) -> Self {
         Self {
-            numbers: AtomicU32::new(getrandom::u32().unwrap_or_default()),
+            numbers: AtomicU32::new(u32::try_from(random & u64::from(u32::MAX)).unwrap_or_default()),
             ..Self::default()
         }
     }
@@ -144,7 +142,7 @@ impl Audit {
         let full = of_board >= limits::AUDIT_REFUSALS_PER_BOARD_MAX
             || seen.refusals.len() >= limits::AUDIT_REFUSALS_MAX;
         let mut actor = actor;
-        let mut reason = disposition::of(fault).code;
+        let mut reason = fault.code();
         if full && !seen.refusals.contains_key(&refusal) {
             (refusal.subject, refusal.source) = (Subject::anonymous(), None);
             actor = Actor::unknown();
@@ -189,21 +187,7 @@ fn is_over(at: UnixMillis, now: UnixMillis) -> bool {
     now < at || Duration::from_millis(now.0 - at.0) >= limits::AUDIT_ONCE_IN
 }
 
-/// Who sent a request, from where.
-pub(crate) fn actor(subject: Subject, address: IpAddr, head: &Head<'_>) -> Actor {
-    let user_agent = head.values("user-agent").next().map(|value| {
-        let text = String::from_utf8_lossy(value);
-        let cut = text.get(..text.floor_char_boundary(limits::USER_AGENT_BYTES_MAX));
-        cut.unwrap_or_default().to_owned()
-    });
-    Actor {
-        subject,
-        address: Some(address),
-        user_agent,
-    }
-}
-
-impl Server {
+impl Boards {
     /// Notes a connection in the audit log.
     pub(crate) fn note_connection(&self, board: &BoardId, actor: Actor, level: Level) {
         let entry = self
@@ -221,7 +205,7 @@ impl Server {
 
     /// Notes that somebody was refused, if it is for what they may do; repeats are counted.
     pub(crate) fn note_refusal(&self, board: &BoardId, actor: Actor, fault: Fault) {
-        if matches!(disposition::of(fault).status, 401 | 403) {
+        if fault.is_of_rights() {
             let due = self.audit.refused(board, actor, fault, self.now().unix);
             for (board, entry) in due {
                 self.submit_entry(board, entry);
@@ -238,7 +222,7 @@ impl Server {
     }
 
     fn submit_entry(&self, board: BoardId, entry: Box<Entry>) {
-        self.committer.submit(Change::Audit { board, entry });
+        self.committer.submit(Change::Audit { board, entry }, None);
     }
 }
 

@@ -1,108 +1,125 @@
 //! The one writer: gathers the changes of all boards and makes them durable together, one fsync a group.
 //!
-//! Owns the queue and the health of the disk; the thread that empties it is `committer/writer.rs`. Must not know rooms, sockets or the engine behind
-//! [`Store`]. Key invariant: a change is reported durable only after the commit that contains it returned, each change
-//! is reported once, and after a board's change was lost nothing more of that board is stored until
-//! [`Committer::resume`]: what follows a lost change would make a later echo a lie. Tests: `committer/tests.rs`.
+//! Owns the queue and the health of the disk; what empties it is `committer/writer.rs`. Must not know rooms, sockets or the
+//! engine behind [`Store`]. Key invariant: a change is reported durable only after the commit that contains it returned,
+//! each change is reported once, and after a change of a [`Chain`] was lost nothing more of that chain is stored: what
+//! follows a lost change would make a later echo a lie. Tests: `committer/tests.rs`.
 //!
 //! A group is committed when its first change has waited for the window, at once when the writer was idle for as long
 //! (waiting gains nothing), when it is large, and when somebody waits for it (`flush`, `finish`).
 
 mod writer;
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use smol::channel::{Receiver, Sender};
+use smol::channel::{Receiver, Sender, bounded};
 
-use crate::boards::committer::writer::Writer;
+pub(crate) use self::writer::Writer;
 use crate::ids::BoardId;
 use crate::metrics::CommitMetrics;
 use crate::store::{Applied, Change, Store, StoreError};
-use crate::time::UnixMillis;
+use crate::time::{Clock, Tick, UnixMillis};
 
 /// Weight at which a group is committed without waiting for more, and beyond which the rest waits for the next one.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
-/// What the writer is to do besides what it is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// How long a change may wait for others to share its fsync (`--commit-window`).
-    pub window: Duration,
+/// The changes of one room, of which each builds on those before. Once one of them was lost it is broken for good: the room
+/// must go, and what it still submits is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Chain(AtomicBool);
+
+impl Chain {
+    /// Whether one of its changes was lost.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Only under the queue's lock, so that nothing slips in behind a lost change.
+    pub(super) fn break_off(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// A board, and the chain of it that a change belonged to.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) board: BoardId,
+    /// `None` for what belongs to no room.
+    pub(crate) chain: Option<Arc<Chain>>,
 }
 
 /// What became of a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
     /// The commit returned.
     Committed(Committed),
-    /// Nothing of these boards that was submitted and not reported before may be taken as stored. They take no change
-    /// until [`Committer::resume`].
+    /// Nothing of these that was submitted and not reported before may be taken as stored. Their chains are broken.
     Failed {
-        /// Whose changes were lost.
-        boards: Vec<BoardId>,
+        /// Whose changes were lost, each once.
+        lost: Vec<Link>,
         /// Why.
         error: StoreError,
     },
 }
 
 /// What a commit did, by kind of change; the order within a kind is that of submission.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Committed {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Committed {
     /// Boards with the last of their sequences that is durable now, each board once.
-    pub durable: Vec<(BoardId, u64)>,
-    /// `Act::Create`: `Done`, `Exists`, `Deleted`, `TooManyBoards` or `Unreadable`.
-    pub created: Vec<(BoardId, Applied)>,
-    /// Boards of which another act was done: who may do what with them may have changed. Each board once.
-    pub acted: Vec<BoardId>,
-    /// `Snapshot`, with the sequence it covers.
-    pub compacted: Vec<(BoardId, u64, Applied)>,
-    /// Boards an update of which did not fit what is stored, or that were not made; nothing after it was stored. They take no change until
-    /// [`Committer::resume`].
-    pub refused: Vec<(BoardId, Applied)>,
+    pub(crate) durable: Vec<(BoardId, u64)>,
+    /// Boards of which another act than their creation was done: who may do what with them may have changed. Each board once.
+    pub(crate) acted: Vec<BoardId>,
+    /// Boards an update of which did not fit what is stored, or that were not made; nothing after it was stored, and their
+    /// chains are broken.
+    pub(crate) refused: Vec<(Link, Applied)>,
 }
 
 /// Whether the disk takes what it is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     /// It does.
     Healthy,
     /// It does not: a commit failed, and the store has not been opened again.
     Failing {
-        /// Since when.
-        since: Instant,
         /// The last error.
         reason: StoreError,
     },
 }
 
 /// How [`Committer::finish`] ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finished {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finished {
     /// Everything that was queued was committed.
     Durable,
     /// Something that was queued was lost, and reported so.
     Failed,
-    /// The deadline passed first; the thread may still be in a system call.
+    /// The time was over first; the writer may still be in a system call.
     TimedOut,
 }
 
 struct Queued {
     number: u64,
-    since: Instant,
+    since: Tick,
     change: Change,
+    chain: Option<Arc<Chain>>,
     answer: Option<Sender<Applied>>,
 }
 
-/// What is committed together.
-#[derive(Default)]
-struct Group {
-    changes: Vec<Change>,
-    /// Who waits for the change at an index.
-    answers: Vec<(usize, Sender<Applied>)>,
+impl Queued {
+    fn is_of_broken_chain(&self) -> bool {
+        self.chain.as_ref().is_some_and(|chain| chain.is_broken())
+    }
+}
+
+/// Somebody who waits until all with a lower number is settled.
+struct Waiting {
+    below: u64,
+    /// Changes lost before it came.
+    lost: u64,
+    done: Sender<Result<(), StoreError>>,
 }
 
 struct Queue {
@@ -115,8 +132,7 @@ struct Queue {
     bytes: usize,
     /// Somebody waits for this number: no more gathering until it is settled.
     wanted: u64,
-    /// Boards that lost a change.
-    fenced: HashSet<BoardId>,
+    waiting: Vec<Waiting>,
     /// Changes lost so far.
     lost: u64,
     last_error: Option<StoreError>,
@@ -125,79 +141,82 @@ struct Queue {
     prune: Option<UnixMillis>,
     /// Reading failed, or the probe at the start, and the writer has not seen to it yet.
     outage: Option<StoreError>,
-    stop_at: Option<Instant>,
+    /// Something changed since the writer last looked.
+    stirred: bool,
+    /// The end is wanted, at the latest by then.
+    stop_at: Option<Tick>,
+    /// Who waits for it, with the changes lost before.
+    ending: Vec<(u64, Sender<Finished>)>,
     stopped: bool,
 }
 
 struct Shared {
     queue: Mutex<Queue>,
-    /// For the writer: there is work, or an end.
+    /// For the writer's thread: look again.
     work: Condvar,
-    /// For those who wait in `flush` and `finish`: a group was settled.
-    settled: Condvar,
     /// Weight of all that is queued or being committed.
     bytes: AtomicUsize,
-    metrics: CommitMetrics,
+    clock: Arc<dyn Clock>,
 }
 
-/// Tells the server what became of its changes; called on the writer's thread, so it must be quick.
-pub type Notify = dyn Fn(Outcome) + Send + Sync;
+/// Tells the boards what became of their changes; called by the writer, so it must be quick.
+pub(crate) type Notify = dyn Fn(Outcome) + Send + Sync;
+
+/// What a committer is made of.
+pub(crate) struct Parts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) notify: Arc<Notify>,
+    pub(crate) metrics: CommitMetrics,
+    /// How long a change may wait for others to share its fsync (`--commit-window`).
+    pub(crate) window: Duration,
+}
 
 /// The handle on the writer.
-pub struct Committer {
+pub(crate) struct Committer {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Committer {
-    /// Starts the writer's thread. A store that takes no write is known to be failing from the start on, before anybody
-    /// has brought a change.
-    ///
-    /// # Errors
-    /// The operating system gave no thread.
-    pub fn start(store: Arc<dyn Store>, settings: Settings, notify: Arc<Notify>) -> std::io::Result<Self> {
+    /// A committer, and the writer that somebody must run. A store that takes no write is known to be failing from the start
+    /// on, before anybody has brought a change.
+    pub(crate) fn new(parts: Parts) -> (Self, Writer) {
         let mut queue = Queue::new();
-        if let Err(error) = writer::guarded(|| store.probe()) {
+        if let Err(error) = writer::guarded(|| parts.store.probe()) {
             queue.note_failure(&error);
             queue.outage = Some(error);
         }
         let shared = Arc::new(Shared {
             queue: Mutex::new(queue),
             work: Condvar::new(),
-            settled: Condvar::new(),
             bytes: AtomicUsize::new(0),
-            metrics: CommitMetrics::default(),
+            clock: Arc::clone(&parts.clock),
         });
-        let writer = Writer::new(Arc::clone(&shared), store, settings.window, notify);
-        let thread = thread::Builder::new()
-            .name("boardwire-committer".into())
-            .spawn(move || writer.run())?;
-        Ok(Self {
-            shared,
-            thread: Mutex::new(Some(thread)),
-        })
+        let writer = Writer::new(Arc::clone(&shared), parts);
+        (Self { shared }, writer)
     }
 
     /// Queues a change; never blocks on the disk, never refuses for fullness: who submits watches
     /// [`Committer::queued_bytes`] and stops reading from its peers.
     ///
-    /// A change of a board that has lost one, or after `finish`, is dropped: it was reported lost, or nobody waits.
-    pub fn submit(&self, change: Change) {
-        self.enqueue(change, None);
+    /// A change of a broken chain, or after `finish`, is dropped: it was reported lost, or nobody waits.
+    pub(crate) fn submit(&self, change: Change, chain: Option<&Arc<Chain>>) {
+        self.enqueue(change, chain, None);
     }
 
     /// As [`Committer::submit`], for somebody who waits: the channel gives what became of the change once that is
     /// durable, after [`Notify`] was told, and closes without a word when the change was lost.
     #[must_use]
-    pub fn submit_awaited(&self, change: Change) -> Receiver<Applied> {
-        let (answer, answered) = smol::channel::bounded(1);
-        self.enqueue(change, Some(answer));
+    pub(crate) fn submit_awaited(&self, change: Change, chain: Option<&Arc<Chain>>) -> Receiver<Applied> {
+        let (answer, answered) = bounded(1);
+        self.enqueue(change, chain, Some(answer));
         answered
     }
 
-    fn enqueue(&self, change: Change, answer: Option<Sender<Applied>>) {
+    fn enqueue(&self, change: Change, chain: Option<&Arc<Chain>>, answer: Option<Sender<Applied>>) {
+        let since = self.shared.clock.now().tick;
         let mut queue = self.shared.lock();
-        if queue.stop_at.is_some() || queue.fenced.contains(change.board()) {
+        if queue.stop_at.is_some() || chain.is_some_and(|chain| chain.is_broken()) {
             return;
         }
         let weight = change.weight();
@@ -208,113 +227,98 @@ impl Committer {
         self.shared.bytes.fetch_add(weight, Ordering::Relaxed);
         queue.changes.push_back(Queued {
             number,
-            since: Instant::now(),
+            since,
             change,
+            chain: chain.cloned(),
             answer,
         });
         // Between the first and the last change of a group the writer's timer runs.
         if was_empty || (was_small && queue.bytes >= GROUP_BYTES) {
-            self.shared.work.notify_one();
+            self.shared.stir(&mut queue);
         }
     }
 
     /// Bytes submitted and neither durable nor lost.
     #[must_use]
-    pub fn queued_bytes(&self) -> usize {
+    pub(crate) fn queued_bytes(&self) -> usize {
         self.shared.bytes.load(Ordering::Relaxed)
     }
 
     /// Asks for the audit entries from before `before` to be removed, when there is time for it.
-    pub fn prune_audit(&self, before: UnixMillis) {
-        self.shared.lock().prune = Some(before);
-        self.shared.work.notify_one();
-    }
-
-    /// What it measures.
-    #[must_use]
-    pub fn metrics(&self) -> &CommitMetrics {
-        &self.shared.metrics
-    }
-
-    /// Takes changes of a board again that has lost one. Called before the board is loaded anew, when the room that
-    /// submitted the lost change is gone.
-    pub fn resume(&self, board: &BoardId) {
-        self.shared.lock().fenced.remove(board);
+    pub(crate) fn prune_audit(&self, before: UnixMillis) {
+        let mut queue = self.shared.lock();
+        queue.prune = Some(before);
+        self.shared.stir(&mut queue);
     }
 
     /// Tells the writer that reading failed: where the whole store is out of order it is opened again, since nothing
     /// else would, without a commit to fail. Who reads from the store passes each error on.
-    pub fn note_read_error(&self, error: &StoreError) {
+    pub(crate) fn note_read_error(&self, error: &StoreError) {
         if error.is_outage() {
             let mut queue = self.shared.lock();
             queue.note_failure(error);
             queue.outage.get_or_insert_with(|| error.clone());
-            self.shared.work.notify_one();
+            self.shared.stir(&mut queue);
         }
     }
 
     /// The health of the disk.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         self.shared.lock().status.clone()
     }
 
-    /// Blocks until everything submitted before is durable or lost, without waiting for the window.
+    /// Waits until everything submitted before is durable or lost, without waiting for the window.
     ///
     /// # Errors
     /// The last error, when a change was lost meanwhile; it may be another board's.
-    pub fn flush(&self) -> Result<(), StoreError> {
-        let mut queue = self.shared.lock();
-        let (target, lost) = (queue.next, queue.lost);
-        queue.wanted = queue.wanted.max(target);
-        self.shared.work.notify_one();
-        while !queue.is_settled_below(target) && !queue.stopped {
-            queue = self
-                .shared
-                .settled
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        match &queue.last_error {
-            Some(error) if queue.lost > lost => Err(error.clone()),
-            _ => Ok(()),
-        }
+    pub(crate) async fn flush(&self) -> Result<(), StoreError> {
+        let done = {
+            let mut queue = self.shared.lock();
+            let below = queue.next;
+            if queue.stopped || queue.is_settled_below(below) {
+                return Ok(());
+            }
+            queue.wanted = queue.wanted.max(below);
+            self.shared.stir(&mut queue);
+            let (sender, done) = bounded(1);
+            let lost = queue.lost;
+            queue.waiting.push(Waiting {
+                below,
+                lost,
+                done: sender,
+            });
+            done
+        };
+        // The writer answers all, and at its end.
+        done.recv().await.unwrap_or(Err(StoreError::Poisoned))
     }
 
-    /// Commits everything that is queued, takes nothing more, and ends the thread; blocks for at most `within`.
-    pub fn finish(&self, within: Duration) -> Finished {
-        let deadline = Instant::now() + within;
-        let mut queue = self.shared.lock();
-        let lost = queue.lost;
-        queue.stop_at.get_or_insert(deadline);
-        self.shared.work.notify_one();
-        while !queue.stopped {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Finished::TimedOut;
+    /// Commits everything that is queued, takes nothing more, and ends the writer; what that cannot do until `by` is lost.
+    pub(crate) async fn finish(&self, by: Tick) -> Finished {
+        let ended = {
+            let mut queue = self.shared.lock();
+            queue.stop_at.get_or_insert(by);
+            if queue.stopped {
+                return Finished::Durable;
             }
-            let waited = self.shared.settled.wait_timeout(queue, left);
-            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        let finished = if queue.lost > lost {
-            Finished::Failed
-        } else {
-            Finished::Durable
+            self.shared.stir(&mut queue);
+            let (sender, ended) = bounded(1);
+            let lost = queue.lost;
+            queue.ending.push((lost, sender));
+            ended
         };
-        drop(queue);
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match thread.map(JoinHandle::join) {
-            Some(Err(_)) => Finished::Failed,
-            Some(Ok(())) | None => finished,
-        }
+        ended.recv().await.unwrap_or(Finished::Failed)
     }
 }
 
 impl Drop for Committer {
     /// Lets the writer commit what is queued, and does not wait for it.
     fn drop(&mut self) {
-        self.shared.lock().stop_at.get_or_insert_with(Instant::now);
-        self.shared.work.notify_one();
+        let now = self.shared.clock.now().tick;
+        let mut queue = self.shared.lock();
+        queue.stop_at.get_or_insert(now);
+        self.shared.stir(&mut queue);
     }
 }
 
@@ -326,25 +330,22 @@ impl Queue {
             committing: None,
             bytes: 0,
             wanted: 0,
-            fenced: HashSet::new(),
+            waiting: Vec::new(),
             lost: 0,
             last_error: None,
             status: Status::Healthy,
             prune: None,
             outage: None,
+            stirred: false,
             stop_at: None,
+            ending: Vec::new(),
             stopped: false,
         }
     }
 
     fn note_failure(&mut self, error: &StoreError) {
         self.last_error = Some(error.clone());
-        let since = match self.status {
-            Status::Failing { since, .. } => since,
-            Status::Healthy => Instant::now(),
-        };
         self.status = Status::Failing {
-            since,
             reason: error.clone(),
         };
     }
@@ -356,11 +357,48 @@ impl Queue {
             .or_else(|| self.changes.front().map(|queued| queued.number));
         first.is_none_or(|first| first >= number)
     }
+
+    /// Answers those who wait for no more.
+    fn answer_settled(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for one in waiting {
+            if !self.stopped && !self.is_settled_below(one.below) {
+                self.waiting.push(one);
+                continue;
+            }
+            let answer = match &self.last_error {
+                Some(error) if self.lost > one.lost => Err(error.clone()),
+                _ => Ok(()),
+            };
+            // Who waited may be gone.
+            drop(one.done.try_send(answer));
+        }
+    }
+
+    /// Notes that the writer has ended.
+    fn stop(&mut self) {
+        self.stopped = true;
+        self.answer_settled();
+        for (lost, ended) in self.ending.drain(..) {
+            let finished = match self.lost > lost {
+                true => Finished::Failed,
+                false => Finished::Durable,
+            };
+            // Who waited may be gone.
+            ended.try_send(finished).unwrap_or_default();
+        }
+    }
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the writer look again.
+    fn stir(&self, queue: &mut Queue) {
+        queue.stirred = true;
+        self.work.notify_one();
     }
 }
 

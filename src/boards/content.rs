@@ -5,37 +5,37 @@
 //! goes the way of every update (checked, relayed, durable), and is made of what the board was when it was decided; a
 //! document that holds what the board did not accept is closed. Tests: `content/tests.rs`, tests/it/items.rs.
 
-mod remembered;
+pub(crate) mod kept;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod writing;
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use async_io::Timer;
 use bytes::Bytes;
 use smol::channel::Receiver;
-use smol::lock::{Mutex as Turn, MutexGuardArc};
+use smol::lock::MutexGuardArc;
 
-use crate::boards::content::remembered::{Hold, Purpose, Remembered, Was};
+use crate::boards::content::kept::{JsonBytes, Open, Purpose};
 use crate::boards::content::turns::{Turns, Whose};
+use crate::boards::content::writing::{Writing, Written};
+use crate::boards::host::Host;
 use crate::boards::loader::Creation;
+use crate::boards::rights::Granted;
 use crate::boards::slots::RoomCell;
+use crate::boards::{Boards, host};
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level};
 use crate::items::{Records, Write};
 use crate::limits;
-use crate::net::admission::{self, Granted};
+use crate::room::Room;
 use crate::room::document::{self, Document, Unopened};
-use crate::room::{Effects, Room, UpdateOutcome};
-use crate::server::Server;
-use crate::server::clock::SystemClock;
 use crate::store::{Applied, Stored};
-use crate::time::{Clock as _, Now, Tick};
-use crate::update::Refused;
+use crate::time::Tick;
 
 /// Why a board's content was not read or written.
 #[derive(Debug)]
@@ -83,9 +83,9 @@ impl Authority {
         }
     }
 
-    fn holds_in(&self, server: &Server, room: &Room) -> bool {
+    fn holds_in(&self, boards: &Boards, cell: &RoomCell, room: &Room) -> bool {
         match self {
-            Self::Granted(granted) => granted.holds_in(server, room),
+            Self::Granted(granted) => granted.holds_in(boards, cell, room),
             Self::Server(_) => !room.is_retired(),
         }
     }
@@ -103,34 +103,17 @@ pub(crate) enum Basis {
 /// The records to set, and what to answer; or a refusal.
 pub(crate) type Decided<T, E> = Result<(Vec<Write>, T), E>;
 
-/// A document that is open, and how far it is.
-struct Open {
-    /// The room whose board it follows; another room of the same board may have lost what this one had.
-    room: Weak<RoomCell>,
-    document: Document,
-    writer: u64,
-    /// What [`Room::sequence`] was when it had all of the board.
-    sequence: u64,
-    used_at: Tick,
-}
-
-/// One board's document, for one after the other.
-type Slot = Arc<Turn<Option<Open>>>;
-
-/// The boards that are open as documents.
+/// What work on all boards' content shares.
 pub(crate) struct Documents {
-    slots: Mutex<HashMap<BoardId, Slot>>,
+    /// The rooms whose document may be open.
+    open: Mutex<Vec<Weak<RoomCell>>>,
     /// What the client ids are made of that the server writes under.
     ///
     /// A board's is the same for as long as possible, since each board may know only so many; but never one under which
     /// something may have been lost, since its clocks would be given out again.
-    seed: RandomState,
-    /// How often a board's id was given up; boards of which it never was are left out.
-    generations: Mutex<HashMap<BoardId, u32>>,
+    seed: u64,
     /// Turns to work on content, apart from permits for loads: a hostile board must not hold up joins of others.
     turns: Arc<Turns>,
-    /// Boards that need not be tried again.
-    remembered: Remembered,
     /// Bytes of JSON that was not sent yet.
     json_bytes: Arc<AtomicUsize>,
 }
@@ -140,63 +123,54 @@ pub(crate) struct Json {
     /// The text.
     pub(crate) text: Vec<u8>,
     /// To be kept as long as the text is.
-    pub(crate) hold: Hold,
+    pub(crate) hold: JsonBytes,
 }
 
 impl Documents {
-    pub(crate) fn new(clock: SystemClock) -> Self {
+    pub(crate) fn new(host: &Arc<dyn Host>) -> Self {
         Self {
-            slots: Mutex::default(),
-            seed: RandomState::new(),
-            generations: Mutex::default(),
-            turns: Turns::new(move || clock.now().tick),
-            remembered: Remembered::default(),
+            open: Mutex::default(),
+            seed: host.random(),
+            turns: Turns::new(Arc::clone(host)),
             json_bytes: Arc::default(),
         }
     }
 
-    /// The client id that the server writes under in `board`: 32 random bits, as Yjs makes them.
-    pub(crate) fn writer(&self, board: &BoardId) -> u64 {
-        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let generation = generations.get(board).copied().unwrap_or_default();
-        self.seed.hash_one((board, generation)) & u64::from(u32::MAX)
+    /// The client id that the server writes under in a board: 32 random bits, as Yjs makes them. Another one after each loss.
+    pub(crate) fn writer(&self, cell: &RoomCell) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, cell.id(), cell.losses()).hash(&mut hasher);
+        hasher.finish() & u64::from(u32::MAX)
     }
 
-    /// Writes to `board` under another client id from now on: something of the server's own was lost there, or somebody else
-    /// uses the id.
-    pub(crate) fn renew_writer(&self, board: &BoardId) {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let generation = generations.entry(board.clone()).or_default();
-        *generation = generation.wrapping_add(1);
-    }
-
-    fn slot(&self, board: &BoardId) -> Slot {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry(board.clone()).or_default())
+    fn note_open(&self, cell: &Arc<RoomCell>) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let weak = Arc::downgrade(cell);
+        if !open.iter().any(|known| known.ptr_eq(&weak)) {
+            open.push(weak);
+        }
     }
 
     /// Takes out the documents that were not used for [`limits::DOCUMENT_IDLE`], and of the others those used longest ago
     /// until the rest has [`limits::DOCUMENTS_BYTES_MAX`] of [`Document::weight`]. Dropping them takes a while.
     pub(crate) fn take_idle(&self, now: Tick) -> Vec<impl Send + use<>> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rooms = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let mut idle = Vec::new();
         let mut used: Vec<(Tick, MutexGuardArc<Option<Open>>)> = Vec::new();
-        slots.retain(|_, slot| {
+        rooms.retain(|room| {
+            let Some(cell) = room.upgrade() else {
+                return false;
+            };
             // Whoever works with it comes by here again.
-            let Some(mut turn) = slot.try_lock_arc() else {
+            let Some(mut turn) = cell.kept.document.try_lock_arc() else {
                 return true;
             };
             idle.extend(turn.take_if(|open| now.since(open.used_at) >= limits::DOCUMENT_IDLE));
-            match &*turn {
-                Some(open) => {
-                    used.push((open.used_at, turn));
-                    true
-                }
-                // This one, and the map's.
-                None => Arc::strong_count(slot) > 2,
-            }
+            let used_at = turn.as_ref().map(|open| open.used_at);
+            used.extend(used_at.map(|used_at| (used_at, turn)));
+            used_at.is_some()
         });
-        used.sort_unstable_by_key(|(used_at, _)| std::cmp::Reverse(*used_at));
+        used.sort_by_key(|(used_at, _)| std::cmp::Reverse(*used_at));
         let mut bytes = 0usize;
         for (_, mut turn) in used {
             bytes = bytes.saturating_add(turn.as_ref().map_or(0, |open| open.document.weight()));
@@ -206,7 +180,7 @@ impl Documents {
     }
 }
 
-impl Server {
+impl Boards {
     /// Reads a board's records.
     ///
     /// # Errors
@@ -217,12 +191,12 @@ impl Server {
         read: impl FnOnce(&dyn Records) -> T + Send + 'static,
     ) -> Result<T, Failed<std::convert::Infallible>> {
         let cell = self.room(board, Creation::Denied).await?;
-        let (server, room, slot) = (Arc::clone(self), Arc::clone(&cell), self.documents.slot(board));
+        let (boards, room) = (Arc::clone(self), Arc::clone(&cell));
         let work = move || {
-            let mut turn = slot.lock_arc_blocking();
-            let open = follow(&server, &mut turn, &room)?;
+            let mut turn = room.kept.document.lock_arc_blocking();
+            let open = follow(&boards, &mut turn, &room)?;
             let read = open.document.read(read);
-            end_turn(&server, turn, read.is_ok());
+            end_turn(&boards, turn, read.is_ok());
             Ok(read?)
         };
         self.work_on_content(&cell, Purpose::Records, work).await?
@@ -236,14 +210,13 @@ impl Server {
         self: &Arc<Self>,
         cell: &Arc<RoomCell>,
     ) -> Result<Json, Failed<std::convert::Infallible>> {
-        let (server, room) = (Arc::clone(self), Arc::clone(cell));
+        let (boards, room) = (Arc::clone(self), Arc::clone(cell));
         let work = move || {
-            let was = Was::now(&room);
-            let state = written(&room, None).0;
-            let mut hold = Hold::among(&server.documents.json_bytes);
+            let (state, sequence) = written(&room, None);
+            let mut hold = JsonBytes::among(&boards.documents.json_bytes);
             let written = document::to_json(state, &mut |bytes| hold.grow(bytes));
             let text = written.inspect_err(|why| {
-                server.documents.remembered.note(&was, Purpose::Json, *why);
+                room.kept.verdicts.note(Purpose::Json, sequence, *why);
                 log_unopened(&room, *why);
             })?;
             Ok(Json { text, hold })
@@ -264,33 +237,36 @@ impl Server {
         purpose: Purpose,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unopened> {
-        let was = Was::now(cell);
-        let documents = &self.documents;
-        documents.remembered.check(&was, purpose, self.now().tick)?;
-        let whose = self.whose(&was.board).await;
-        let permit = documents.turns.next(whose, &was.board).await;
+        let check = || {
+            let sequence = cell.lock().sequence();
+            let checked = cell.kept.verdicts.check(purpose, sequence, self.now().tick);
+            checked.map(|()| sequence)
+        };
+        check()?;
+        let whose = self.whose(cell.id()).await;
+        let permit = self.documents.turns.next(whose, cell.id()).await;
         let permit = permit.map_err(|turns::Busy| Unopened::Busy)?;
         // Who was before us may have found out.
-        documents.remembered.check(&was, purpose, self.now().tick)?;
-        let server = Arc::clone(self);
+        let sequence = check()?;
+        let (boards, room) = (Arc::clone(self), Arc::clone(cell));
         let work = move || {
-            let start = server.now().tick;
+            let start = boards.now().tick;
             let done = work();
-            let end = server.now().tick;
+            let end = boards.now().tick;
             if end.since(start) >= limits::CONTENT_TIME_MAX {
-                tracing::warn!(board = %was.board, "work on the board's content took too long");
-                server.documents.remembered.note_long(&was, purpose, end);
+                tracing::warn!(board = %room.id(), "work on the board's content took too long");
+                room.kept.verdicts.note_long(purpose, sequence, end);
             }
             drop(permit);
             done
         };
-        Ok(smol::unblock(work).await)
+        Ok(host::unblock(&self.host, work).await)
     }
 
     /// Who has one turn at a time for this board.
     async fn whose(self: &Arc<Self>, board: &BoardId) -> Whose {
-        let (server, id) = (Arc::clone(self), board.clone());
-        let summary = self.unblock_read(move || server.store.summary(&id)).await;
+        let (boards, id) = (Arc::clone(self), board.clone());
+        let summary = self.unblock_read(move || boards.store.summary(&id)).await;
         let owner = match summary {
             Ok(Stored::Present(summary)) => summary.record.owner,
             _ => None,
@@ -318,19 +294,16 @@ impl Server {
         T: Send + 'static,
         E: Send + 'static,
     {
-        while self.committer_is_full() {
-            Timer::after(limits::BACKPRESSURE_RETRY).await;
-        }
+        self.disk_caught_up().await;
         let decide = Arc::new(decide);
         loop {
             let board = authority.board().clone();
             let cell = self.room(&board, Creation::Denied).await?;
-            let slot = self.documents.slot(&board);
-            let (server, room, decide) = (Arc::clone(self), Arc::clone(&cell), Arc::clone(&decide));
+            let (boards, room, decide) = (Arc::clone(self), Arc::clone(&cell), Arc::clone(&decide));
             let work = move || {
-                let turn = slot.lock_arc_blocking();
+                let turn = room.kept.document.lock_arc_blocking();
                 let written = Writing {
-                    server: &server,
+                    boards: &boards,
                     cell: &room,
                     authority: &authority,
                     basis,
@@ -355,7 +328,7 @@ impl Server {
         let Authority::Granted(granted) = authority else {
             return Ok(authority);
         };
-        let granted = admission::renew(self, *granted).await?;
+        let granted = self.decide_again(*granted).await?;
         if granted.grant.level == Level::Edit {
             return Ok(Authority::Granted(Box::new(granted)));
         }
@@ -402,21 +375,20 @@ fn written(cell: &RoomCell, known: Option<u64>) -> (Bytes, u64) {
 
 /// Lets the document of `turn` have all of the room's board, and opens it if need be.
 fn follow<'t>(
-    server: &Server,
+    boards: &Boards,
     turn: &'t mut MutexGuardArc<Option<Open>>,
     cell: &Arc<RoomCell>,
 ) -> Result<&'t mut Open, Unopened> {
-    let writer = server.documents.writer(cell.lock().id());
-    let usable = turn.take_if(|open| open.writer == writer && open.room.ptr_eq(&Arc::downgrade(cell)));
-    // Closed, if it is another room's.
+    let writer = boards.documents.writer(cell);
+    let usable = turn.take_if(|open| open.writer == writer);
+    // Closed, if it has another writer.
     **turn = None;
-    let was = Was::now(cell);
-    let note = |error: &Unopened| {
-        server.documents.remembered.note(&was, Purpose::Records, *error);
-        log_unopened(cell, *error);
-    };
     let known = usable.as_ref().map(|open| open.sequence);
     let (state, sequence) = written(cell, known);
+    let note = |error: &Unopened| {
+        cell.kept.verdicts.note(Purpose::Records, sequence, *error);
+        log_unopened(cell, *error);
+    };
     let is_behind = known != Some(sequence);
     let open = match (usable, is_behind.then_some(state)) {
         (Some(mut open), Some(state)) => {
@@ -426,12 +398,12 @@ fn follow<'t>(
         (Some(open), None) => open,
         (None, state) => {
             let opened = Document::open(state.unwrap_or_default(), writer);
+            boards.documents.note_open(cell);
             Open {
-                room: Arc::downgrade(cell),
                 document: opened.inspect_err(note)?,
                 writer,
                 sequence,
-                used_at: server.now().tick,
+                used_at: boards.now().tick,
             }
         }
     };
@@ -441,145 +413,15 @@ fn follow<'t>(
 /// A board that passes the gate and cannot be opened is a bug of ours, or of yrs.
 fn log_unopened(cell: &RoomCell, error: Unopened) {
     if error == Unopened::Failed {
-        tracing::error!(board = %cell.lock().id(), "the board could not be opened as a document");
+        tracing::error!(board = %cell.id(), "the board could not be opened as a document");
     }
 }
 
 /// Lets the next one have the document, or closes it.
-fn end_turn(server: &Server, mut turn: MutexGuardArc<Option<Open>>, keep: bool) {
-    let now = server.now().tick;
+fn end_turn(boards: &Boards, mut turn: MutexGuardArc<Option<Open>>, keep: bool) {
+    let now = boards.now().tick;
     match turn.as_mut() {
         Some(open) if keep && open.document.weight() <= limits::DOCUMENTS_BYTES_MAX => open.used_at = now,
         _ => *turn = None,
-    }
-}
-
-/// How a write ended that was not refused.
-enum Written<T> {
-    /// With this to answer, once it is durable.
-    Done(T, Option<Receiver<Applied>>),
-    /// The right to it, or the room, is no longer what it was.
-    NotHeld,
-}
-
-/// What came of a step of the room.
-enum Step {
-    Accepted,
-    NotHeld,
-    /// The board is no longer what was read.
-    Changed,
-    /// Somebody else writes under the server's client id.
-    Taken,
-}
-
-/// A write under way, on the blocking pool.
-struct Writing<'a> {
-    server: &'a Arc<Server>,
-    cell: &'a Arc<RoomCell>,
-    authority: &'a Authority,
-    basis: Basis,
-}
-
-impl Writing<'_> {
-    fn run<T, E>(
-        &self,
-        mut turn: MutexGuardArc<Option<Open>>,
-        decide: &dyn Fn(&dyn Records) -> Decided<T, E>,
-    ) -> Result<Written<T>, Failed<E>> {
-        for attempt in 0..limits::CONTENT_ATTEMPTS {
-            let open = follow(self.server, &mut turn, self.cell)?;
-            let (writes, value) = match open.document.read(|records| decide(records)) {
-                Ok(Ok(decided)) => decided,
-                Ok(Err(refused)) => {
-                    end_turn(self.server, turn, true);
-                    return Err(Failed::Work(refused));
-                }
-                Err(unopened) => {
-                    *turn = None;
-                    return Err(unopened.into());
-                }
-            };
-            if writes.is_empty() {
-                end_turn(self.server, turn, true);
-                return Ok(Written::Done(value, None));
-            }
-            let (step, saved) = match self.write(open, &writes) {
-                Ok(stepped) => stepped,
-                Err(fault) => {
-                    *turn = None;
-                    return Err(fault.into());
-                }
-            };
-            match step {
-                Step::Accepted => {
-                    end_turn(self.server, turn, true);
-                    return Ok(Written::Done(value, saved));
-                }
-                Step::NotHeld => {
-                    *turn = None;
-                    return Ok(Written::NotHeld);
-                }
-                // Nothing was written: what others did is taken in, and it is decided anew.
-                Step::Changed => {}
-                Step::Taken => {
-                    *turn = None;
-                    // The document goes on behind what somebody else wrote, unless that somebody keeps doing so.
-                    if attempt > 0 {
-                        self.server.documents.renew_writer(self.authority.board());
-                    }
-                }
-            }
-        }
-        end_turn(self.server, turn, true);
-        Err(Failed::Busy)
-    }
-
-    /// Writes into the document, and gives what that makes to the room.
-    fn write(&self, open: &mut Open, writes: &[Write]) -> Result<(Step, Option<Receiver<Applied>>), Fault> {
-        let clock = open.document.writer_clock().map_err(|_| Fault::Internal)?;
-        if u64::from(clock) > limits::CLOCK_MAX / 2 {
-            // Somebody has used the id up.
-            self.server.documents.renew_writer(self.authority.board());
-            return Ok((Step::Taken, None));
-        }
-        // A write that minds is made under the room's lock, when it is certain; it is one item's, and small.
-        let ahead = match self.basis {
-            Basis::Any => Some(open.document.write(writes).map_err(|_| Fault::Internal)?),
-            Basis::Unchanged => None,
-        };
-        let now = self.server.now();
-        let (step, saved) = self.server.step_awaited(self.cell, |room, effects| {
-            if !self.authority.holds_in(self.server, room) {
-                return Ok(Step::NotHeld);
-            }
-            let is_unchanged = room.sequence() == open.sequence;
-            if self.basis == Basis::Unchanged && !is_unchanged {
-                return Ok(Step::Changed);
-            }
-            if room.board().clock_of(open.writer) != clock {
-                return Ok(Step::Taken);
-            }
-            let update = match ahead {
-                Some(update) => update,
-                None => open.document.write(writes).map_err(|_| Fault::Internal)?,
-            };
-            accept(room, &update, now, effects)?;
-            if is_unchanged {
-                open.sequence = room.sequence();
-            }
-            Ok(Step::Accepted)
-        });
-        Ok((step?, saved))
-    }
-}
-
-fn accept(room: &mut Room, update: &Bytes, now: Now, effects: &mut Effects) -> Result<(), Fault> {
-    match room.accept_own(update, now, effects) {
-        Ok(UpdateOutcome::New | UpdateOutcome::Known) => Ok(()),
-        // What the document builds on, the board has; and its work need not be counted.
-        Ok(UpdateOutcome::Hole | UpdateOutcome::Apart) => Err(Fault::Internal),
-        // It is the server's own.
-        Err(Refused::Malformed(_)) => Err(Fault::Internal),
-        Err(refused @ (Refused::OverBudget(_) | Refused::TooCostly)) => Err(refused.fault()),
     }
 }

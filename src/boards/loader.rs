@@ -4,16 +4,16 @@
 //! and never replaced by an empty one; however many ask at once, it is loaded once.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::access::{Asked, BoardFacts, Facts};
 use crate::audit::{Action, Actor};
-use crate::boards::slots::{Found, Loading, Outcome, RoomCell};
-use crate::fault::Fault;
+use crate::boards::committer::Chain;
+use crate::boards::slots::{Found, Hold, Released, RoomCell};
+use crate::boards::{Boards, fenced};
+use crate::fault::{Fault, causes};
 use crate::ids::{BoardId, Level, UserId};
 use crate::room::board::{Accepted, Board};
 use crate::room::{Loaded, Room};
-use crate::server::{Server, telemetry};
 use crate::store::{Act, Change, Store, StoreError, Stored, StoredBoard};
 use crate::update::Budgets;
 
@@ -26,14 +26,14 @@ pub(crate) enum Creation {
     Allowed(UserId, Actor),
 }
 
-impl Server {
+impl Boards {
     /// What decides about access to `board`. A board that is live and not on disk yet is waited for.
     ///
     /// # Errors
     /// [`Fault::StateUnreadable`].
     pub(crate) async fn facts(self: &Arc<Self>, board: &BoardId, asked: Asked) -> Result<Facts, Fault> {
         let facts = self.look_up(board, asked.clone()).await?;
-        if facts.board == BoardFacts::Absent && self.rooms.live(board).is_some() {
+        if facts.board == BoardFacts::Absent && self.slots.live(board).is_some() {
             // Whether its creation was lost is seen by looking again.
             drop(self.settled().await);
             return self.look_up(board, asked).await;
@@ -42,8 +42,8 @@ impl Server {
     }
 
     async fn look_up(self: &Arc<Self>, board: &BoardId, asked: Asked) -> Result<Facts, Fault> {
-        let (server, id) = (Arc::clone(self), board.clone());
-        let looked_up = self.unblock_read(move || server.store.access(&id, &asked));
+        let (boards, id) = (Arc::clone(self), board.clone());
+        let looked_up = self.unblock_read(move || boards.store.access(&id, &asked));
         looked_up.await.map_err(|error| {
             self.read_failed(board, &error);
             Fault::StateUnreadable
@@ -58,12 +58,12 @@ impl Server {
         self: &Arc<Self>,
         work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Fault> {
-        let server = Arc::clone(self);
+        let boards = Arc::clone(self);
         let read = self.unblock_read(move || {
-            let read = work(&*server.store);
+            let read = work(&*boards.store);
             if let Err(error) = &read {
-                tracing::error!(error = telemetry::chain(error), "stored rows unreadable");
-                server.committer.note_read_error(error);
+                tracing::error!(error = causes(error), "stored rows unreadable");
+                boards.committer.note_read_error(error);
             }
             read
         });
@@ -80,48 +80,57 @@ impl Server {
         creation: Creation,
     ) -> Result<Arc<RoomCell>, Fault> {
         loop {
-            let (loading, is_ours) = match self.rooms.find(board) {
+            let (released, is_ours) = match self.slots.find(board) {
                 Found::Live(cell) => return Ok(cell),
-                Found::Loading(loading) => (loading, false),
-                Found::Absent(loading) => {
-                    self.load(board.clone(), Arc::clone(&loading), creation.clone());
-                    (loading, true)
-                }
+                Found::Held(holding) => (holding.released().await, false),
+                Found::Mine(hold) => (self.load(hold, creation.clone()).await, true),
             };
-            let outcome = ended(&loading).await;
-            match outcome {
-                Outcome::Room(cell) => return Ok(cell),
+            match released {
+                Released::Live(cell) => return Ok(cell),
                 // Whoever loaded it may not create it, and we may: look again.
-                Outcome::Refused(Fault::NoSuchBoard | Fault::TooManyBoards)
+                Released::Refused(Fault::NoSuchBoard | Fault::TooManyBoards)
                     if !is_ours && matches!(creation, Creation::Allowed(..)) => {}
-                Outcome::Refused(fault) => return Err(fault),
-                Outcome::Free => {}
+                Released::Refused(fault) => return Err(fault),
+                Released::Free => {}
             }
         }
     }
 
     /// Loads a board on the blocking pool; whoever asked first may be gone when it ends.
-    fn load(self: &Arc<Self>, board: BoardId, loading: Arc<Loading>, creation: Creation) {
-        let (server, started) = (Arc::clone(self), Instant::now());
+    async fn load(self: &Arc<Self>, mut hold: Hold, creation: Creation) -> Released {
+        let holding = hold.holding();
+        let (boards, started) = (Arc::clone(self), self.now().tick);
         self.spawn(async move {
-            let epoch = server.access_epoch(&board);
-            let loader = Arc::clone(&server);
-            let id = board.clone();
-            let load = server.unblock(move || loader.load_blocking(&id, creation));
-            let outcome = Self::fenced(load).await.unwrap_or(Err(Fault::Internal));
-            server.metrics.loaded(started, &outcome);
-            server.rooms.loaded(&board, &loading, outcome);
+            let mark = hold.access_mark();
+            if hold.is_unsettled() {
+                if let Err(error) = boards.settled().await {
+                    tracing::warn!(board = %hold.board(), error = causes(&error), "changes were lost before a reload");
+                }
+                hold.note_settled();
+            }
+            let (loader, id) = (Arc::clone(&boards), hold.board().clone());
+            let load = boards.unblock(move || loader.load_blocking(&id, creation));
+            let loaded = fenced(load).await.unwrap_or(Err(Fault::Internal));
+            boards.metrics.loaded(boards.now().tick.since(started), &loaded);
+            let cell = match loaded {
+                Ok((room, chain)) => hold.go_live(room, chain),
+                Err(fault) => {
+                    hold.refuse(fault);
+                    return;
+                }
+            };
             // It may have been given away after it was read, and before there was a room to tell.
-            if server.access_epoch(&board) != epoch
-                && let Some(cell) = server.rooms.live(&board)
+            if let Ok(cell) = cell
+                && cell.access_mark() != mark
             {
-                server.reconsider(cell);
+                boards.reconsider(cell);
             }
         });
+        holding.released().await
     }
 
-    fn load_blocking(&self, board: &BoardId, creation: Creation) -> Result<Room, Fault> {
-        self.settle(board);
+    fn load_blocking(&self, board: &BoardId, creation: Creation) -> Result<(Room, Arc<Chain>), Fault> {
+        let chain = Arc::new(Chain::default());
         let stored = self.store.load(board).map_err(|error| {
             self.read_failed(board, &error);
             Fault::StateUnreadable
@@ -146,7 +155,7 @@ impl Server {
             }
             (Stored::Absent, Creation::Allowed(owner, actor)) => {
                 tracing::info!(%board, owner = owner.as_str(), "board created");
-                self.committer.submit(Change::Act {
+                let creation = Change::Act {
                     board: board.clone(),
                     act: Act::Create {
                         owner: Some(owner),
@@ -156,7 +165,8 @@ impl Server {
                     entry: self
                         .audit
                         .entry(actor, Action::BoardCreate, Some(Level::Edit), now.unix),
-                });
+                };
+                self.committer.submit(creation, Some(&chain));
                 Loaded {
                     board: Board::new(self.budgets()),
                     sequence: 0,
@@ -164,14 +174,14 @@ impl Server {
                 }
             }
         };
-        let mut room = Room::new(board.clone(), loaded, self.room_settings, now.tick);
+        let mut room = Room::new(board.clone(), loaded, self.settings.room, now.tick);
         room.set_account(account);
-        Ok(room)
+        Ok((room, chain))
     }
 
     /// A read from the store failed: it is logged, and the writer looks whether the disk is to blame.
     fn read_failed(&self, board: &BoardId, error: &StoreError) {
-        tracing::error!(%board, error = telemetry::chain(error), "stored board unreadable");
+        tracing::error!(%board, error = causes(error), "stored board unreadable");
         self.committer.note_read_error(error);
     }
 
@@ -202,13 +212,8 @@ impl Server {
 
     fn budgets(&self) -> Budgets {
         Budgets {
-            bytes: self.config.bounds.board_bytes,
+            bytes: self.settings.board_bytes,
             ..Budgets::default()
         }
     }
-}
-
-/// Waits until a held slot of the room table is given back.
-pub(crate) async fn ended(loading: &Loading) -> Outcome {
-    std::future::poll_fn(|cx| loading.poll(cx.waker())).await
 }

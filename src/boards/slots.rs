@@ -1,134 +1,288 @@
-//! The table of rooms: one room a board, loaded once however many connect at the same moment.
+//! The table of boards: one slot a board, and what its life is.
 //!
-//! Owns the shards, their locks and the locks of the rooms; nothing else in the core locks. Must not load, wait or
-//! know who asks: it tells one caller to load, and the others when that has ended.
-//! Key invariants: at most one live room a board; a lock is held for the length of one step, never while waiting;
-//! a room that left the table is retired, so that who still holds it looks again.
+//! Owns the slots and the locks of the rooms. Must not load, wait or know who asks: it tells one caller to load, and the
+//! others when that has ended. Key invariants: at most one live room a board; a lock is held for the length of one step,
+//! never while waiting; a room that left its slot is retired, so that who still holds it looks again. Tests:
+//! `slots/tests.rs`.
+//!
+//! A slot is empty, held by one caller (who loads the board, or does what no room may see), or has the live room. A board
+//! that lives on another node would be a fourth state.
+//!
+//! | from | what happens | to | and |
+//! | --- | --- | --- | --- |
+//! | empty | [`Slots::find`] or [`Slots::take`] | held | the caller has the [`Hold`]; it settles first what is unsettled |
+//! | live | [`Slots::take`] | held | the room is retired; its changes are unsettled |
+//! | held | [`Hold::go_live`] | live | all who waited get the room |
+//! | held | [`Hold::go_live`] with a broken chain | empty | all who waited are refused |
+//! | held | [`Hold::refuse`] | empty | all who waited are refused |
+//! | held | the [`Hold`] is dropped | empty | all who waited look again |
+//! | live | [`Slots::give_up`] | empty | the room is retired; one loss more; its changes are unsettled |
+//! | live | [`Slots::unload`] | empty | the room is retired |
+//! | any | [`Slots::note_access_change`] | the same | decisions from before do not hold any more |
+//!
+//! An empty slot goes, unless it has something to remember: that something is unsettled, or how often there was a loss.
 
-use std::collections::HashMap;
-use std::collections::hash_map::{DefaultHasher, Entry};
+use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
+use std::future::Future;
 use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
+use crate::boards::committer::Chain;
+use crate::boards::content::kept::Kept;
 use crate::fault::Fault;
 use crate::ids::BoardId;
 use crate::room::Room;
-use crate::time::Tick;
 
 /// So many that two busy boards rarely meet; an empty shard is a few words.
 const SHARDS: usize = 64;
 
-/// A room that is shared by its members' tasks.
+/// A room that is shared by its members' tasks, and what belongs to it.
 #[derive(Debug)]
-pub struct RoomCell(Mutex<Room>);
+pub(crate) struct RoomCell {
+    id: BoardId,
+    room: Mutex<Room>,
+    chain: Arc<Chain>,
+    marks: Arc<Marks>,
+    /// What is kept for those who read and write its content.
+    pub(crate) kept: Kept,
+}
 
 impl RoomCell {
+    /// The board's name.
+    pub(crate) fn id(&self) -> &BoardId {
+        &self.id
+    }
+
     /// Locks the room for one step.
     ///
-    /// A panic inside a step poisons the lock; the shell then closes the room's members and drops the room, so
-    /// poison is not looked at here.
-    pub fn lock(&self) -> MutexGuard<'_, Room> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A panic inside a step poisons the lock; the room's members are then closed and the room given up, so poison is not
+    /// looked at here.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a step panicked, so that nothing the room holds may be relied on.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.0.is_poisoned()
+    pub(crate) fn is_broken(&self) -> bool {
+        self.room.is_poisoned()
+    }
+
+    /// What its changes belong to.
+    pub(crate) fn chain(&self) -> &Arc<Chain> {
+        &self.chain
+    }
+
+    /// As [`Slots::access_mark`].
+    pub(crate) fn access_mark(&self) -> u64 {
+        self.marks.access.load(Ordering::Acquire)
+    }
+
+    /// How often something of the board was lost.
+    pub(crate) fn losses(&self) -> u32 {
+        self.marks.losses.load(Ordering::Acquire)
+    }
+
+    /// Counts a loss.
+    pub(crate) fn note_loss(&self) {
+        self.marks.losses.fetch_add(1, Ordering::AcqRel);
     }
 }
 
-/// How the wait for a slot ended.
+/// What a slot remembers, and its room with it.
+#[derive(Debug, Default)]
+struct Marks {
+    /// [`Slots::changes`] at the last change of who may do what with the board, or when the slot came to be.
+    access: AtomicU64,
+    losses: AtomicU32,
+}
+
+/// How the wait for a held slot ended.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub(crate) enum Released {
     /// The board's room.
-    Room(Arc<RoomCell>),
+    Live(Arc<RoomCell>),
     /// What all who waited are told.
     Refused(Fault),
     /// The slot is free: whoever still wants the room looks again.
     Free,
 }
 
-/// A slot that somebody holds, to load the board or to do something else that no room may see, and those who wait for it.
+/// A held slot, as those see it who wait for it.
 #[derive(Debug, Default)]
-pub struct Loading(Mutex<LoadingState>);
+pub(crate) struct Holding(Mutex<HoldingState>);
 
 #[derive(Debug, Default)]
-struct LoadingState {
-    outcome: Option<Outcome>,
+struct HoldingState {
+    released: Option<Released>,
     waiting: Vec<Waker>,
 }
 
-impl Loading {
-    /// The outcome, or a promise to wake `waker` when there is one.
-    pub fn poll(&self, waker: &Waker) -> Poll<Outcome> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &state.outcome {
-            Some(outcome) => Poll::Ready(outcome.clone()),
-            None => {
-                state.waiting.retain(|old| !old.will_wake(waker));
-                state.waiting.push(waker.clone());
-                Poll::Pending
+impl Holding {
+    /// Waits until the slot is released.
+    pub(crate) fn released(&self) -> impl Future<Output = Released> {
+        std::future::poll_fn(|cx| {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(released) = &state.released {
+                return Poll::Ready(released.clone());
             }
-        }
+            state.waiting.retain(|old| !old.will_wake(cx.waker()));
+            state.waiting.push(cx.waker().clone());
+            Poll::Pending
+        })
     }
 
-    fn finish(&self, outcome: Outcome) {
+    fn release(&self, released: Released) {
         let waiting = {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            state.outcome = Some(outcome);
+            state.released = Some(released);
             std::mem::take(&mut state.waiting)
         };
         waiting.into_iter().for_each(Waker::wake);
     }
 }
 
+/// A slot that is the caller's, until this goes.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    slots: Arc<Slots>,
+    board: BoardId,
+    holding: Arc<Holding>,
+    marks: Arc<Marks>,
+    unsettled: bool,
+    /// What those are told who wait.
+    released: Released,
+}
+
+impl Hold {
+    /// Whose slot it is.
+    pub(crate) fn board(&self) -> &BoardId {
+        &self.board
+    }
+
+    /// As those see it who wait.
+    pub(crate) fn holding(&self) -> Arc<Holding> {
+        Arc::clone(&self.holding)
+    }
+
+    /// Whether changes of a room that went may be on their way to the disk: these must settle before the board is read.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.unsettled
+    }
+
+    /// They have settled.
+    pub(crate) fn note_settled(&mut self) {
+        self.unsettled = false;
+    }
+
+    /// As [`Slots::access_mark`].
+    pub(crate) fn access_mark(&self) -> u64 {
+        self.marks.access.load(Ordering::Acquire)
+    }
+
+    /// Puts the board's room into the slot, and gives it to all who waited.
+    ///
+    /// # Errors
+    /// [`Fault::StoreFailed`] where a change of the room was lost already: its creation.
+    pub(crate) fn go_live(mut self, room: Room, chain: Arc<Chain>) -> Result<Arc<RoomCell>, Fault> {
+        let cell = Arc::new(RoomCell {
+            id: self.board.clone(),
+            room: Mutex::new(room),
+            chain: Arc::clone(&chain),
+            marks: Arc::clone(&self.marks),
+            kept: Kept::default(),
+        });
+        {
+            let mut shard = self.slots.shard(&self.board);
+            if let Some(slot) = shard.get_mut(&self.board)
+                && !chain.is_broken()
+            {
+                slot.place = Place::Live(Arc::clone(&cell));
+                self.released = Released::Live(Arc::clone(&cell));
+                return Ok(cell);
+            }
+        }
+        self.unsettled = true;
+        self.released = Released::Refused(Fault::StoreFailed);
+        Err(Fault::StoreFailed)
+    }
+
+    /// Gives the slot back without a room, and tells all who waited why.
+    pub(crate) fn refuse(mut self, fault: Fault) {
+        self.released = Released::Refused(fault);
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let released = std::mem::replace(&mut self.released, Released::Free);
+        if !matches!(released, Released::Live(_)) {
+            let mut shard = self.slots.shard(&self.board);
+            if let Some(slot) = shard.get_mut(&self.board) {
+                slot.unsettled |= self.unsettled;
+            }
+            empty(&mut shard, &self.board);
+        }
+        self.holding.release(released);
+    }
+}
+
 /// What the table says to somebody who wants a board's room.
 #[derive(Debug)]
-pub enum Found {
+pub(crate) enum Found {
     /// It is live.
     Live(Arc<RoomCell>),
-    /// Somebody is loading it; wait.
-    Loading(Arc<Loading>),
-    /// Nobody has it: the caller must load it and call [`Rooms::loaded`], or [`Rooms::free`], whatever happens.
-    Absent(Arc<Loading>),
+    /// Somebody holds the slot; wait.
+    Held(Arc<Holding>),
+    /// The slot is the caller's now.
+    Mine(Hold),
 }
 
 /// What the table says to somebody who wants to end a board's room for good.
 #[derive(Debug)]
-pub enum Taken {
-    /// The slot is the caller's, who must call [`Rooms::free`], whatever happens; and the room that was live, retired.
-    Now(Arc<Loading>, Option<Arc<RoomCell>>),
+pub(crate) enum Taken {
+    /// The slot is the caller's now; and the room that was live, retired.
+    Mine(Hold, Option<Arc<RoomCell>>),
     /// Somebody else holds the slot; wait, and ask again.
-    Later(Arc<Loading>),
+    Held(Arc<Holding>),
 }
 
 #[derive(Debug)]
-enum Slot {
-    Loading(Arc<Loading>),
+enum Place {
+    Empty,
+    Held(Arc<Holding>),
     Live(Arc<RoomCell>),
 }
 
-type Shard = Mutex<HashMap<BoardId, Slot>>;
-
-/// The lock-sharded table of rooms.
 #[derive(Debug)]
-pub struct Rooms {
-    shards: Box<[Shard]>,
+struct Slot {
+    place: Place,
+    marks: Arc<Marks>,
+    /// Changes of a room that went may be under way.
+    unsettled: bool,
 }
 
-impl Default for Rooms {
-    fn default() -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
-        }
+type Shard = BTreeMap<BoardId, Slot>;
+
+/// The table of slots, in shards with a lock each.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    shards: Box<[Mutex<Shard>]>,
+    /// Counts changes of who may do what, of all boards.
+    changes: AtomicU64,
+}
+
+impl Slots {
+    /// All slots are empty.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            changes: AtomicU64::new(0),
+        })
     }
-}
 
-impl Rooms {
-    fn shard(&self, board: &BoardId) -> MutexGuard<'_, HashMap<BoardId, Slot>> {
+    fn shard(&self, board: &BoardId) -> MutexGuard<'_, Shard> {
         let mut hasher = DefaultHasher::new();
         board.hash(&mut hasher);
         let index = usize::try_from(hasher.finish() % SHARDS as u64).unwrap_or(0);
@@ -136,103 +290,122 @@ impl Rooms {
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The board's room, or who loads it.
-    pub fn find(&self, board: &BoardId) -> Found {
-        match self.shard(board).entry(board.clone()) {
-            Entry::Occupied(slot) => match slot.get() {
-                Slot::Live(room) => Found::Live(Arc::clone(room)),
-                Slot::Loading(loading) => Found::Loading(Arc::clone(loading)),
-            },
-            Entry::Vacant(slot) => {
-                let loading = Arc::new(Loading::default());
-                slot.insert(Slot::Loading(Arc::clone(&loading)));
-                Found::Absent(loading)
-            }
+    /// The board's room, or who holds its slot; an empty one is the caller's, who loads the board.
+    pub(crate) fn find(self: &Arc<Self>, board: &BoardId) -> Found {
+        let mut shard = self.shard(board);
+        match shard.get(board).map(|slot| &slot.place) {
+            Some(Place::Live(cell)) => Found::Live(Arc::clone(cell)),
+            Some(Place::Held(holding)) => Found::Held(Arc::clone(holding)),
+            Some(Place::Empty) | None => Found::Mine(self.hold(&mut shard, board)),
         }
     }
 
     /// The board's room, if it is in memory.
     #[must_use]
-    pub fn live(&self, board: &BoardId) -> Option<Arc<RoomCell>> {
-        match self.shard(board).get(board) {
-            Some(Slot::Live(room)) => Some(Arc::clone(room)),
+    pub(crate) fn live(&self, board: &BoardId) -> Option<Arc<RoomCell>> {
+        match self.shard(board).get(board)?.place {
+            Place::Live(ref cell) => Some(Arc::clone(cell)),
             _ => None,
         }
     }
 
-    /// Ends the load that [`Found::Absent`] began, and wakes all who waited for it.
-    pub fn loaded(&self, board: &BoardId, loading: &Loading, outcome: Result<Room, Fault>) {
-        match outcome {
-            Ok(room) => {
-                let room = Arc::new(RoomCell(Mutex::new(room)));
-                self.shard(board)
-                    .insert(board.clone(), Slot::Live(Arc::clone(&room)));
-                loading.finish(Outcome::Room(room));
-            }
-            Err(fault) => self.free(board, loading, Outcome::Refused(fault)),
-        }
-    }
-
-    /// Gives a held slot back without a room, and tells all who waited for it.
-    pub fn free(&self, board: &BoardId, loading: &Loading, outcome: Outcome) {
-        self.shard(board).remove(board);
-        loading.finish(outcome);
-    }
-
     /// Takes the board's slot, and retires its room if there is one: none can be loaded until the slot is free.
-    pub fn take(&self, board: &BoardId) -> Taken {
+    pub(crate) fn take(self: &Arc<Self>, board: &BoardId) -> Taken {
         let mut shard = self.shard(board);
-        if let Some(Slot::Loading(loading)) = shard.get(board) {
-            return Taken::Later(Arc::clone(loading));
-        }
-        let loading = Arc::new(Loading::default());
-        let live = match shard.insert(board.clone(), Slot::Loading(Arc::clone(&loading))) {
-            Some(Slot::Live(room)) => {
-                room.lock().retire();
-                Some(room)
-            }
-            Some(Slot::Loading(_)) | None => None,
+        let live = match shard.get(board).map(|slot| &slot.place) {
+            Some(Place::Held(holding)) => return Taken::Held(Arc::clone(holding)),
+            Some(Place::Live(cell)) => Some(Arc::clone(cell)),
+            Some(Place::Empty) | None => None,
         };
-        Taken::Now(loading, live)
+        let mut hold = self.hold(&mut shard, board);
+        if let Some(cell) = &live {
+            cell.lock().retire();
+            hold.unsettled = true;
+        }
+        Taken::Mine(hold, live)
     }
 
-    /// Takes a room out of the table, so that the next who asks loads it anew.
-    ///
-    /// Nothing happens when another room has taken its place.
-    pub fn remove(&self, board: &BoardId, room: &Arc<RoomCell>) {
-        let mut shard = self.shard(board);
-        if matches!(shard.get(board), Some(Slot::Live(live)) if Arc::ptr_eq(live, room)) {
-            room.lock().retire();
-            shard.remove(board);
+    fn hold(self: &Arc<Self>, shard: &mut Shard, board: &BoardId) -> Hold {
+        let holding = Arc::new(Holding::default());
+        let slot = shard.entry(board.clone()).or_insert_with(|| Slot {
+            place: Place::Empty,
+            marks: Arc::new(Marks {
+                access: AtomicU64::new(self.changes.load(Ordering::Acquire)),
+                losses: AtomicU32::new(0),
+            }),
+            unsettled: false,
+        });
+        slot.place = Place::Held(Arc::clone(&holding));
+        Hold {
+            slots: Arc::clone(self),
+            board: board.clone(),
+            holding,
+            marks: Arc::clone(&slot.marks),
+            unsettled: std::mem::take(&mut slot.unsettled),
+            released: Released::Free,
         }
     }
 
-    /// Takes a room out of the table if it may be unloaded at this very moment; returns whether it did.
-    pub fn remove_if_idle(&self, board: &BoardId, idle: Duration, now: Tick) -> bool {
-        let mut shard = self.shard(board);
-        let Some(Slot::Live(room)) = shard.get(board) else {
+    /// Takes a room out of its slot that is not to be trusted, or of which something was lost; the next who asks loads the
+    /// board anew. Nothing happens when another room has taken its place.
+    pub(crate) fn give_up(&self, cell: &Arc<RoomCell>) {
+        let mut shard = self.shard(cell.id());
+        if let Some(slot) = live_slot(&mut shard, cell) {
+            cell.lock().retire();
+            cell.note_loss();
+            slot.unsettled = true;
+            empty(&mut shard, cell.id());
+        }
+    }
+
+    /// Takes a room out of its slot if `may` says so at this very moment; returns whether it did. Where nothing of the board
+    /// is stored yet, its creation may still be under way.
+    pub(crate) fn unload(&self, cell: &Arc<RoomCell>, may: impl FnOnce(&Room) -> bool) -> bool {
+        let mut shard = self.shard(cell.id());
+        let Some(slot) = live_slot(&mut shard, cell) else {
             return false;
         };
         {
-            let mut room = room.lock();
-            if !room.may_unload(idle, now) {
+            let mut room = cell.lock();
+            if !may(&room) {
                 return false;
             }
+            slot.unsettled = room.has_nothing_stored();
             room.retire();
         }
-        shard.remove(board);
+        empty(&mut shard, cell.id());
         true
+    }
+
+    /// A mark that changes with who may do what with the board. Whoever decides by facts and acts later looks whether it is
+    /// what it was before the facts were read.
+    ///
+    /// It may also change when the board comes into memory; then, while it stays there, by changes of that board alone: where
+    /// changes of others come faster than joins are decided about, somebody gets in all the same.
+    pub(crate) fn access_mark(&self, board: &BoardId) -> u64 {
+        let shard = self.shard(board);
+        let mark = shard.get(board).map_or(&self.changes, |slot| &slot.marks.access);
+        mark.load(Ordering::Acquire)
+    }
+
+    /// Notes a change of who may do what with the board, once it is durable.
+    pub(crate) fn note_access_change(&self, board: &BoardId) {
+        let shard = self.shard(board);
+        let change = self.changes.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
+        if let Some(slot) = shard.get(board) {
+            slot.marks.access.store(change, Ordering::Release);
+        }
     }
 
     /// All live rooms.
     #[must_use]
-    pub fn all(&self) -> Vec<(BoardId, Arc<RoomCell>)> {
+    pub(crate) fn all(&self) -> Vec<Arc<RoomCell>> {
         let mut all = Vec::new();
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            all.extend(shard.iter().filter_map(|(id, slot)| match slot {
-                Slot::Live(room) => Some((id.clone(), Arc::clone(room))),
-                Slot::Loading(_) => None,
+            all.extend(shard.values().filter_map(|slot| match &slot.place {
+                Place::Live(cell) => Some(Arc::clone(cell)),
+                _ => None,
             }));
         }
         all
@@ -240,21 +413,35 @@ impl Rooms {
 
     /// How many rooms are live.
     #[must_use]
-    pub fn len(&self) -> usize {
-        let live = |shard: &Shard| {
+    pub(crate) fn live_count(&self) -> usize {
+        let live = |shard: &Mutex<Shard>| {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard
-                .values()
-                .filter(|slot| matches!(slot, Slot::Live(_)))
-                .count()
+            let live = |slot: &&Slot| matches!(slot.place, Place::Live(_));
+            shard.values().filter(live).count()
         };
         self.shards.iter().map(live).sum()
     }
 
-    /// Whether no room is live.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// How many slots there are, whatever is in them.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().unwrap().len()).sum()
+    }
+}
+
+/// The slot of a room, if it is still there.
+fn live_slot<'a>(shard: &'a mut Shard, cell: &Arc<RoomCell>) -> Option<&'a mut Slot> {
+    let slot = shard.get_mut(cell.id())?;
+    matches!(&slot.place, Place::Live(live) if Arc::ptr_eq(live, cell)).then_some(slot)
+}
+
+/// Empties a slot, which goes unless it has something to remember.
+fn empty(shard: &mut Shard, board: &BoardId) {
+    if let Some(slot) = shard.get_mut(board) {
+        slot.place = Place::Empty;
+        if !slot.unsettled && slot.marks.losses.load(Ordering::Acquire) == 0 {
+            shard.remove(board);
+        }
     }
 }
 

@@ -4,32 +4,31 @@
 //! room's lock and off the executor threads, one at a time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use async_io::Timer;
+use std::time::Duration;
 
 use crate::boards::apart::catch_up;
 use crate::boards::slots::RoomCell;
+use crate::boards::{Boards, fenced};
 use crate::fault::Fault;
 use crate::limits;
-use crate::metrics::Outcome;
 use crate::room::{Room, board};
-use crate::server::Server;
 use crate::time::{Tick, UnixMillis};
 
-impl Server {
+impl Boards {
     /// Looks at every room again and again: ticks it, and asks for its compaction when that is due.
-    pub(crate) async fn keep_ticking(self: Arc<Self>) {
-        let times = &self.config.times;
-        let shortest = times.compact_after.min(times.compact_every).min(times.room_idle);
+    pub(super) async fn keep_ticking(self: Arc<Self>) {
+        let room = &self.settings.room;
+        let shortest = (room.compact_after)
+            .min(room.compact_every)
+            .min(self.settings.room_idle);
         let every = (shortest / 4).clamp(limits::TICK_MIN, limits::TICK_MAX);
         loop {
-            Timer::after(every).await;
+            self.host.sleep(every).await;
             let idle = self.documents.take_idle(self.now().tick);
             if !idle.is_empty() {
-                smol::unblock(move || drop(idle)).detach();
+                self.host.block(Box::new(move || drop(idle)));
             }
-            for (_, cell) in self.rooms.all() {
+            for cell in self.slots.all() {
                 let now = self.now();
                 let due = self.step_fenced(&cell, |room, effects| {
                     room.tick(now, effects);
@@ -43,40 +42,39 @@ impl Server {
     }
 
     /// Unloads rooms without clients that were idle for `--room-idle`, every `--room-sweep`.
-    pub(crate) async fn keep_unloading(self: Arc<Self>) {
+    pub(super) async fn keep_unloading(self: Arc<Self>) {
         loop {
-            Timer::after(self.config.times.room_sweep.max(Duration::from_millis(10))).await;
-            for (board, cell) in self.rooms.all() {
-                let is_new = {
-                    let room = cell.lock();
-                    room.has_nothing_stored() && room.may_unload(self.config.times.room_idle, self.now().tick)
-                };
-                if is_new {
-                    // Its creation may still be on its way to the disk.
-                    self.note_dropped(&board);
-                }
-                if self
-                    .rooms
-                    .remove_if_idle(&board, self.config.times.room_idle, self.now().tick)
-                {
-                    tracing::info!(%board, "room unloaded");
+            self.host
+                .sleep(self.settings.room_sweep.max(Duration::from_millis(10)))
+                .await;
+            for cell in self.slots.all() {
+                let now = self.now().tick;
+                let may = |room: &Room| room.may_unload(self.settings.room_idle, now);
+                if self.slots.unload(&cell, may) {
+                    tracing::info!(board = %cell.id(), "room unloaded");
+                    self.release(cell);
                 }
             }
         }
     }
 
+    /// Lets go of a room that has left its slot: what it keeps may take a while to free.
+    pub(super) fn release(&self, cell: Arc<RoomCell>) {
+        self.host.block(Box::new(move || drop(cell)));
+    }
+
     /// Writes the counts of repeated refusals, and has old audit entries removed.
-    pub(crate) async fn keep_auditing(self: Arc<Self>) {
+    pub(super) async fn keep_auditing(self: Arc<Self>) {
         let mut pruned: Option<Tick> = None;
         loop {
             let now = self.now();
             if pruned.is_none_or(|at| now.tick.since(at) >= limits::AUDIT_PRUNE_EVERY) {
                 pruned = Some(now.tick);
-                let kept = u64::try_from(self.config.times.audit.as_millis()).unwrap_or(u64::MAX);
+                let kept = u64::try_from(self.settings.audit.as_millis()).unwrap_or(u64::MAX);
                 self.committer
                     .prune_audit(UnixMillis(now.unix.0.saturating_sub(kept)));
             }
-            Timer::after(limits::AUDIT_COUNT_EVERY).await;
+            self.host.sleep(limits::AUDIT_COUNT_EVERY).await;
             self.write_refusals();
         }
     }
@@ -84,16 +82,17 @@ impl Server {
     /// Queues a compaction.
     pub(crate) fn request_compaction(&self, cell: &Arc<RoomCell>) {
         if cell.lock().mark_compaction_queued() {
-            // The receiver lives as long as the server: a failure means that the process is ending.
-            self.compactions.try_send(Arc::clone(cell)).unwrap_or_default();
+            // The receiver lives as long as this does.
+            let queued = self.compactions.0.try_send(Arc::clone(cell));
+            queued.unwrap_or_default();
         }
     }
 
     /// Compacts the rooms that were queued, one after the other.
-    pub(crate) async fn keep_compacting(self: Arc<Self>, queue: smol::channel::Receiver<Arc<RoomCell>>) {
-        while let Ok(cell) = queue.recv().await {
-            if Self::fenced(self.compact(&cell)).await.is_err() {
-                self.drop_room(&cell, Fault::Internal);
+    pub(super) async fn keep_compacting(self: Arc<Self>) {
+        while let Ok(cell) = self.compactions.1.recv().await {
+            if fenced(self.compact(&cell)).await.is_err() {
+                self.give_up(&cell, Fault::Internal);
             }
         }
     }
@@ -103,36 +102,35 @@ impl Server {
         let Some((capture, covers)) = cell.lock().begin_compaction() else {
             return;
         };
-        let started = Instant::now();
+        let started = self.now().tick;
         let room = Arc::clone(cell);
         let work = async {
             let compacted = self.unblock(move || board::compact(&capture)).await?;
-            Ok::<_, board::ApartError>(catch_up(&room, compacted).await)
+            Ok::<_, board::ApartError>(catch_up(&self.host, &room, compacted).await)
         };
-        match Self::fenced(work).await {
+        match fenced(work).await {
             Ok(Ok(Some(compacted))) => {
                 self.step(cell, |room, effects| {
                     room.finish_compaction(compacted, covers, effects)
                 });
-                self.metrics.compacted(started, Outcome::Done);
+                self.metrics.compacted(self.now().tick.since(started));
             }
             failed => {
-                let board = cell.lock().id().clone();
                 let cause = failed
                     .err()
                     .map_or("its output did not verify", |_| "it panicked");
-                tracing::error!(%board, cause, "compaction failed; the log is kept");
+                tracing::error!(board = %cell.id(), cause, "compaction failed; the log is kept");
                 cell.lock().abandon_compaction();
-                self.metrics.compacted(started, Outcome::Failed);
+                self.metrics.compaction_failed();
             }
         }
     }
 
     /// Compacts every room that has something to compact, after what is compacting already: the final save.
     pub(crate) async fn compact_all(self: &Arc<Self>) {
-        for (_, cell) in self.rooms.all() {
+        for cell in self.slots.all() {
             while cell.lock().is_apart() {
-                Timer::after(limits::TICK_MIN).await;
+                self.host.sleep(limits::TICK_MIN).await;
             }
             if cell.lock().is_uncompacted() {
                 self.compact(&cell).await;
@@ -142,7 +140,7 @@ impl Server {
 
     /// Tells every member why the server closes.
     pub(crate) fn close_rooms(self: &Arc<Self>, fault: Fault) {
-        for (_, cell) in self.rooms.all() {
+        for cell in self.slots.all() {
             self.step(&cell, |room: &mut Room, effects| room.close_all(fault, effects));
         }
     }

@@ -10,29 +10,30 @@ use std::sync::{Arc, Mutex};
 
 use smol::lock::SemaphoreGuardArc;
 
+use crate::boards::Boards;
 use crate::boards::content::{Authority, Basis, Failed};
+use crate::boards::outlet::Action;
 use crate::bridge::lock;
-use crate::bridge::message::{Action, Message};
+use crate::bridge::message::Message;
 use crate::fault::Fault;
 use crate::ids::{BoardId, ItemId};
 use crate::items::{self, Operation, Records, Stamp, Write};
 use crate::metrics::redis::Outcome;
-use crate::server::Server;
 use crate::time::UnixMillis;
 
 /// Applies messages of one board and one actor in their order, and waits until they are durable; `permit` is given back
 /// once it is decided what they change.
 pub(super) async fn apply(
-    server: &Arc<Server>,
+    boards: &Arc<Boards>,
     board: &BoardId,
     messages: Vec<Message>,
     permit: SemaphoreGuardArc,
 ) -> Vec<Outcome> {
     let count = messages.len();
-    if server.is_stopping() {
+    if boards.is_stopping() {
         return vec![Outcome::Failed; count];
     }
-    let at = server.now().unix;
+    let at = boards.now().unix;
     let permit = Mutex::new(Some(permit));
     let decide = move |records: &dyn Records| {
         let planned = plan(records, &messages, at);
@@ -41,7 +42,7 @@ pub(super) async fn apply(
         Ok::<_, Infallible>(planned)
     };
     let authority = Authority::Server(board.clone());
-    let outcome = match server.write_content(authority, Basis::Any, decide).await {
+    let outcome = match boards.write_content(authority, Basis::Any, decide).await {
         Ok(outcomes) => return outcomes,
         Err(Failed::Fault(Fault::NoSuchBoard | Fault::BoardDeleted)) => Outcome::NoSuchBoard,
         Err(Failed::Fault(_) | Failed::Unsupported | Failed::Busy) => Outcome::Failed,

@@ -95,7 +95,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::bridge::message::Action;
+    use crate::boards::outlet::Action;
     use crate::ids::ItemId;
     use crate::items::Record;
 

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::boards::outlet::Action;
 use crate::ids::{BoardId, ItemId, Subject};
 use crate::items::BATCH;
 use crate::items::Record;
@@ -14,18 +15,6 @@ use crate::limits;
 
 /// What the bridge subscribes to.
 pub(super) const PATTERN: &str = "board:*:updates";
-
-/// What was done to an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// It is new.
-    Create,
-    /// It was changed.
-    Update,
-    /// It is gone.
-    Delete,
-}
 
 /// A message from somebody else.
 #[derive(Clone, Debug, PartialEq)]

@@ -25,18 +25,16 @@ use async_io::Timer;
 use smol::channel::{Receiver, Sender};
 use smol::lock::Semaphore;
 
+use crate::boards::host::Host;
+use crate::boards::{Boards, fenced};
 use crate::bridge::address::Address;
 use crate::bridge::backoff::Backoff;
 use crate::bridge::inbox::Inbox;
 use crate::bridge::link::LinkError;
 use crate::bridge::outbox::Outbox;
-pub(crate) use crate::bridge::ticket::Ticket;
 use crate::bridge::told::Told;
 use crate::limits;
 use crate::metrics::redis::{Outcome, Publication, RedisMetrics};
-use crate::server::Server;
-use crate::server::clock::SystemClock;
-use crate::time::Clock as _;
 
 /// The directions; each has a connection, since one that has subscribed may not publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,13 +72,13 @@ pub(crate) struct Bridge {
     wake: (Sender<()>, Receiver<()>),
     states: Mutex<[State; 2]>,
     told: Mutex<Told>,
-    clock: SystemClock,
+    host: Arc<dyn Host>,
     metrics: RedisMetrics,
 }
 
 impl Bridge {
     /// A bridge that has not begun to connect.
-    pub(crate) fn new(address: Address, clock: SystemClock, metrics: RedisMetrics) -> Self {
+    pub(crate) fn new(address: Address, host: Arc<dyn Host>, metrics: RedisMetrics) -> Self {
         let away = State::Away {
             why: LinkError::NotYet,
         };
@@ -93,16 +91,16 @@ impl Bridge {
             wake: smol::channel::bounded(1),
             states: Mutex::new([away; 2]),
             told: Mutex::default(),
-            clock,
+            host,
             metrics,
         }
     }
 
     /// Starts the two tasks.
-    pub(crate) fn start(self: &Arc<Self>, server: &Arc<Server>) {
+    pub(crate) fn start(self: &Arc<Self>, boards: &Arc<Boards>) {
         for direction in [Direction::In, Direction::Out] {
-            let (bridge, keeping) = (Arc::clone(self), Arc::clone(server));
-            server.spawn(async move { bridge.keep(&keeping, direction).await });
+            let (bridge, keeping) = (Arc::clone(self), Arc::clone(boards));
+            boards.spawn(async move { bridge.keep(&keeping, direction).await });
         }
     }
 
@@ -127,18 +125,18 @@ impl Bridge {
     }
 
     /// Keeps one direction connected until the server stops.
-    async fn keep(self: Arc<Self>, server: &Arc<Server>, direction: Direction) {
+    async fn keep(self: Arc<Self>, boards: &Arc<Boards>, direction: Direction) {
         let mut backoff = Backoff::default();
         loop {
             let ended = match direction {
-                Direction::In => Server::fenced(self.subscribe(server)).await,
-                Direction::Out => Server::fenced(self.publish_all()).await,
+                Direction::In => fenced(self.subscribe(boards)).await,
+                Direction::Out => fenced(self.publish_all()).await,
             };
             let why = match ended {
                 Ok(Err(why)) => why,
                 Err(_) => LinkError::Internal,
             };
-            if server.is_stopping() && direction == Direction::In {
+            if boards.is_stopping() && direction == Direction::In {
                 return;
             }
             let lasted = self.note_away(direction, why);
@@ -204,7 +202,7 @@ impl Bridge {
 
     /// Logs what was dropped, now and then.
     fn tell(&self, what: &'static str, why: &'static str, count: usize) {
-        let now = self.clock.now().tick;
+        let now = self.host.now().tick;
         if let Some(count) = lock(&self.told).count((what, why), count, now) {
             tracing::warn!(why, count, "{what}");
         }

@@ -15,7 +15,6 @@ use crate::bridge::outbox::Outgoing;
 use crate::bridge::{Bridge, Direction, lock};
 use crate::limits;
 use crate::metrics::redis::Publication;
-use crate::time::Clock as _;
 
 impl Bridge {
     /// Connects, and publishes for as long as the connection lasts.
@@ -23,7 +22,7 @@ impl Bridge {
         let mut link = Link::open(&self.address).await?;
         self.note_connected(Direction::Out);
         loop {
-            let (batch, late) = lock(&self.outbox).take(self.clock.now().tick);
+            let (batch, late) = lock(&self.outbox).take(self.host.now().tick);
             self.note_unpublished(Publication::Late, late);
             if batch.is_empty() {
                 lock(&self.outbox).confirm();

@@ -11,17 +11,17 @@ use async_io::Timer;
 use redis::{Value, cmd};
 use smol::future::FutureExt as _;
 
+use crate::boards::{Boards, fenced};
 use crate::bridge::link::{Link, LinkError, is_pong, refusal};
 use crate::bridge::message::{self, PATTERN, Unread};
 use crate::bridge::{Bridge, Direction, apply, lock};
 use crate::ids::BoardId;
 use crate::limits;
 use crate::metrics::redis::Outcome;
-use crate::server::Server;
 
 impl Bridge {
     /// Connects, subscribes, and takes what comes for as long as the connection lasts.
-    pub(super) async fn subscribe(self: &Arc<Self>, server: &Arc<Server>) -> Result<Infallible, LinkError> {
+    pub(super) async fn subscribe(self: &Arc<Self>, boards: &Arc<Boards>) -> Result<Infallible, LinkError> {
         let mut link = Link::open(&self.address).await?;
         let confirmed = |reply: &Value| matches!(reply, Value::Array(parts) if is_word(parts, "psubscribe"));
         link.expect(cmd("PSUBSCRIBE").arg(PATTERN), confirmed).await?;
@@ -40,12 +40,12 @@ impl Bridge {
                     link.answer().await?
                 }
             };
-            self.handle(server, value)?;
+            self.handle(boards, value)?;
         }
     }
 
     /// Takes a value that came over a subscribed connection.
-    fn handle(self: &Arc<Self>, server: &Arc<Server>, value: Value) -> Result<(), LinkError> {
+    fn handle(self: &Arc<Self>, boards: &Arc<Boards>, value: Value) -> Result<(), LinkError> {
         if is_pong(&value) {
             return Ok(());
         }
@@ -60,14 +60,14 @@ impl Bridge {
         }
         match <[Value; 4]>::try_from(parts) {
             Ok([_, _, Value::BulkString(channel), Value::BulkString(payload)]) => {
-                self.queue(server, &channel, &payload);
+                self.queue(boards, &channel, &payload);
                 Ok(())
             }
             _ => Err(LinkError::Unexpected),
         }
     }
 
-    fn queue(self: &Arc<Self>, server: &Arc<Server>, channel: &[u8], payload: &[u8]) {
+    fn queue(self: &Arc<Self>, boards: &Arc<Boards>, channel: &[u8], payload: &[u8]) {
         let message = match message::parse(channel, payload, &self.node) {
             Ok(message) => message,
             Err(unread) => {
@@ -84,13 +84,13 @@ impl Bridge {
         let queued = lock(&self.inbox).push(message);
         self.note_received(Outcome::Overflow, queued.dropped);
         if queued.is_unserved {
-            let (bridge, serving) = (Arc::clone(self), Arc::clone(server));
-            server.spawn(async move { bridge.serve(&serving, &board).await });
+            let (bridge, serving) = (Arc::clone(self), Arc::clone(boards));
+            boards.spawn(async move { bridge.serve(&serving, &board).await });
         }
     }
 
     /// Applies what waits for a board, until nothing does.
-    async fn serve(&self, server: &Arc<Server>, board: &BoardId) {
+    async fn serve(&self, boards: &Arc<Boards>, board: &BoardId) {
         loop {
             let permit = self.deciding.acquire_arc().await;
             let messages = lock(&self.inbox).take(board);
@@ -99,8 +99,8 @@ impl Bridge {
             }
             let count = messages.len();
             // Boxed, since many lines may wait for their permit.
-            let applied = Box::pin(apply::apply(server, board, messages, permit));
-            match Server::fenced(applied).await {
+            let applied = Box::pin(apply::apply(boards, board, messages, permit));
+            match fenced(applied).await {
                 Ok(outcomes) => outcomes
                     .into_iter()
                     .for_each(|outcome| self.note_received(outcome, 1)),
@@ -120,32 +120,31 @@ fn is_word(parts: &[Value], word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::boards::harness::{self, TestHost};
     use crate::bridge::address::Address;
     use crate::metrics::redis::RedisMetrics;
-    use crate::server::clock::SystemClock;
-    use crate::server::harness;
     use crate::store::redb::RedbStore;
 
     #[test]
     fn no_more_boards_are_looked_up_at_a_time_than_there_are_permits() {
         let directory = tempfile::tempdir().unwrap();
         let store = RedbStore::open(&directory.path().join("boards.redb")).unwrap();
-        let (server, executor) = harness::server(&[], Arc::new(store));
+        let (boards, executor) = harness::boards(harness::settings(), Arc::new(store));
         let address = Address::parse("redis://localhost").unwrap();
-        let bridge = Bridge::new(address, SystemClock::start(), RedisMetrics::default());
+        let bridge = Bridge::new(address, TestHost::new(), RedisMetrics::default());
         let bridge = Arc::new(bridge);
         let board = BoardId::parse("never").unwrap();
         let payload = br#"{"action":"delete","item":{"id":"i"}}"#;
         let permits: Vec<_> = std::iter::from_fn(|| bridge.deciding.try_acquire_arc()).collect();
         assert_eq!(permits.len(), limits::REDIS_LINES_AT_ONCE_MAX);
-        bridge.queue(&server, b"board:never:updates", payload);
+        bridge.queue(&boards, b"board:never:updates", payload);
         while executor.try_tick() {}
         let mut waiting = lock(&bridge.inbox).take(&board);
         assert_eq!(waiting.len(), 1, "nobody took it");
         let mut permits = permits.into_iter();
         let permit = permits.next().unwrap();
         let message = waiting.pop().unwrap();
-        let applied = apply::apply(&server, &board, vec![message], permit);
+        let applied = apply::apply(&boards, &board, vec![message], permit);
         let outcomes = smol::block_on(executor.run(applied));
         assert_eq!(outcomes, [Outcome::NoSuchBoard]);
         assert!(bridge.deciding.try_acquire().is_some(), "the permit is back");

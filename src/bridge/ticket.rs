@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::bridge::message::{self, Action};
+use crate::boards::outlet::{Action, Announcement, Outlet};
+use crate::bridge::message;
 use crate::bridge::outbox::{Outgoing, Place};
-use crate::bridge::{Bridge, lock};
+use crate::bridge::{Bridge, Status, lock};
 use crate::ids::BoardId;
 use crate::metrics::redis::Publication;
-use crate::time::Clock as _;
 
 /// A place in the order of what is published of a board.
 pub(crate) struct Ticket {
@@ -24,27 +24,33 @@ pub(crate) struct Ticket {
     messages: Vec<Outgoing>,
 }
 
-impl Bridge {
-    /// Takes the next place in the order of what is published of a board.
-    pub(crate) fn reserve(self: &Arc<Self>, board: &BoardId) -> Ticket {
-        Ticket {
-            bridge: Arc::clone(self),
+impl Outlet for Bridge {
+    fn reserve(self: Arc<Self>, board: &BoardId) -> Box<dyn Announcement> {
+        let place = Some(lock(&self.outbox).reserve(board));
+        Box::new(Ticket {
+            bridge: self,
             board: board.clone(),
-            place: Some(lock(&self.outbox).reserve(board)),
+            place,
             messages: Vec::new(),
+        })
+    }
+
+    fn trouble(&self) -> Option<String> {
+        match self.status() {
+            Status::Connected => None,
+            Status::Unreachable(why) => Some(why.to_string()),
         }
     }
 }
 
-impl Ticket {
-    /// Has changes of items published: what each is now, or was where it is gone. Never waits, never fails.
-    pub(crate) fn fill<'a>(mut self, changes: impl IntoIterator<Item = (Action, &'a Value)>) {
+impl Announcement for Ticket {
+    fn fill(mut self: Box<Self>, changes: &[(Action, &Value)]) {
         for (action, item) in changes {
-            match message::encode(action, item, &self.bridge.node) {
+            match message::encode(*action, item, &self.bridge.node) {
                 Some(payload) => self.messages.push(Outgoing {
                     board: self.board.clone(),
                     payload,
-                    at: self.bridge.clock.now().tick,
+                    at: self.bridge.host.now().tick,
                 }),
                 None => self.bridge.note_unpublished(Publication::TooLarge, 1),
             }
@@ -70,22 +76,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::boards::harness::TestHost;
     use crate::bridge::address::Address;
     use crate::metrics::redis::RedisMetrics;
-    use crate::server::clock::SystemClock;
 
     #[test]
     fn changes_leave_in_the_order_of_their_tickets_and_a_dropped_one_holds_up_none() {
         let address = Address::parse("redis://localhost").unwrap();
-        let bridge = Bridge::new(address, SystemClock::start(), RedisMetrics::default());
+        let bridge = Bridge::new(address, TestHost::new(), RedisMetrics::default());
         let bridge = Arc::new(bridge);
         let board = BoardId::parse("b").unwrap();
-        let [first, dropped, last] = [(); 3].map(|()| bridge.reserve(&board));
+        let [first, dropped, last] = [(); 3].map(|()| Arc::clone(&bridge).reserve(&board));
         let items = ["a", "b", "c"].map(|id| json!({ "id": id }));
-        last.fill([(Action::Delete, &items[2])]);
-        let taken = || lock(&bridge.outbox).take(bridge.clock.now().tick).0;
+        last.fill(&[(Action::Delete, &items[2])]);
+        let taken = || lock(&bridge.outbox).take(bridge.host.now().tick).0;
         assert!(taken().is_empty());
-        first.fill([(Action::Create, &items[0]), (Action::Update, &items[1])]);
+        first.fill(&[(Action::Create, &items[0]), (Action::Update, &items[1])]);
         assert_eq!(taken().len(), 2);
         drop(dropped);
         let left = taken();

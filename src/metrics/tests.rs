@@ -41,11 +41,11 @@ fn counters_are_written_as_the_plain_text_format_has_them() {
 #[test]
 fn every_fault_has_its_series_before_it_happens_and_is_counted_in_it_alone() {
     let (metrics, _) = metrics();
-    let codes: BTreeSet<_> = Fault::ALL.map(|fault| disposition::of(fault).code).into();
+    let codes: BTreeSet<_> = Fault::ALL.map(Fault::code).into();
     assert_eq!(codes.len(), Fault::ALL.len(), "codes tell faults apart");
     assert!(!codes.contains(LEFT));
     for fault in Fault::ALL {
-        let code = disposition::of(fault).code;
+        let code = fault.code();
         let ended = format!("boardwire_connections_ended_total{{reason=\"{code}\"}}");
         let refused = format!("boardwire_connections_refused_total{{reason=\"{code}\"}}");
         assert_eq!((value(&metrics, &ended), value(&metrics, &refused)), (0.0, 0.0));
@@ -165,9 +165,8 @@ fn readings_are_those_of_the_scrape() {
 #[test]
 fn the_writers_commits_are_timed_and_failed_ones_counted() {
     let (metrics, commits) = metrics();
-    let done: Result<u8, u8> = commits.observe(3, || Ok(7));
-    let failed: Result<u8, u8> = commits.observe(9, || Err(8));
-    assert_eq!((done, failed), (Ok(7), Err(8)));
+    commits.committed(3, Duration::ZERO);
+    commits.commit_failed();
     assert_eq!(value(&metrics, "boardwire_commit_seconds_count"), 1.0);
     assert_eq!(value(&metrics, "boardwire_commit_changes_sum"), 3.0);
     assert_eq!(
@@ -184,13 +183,12 @@ fn the_writers_commits_are_timed_and_failed_ones_counted() {
 #[test]
 fn loads_and_compactions_are_timed_and_only_real_failures_counted() {
     let (metrics, _) = metrics();
-    let started = Instant::now();
-    metrics.compacted(started, Outcome::Done);
-    metrics.compacted(started, Outcome::Failed);
+    metrics.compacted(Duration::ZERO);
+    metrics.compaction_failed();
     for fault in Fault::ALL {
-        metrics.loaded(started, &Err::<(), _>(fault));
+        metrics.loaded(Duration::ZERO, &Err::<(), _>(fault));
     }
-    metrics.loaded(started, &Ok(()));
+    metrics.loaded(Duration::ZERO, &Ok(()));
     for (series, count) in [
         ("boardwire_compaction_seconds_count", 1.0),
         ("boardwire_compaction_failures_total", 1.0),

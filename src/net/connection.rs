@@ -16,16 +16,17 @@ use bytes::Bytes;
 use smol::future::{Future, FutureExt};
 
 use crate::boards::apart;
+use crate::boards::rights::Joined;
 use crate::boards::slots::RoomCell;
 use crate::fault::Fault;
 use crate::limits;
+use crate::net::Shell;
 use crate::net::disposition;
 use crate::net::messages::{Messages, Next};
 use crate::net::pace::{Doing, Pace};
 use crate::net::socket::{Socket, WRITE_TURN_BYTES};
 use crate::room::member::{Out, Pulse};
 use crate::room::{Due, Room};
-use crate::server::Server;
 use crate::session::{Handled, Rest, Session};
 use crate::time::Tick;
 use crate::ws;
@@ -71,19 +72,9 @@ impl End {
     }
 }
 
-/// A place in a room.
-pub(crate) struct Joined {
-    /// The room.
-    pub(crate) cell: Arc<RoomCell>,
-    /// The protocol state of the member.
-    pub(crate) session: Session,
-    /// Its signs of life.
-    pub(crate) pulse: Arc<Pulse>,
-}
-
 /// One WebSocket connection that is a member of a room.
 pub(crate) struct Connection {
-    server: Arc<Server>,
+    shell: Arc<Shell>,
     cell: Arc<RoomCell>,
     session: Session,
     stream: Messages,
@@ -112,15 +103,11 @@ type JoinApart = Pin<Box<dyn Future<Output = Result<apart::Joined, Fault>> + Sen
 
 impl Connection {
     /// Takes over a socket whose upgrade is answered, for a member that has joined.
-    pub(crate) fn new(server: Arc<Server>, joined: Joined, socket: Socket) -> Self {
+    pub(crate) fn new(shell: Arc<Shell>, joined: Joined, socket: Socket) -> Self {
         let Joined { cell, session, pulse } = joined;
-        let stream = Messages::new(
-            socket,
-            server.receiving.place(),
-            server.config.bounds.message_bytes,
-        );
+        let stream = Messages::new(socket, shell.receiving.place(), shell.settings.message_bytes);
         Self {
-            server,
+            shell,
             cell,
             session,
             stream,
@@ -160,7 +147,7 @@ impl Connection {
         let held_back = self.owes_much();
         if held_back {
             // It is we who do not listen: the peer's silence does not count.
-            self.pulse.received(self.server.now().tick);
+            self.pulse.received(self.shell.now().tick);
         }
         let written = self.poll_write(cx);
         if let Poll::Ready(end) = written {
@@ -180,7 +167,7 @@ impl Connection {
     fn note_received(&mut self, completed: Completed) {
         let received = self.stream.get_mut().take_received();
         if received > 0 {
-            self.pulse.received(self.server.now().tick);
+            self.pulse.received(self.shell.now().tick);
             self.pace.moved(received);
         }
         if completed == Completed::Yes {
@@ -203,7 +190,7 @@ impl Connection {
             _ => Doing::Nothing,
         };
         loop {
-            let now = self.server.now().tick;
+            let now = self.shell.now().tick;
             let message = self.pace.deadline(now, doing);
             let answer = self.answer_pace.deadline(now, answering);
             let Some(deadline) = [message, answer].into_iter().flatten().min() else {
@@ -241,13 +228,13 @@ impl Connection {
         }
         if let Some(pause) = &mut self.pause {
             // It is we who do not listen: the peer's silence does not count.
-            self.pulse.received(self.server.now().tick);
+            self.pulse.received(self.shell.now().tick);
             ready!(Pin::new(pause).poll(cx));
             self.pause = None;
         }
-        if self.server.committer_is_full() {
+        if self.shell.boards.is_disk_behind() {
             // It is we who do not listen: the peer's silence does not count.
-            self.pulse.received(self.server.now().tick);
+            self.pulse.received(self.shell.now().tick);
             self.pause = Some(Timer::after(limits::BACKPRESSURE_RETRY));
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -255,13 +242,13 @@ impl Connection {
         let next = self.stream.poll_next(cx);
         if self.stream.waits_for_room() {
             // Nor here.
-            self.pulse.received(self.server.now().tick);
+            self.pulse.received(self.shell.now().tick);
         }
         let next = ready!(next);
         match self.stream.take_idle() {
             0 => {}
             messages => {
-                let wait = self.session.charge(messages, self.server.now().tick);
+                let wait = self.session.charge(messages, self.shell.now().tick);
                 self.rest(wait);
             }
         }
@@ -276,20 +263,19 @@ impl Connection {
     /// Bytes handled before others get their turn: were it more than a part of their outbox, those who read all they
     /// are sent could be too far behind before they were asked to.
     fn burst_bytes_max(&self) -> usize {
-        READ_BURST_BYTES.min(self.server.config.bounds.outbox_bytes / 8)
+        READ_BURST_BYTES.min(self.shell.settings.outbox_bytes / 8)
     }
 
     fn handle(&mut self, frame: &Bytes) -> Result<(), Fault> {
         self.burst_bytes += frame.len();
-        self.server.metrics.received(frame.len());
+        self.shell.metrics.received(frame.len());
         let Self {
-            server,
-            cell,
-            session,
-            ..
+            shell, cell, session, ..
         } = self;
-        let now = server.now();
-        let handled = server.step(cell, |room, effects| session.handle(frame, room, now, effects))?;
+        let now = shell.now();
+        let handled = shell
+            .boards
+            .step(cell, |room, effects| session.handle(frame, room, now, effects))?;
         self.after(handled);
         Ok(())
     }
@@ -299,11 +285,11 @@ impl Connection {
         match handled {
             Handled::Done(wait) => self.rest(wait),
             Handled::Apart(update, rest) => {
-                let (server, cell) = (Arc::clone(&self.server), Arc::clone(&self.cell));
+                let (boards, cell) = (Arc::clone(&self.shell.boards), Arc::clone(&self.cell));
                 let member = self.session.member();
                 let joining = async move {
                     let may = |room: &Room| room.may_write(member);
-                    server.join_apart(&cell, Some(member), update, may).await
+                    boards.join_apart(&cell, Some(member), update, may).await
                 };
                 self.joining = Some((Box::pin(joining), rest));
             }
@@ -320,7 +306,7 @@ impl Connection {
     /// Waits for an update that joins off the room's lock, and goes on with the rest of its message.
     fn poll_joining(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         // It is we who do not listen: the peer's silence does not count.
-        self.pulse.received(self.server.now().tick);
+        self.pulse.received(self.shell.now().tick);
         let Some((joining, _)) = &mut self.joining else {
             return Poll::Pending;
         };
@@ -332,7 +318,7 @@ impl Connection {
             Ok(joined) => joined,
             Err(fault) => return Poll::Ready(Err(End::Fault(fault))),
         };
-        let now = self.server.now();
+        let now = self.shell.now();
         let wait = self.session.charge_steps(steps, now.tick);
         self.rest(wait);
         // Where it may not any more, what it brought does not count, as if it came later.
@@ -340,12 +326,9 @@ impl Connection {
             return Poll::Ready(Ok(()));
         };
         let Self {
-            server,
-            cell,
-            session,
-            ..
+            shell, cell, session, ..
         } = self;
-        let resumed = server.step(cell, |room, effects| {
+        let resumed = shell.boards.step(cell, |room, effects| {
             session.resume((rest, outcome), room, now, effects)
         });
         Poll::Ready(resumed.map(|handled| self.after(handled)).map_err(End::Fault))
@@ -375,7 +358,7 @@ impl Connection {
     fn poll_gather(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<Result<(), End>> {
         buffer.clear();
         buffer.append(&mut self.stream.get_mut().take_control());
-        let now = self.server.now().tick;
+        let now = self.shell.now().tick;
         let due = self
             .cell
             .lock()
@@ -398,7 +381,7 @@ impl Connection {
                 }
             }
         }
-        self.server.metrics.sent(sent);
+        self.shell.metrics.sent(sent);
         Poll::Ready(Ok(()))
     }
 
@@ -423,13 +406,13 @@ impl Connection {
                     self.write_allowance -= n;
                     self.pace.moved(n);
                     self.answer_pace.moved(n);
-                    self.server.metrics.sent(n);
-                    self.pulse.blocked(self.server.now().tick);
+                    self.shell.metrics.sent(n);
+                    self.pulse.blocked(self.shell.now().tick);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
                     if self.pulse.blocked_since().is_none() {
-                        self.pulse.blocked(self.server.now().tick);
+                        self.pulse.blocked(self.shell.now().tick);
                     }
                     return Poll::Pending;
                 }
@@ -440,12 +423,13 @@ impl Connection {
 
     /// Leaves the room; after a bug of ours the room is given up, since what a step left half done is not to be trusted.
     pub(crate) fn leave_room(&self, end: End) {
-        self.server.metrics.ended(end.fault());
+        self.shell.metrics.ended(end.fault());
         if let End::Fault(fault @ Fault::Internal) = end {
-            self.server.drop_room(&self.cell, fault);
+            self.shell.boards.give_up(&self.cell, fault);
         }
-        let (member, now) = (self.session.member(), self.server.now());
-        self.server
+        let (member, now) = (self.session.member(), self.shell.now());
+        self.shell
+            .boards
             .step(&self.cell, |room, effects| room.leave(member, now.tick, effects));
     }
 
@@ -465,7 +449,7 @@ impl Connection {
             self.stream.get_ref().send_all(&control).await?;
             if let End::Fault(fault) = end {
                 let row = disposition::of(fault);
-                let code = row.close_code(self.server.config.close_codes);
+                let code = row.close_code(self.shell.settings.close_codes);
                 self.stream
                     .get_ref()
                     .send_all(&ws::close_frame(code, row.reason))

@@ -6,7 +6,15 @@
 use tracing::Level as LogLevel;
 
 use crate::fault::Fault;
-use crate::server::config::CloseCodes;
+
+/// Which close codes refusals use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseCodes {
+    /// 4001, 4003, 4004, ...
+    Plain,
+    /// The HTTP status and 4000, as y-websocket 3.1 understands it.
+    Mirror,
+}
 
 /// What becomes of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,33 +50,47 @@ impl Disposition {
 pub fn of(fault: Fault) -> Disposition {
     use Fault as F;
     use LogLevel as L;
-    let row = |status, code, plain, mirror, reason, log| Disposition { status, code, plain, mirror, reason, log };
+    let row = |status, plain, mirror, reason, log| Disposition { status, code: fault.code(), plain, mirror, reason, log };
     match fault {
-        F::NoCredential => row(401, "unauthenticated", 4001, 4401, "authentication required", L::INFO),
-        F::InvalidCredential => row(401, "invalid_credential", 4001, 4401, "invalid credential", L::INFO),
-        F::ExpiredCredential => row(401, "expired_credential", 4001, 4401, "credential expired or revoked", L::INFO),
-        F::NoPermission => row(403, "forbidden", 4003, 4403, "no permission on this board", L::INFO),
-        F::NoSuchBoard => row(404, "no_such_board", 4004, 4404, "no such board", L::INFO),
-        F::BoardDeleted => row(410, "board_deleted", 4004, 4404, "board deleted", L::INFO),
-        F::InvalidBoardId => row(400, "invalid_board_id", 1007, 4400, "invalid board id", L::INFO),
-        F::MalformedMessage => row(400, "malformed_message", 1007, 4400, "malformed message", L::WARN),
-        F::MalformedUpdate => row(400, "malformed_update", 1007, 4400, "malformed update", L::WARN),
-        F::MessageTooLarge => row(413, "message_too_large", 1009, 4413, "message too large", L::WARN),
-        F::OverBudget => row(413, "board_too_large", 4013, 4413, "update exceeds a budget of the board", L::WARN),
-        F::OwnerFull => row(413, "owner_full", 4013, 4413, "the boards of this owner take too many bytes", L::WARN),
-        F::TooManyBoards => row(409, "too_many_boards", 4013, 4413, "this owner has too many boards", L::WARN),
-        F::TooCostly => row(413, "too_costly", 4013, 4413, "update costs too much work", L::WARN),
-        F::TextFrame => row(400, "text_frame", 1003, 1003, "text frames are not accepted", L::INFO),
-        F::WebSocketProtocol => row(400, "websocket_protocol", 1002, 1002, "WebSocket protocol error", L::INFO),
-        F::SlowConsumer => row(429, "slow_consumer", 1013, 1013, "too slow to receive", L::WARN),
-        F::TooManyConnections => row(429, "too_many_connections", 1013, 1013, "too many connections", L::WARN),
-        F::ConnectionLost => row(408, "connection_lost", 1001, 1001, "connection silent", L::INFO),
-        F::StateUnreadable => row(503, "state_unreadable", 1011, 4503, "the board's stored state cannot be read", L::ERROR),
-        F::StoreFailed => row(503, "store_failed", 1011, 4503, "the board cannot be saved at the moment", L::ERROR),
-        F::ShuttingDown => row(503, "shutting_down", 1001, 4503, "server shutting down", L::INFO),
-        F::Internal => row(500, "internal", 1011, 4503, "internal error", L::ERROR),
+        F::NoCredential => row(401, 4001, 4401, "authentication required", L::INFO),
+        F::InvalidCredential => row(401, 4001, 4401, "invalid credential", L::INFO),
+        F::ExpiredCredential => row(401, 4001, 4401, "credential expired or revoked", L::INFO),
+        F::NoPermission => row(403, 4003, 4403, "no permission on this board", L::INFO),
+        F::NoSuchBoard => row(404, 4004, 4404, "no such board", L::INFO),
+        F::BoardDeleted => row(410, 4004, 4404, "board deleted", L::INFO),
+        F::InvalidBoardId => row(400, 1007, 4400, "invalid board id", L::INFO),
+        F::MalformedMessage => row(400, 1007, 4400, "malformed message", L::WARN),
+        F::MalformedUpdate => row(400, 1007, 4400, "malformed update", L::WARN),
+        F::MessageTooLarge => row(413, 1009, 4413, "message too large", L::WARN),
+        F::OverBudget => row(413, 4013, 4413, "update exceeds a budget of the board", L::WARN),
+        F::OwnerFull => row(413, 4013, 4413, "the boards of this owner take too many bytes", L::WARN),
+        F::TooManyBoards => row(409, 4013, 4413, "this owner has too many boards", L::WARN),
+        F::TooCostly => row(413, 4013, 4413, "update costs too much work", L::WARN),
+        F::TextFrame => row(400, 1003, 1003, "text frames are not accepted", L::INFO),
+        F::WebSocketProtocol => row(400, 1002, 1002, "WebSocket protocol error", L::INFO),
+        F::SlowConsumer => row(429, 1013, 1013, "too slow to receive", L::WARN),
+        F::TooManyConnections => row(429, 1013, 1013, "too many connections", L::WARN),
+        F::ConnectionLost => row(408, 1001, 1001, "connection silent", L::INFO),
+        F::StateUnreadable => row(503, 1011, 4503, "the board's stored state cannot be read", L::ERROR),
+        F::StoreFailed => row(503, 1011, 4503, "the board cannot be saved at the moment", L::ERROR),
+        F::ShuttingDown => row(503, 1001, 4503, "server shutting down", L::INFO),
+        F::Internal => row(500, 1011, 4503, "internal error", L::ERROR),
     }
 }
+
+/// Logs an event at a level that is known at run time only.
+macro_rules! log_at {
+    ($level:expr, $($event:tt)+) => {
+        match $level {
+            tracing::Level::ERROR => tracing::error!($($event)+),
+            tracing::Level::WARN => tracing::warn!($($event)+),
+            tracing::Level::INFO => tracing::info!($($event)+),
+            tracing::Level::DEBUG => tracing::debug!($($event)+),
+            tracing::Level::TRACE => tracing::trace!($($event)+),
+        }
+    };
+}
+pub(crate) use log_at;
 
 #[cfg(test)]
 mod tests {

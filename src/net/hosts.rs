@@ -4,8 +4,8 @@
 //! of what is served. Tests: tests/it/hosts.rs.
 
 use crate::http::response::{Problem, Response};
+use crate::net::Shell;
 use crate::net::seldom::shown;
-use crate::server::Server;
 
 /// Lets a request on whose `Host` is one of this server's.
 ///
@@ -14,12 +14,12 @@ use crate::server::Server;
 ///
 /// # Source
 /// RFC 9110, 15.5.20.
-pub(crate) fn check(server: &Server, host: Option<&str>) -> Result<(), Response> {
-    if server.config.served.includes(host) {
+pub(crate) fn check(shell: &Shell, host: Option<&str>) -> Result<(), Response> {
+    if shell.settings.served.includes(host) {
         return Ok(());
     }
-    server.metrics.misdirected();
-    if let Some(count) = server.misdirected.count(server.now().tick) {
+    shell.metrics.misdirected();
+    if let Some(count) = shell.misdirected.count(shell.now().tick) {
         let host = shown(host.unwrap_or_default());
         tracing::warn!(
             host,

@@ -20,9 +20,9 @@ use crate::http::body::{BodyError, Decoder, Progress};
 use crate::http::head::{Framing, Head, Method, Persistence};
 use crate::http::response::{CONTINUE, Problem, Response};
 use crate::limits;
+use crate::net::Shell;
 use crate::net::receiving::{Place, Receiving};
 use crate::net::socket::WRITE_TURN_BYTES;
-use crate::server::Server;
 use crate::ws::reader::{make_room, room_after};
 
 /// Bytes read at once while a head is incomplete: as much as is received without being counted.
@@ -95,9 +95,9 @@ pub(crate) trait Bounds {
     fn disk_is_behind(&self) -> bool;
 }
 
-impl Bounds for Server {
+impl Bounds for Shell {
     fn body_bytes(&self) -> usize {
-        self.config.bounds.body_bytes
+        self.settings.body_bytes
     }
 
     fn body_time(&self) -> Duration {
@@ -113,11 +113,11 @@ impl Bounds for Server {
     }
 
     fn answers(&self) -> &Arc<Answers> {
-        &self.answers
+        &self.boards.answers
     }
 
     fn disk_is_behind(&self) -> bool {
-        self.committer_is_full()
+        self.boards.is_disk_behind()
     }
 }
 
@@ -139,7 +139,7 @@ enum Expectation {
 }
 
 /// A socket that requests come from.
-pub(crate) struct Incoming<B: Bounds = Server> {
+pub(crate) struct Incoming<B: Bounds = Shell> {
     bounds: Arc<B>,
     stream: Async<TcpStream>,
     /// Received; what lies before `at` is used.

@@ -1,7 +1,8 @@
 //! The network: sockets, what comes over them and who may come in.
 //!
-//! Owns sockets, the bytes of requests, upgrades and WebSocket connections, and the bounds on all of them. Must not decide
-//! what a message means. Key invariant: every byte from a socket is counted and bounded before it is kept.
+//! Owns [`Shell`], what all connections share, and sockets, the bytes of requests, upgrades and WebSocket connections, with
+//! the bounds on all of them. Must not decide what a message means. Key invariant: every byte from a socket is counted and
+//! bounded before it is kept.
 
 pub(crate) mod admission;
 mod connection;
@@ -12,6 +13,97 @@ pub(crate) mod incoming;
 mod messages;
 mod pace;
 pub(crate) mod receiving;
-pub(crate) mod seldom;
+mod seldom;
 mod socket;
 pub(crate) mod upgrades;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::access::secret::SecretHash;
+use crate::boards::Boards;
+use crate::http::forwarded::Cidr;
+use crate::http::host::Served;
+use crate::http::origin::Origin;
+use crate::jwt::{Keys, Verifier};
+use crate::limits;
+use crate::metrics::Metrics;
+use crate::net::disposition::CloseCodes;
+use crate::net::doors::Doors;
+use crate::net::receiving::Receiving;
+use crate::net::seldom::Seldom;
+use crate::time::{Now, Tick};
+
+/// What is set about connections and requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// `--jwt-*`.
+    pub(crate) keys: Keys,
+    /// `--max-message-bytes`.
+    pub(crate) message_bytes: usize,
+    /// `--max-body-bytes`.
+    pub(crate) body_bytes: usize,
+    /// `--max-outbox-bytes`.
+    pub(crate) outbox_bytes: usize,
+    /// `--max-connections`.
+    pub(crate) connections: usize,
+    /// `--max-connections-per-address`.
+    pub(crate) connections_per_address: usize,
+    /// `--close-codes`.
+    pub(crate) close_codes: CloseCodes,
+    /// `--trusted-proxy`.
+    pub(crate) trusted_proxies: Vec<Cidr>,
+    /// `--allow-origin`, and that of `--public-url`.
+    pub(crate) origins: Vec<Origin>,
+    /// Which hosts requests may name.
+    pub(crate) served: Served,
+    /// The path of `--public-url`.
+    pub(crate) base_path: String,
+    /// `--metrics-token`.
+    pub(crate) metrics_token: Option<SecretHash>,
+}
+
+/// What all connections of a process share.
+pub(crate) struct Shell {
+    pub(crate) settings: Settings,
+    pub(crate) boards: Arc<Boards>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) doors: Arc<Doors>,
+    pub(crate) receiving: Arc<Receiving>,
+    /// When it began.
+    pub(crate) started: Tick,
+    verifier: Verifier,
+    /// Requests for other hosts, pages of other origins, and upgrades that a proxy took the upgrade out of.
+    misdirected: Seldom,
+    foreign: Seldom,
+    stripped: Seldom,
+    connection_ids: AtomicU64,
+}
+
+impl Shell {
+    /// Nobody is connected yet.
+    pub(crate) fn new(settings: Settings, boards: Arc<Boards>, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            doors: Arc::new(Doors::new(settings.connections, settings.connections_per_address)),
+            receiving: Receiving::new(limits::RECEIVING_BYTES_MAX),
+            started: boards.now().tick,
+            verifier: Verifier::new(settings.keys.clone()),
+            misdirected: Seldom::default(),
+            foreign: Seldom::default(),
+            stripped: Seldom::default(),
+            connection_ids: AtomicU64::new(1),
+            settings,
+            boards,
+            metrics,
+        })
+    }
+
+    /// Reads the clocks.
+    pub(crate) fn now(&self) -> Now {
+        self.boards.now()
+    }
+
+    fn next_connection_id(&self) -> u64 {
+        self.connection_ids.fetch_add(1, Ordering::Relaxed)
+    }
+}

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use async_io::{Async, Timer};
 
-use crate::boards::loader::Creation;
+use crate::boards::fenced;
+use crate::boards::rights::Granted;
 use crate::fault::Fault;
 use crate::http::head::Head;
 use crate::http::origin;
@@ -17,31 +18,28 @@ use crate::http::response::{Problem, Response};
 use crate::http::upgrade::{self, Upgrade, UpgradeError};
 use crate::ids::{BoardId, Subject};
 use crate::metrics::ORIGIN_REFUSED;
-use crate::net::admission::{self, Granted, Request};
-use crate::net::connection::{Connection, End, Joined};
-use crate::net::disposition;
-use crate::net::doors::{Admission, Hold};
+use crate::net::Shell;
+use crate::net::admission::{self, Request};
+use crate::net::connection::{Connection, End};
+use crate::net::disposition::{self, log_at};
+use crate::net::doors::{Hold, Place};
 use crate::net::seldom::shown;
 use crate::net::socket::Socket;
-use crate::room::member::{Joiner, Pulse};
-use crate::server::Server;
-use crate::server::telemetry::log_at;
-use crate::session::Session;
 use crate::{sync, ws};
 
 /// A WebSocket to be opened.
 #[derive(Debug)]
 pub(crate) struct Opening {
     upgrade: Upgrade,
-    outcome: Outcome,
+    decision: Decision,
     address: IpAddr,
     /// What the client sent right behind its request.
     pub(crate) ahead: Vec<u8>,
 }
 
 #[derive(Debug)]
-enum Outcome {
-    Granted(Granted, Admission),
+enum Decision {
+    Granted(Granted, Place),
     Refused(Fault, Hold),
 }
 
@@ -50,33 +48,33 @@ enum Outcome {
 /// # Errors
 /// The plain HTTP answer, where there is no upgrade to complete or nothing more is to be spent on a refusal.
 pub(crate) async fn decide(
-    server: &Arc<Server>,
+    shell: &Arc<Shell>,
     request: &Request<'_>,
     board: &str,
 ) -> Result<Opening, Response> {
     let head = request.head;
-    check_origin(server, head)?;
+    check_origin(shell, head)?;
     let upgrade = upgrade::check(head);
     if upgrade == Err(UpgradeError::NotAsked) {
-        tell_stripped(server, head);
+        tell_stripped(shell, head);
     }
-    let outcome = admission::grant(server, request, board).await.and_then(|grant| {
-        let admission = server.doors.admit(request.address)?;
-        Ok((grant, admission))
+    let outcome = admission::grant(shell, request, board).await.and_then(|grant| {
+        let place = shell.doors.admit(request.address)?;
+        Ok((grant, place))
     });
-    let outcome = outcome.inspect_err(|fault| server.metrics.refused(*fault));
+    let outcome = outcome.inspect_err(|fault| shell.metrics.refused(*fault));
     let address = request.address;
     match (upgrade, outcome) {
-        (Ok(upgrade), Ok((grant, admission))) => Ok(Opening {
+        (Ok(upgrade), Ok((grant, place))) => Ok(Opening {
             upgrade,
-            outcome: Outcome::Granted(grant, admission),
+            decision: Decision::Granted(grant, place),
             address,
             ahead: Vec::new(),
         }),
-        (Ok(upgrade), Err(fault)) => match server.doors.refuse(address, server.now().tick) {
+        (Ok(upgrade), Err(fault)) => match shell.doors.refuse(address, shell.now().tick) {
             Some(hold) => Ok(Opening {
                 upgrade,
-                outcome: Outcome::Refused(fault, hold),
+                decision: Decision::Refused(fault, hold),
                 address,
                 ahead: Vec::new(),
             }),
@@ -91,13 +89,13 @@ pub(crate) async fn decide(
 ///
 /// # Errors
 /// The refusal.
-fn check_origin(server: &Server, head: &Head<'_>) -> Result<(), Response> {
+fn check_origin(shell: &Shell, head: &Head<'_>) -> Result<(), Response> {
     let sent = head.unique("origin").ok().flatten();
-    if origin::allowed(sent, head.host, &server.config.origins) {
+    if origin::allowed(sent, head.host, &shell.settings.origins) {
         return Ok(());
     }
-    server.metrics.refused_origin();
-    if let Some(count) = server.foreign.count(server.now().tick) {
+    shell.metrics.refused_origin();
+    if let Some(count) = shell.foreign.count(shell.now().tick) {
         let (origin, host) = (
             shown(sent.unwrap_or_default()),
             shown(head.host.unwrap_or_default()),
@@ -122,11 +120,11 @@ fn check_origin(server: &Server, head: &Head<'_>) -> Result<(), Response> {
 }
 
 /// Tells of a WebSocket that a proxy made a plain request of: it has the key, which a proxy passes on like any field.
-fn tell_stripped(server: &Server, head: &Head<'_>) {
+fn tell_stripped(shell: &Shell, head: &Head<'_>) {
     if head.values("sec-websocket-key").next().is_none() {
         return;
     }
-    if let Some(count) = server.stripped.count(server.now().tick) {
+    if let Some(count) = shell.stripped.count(shell.now().tick) {
         tracing::warn!(
             count,
             "refused WebSocket connections whose upgrade got lost on the way; a proxy must speak HTTP/1.1 to this \
@@ -141,99 +139,63 @@ pub(crate) struct Connected {
     board: BoardId,
     subject: Subject,
     id: u64,
-    _admission: Admission,
+    _place: Place,
 }
 
 /// Completes the upgrade and joins the room; `None` once a refused client was told and is gone.
 pub(crate) async fn enter(
-    server: &Arc<Server>,
+    shell: &Arc<Shell>,
     opening: Opening,
     stream: Async<TcpStream>,
 ) -> Option<Box<Connected>> {
     let Opening {
         upgrade,
-        outcome,
+        decision,
         address,
         ahead,
     } = opening;
     let socket = Socket::new(stream, ahead);
     socket.send_all(&upgrade.encode()).await.ok()?;
-    let (granted, admission) = match outcome {
-        Outcome::Granted(granted, admission) => (granted, admission),
-        Outcome::Refused(fault, hold) => {
-            refuse(server, socket, address, fault, Some(hold)).await;
+    let (granted, place) = match decision {
+        Decision::Granted(granted, place) => (granted, place),
+        Decision::Refused(fault, hold) => {
+            refuse(shell, socket, address, fault, Some(hold)).await;
             return None;
         }
     };
-    let joined = join(server, granted).await;
-    let (granted, joined) = match joined.inspect_err(|fault| server.metrics.refused(*fault)) {
+    let joined = shell.boards.join(granted).await;
+    let (granted, joined) = match joined.inspect_err(|fault| shell.metrics.refused(*fault)) {
         Ok(joined) => joined,
         Err(fault) => {
             // While it is held, a refused client takes no place of those who may come in.
-            drop(admission);
-            let hold = server.doors.refuse(address, server.now().tick);
-            refuse(server, socket, address, fault, hold).await;
+            drop(place);
+            let hold = shell.doors.refuse(address, shell.now().tick);
+            refuse(shell, socket, address, fault, hold).await;
             return None;
         }
     };
     let Granted {
         board, grant, actor, ..
     } = granted;
-    let (id, subject) = (server.next_connection_id(), grant.subject);
+    let (id, subject) = (shell.next_connection_id(), grant.subject);
     let access = grant.level.as_str();
     tracing::info!(connection = id, %board, subject = subject.as_str(), access, %address, "connected");
-    server.note_connection(&board, actor, grant.level);
-    server.metrics.opened();
-    let connection = Connection::new(Arc::clone(server), joined, socket);
+    shell.boards.note_connection(&board, actor, grant.level);
+    shell.metrics.opened();
+    let connection = Connection::new(Arc::clone(shell), joined, socket);
     Some(Box::new(Connected {
         connection,
         board,
         subject,
         id,
-        _admission: admission,
+        _place: place,
     }))
-}
-
-/// Finds or loads the room and joins it, by rights that hold at that moment.
-async fn join(server: &Arc<Server>, mut granted: Granted) -> Result<(Granted, Joined), Fault> {
-    loop {
-        let Granted {
-            board, grant, actor, ..
-        } = &granted;
-        let creation = grant
-            .create
-            .clone()
-            .map_or(Creation::Denied, |owner| Creation::Allowed(owner, actor.clone()));
-        let cell = server.room(board, creation).await?;
-        let now = server.now();
-        let pulse = Arc::new(Pulse::new(now.tick));
-        let joiner = Joiner {
-            subject: grant.subject.clone(),
-            level: grant.level,
-            ends_at: grant.ends_at,
-            credentials: Arc::clone(&granted.credentials),
-            pulse: Arc::clone(&pulse),
-        };
-        let joined = server.step(&cell, |room, effects| {
-            // Since the decision the room may have been unloaded, or the rights been taken away.
-            granted
-                .holds_in(server, room)
-                .then(|| room.join(joiner, now, effects))
-        });
-        if let Some(member) = joined {
-            let session = Session::new(member?, server.config.bounds.messages_per_second, now.tick);
-            return Ok((granted, Joined { cell, session, pulse }));
-        }
-        granted = admission::renew(server, granted).await?;
-    }
 }
 
 impl Connected {
     /// Runs the connection until either side ends it.
     pub(crate) async fn run(&mut self) -> End {
-        Server::fenced(self.connection.run())
-            .await
-            .unwrap_or_else(End::Fault)
+        fenced(self.connection.run()).await.unwrap_or_else(End::Fault)
     }
 
     /// Leaves the room, and closes.
@@ -243,7 +205,7 @@ impl Connected {
             board,
             subject,
             id,
-            _admission,
+            _place,
         } = self;
         connection.leave_room(end);
         let (log, reason) = match end {
@@ -258,7 +220,7 @@ impl Connected {
 /// Tells a refused client why, after the hold, and closes.
 ///
 /// Without a hold, when too many are held already, it is told and closed at once.
-async fn refuse(server: &Server, mut socket: Socket, address: IpAddr, fault: Fault, hold: Option<Hold>) {
+async fn refuse(shell: &Shell, mut socket: Socket, address: IpAddr, fault: Fault, hold: Option<Hold>) {
     let row = disposition::of(fault);
     let held = hold.as_ref().map_or(Duration::ZERO, |hold| hold.time);
     let held_ms = u64::try_from(held.as_millis()).unwrap_or(u64::MAX);
@@ -268,7 +230,7 @@ async fn refuse(server: &Server, mut socket: Socket, address: IpAddr, fault: Fau
         return;
     }
     Timer::after(held).await;
-    let close = ws::close_frame(row.close_code(server.config.close_codes), row.reason);
+    let close = ws::close_frame(row.close_code(shell.settings.close_codes), row.reason);
     let closing = async {
         if socket.send_all(&close).await.is_ok() {
             socket.drain().await;

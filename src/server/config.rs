@@ -18,6 +18,8 @@ use crate::http::host::{PublicUrl, Served};
 use crate::http::origin::Origin;
 use crate::jwt::{Algorithm, Keys, Secret};
 use crate::limits;
+use crate::net::disposition::CloseCodes;
+use crate::room::SavedEcho;
 use crate::store::owners::Quotas;
 
 mod settings;
@@ -108,24 +110,6 @@ pub struct Times {
     pub drain: Duration,
     /// `--audit-days`.
     pub audit: Duration,
-}
-
-/// Which close codes refusals use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseCodes {
-    /// 4001, 4003, 4004, ...
-    Plain,
-    /// The HTTP status and 4000, as y-websocket 3.1 understands it.
-    Mirror,
-}
-
-/// Whether authors get their updates back once they are durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SavedEcho {
-    /// They do.
-    On,
-    /// They do not.
-    Off,
 }
 
 /// How much is logged.

@@ -3,11 +3,10 @@
 //! Owns start-up, the accept loop, the executor's threads and shutdown. Key invariant: a shutdown stops accepting,
 //! closes with the shutdown code, commits and compacts, and ends within `--drain`; a second signal ends at once.
 
-use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
@@ -16,31 +15,25 @@ use async_signal::{Signal, Signals};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use smol::Executor;
 use smol::future::FutureExt;
-use smol::lock::Semaphore;
 use smol::stream::StreamExt;
 
-use crate::boards::answers::Answers;
-use crate::boards::audit::Audit;
-use crate::boards::committer::{self, Committer, Finished, Outcome, Settings};
-use crate::boards::content::Documents;
-use crate::boards::slots::Rooms;
+use crate::boards::committer::{Finished, Writer};
+use crate::boards::host::Host;
+use crate::boards::outlet::Outlet;
+use crate::boards::{self, Boards};
 use crate::bridge::Bridge;
 use crate::fault::Fault;
-use crate::jwt::Verifier;
 use crate::limits;
-use crate::metrics::Metrics;
 use crate::metrics::redis::RedisMetrics;
-use crate::net::doors::Doors;
-use crate::net::receiving::Receiving;
-use crate::net::seldom::Seldom;
-use crate::room::{RoomSettings, SavedEcho};
-use crate::server::clock::SystemClock;
-use crate::server::config::{self, Config};
+use crate::metrics::{CommitMetrics, Metrics};
+use crate::net::{self, Shell};
+use crate::room::RoomSettings;
+use crate::server::config::Config;
+use crate::server::machine::Machine;
+use crate::server::requests;
 use crate::server::threads::Helpers;
-use crate::server::{Server, requests, telemetry};
+use crate::store::OpenError;
 use crate::store::redb::{RedbStore, Verified};
-use crate::store::{Applied, OpenError, Store};
-use crate::time::Clock;
 
 /// Why a server did not start.
 #[derive(Debug)]
@@ -110,20 +103,32 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
     let address = listener.get_ref().local_addr().map_err(StartError::System)?;
     let signals = Signals::new([Signal::Term, Signal::Int]).map_err(StartError::System)?;
     let executor = Arc::new(Executor::new());
-    let (compactions, queue) = smol::channel::unbounded();
-    let server = build(config, Arc::new(store), Arc::clone(&executor), compactions)?;
-    let helpers = Helpers::start(&executor, server.config.threads.get() - 1).map_err(StartError::System)?;
-    server.spawn(Arc::clone(&server).keep_ticking());
-    server.spawn(Arc::clone(&server).keep_unloading());
-    server.spawn(Arc::clone(&server).keep_compacting(queue));
-    server.spawn(Arc::clone(&server).keep_auditing());
-    if let Some(bridge) = &server.bridge {
-        bridge.start(&server);
+    let Built {
+        shell,
+        bridge,
+        writer,
+    } = build(&config, Arc::new(store), Arc::clone(&executor));
+    let writing = thread::Builder::new().name("boardwire-committer".into());
+    let writing = writing.spawn(|| writer.run()).map_err(StartError::System)?;
+    let helpers = Helpers::start(&executor, config.threads.get() - 1).map_err(StartError::System)?;
+    shell.boards.start();
+    if let Some(bridge) = &bridge {
+        bridge.start(&shell.boards);
     }
     ready(address);
-    let ended = smol::block_on(executor.run(serve(&server, listener, signals)));
+    let process = Process {
+        shell,
+        bridge,
+        drain: config.times.drain,
+    };
+    let finished = smol::block_on(executor.run(process.serve(listener, signals)));
     drop(helpers);
-    Ok(ended)
+    tracing::info!(?finished, "stopped");
+    // A writer that could not end in time may still be in a system call.
+    Ok(match finished {
+        Finished::Durable if writing.join().is_ok() => Ended::Saved,
+        _ => Ended::Unsaved,
+    })
 }
 
 /// Says what was found about the data file before it was opened.
@@ -166,110 +171,138 @@ fn listen(address: SocketAddr) -> io::Result<Async<TcpListener>> {
     Async::new(listener)
 }
 
+/// The parts of a server.
+struct Built {
+    shell: Arc<Shell>,
+    bridge: Option<Arc<Bridge>>,
+    writer: Writer,
+}
+
 /// Puts the server's parts together.
-pub(super) fn build(
-    config: Config,
-    store: Arc<dyn Store>,
-    executor: Arc<Executor<'static>>,
-    compactions: smol::channel::Sender<Arc<crate::boards::slots::RoomCell>>,
-) -> Result<Arc<Server>, StartError> {
-    let clock = SystemClock::start();
-    let told: Arc<OnceLock<Weak<Server>>> = Arc::default();
-    let notify = {
-        let told = Arc::clone(&told);
-        Arc::new(move |outcome| {
-            if let Some(server) = told.get().and_then(Weak::upgrade) {
-                server.handle_commit(outcome);
-            }
-        })
+fn build(config: &Config, store: Arc<RedbStore>, executor: Arc<Executor<'static>>) -> Built {
+    let host: Arc<dyn Host> = Arc::new(Machine::new(executor));
+    let (commit_metrics, redis) = (CommitMetrics::default(), RedisMetrics::default());
+    let metrics = Arc::new(Metrics::new(&commit_metrics, &redis));
+    let address = config.redis.clone();
+    let bridge = address.map(|address| Arc::new(Bridge::new(address, Arc::clone(&host), redis)));
+    let parts = boards::Parts {
+        store,
+        host,
+        metrics: Arc::clone(&metrics),
+        commit_metrics,
+        outlet: bridge.clone().map(|bridge| bridge as Arc<dyn Outlet>),
     };
-    let settings = Settings {
-        window: config.times.commit_window,
-    };
-    let redis = RedisMetrics::default();
-    let bridge = config.redis.clone();
-    let bridge = bridge.map(|address| Arc::new(Bridge::new(address, clock, redis.clone())));
-    let committer = Committer::start(Arc::clone(&store), settings, notify).map_err(StartError::System)?;
-    if let committer::Status::Failing { reason, .. } = committer.status() {
-        tracing::error!(error = telemetry::chain(&reason), "the disk refuses writes");
+    let (boards, writer) = Boards::new(board_settings(config), parts);
+    let shell = Shell::new(net_settings(config), boards, metrics);
+    Built {
+        shell,
+        bridge,
+        writer,
     }
-    let server = Arc::new(Server {
-        room_settings: RoomSettings {
+}
+
+fn board_settings(config: &Config) -> boards::Settings {
+    boards::Settings {
+        mode: config.mode,
+        board_bytes: config.bounds.board_bytes,
+        messages_per_second: config.bounds.messages_per_second,
+        room: RoomSettings {
             members_max: config.bounds.connections_per_board,
             outbox_bytes_max: config.bounds.outbox_bytes,
             compact_after: config.times.compact_after,
             compact_every: config.times.compact_every,
-            saved_echo: match config.saved_echo {
-                config::SavedEcho::On => SavedEcho::On,
-                config::SavedEcho::Off => SavedEcho::Off,
-            },
+            saved_echo: config.saved_echo,
         },
-        verifier: Verifier::new(config.keys.clone()),
-        rooms: Rooms::default(),
-        documents: Documents::new(clock),
-        doors: Arc::new(Doors::new(
-            config.bounds.connections,
-            config.bounds.connections_per_address,
-        )),
-        audit: Audit::new(),
-        misdirected: Seldom::default(),
-        foreign: Seldom::default(),
-        stripped: Seldom::default(),
-        receiving: Receiving::new(limits::RECEIVING_BYTES_MAX),
-        answers: Answers::new(limits::ANSWERS_BYTES_MAX),
-        metrics: Metrics::new(committer.metrics(), &redis),
-        bridge,
-        started: clock.now().tick,
-        config,
-        store,
-        committer,
-        clock,
-        executor,
-        stopping: AtomicBool::new(false),
-        blocking: Semaphore::new(limits::BLOCKING_MAX),
-        reading: Semaphore::new(limits::BLOCKING_MAX),
-        waiting: Semaphore::new(limits::BLOCKING_MAX),
-        joining: Semaphore::new(limits::APART_MAX),
-        folding: smol::lock::Mutex::new(()),
-        connection_ids: AtomicU64::new(1),
-        access_epochs: (0..limits::ACCESS_EPOCHS).map(|_| AtomicU64::new(0)).collect(),
-        compactions,
-        dropped: Mutex::new(HashSet::new()),
-    });
-    told.get_or_init(|| Arc::downgrade(&server));
-    Ok(server)
+        room_idle: config.times.room_idle,
+        room_sweep: config.times.room_sweep,
+        commit_window: config.times.commit_window,
+        audit: config.times.audit,
+    }
 }
 
-/// Accepts until a signal comes, then shuts down.
-async fn serve(server: &Arc<Server>, listener: Async<TcpListener>, mut signals: Signals) -> Ended {
-    let accepting = async {
-        accept(server, &listener).await;
-        None
-    };
-    let signal = accepting.or(async { signals.next().await }).await;
-    tracing::info!(signal = ?signal.and_then(Result::ok), "shutting down");
-    drop(listener);
-    let deadline = Instant::now() + server.config.times.drain;
-    let second = async {
-        signals.next().await;
-        tracing::warn!("second signal: exiting at once");
-        std::process::exit(1)
-    };
-    shut_down(server, deadline).or(second).await
+fn net_settings(config: &Config) -> net::Settings {
+    net::Settings {
+        keys: config.keys.clone(),
+        message_bytes: config.bounds.message_bytes,
+        body_bytes: config.bounds.body_bytes,
+        outbox_bytes: config.bounds.outbox_bytes,
+        connections: config.bounds.connections,
+        connections_per_address: config.bounds.connections_per_address,
+        close_codes: config.close_codes,
+        trusted_proxies: config.trusted_proxies.clone(),
+        origins: config.origins.clone(),
+        served: config.served.clone(),
+        base_path: config.base_path().to_owned(),
+        metrics_token: config.metrics_token,
+    }
+}
+
+/// What a running process serves, and how long it may take to end.
+struct Process {
+    shell: Arc<Shell>,
+    bridge: Option<Arc<Bridge>>,
+    drain: Duration,
+}
+
+impl Process {
+    /// Accepts until a signal comes, then shuts down.
+    async fn serve(&self, listener: Async<TcpListener>, mut signals: Signals) -> Finished {
+        let accepting = async {
+            accept(&self.shell, &listener).await;
+            None
+        };
+        let signal = accepting.or(async { signals.next().await }).await;
+        tracing::info!(signal = ?signal.and_then(Result::ok), "shutting down");
+        drop(listener);
+        let deadline = Instant::now() + self.drain;
+        let second = async {
+            signals.next().await;
+            tracing::warn!("second signal: exiting at once");
+            std::process::exit(1)
+        };
+        self.shut_down(deadline).or(second).await
+    }
+
+    /// Closes everybody, saves everything, and stops the writer.
+    async fn shut_down(&self, deadline: Instant) -> Finished {
+        let boards = &self.shell.boards;
+        boards.stop();
+        let closing = async {
+            while self.shell.doors.open() > 0 {
+                boards.close_rooms(Fault::ShuttingDown);
+                Timer::after(Duration::from_millis(5)).await;
+            }
+        };
+        closing.or(at(deadline - self.drain / 2)).await;
+        boards.compact_all().or(at(deadline - self.drain / 8)).await;
+        if let Some(bridge) = &self.bridge {
+            bridge.drain(deadline - self.drain / 8).await;
+        }
+        boards.write_refusals();
+        let left = deadline.saturating_duration_since(Instant::now());
+        boards.finish(left).await
+    }
+}
+
+/// Waits until then.
+async fn at(instant: Instant) {
+    Timer::at(instant).await;
 }
 
 /// Accepts connections for ever.
-async fn accept(server: &Arc<Server>, listener: &Async<TcpListener>) {
+async fn accept(shell: &Arc<Shell>, listener: &Async<TcpListener>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let trusted = &server.config.trusted_proxies;
-                let Some(place) = server.doors.open_socket(peer.ip(), trusted) else {
+                let trusted = &shell.settings.trusted_proxies;
+                let Some(place) = shell.doors.open_socket(peer.ip(), trusted) else {
                     continue;
                 };
                 // Without it a small frame could wait for the peer's delayed acknowledgement.
                 if stream.get_ref().set_nodelay(true).is_ok() {
-                    server.spawn(requests::serve(Arc::clone(server), stream, peer.ip(), place));
+                    shell
+                        .boards
+                        .spawn(requests::serve(Arc::clone(shell), stream, peer.ip(), place));
                 }
             }
             Err(error) => {
@@ -278,108 +311,5 @@ async fn accept(server: &Arc<Server>, listener: &Async<TcpListener>) {
                 Timer::after(Duration::from_millis(100)).await;
             }
         }
-    }
-}
-
-/// Closes everybody, saves everything, and stops the writer.
-async fn shut_down(server: &Arc<Server>, deadline: Instant) -> Ended {
-    server.stopping.store(true, Ordering::Release);
-    let closing = async {
-        while server.doors.open() > 0 {
-            server.close_rooms(Fault::ShuttingDown);
-            Timer::after(Duration::from_millis(5)).await;
-        }
-    };
-    let half = deadline - server.config.times.drain / 2;
-    closing
-        .or(async {
-            Timer::at(half).await;
-        })
-        .await;
-    server
-        .compact_all()
-        .or(async {
-            Timer::at(deadline - server.config.times.drain / 8).await;
-        })
-        .await;
-    if let Some(bridge) = &server.bridge {
-        bridge.drain(deadline - server.config.times.drain / 8).await;
-    }
-    server.write_refusals();
-    let (finishing, left) = (
-        Arc::clone(server),
-        deadline.saturating_duration_since(Instant::now()),
-    );
-    let finished = smol::unblock(move || finishing.committer.finish(left)).await;
-    if finished != Finished::TimedOut {
-        let store = Arc::clone(&server.store);
-        smol::unblock(move || store.close()).await;
-    }
-    tracing::info!(?finished, "stopped");
-    if finished == Finished::Durable {
-        Ended::Saved
-    } else {
-        Ended::Unsaved
-    }
-}
-
-impl Server {
-    /// A group was committed or lost; called on the writer's thread.
-    fn handle_commit(self: &Arc<Self>, outcome: Outcome) {
-        match outcome {
-            Outcome::Committed(committed) => {
-                for (board, through) in committed.durable {
-                    if let Some(cell) = self.rooms.live(&board) {
-                        self.step_fenced(&cell, |room, effects| room.handle_durable(through, effects));
-                    }
-                }
-                // Before anybody looks for whom it concerns: see `Server::access_epoch`.
-                committed
-                    .acted
-                    .iter()
-                    .for_each(|board| self.count_access_change(board));
-                for cell in committed.acted.iter().filter_map(|board| self.rooms.live(board)) {
-                    self.reconsider(cell);
-                }
-                let lost = committed
-                    .created
-                    .into_iter()
-                    .filter(|(_, applied)| *applied != Applied::Done);
-                for (board, applied) in lost.chain(committed.refused) {
-                    let fault = match applied {
-                        // Of two boards that were made at once, one was one too many.
-                        Applied::TooManyBoards => Fault::TooManyBoards,
-                        _ => Fault::StoreFailed,
-                    };
-                    if self.rooms.live(&board).is_some() {
-                        match fault {
-                            Fault::TooManyBoards => {
-                                tracing::warn!(%board, ?applied, "the board was not made")
-                            }
-                            _ => tracing::error!(%board, ?applied, "the store refused a change"),
-                        }
-                    }
-                    self.give_up(&board, fault);
-                }
-            }
-            Outcome::Failed { boards, error } => {
-                tracing::error!(
-                    boards = boards.len(),
-                    error = telemetry::chain(&error),
-                    "commit failed"
-                );
-                for board in boards {
-                    self.give_up(&board, Fault::StoreFailed);
-                }
-            }
-        }
-    }
-
-    /// A change of the board was lost: its room is ahead of the disk and must go. Clients keep their changes.
-    fn give_up(self: &Arc<Self>, board: &crate::ids::BoardId, fault: Fault) {
-        if let Some(cell) = self.rooms.live(board) {
-            self.drop_room(&cell, fault);
-        }
-        self.committer.resume(board);
     }
 }

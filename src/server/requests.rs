@@ -13,6 +13,7 @@ use async_io::{Async, Timer};
 use smol::future::FutureExt;
 
 use crate::api::{self, cors};
+use crate::boards::fenced;
 use crate::http::forwarded;
 use crate::http::head::{self, Head, Method, Outline, Persistence};
 use crate::http::response::Response;
@@ -22,8 +23,7 @@ use crate::limits;
 use crate::net::admission::{self, Request};
 use crate::net::doors::SocketPlace;
 use crate::net::incoming::Incoming;
-use crate::net::{hosts, upgrades};
-use crate::server::Server;
+use crate::net::{Shell, hosts, upgrades};
 
 /// What to do after a request.
 enum Next {
@@ -35,9 +35,9 @@ enum Next {
 }
 
 /// Serves one accepted TCP connection until it ends; `_place` counts it for as long.
-pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, peer: IpAddr, _place: SocketPlace) {
+pub(crate) async fn serve(shell: Arc<Shell>, stream: Async<TcpStream>, peer: IpAddr, _place: SocketPlace) {
     // What comes before and after is boxed, so that the long life as a WebSocket does not pay for it in memory.
-    let entered = Box::pin(Server::fenced(enter(server, stream, peer))).await;
+    let entered = Box::pin(fenced(enter(shell, stream, peer))).await;
     if let Ok(Some(mut connected)) = entered {
         let end = connected.run().await;
         Box::pin(connected.leave(end)).await;
@@ -46,32 +46,32 @@ pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, peer: I
 
 /// Answers requests until one was an upgrade that led into a room.
 async fn enter(
-    server: Arc<Server>,
+    shell: Arc<Shell>,
     stream: Async<TcpStream>,
     peer: IpAddr,
 ) -> Option<Box<upgrades::Connected>> {
-    let (opening, stream) = exchange(&server, stream, peer).await?;
+    let (opening, stream) = exchange(&shell, stream, peer).await?;
     // Boxed, as the answering of a request is, so that a connection that waits for its next request stays small.
-    Box::pin(upgrades::enter(&server, *opening, stream)).await
+    Box::pin(upgrades::enter(&shell, *opening, stream)).await
 }
 
 /// Answers requests; `Some` once one was an upgrade.
 async fn exchange(
-    server: &Arc<Server>,
+    shell: &Arc<Shell>,
     stream: Async<TcpStream>,
     peer: IpAddr,
 ) -> Option<(Box<upgrades::Opening>, Async<TcpStream>)> {
-    let mut incoming = Incoming::new(Arc::clone(server), stream);
+    let mut incoming = Incoming::new(Arc::clone(shell), stream);
     let mut patience = limits::HEAD_TIME_MAX;
     loop {
         let answered = match read_head(&mut incoming, patience).await.ok()? {
             // The head gets bytes of its own: the body behind it is read into the others.
             ReadHead::Complete(bytes) => {
                 let head = incoming.take(bytes);
-                Box::pin(answer(server, head, peer, &mut incoming)).await
+                Box::pin(answer(shell, head, peer, &mut incoming)).await
             }
             ReadHead::Refused(refusal) => {
-                server.metrics.answered(Method::Other, refusal.status);
+                shell.metrics.answered(Method::Other, refusal.status);
                 let sent = incoming.answer(refusal, Method::Get, Persistence::Close).await;
                 sent.map(|()| Next::Close)
             }
@@ -146,7 +146,7 @@ async fn read_head(incoming: &mut Incoming, patience: Duration) -> io::Result<Re
 
 /// Answers the request with this head, whose body comes next.
 async fn answer(
-    server: &Arc<Server>,
+    shell: &Arc<Shell>,
     bytes: Vec<u8>,
     peer: IpAddr,
     incoming: &mut Incoming,
@@ -155,18 +155,18 @@ async fn answer(
         // They were a head when they were taken.
         return Err(io::ErrorKind::InvalidData.into());
     };
-    let response = match decide(server, &head, peer, incoming).await {
+    let response = match decide(shell, &head, peer, incoming).await {
         Ok(opening) => return Ok(Next::Upgrade(Box::new(opening))),
-        Err(response) => cors::share(server, &head, response),
+        Err(response) => cors::share(shell, &head, response),
     };
     let response = match incoming.end_body().await {
         // Somebody who only asked is told that the question was malformed; who changed something, what came of it.
         Err(error) if matches!(head.method, Method::Get | Method::Head) => {
-            cors::share(server, &head, Response::problem(&error.into()))
+            cors::share(shell, &head, Response::problem(&error.into()))
         }
         _ => response,
     };
-    let keep = incoming.body_has_ended() && !server.is_stopping();
+    let keep = incoming.body_has_ended() && !shell.boards.is_stopping();
     let persistence = if keep {
         head.persistence()
     } else {
@@ -176,7 +176,7 @@ async fn answer(
     // An answer may take its time, and the head is of no use any more.
     drop(bytes);
     let response = incoming.admit(response, method);
-    server.metrics.answered(method, response.status);
+    shell.metrics.answered(method, response.status);
     incoming.answer(response, method, persistence).await?;
     Ok(match persistence {
         Persistence::KeepAlive => Next::Request,
@@ -186,17 +186,17 @@ async fn answer(
 
 /// Finds out what a request wants: a WebSocket, or the answer.
 async fn decide(
-    server: &Arc<Server>,
+    shell: &Arc<Shell>,
     head: &Head<'_>,
     peer: IpAddr,
     incoming: &mut Incoming,
 ) -> Result<upgrades::Opening, Response> {
     let forwarded = head.values("x-forwarded-for").collect::<Vec<_>>();
-    let address = forwarded::client_address(peer, forwarded.into_iter(), &server.config.trusted_proxies);
+    let address = forwarded::client_address(peer, forwarded.into_iter(), &shell.settings.trusted_proxies);
     let begun = incoming.begin(head);
-    hosts::check(server, head.host)?;
+    hosts::check(shell, head.host)?;
     let target = Target::parse(head.target).map_err(|error| Response::problem(&error.into()))?;
-    let target = local(target, server.config.base_path());
+    let target = local(target, &shell.settings.base_path);
     begun.map_err(|why| Response::problem(&why.into()))?;
     let request = Request {
         head,
@@ -205,16 +205,16 @@ async fn decide(
         peer,
     };
     match (target.path().as_slice(), head.method) {
-        (["ws", "canvas", _], Method::Options) => Err(cors::options(server, head, upgrade::ALLOWED)),
+        (["ws", "canvas", _], Method::Options) => Err(cors::options(shell, head, upgrade::ALLOWED)),
         (["ws", "canvas", board], _) => {
-            let opening = upgrades::decide(server, &request, board).await;
+            let opening = upgrades::decide(shell, &request, board).await;
             if !incoming.body_has_ended() {
                 incoming.lose();
             }
             opening
         }
         _ => {
-            let answer = Server::fenced(api::answer(server, &request, incoming)).await;
+            let answer = fenced(api::answer(shell, &request, incoming)).await;
             Err(answer.unwrap_or_else(|fault| {
                 incoming.lose();
                 admission::problem(fault)

@@ -7,13 +7,15 @@ use smol::channel::{Receiver, Sender, bounded};
 
 use super::*;
 use crate::access::secret::SecretKind;
-use crate::access::{Credentials, Facts, SecretFacts, TokenRights};
+use crate::access::{Asked, Credentials, Facts, SecretFacts, TokenRights};
 use crate::audit::{Actor, Entry, EntryKey};
+use crate::boards::harness;
 use crate::boards::loader::Creation;
+use crate::boards::slots::RoomCell;
 use crate::ids::{Principal, SecretId, Subject};
 use crate::room::Effects;
 use crate::room::member::{Joiner, Pulse};
-use crate::server::harness;
+use crate::store::owners::Account;
 use crate::store::redb::RedbStore;
 use crate::store::{
     Footprint, Holder, Listed, Reclaimed, Store, StoreError, Stored, StoredBoard, StoredSecret, Summary,
@@ -153,7 +155,7 @@ fn bob(level: Level) -> Change {
 }
 
 /// Joins as bob, who has edit.
-fn join(server: &Server, cell: &RoomCell) -> crate::room::member::MemberId {
+fn join(boards: &Boards, cell: &RoomCell) -> crate::room::member::MemberId {
     let rights = TokenRights {
         user: UserId::parse("bob").unwrap(),
         teams: Box::default(),
@@ -165,7 +167,7 @@ fn join(server: &Server, cell: &RoomCell) -> crate::room::member::MemberId {
         tokens: vec![rights],
         secrets: Vec::new(),
     };
-    let now = server.now();
+    let now = boards.now();
     let joiner = Joiner {
         subject: Subject::anonymous(),
         level: Level::Edit,
@@ -186,18 +188,22 @@ fn a_decision_by_old_facts_is_not_carried_out_after_one_by_newer_facts() {
     let (owner, title) = (None, None);
     let made = store.commit(&[act(Act::Create { owner, title }), bob(Level::Edit)]);
     assert_eq!(made, Ok(vec![Applied::Done; 2]));
-    let (server, executor) = harness::server(&[], store.clone());
+    let (boards, executor) = harness::boards(harness::settings(), store.clone());
     smol::block_on(executor.run(async {
         let board = BoardId::parse("b").unwrap();
-        let cell = server.room(&board, Creation::Denied).await.unwrap();
-        let member = join(&server, &cell);
+        let cell = boards.room(&board, Creation::Denied).await.unwrap();
+        let member = join(&boards, &cell);
         let (has_read, let_go) = store.hold_next();
         let old = executor.spawn({
-            let (server, cell) = (Arc::clone(&server), Arc::clone(&cell));
-            async move { server.decide_anew(&cell).await }
+            let (boards, cell) = (Arc::clone(&boards), Arc::clone(&cell));
+            async move { boards.decide_about_all(&cell).await }
         });
         has_read.recv().await.unwrap();
-        let lowered = server.committer.submit_awaited(bob(Level::View)).recv().await;
+        let lowered = boards
+            .committer
+            .submit_awaited(bob(Level::View), None)
+            .recv()
+            .await;
         assert_eq!(lowered, Ok(Applied::Done));
         // The commit itself asks for a decision, by the facts that it made.
         while cell.lock().level(member) != Some(Level::View) {

@@ -4,10 +4,15 @@ mod scripted;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Instant;
+
+use smol::future::FutureExt as _;
 
 use self::scripted::{Failure, Scripted};
 use super::*;
 use crate::audit::{Action, Actor, Entry, EntryKey};
+use crate::boards::harness::TestHost;
 use crate::store::{Act, OpenError, Reclaimed, Stored};
 use crate::time::UnixMillis;
 use bytes::Bytes;
@@ -58,17 +63,94 @@ fn snapshot(board: &str, covers: u64, length: usize) -> Change {
     }
 }
 
-fn started(window: Duration) -> (Arc<Scripted>, Committer, Receiver<Outcome>) {
+/// A committer whose changes of a board are one chain, until that is mended; what waits for it blocks.
+struct Rig {
+    committer: Committer,
+    chains: Mutex<BTreeMap<BoardId, Arc<Chain>>>,
+}
+
+impl std::ops::Deref for Rig {
+    type Target = Committer;
+
+    fn deref(&self) -> &Committer {
+        &self.committer
+    }
+}
+
+impl Rig {
+    fn over(store: Arc<dyn Store>, window: Duration, notify: Arc<Notify>) -> Self {
+        let (committer, writer) = Committer::new(Parts {
+            store,
+            clock: TestHost::new(),
+            notify,
+            metrics: CommitMetrics::default(),
+            window,
+        });
+        thread::spawn(|| writer.run());
+        Self {
+            committer,
+            chains: Mutex::default(),
+        }
+    }
+
+    fn submit(&self, change: Change) {
+        let chain = self.chain(&change);
+        self.committer.submit(change, Some(&chain));
+    }
+
+    fn submit_awaited(&self, change: Change) -> smol::channel::Receiver<Applied> {
+        let chain = self.chain(&change);
+        self.committer.submit_awaited(change, Some(&chain))
+    }
+
+    fn chain(&self, change: &Change) -> Arc<Chain> {
+        let mut chains = self.chains.lock().unwrap();
+        Arc::clone(chains.entry(change.board().clone()).or_default())
+    }
+
+    /// The board is loaded anew.
+    fn mend(&self, board: &str) {
+        self.chains.lock().unwrap().remove(&id(board));
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        smol::block_on(self.committer.flush())
+    }
+
+    fn finish(&self, within: Duration) -> Finished {
+        let by = self.shared.clock.now().tick.after(within);
+        let late = async {
+            async_io::Timer::after(within).await;
+            Finished::TimedOut
+        };
+        smol::block_on(self.committer.finish(by).or(late))
+    }
+}
+
+fn started(window: Duration) -> (Arc<Scripted>, Rig, Receiver<Outcome>) {
     started_over(Arc::default(), window)
 }
 
-fn started_over(store: Arc<Scripted>, window: Duration) -> (Arc<Scripted>, Committer, Receiver<Outcome>) {
+fn started_over(store: Arc<Scripted>, window: Duration) -> (Arc<Scripted>, Rig, Receiver<Outcome>) {
+    let (notify, outcomes) = told();
+    let rig = Rig::over(store.clone(), window, notify);
+    (store, rig, outcomes)
+}
+
+fn told() -> (Arc<Notify>, Receiver<Outcome>) {
     let (sender, receiver) = channel();
     let sender = Mutex::new(sender);
-    let notify: Arc<Notify> = Arc::new(move |outcome| drop(sender.lock().unwrap().send(outcome)));
-    let kept: Arc<dyn Store> = store.clone();
-    let committer = Committer::start(kept, Settings { window }, notify).unwrap();
-    (store, committer, receiver)
+    let notify = Arc::new(move |outcome| drop(sender.lock().unwrap().send(outcome)));
+    (notify, receiver)
+}
+
+/// Whose changes the next outcome says are lost, and why.
+#[track_caller]
+fn lost(outcomes: &Receiver<Outcome>) -> (Vec<BoardId>, StoreError) {
+    match next(outcomes) {
+        Outcome::Failed { lost, error } => (lost.into_iter().map(|link| link.board).collect(), error),
+        committed @ Outcome::Committed(_) => panic!("{committed:?}"),
+    }
 }
 
 fn next(outcomes: &Receiver<Outcome>) -> Outcome {
@@ -82,7 +164,7 @@ fn durable(outcomes: &Receiver<Outcome>) -> Vec<(BoardId, u64)> {
     }
 }
 
-fn until_healthy(committer: &Committer) {
+fn until_healthy(committer: &Rig) {
     let deadline = Instant::now() + LONG;
     while committer.status() != Status::Healthy {
         assert!(Instant::now() < deadline);
@@ -91,7 +173,7 @@ fn until_healthy(committer: &Committer) {
 }
 
 /// Shuts the gate and brings the writer to it with a group of its own, so that what follows gathers.
-fn occupied(store: &Scripted, committer: &Committer) {
+fn occupied(store: &Scripted, committer: &Rig) {
     store.set_shut(true);
     committer.submit(append("first", 1));
     let deadline = Instant::now() + LONG;
@@ -162,15 +244,7 @@ fn a_failed_commit_is_reported_for_its_boards_and_what_waits_behind_and_for_no_o
     committer.submit(append("first", 2));
     committer.submit(append("other", 1));
     store.set_shut(false);
-    let lost = next(&outcomes);
-    let boards = vec![id("first")];
-    assert_eq!(
-        lost,
-        Outcome::Failed {
-            boards,
-            error: StoreError::Full
-        }
-    );
+    assert_eq!(lost(&outcomes), (vec![id("first")], StoreError::Full));
     assert_eq!(
         durable(&outcomes),
         [(id("other"), 1)],
@@ -181,7 +255,7 @@ fn a_failed_commit_is_reported_for_its_boards_and_what_waits_behind_and_for_no_o
     committer.submit(append("first", 3));
     committer.submit(append("other", 2));
     assert_eq!(durable(&outcomes), [(id("other"), 2)]);
-    committer.resume(&id("first"));
+    committer.mend("first");
     committer.submit(append("first", 1));
     assert_eq!(durable(&outcomes), [(id("first"), 1)]);
     assert_eq!(store.script().reopenings, 1);
@@ -203,21 +277,14 @@ fn while_the_store_does_not_open_all_changes_fail_and_health_says_so() {
             ..
         }
     ));
-    let boards = vec![id("other")];
     let error = StoreError::Open(OpenError::Full);
-    assert_eq!(
-        next(&outcomes),
-        Outcome::Failed {
-            boards,
-            error: error.clone()
-        }
-    );
-    assert!(matches!(committer.status(), Status::Failing { reason, .. } if reason == error));
+    assert_eq!(lost(&outcomes), (vec![id("other")], error.clone()));
+    let reason = error.clone();
+    assert_eq!(committer.status(), Status::Failing { reason });
     committer.submit(append("third", 1));
-    let boards = vec![id("third")];
-    assert_eq!(next(&outcomes), Outcome::Failed { boards, error });
+    assert_eq!(lost(&outcomes), (vec![id("third")], error));
     for board in ["first", "other", "third"] {
-        committer.resume(&id(board));
+        committer.mend(board);
     }
     committer.submit(append("third", 1));
     assert_eq!(durable(&outcomes), [(id("third"), 1)], "it goes on by itself");
@@ -255,15 +322,8 @@ fn a_panic_of_the_store_is_a_failure_and_the_thread_lives_on() {
     let (store, committer, outcomes) = started(Duration::ZERO);
     store.script().failures.push_back(Failure::Panic);
     committer.submit(append("a", 1));
-    let boards = vec![id("a")];
-    assert_eq!(
-        next(&outcomes),
-        Outcome::Failed {
-            boards,
-            error: StoreError::Panicked
-        }
-    );
-    committer.resume(&id("a"));
+    assert_eq!(lost(&outcomes), (vec![id("a")], StoreError::Panicked));
+    committer.mend("a");
     committer.submit(append("a", 1));
     assert_eq!(durable(&outcomes), [(id("a"), 1)]);
 }
@@ -279,11 +339,15 @@ fn an_update_that_does_not_follow_is_refused_with_all_that_waits_behind_it() {
     let Outcome::Committed(committed) = next(&outcomes) else {
         panic!("not committed");
     };
-    assert_eq!(committed.refused, [(id("a"), Applied::OutOfOrder)]);
+    let [(link, Applied::OutOfOrder)] = &committed.refused[..] else {
+        panic!("{committed:?}");
+    };
+    assert_eq!(link.board, id("a"));
+    assert!(link.chain.as_ref().is_some_and(|chain| chain.is_broken()));
     assert_eq!(committed.durable, [(id("b"), 1)]);
     committer.submit(append("a", 1));
     committer.submit(append("b", 2));
-    assert_eq!(durable(&outcomes), [(id("b"), 2)], "the board is fenced");
+    assert_eq!(durable(&outcomes), [(id("b"), 2)], "the chain is broken");
 }
 
 #[test]
@@ -300,14 +364,12 @@ fn each_kind_of_change_is_reported_as_what_it_is() {
         committer.submit(change);
     }
     assert_eq!(committer.flush(), Ok(()));
-    let expected = Committed {
-        durable: vec![(id("a"), 1)],
-        created: vec![(id("a"), Applied::Done)],
-        compacted: vec![(id("a"), 1, Applied::Done)],
-        acted: vec![id("a")],
-        refused: vec![],
+    let Outcome::Committed(committed) = next(&outcomes) else {
+        panic!("not committed");
     };
-    assert_eq!(next(&outcomes), Outcome::Committed(expected));
+    assert_eq!(committed.durable, [(id("a"), 1)]);
+    assert_eq!(committed.acted, [id("a")]);
+    assert!(committed.refused.is_empty());
 }
 
 #[test]
@@ -359,14 +421,7 @@ fn finish_says_when_something_was_lost_and_when_time_ran_out() {
 fn a_receiver_that_panics_does_not_end_the_writer() {
     let store: Arc<dyn Store> = Arc::new(Scripted::default());
     let notify: Arc<Notify> = Arc::new(|_| panic!("scripted"));
-    let committer = Committer::start(
-        store,
-        Settings {
-            window: Duration::ZERO,
-        },
-        notify,
-    )
-    .unwrap();
+    let committer = Rig::over(store, Duration::ZERO, notify);
     for sequence in 1..4 {
         committer.submit(append("a", sequence));
         assert_eq!(committer.flush(), Ok(()));
@@ -443,18 +498,8 @@ fn over_a_disk_that_fails_now_and_then_what_was_reported_durable_is_stored_and_n
 
     let disk = SimDisk::default();
     let store = Arc::new(RedbStore::open_disk(&disk).unwrap());
-    let (sender, outcomes) = channel();
-    let sender = Mutex::new(sender);
-    let notify: Arc<Notify> = Arc::new(move |outcome| drop(sender.lock().unwrap().send(outcome)));
-    let kept: Arc<dyn Store> = store.clone();
-    let committer = Committer::start(
-        kept,
-        Settings {
-            window: Duration::ZERO,
-        },
-        notify,
-    )
-    .unwrap();
+    let (notify, outcomes) = told();
+    let committer = Rig::over(store.clone(), Duration::ZERO, notify);
     let boards = ["a", "b", "c"];
     boards.iter().for_each(|board| committer.submit(create(board)));
     committer.flush().unwrap();
@@ -468,7 +513,7 @@ fn over_a_disk_that_fails_now_and_then_what_was_reported_durable_is_stored_and_n
         let mut from = BTreeMap::new();
         for board in boards {
             // As a room does: what the store has is where it goes on.
-            committer.resume(&id(board));
+            committer.mend(board);
             match store.load(&id(board)) {
                 Ok(Stored::Present(stored)) => {
                     assert!(stored.last_sequence() >= durable[&id(board)], "round {round}");

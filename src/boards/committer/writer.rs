@@ -1,19 +1,22 @@
-//! The committer's thread: what it does next, a group at a time.
+//! What the committer's writer does next, a step at a time.
 //!
 //! Owns the timing of commits, the recovery of a failed store, and the upkeep of the file. Must not be reached but through
-//! the queue that it shares with [`super::Committer`]. Key invariant: after a failure nothing of the boards it
-//! concerns is committed that was queued before it.
+//! the queue that it shares with [`super::Committer`]. Key invariant: after a failure nothing of the chains it concerns is
+//! committed that was queued before it.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{Committed, GROUP_BYTES, Group, Notify, Outcome, Queue, Shared, Status};
+use smol::channel::Sender;
+
+use super::{Chain, Committed, GROUP_BYTES, Link, Notify, Outcome, Parts, Queue, Shared, Status};
 use crate::ids::BoardId;
+use crate::metrics::CommitMetrics;
 use crate::store::{Act, Applied, Change, Reclaimed, Store, StoreError};
-use crate::time::UnixMillis;
+use crate::time::{Tick, UnixMillis};
 
 /// The wait before the second attempt to open a failed store again; it doubles up to `RETRY_MAX`.
 const RETRY_MIN: Duration = Duration::from_millis(100);
@@ -33,147 +36,183 @@ const RECLAIM_AGAIN: Duration = Duration::from_secs(600);
 /// How much longer the end may take for giving space back.
 const RECLAIM_AT_END: Duration = Duration::from_secs(1);
 
-/// What the writer does next.
+/// When [`Writer::step`] is to be called again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// At once.
+    Not,
+    /// Then, or when the queue was stirred.
+    Until(Tick),
+    /// When the queue was stirred.
+    Stirred,
+    /// Never.
+    Over,
+}
+
+/// What is due.
 enum Next {
     Commit(Group),
     Prune(UnixMillis),
     Recover(StoreError),
     Reclaim,
-    Stop,
+    End,
+    Wait(Wait),
+}
+
+/// What is committed together.
+#[derive(Default)]
+struct Group {
+    changes: Vec<Change>,
+    /// That of the change at each index.
+    chains: Vec<Option<Arc<Chain>>>,
+    /// Who waits for the change at an index.
+    answers: Vec<(usize, Sender<Applied>)>,
 }
 
 /// Takes groups off the queue and commits them.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     shared: Arc<Shared>,
     store: Arc<dyn Store>,
     window: Duration,
     notify: Arc<Notify>,
+    metrics: CommitMetrics,
     /// When the last commit ended; `None` before the first.
-    idle_since: Option<Instant>,
+    idle_since: Option<Tick>,
+    /// When the store is to be opened again; `None` where it is open.
+    reopen_at: Option<Tick>,
     /// The wait before the next attempt to open the store again.
     retry: Duration,
     /// When to take the next step towards giving space back; `None` where there was no commit since that was done.
-    reclaim_at: Option<Instant>,
+    reclaim_at: Option<Tick>,
+    /// Until when space is given back at the end, once that has come.
+    end_at: Option<Tick>,
 }
 
 impl Writer {
     /// A writer that has not written yet.
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        store: Arc<dyn Store>,
-        window: Duration,
-        notify: Arc<Notify>,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, parts: Parts) -> Self {
+        // Space may have become free before the last stop.
+        let reclaim_at = Some(shared.clock.now().tick.after(RECLAIM_AFTER));
         Self {
             shared,
-            store,
-            window,
-            notify,
+            store: parts.store,
+            window: parts.window,
+            notify: parts.notify,
+            metrics: parts.metrics,
             idle_since: None,
+            reopen_at: None,
             retry: RETRY_MIN,
-            // Space may have become free before the last stop.
-            reclaim_at: Some(Instant::now() + RECLAIM_AFTER),
+            reclaim_at,
+            end_at: None,
         }
     }
 
-    /// Writes until it is told to stop.
-    pub(super) fn run(mut self) {
+    /// Writes until it is told to stop; blocks the thread.
+    pub(crate) fn run(mut self) {
         loop {
-            match self.wait() {
-                Next::Commit(group) => self.commit(group),
-                Next::Prune(before) => self.prune(before),
-                Next::Recover(error) => {
-                    self.fail(Vec::new(), error, 0);
-                    self.recover();
+            let wait = self.step();
+            if wait == Wait::Over {
+                return;
+            }
+            let queue = self.shared.lock();
+            if wait == Wait::Not || queue.stirred {
+                continue;
+            }
+            let waited = match wait {
+                Wait::Until(at) => {
+                    let left = at.since(self.now());
+                    drop(self.shared.work.wait_timeout(queue, left));
+                    continue;
                 }
-                Next::Reclaim => self.reclaim(),
-                Next::Stop => break,
-            }
-        }
-        // Last, since the server may exit as soon as this is seen.
-        self.reclaim_at_end();
-        drop(self.store);
-        self.shared.lock().stopped = true;
-        self.shared.settled.notify_all();
-    }
-
-    /// Waits until there is something to do.
-    fn wait(&self) -> Next {
-        let mut queue = self.shared.lock();
-        loop {
-            let now = Instant::now();
-            if let Some(error) = queue.outage.take() {
-                return Next::Recover(error);
-            }
-            // Between two steps commits get several times as long.
-            if self.reclaim_at.is_some_and(|at| at <= now) && queue.stop_at.is_none() {
-                return Next::Reclaim;
-            }
-            let due = match queue.changes.front() {
-                Some(_) if queue.bytes >= GROUP_BYTES || queue.stop_at.is_some() => Some(now),
-                Some(first) if first.number < queue.wanted => Some(now),
-                Some(first) => {
-                    let from = self.idle_since.map_or(first.since, |idle| idle.min(first.since));
-                    // Before the first commit the writer has been idle for ever.
-                    Some(self.idle_since.map_or(now, |_| from + self.window))
-                }
-                None if queue.stop_at.is_some() => return Next::Stop,
-                None => None,
+                _ => self.shared.work.wait(queue),
             };
-            if due.is_none_or(|due| due > now)
-                && let Some(before) = queue.prune.take()
-            {
-                return Next::Prune(before);
-            }
-            if due.is_some_and(|due| due <= now) {
-                return Next::Commit(self.take_group(&mut queue));
-            }
-            queue = match due.into_iter().chain(self.reclaim_at).min() {
-                Some(until) => {
-                    let waited = self.shared.work.wait_timeout(queue, until - now);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self
-                    .shared
-                    .work
-                    .wait(queue)
-                    .unwrap_or_else(PoisonError::into_inner),
-            };
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
         }
     }
 
-    fn take_group(&self, queue: &mut Queue) -> Group {
-        queue.committing = queue.changes.front().map(|first| first.number);
-        let mut group = Group::default();
-        let mut weight = 0;
-        while weight < GROUP_BYTES {
-            let Some(queued) = queue.changes.pop_front() else {
-                break;
-            };
-            weight += queued.change.weight();
-            group
-                .answers
-                .extend(queued.answer.map(|answer| (group.changes.len(), answer)));
-            group.changes.push(queued.change);
+    /// Does the one thing that is due, if something is.
+    pub(crate) fn step(&mut self) -> Wait {
+        match self.next() {
+            Next::Wait(wait) => return wait,
+            Next::Commit(group) => self.commit(group),
+            Next::Prune(before) => self.prune(before),
+            Next::Recover(error) => {
+                self.fail(Vec::new(), error, 0);
+                self.recover();
+            }
+            Next::Reclaim => self.reclaim(),
+            Next::End => return self.end(),
         }
-        queue.bytes -= weight;
-        group
+        Wait::Not
+    }
+
+    fn now(&self) -> Tick {
+        self.shared.clock.now().tick
+    }
+
+    fn next(&mut self) -> Next {
+        let now = self.now();
+        let shared = Arc::clone(&self.shared);
+        let mut queue = shared.lock();
+        queue.stirred = false;
+        if let Some(at) = self.reopen_at {
+            if at > now && queue.stop_at.is_none() {
+                return Next::Wait(Wait::Until(at));
+            }
+            drop(queue);
+            self.recover();
+            return Next::Wait(Wait::Not);
+        }
+        if let Some(error) = queue.outage.take() {
+            return Next::Recover(error);
+        }
+        // Between two steps commits get several times as long.
+        if self.reclaim_at.is_some_and(|at| at <= now) && queue.stop_at.is_none() {
+            return Next::Reclaim;
+        }
+        let due = match queue.changes.front() {
+            Some(_) if queue.bytes >= GROUP_BYTES || queue.stop_at.is_some() => Some(now),
+            Some(first) if first.number < queue.wanted => Some(now),
+            Some(first) => {
+                let from = self.idle_since.map_or(first.since, |idle| idle.min(first.since));
+                // Before the first commit the writer has been idle for ever.
+                Some(self.idle_since.map_or(now, |_| from.after(self.window)))
+            }
+            None if queue.stop_at.is_some() => return Next::End,
+            None => None,
+        };
+        if due.is_none_or(|due| due > now)
+            && let Some(before) = queue.prune.take()
+        {
+            return Next::Prune(before);
+        }
+        if due.is_some_and(|due| due <= now) {
+            return Next::Commit(take_group(&mut queue));
+        }
+        let at = due.into_iter().chain(self.reclaim_at).min();
+        Next::Wait(at.map_or(Wait::Stirred, Wait::Until))
     }
 
     fn commit(&mut self, group: Group) {
-        let Group { changes, answers } = group;
+        let Group {
+            changes,
+            chains,
+            answers,
+        } = group;
         let weight: usize = changes.iter().map(Change::weight).sum();
-        let result = (self.shared.metrics).observe(changes.len(), || guarded(|| self.store.commit(&changes)));
+        let begun = self.now();
+        let result = guarded(|| self.store.commit(&changes));
+        let took = self.now().since(begun);
         match result {
             Ok(applied) => {
+                self.metrics.committed(changes.len(), took);
                 self.retry = RETRY_MIN;
                 self.reclaim_soon();
-                let committed = sort_out(&changes, &applied);
-                let refused: HashSet<BoardId> =
-                    committed.refused.iter().map(|(board, _)| board.clone()).collect();
+                let committed = sort_out(&changes, &chains, &applied);
+                let refused: Vec<Link> = committed.refused.iter().map(|(link, _)| link.clone()).collect();
                 let dropped = match refused.is_empty() {
                     true => 0,
-                    false => self.drop_queued(Some(&refused)).1,
+                    false => self.drop_queued(Some(refused)).1,
                 };
                 self.tell(Outcome::Committed(committed));
                 for (at, answer) in answers {
@@ -185,88 +224,91 @@ impl Writer {
                 self.settle(weight + dropped);
             }
             Err(error) => {
-                let boards: HashSet<BoardId> = changes.iter().map(|change| change.board().clone()).collect();
-                let dropped = self.drop_queued(Some(&boards)).1;
+                self.metrics.commit_failed();
                 let lost = u64::try_from(changes.len()).unwrap_or(u64::MAX);
-                self.fail(boards.into_iter().collect(), error, lost);
+                let links = changes
+                    .iter()
+                    .zip(&chains)
+                    .map(|(change, chain)| link(change, chain.as_ref()));
+                let (links, dropped) = self.drop_queued(Some(links.collect()));
+                self.fail(links, error, lost);
                 // Who waits is answered now: until the store opens again may be hours.
                 drop(answers);
                 self.settle(weight + dropped);
                 self.recover();
             }
         }
-        self.idle_since = Some(Instant::now());
+        self.idle_since = Some(self.now());
     }
 
-    /// Fences `lost` (all that have something queued, for `None`) and drops what is queued for them. Gives the boards
-    /// that something was dropped of, and its weight. In one step, so that nothing slips in behind a lost change.
-    fn drop_queued(&self, lost: Option<&HashSet<BoardId>>) -> (HashSet<BoardId>, usize) {
+    /// Breaks the chains of `lost`, and drops what is queued of them; all that is queued, for `None`. Gives whose changes were
+    /// lost, each once, and the weight of what was dropped. In one step, so that nothing slips in behind a lost change.
+    fn drop_queued(&self, lost: Option<Vec<Link>>) -> (Vec<Link>, usize) {
         let mut queue = self.shared.lock();
-        let mut boards = HashSet::new();
+        let all = lost.is_none();
+        let mut links = lost.unwrap_or_default();
+        if all {
+            links.extend(
+                queue
+                    .changes
+                    .iter()
+                    .map(|queued| link(&queued.change, queued.chain.as_ref())),
+            );
+        }
+        let mut seen = HashSet::new();
+        links.retain(|link| seen.insert((link.board.clone(), link.chain.as_ref().map(Arc::as_ptr))));
+        let chains = links.iter().filter_map(|link| link.chain.as_ref());
+        chains.for_each(|chain| chain.break_off());
         let (before, mut weight) = (queue.changes.len(), 0);
         queue.changes.retain(|queued| {
-            let board = queued.change.board();
-            let dropped = lost.is_none_or(|lost| lost.contains(board));
+            let dropped = all || queued.is_of_broken_chain();
             if dropped {
                 weight += queued.change.weight();
-                boards.insert(board.clone());
             }
             !dropped
         });
         let dropped = before - queue.changes.len();
         queue.bytes -= weight;
         queue.lost += u64::try_from(dropped).unwrap_or(u64::MAX);
-        queue.fenced.extend(lost.unwrap_or(&boards).iter().cloned());
-        (boards, weight)
+        (links, weight)
     }
 
-    /// Notes that the store failed and `lost` changes with it, and reports the boards they were of.
-    fn fail(&self, boards: Vec<BoardId>, error: StoreError, lost: u64) {
+    /// Notes that the store failed and `lost` changes with it, and reports whose they were.
+    fn fail(&self, links: Vec<Link>, error: StoreError, lost: u64) {
         let mut queue = self.shared.lock();
         queue.lost += lost;
         queue.note_failure(&error);
         drop(queue);
-        if !boards.is_empty() {
-            self.tell(Outcome::Failed { boards, error });
+        if !links.is_empty() {
+            self.tell(Outcome::Failed { lost: links, error });
         }
     }
 
     /// Marks the current group as done.
     fn settle(&self, weight: usize) {
         self.shared.bytes.fetch_sub(weight, Ordering::Relaxed);
-        self.shared.lock().committing = None;
-        self.shared.settled.notify_all();
+        let mut queue = self.shared.lock();
+        queue.committing = None;
+        queue.answer_settled();
     }
 
     /// Opens the store again, at once and then with growing waits, until the server stops. What is queued when an
     /// attempt fails is lost: its rooms must know, and memory must not fill.
     fn recover(&mut self) {
-        loop {
-            let error = match guarded(|| self.store.reopen()) {
-                Ok(()) => {
-                    let mut queue = self.shared.lock();
-                    queue.status = Status::Healthy;
-                    // What was noted until now was of the old handle.
-                    queue.outage = None;
-                    return;
-                }
-                Err(error) => error,
-            };
-            let (boards, weight) = self.drop_queued(None);
-            self.fail(boards.into_iter().collect(), error, 0);
-            self.settle(weight);
-            let again = Instant::now() + self.retry;
-            self.retry = (self.retry * 2).min(RETRY_MAX);
+        let Err(error) = guarded(|| self.store.reopen()) else {
+            self.reopen_at = None;
             let mut queue = self.shared.lock();
-            while Instant::now() < again {
-                if queue.stop_at.is_some() {
-                    return;
-                }
-                let left = again.saturating_duration_since(Instant::now());
-                let waited = self.shared.work.wait_timeout(queue, left);
-                queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-            }
-        }
+            queue.status = Status::Healthy;
+            // What was noted until now was of the old handle.
+            queue.outage = None;
+            return;
+        };
+        let (links, weight) = self.drop_queued(None);
+        self.fail(links, error, 0);
+        self.settle(weight);
+        let is_stopping = self.shared.lock().stop_at.is_some();
+        self.reopen_at = (!is_stopping).then(|| self.now().after(self.retry));
+        self.retry = (self.retry * 2).min(RETRY_MAX);
     }
 
     /// Removes a part of the old audit entries, and asks for the next.
@@ -286,19 +328,20 @@ impl Writer {
 
     /// Something has changed: the file is to be looked at before long.
     fn reclaim_soon(&mut self) {
-        self.reclaim_at
-            .get_or_insert_with(|| Instant::now() + RECLAIM_AFTER);
+        if self.reclaim_at.is_none() {
+            self.reclaim_at = Some(self.now().after(RECLAIM_AFTER));
+        }
     }
 
     /// Takes one step towards giving space back.
     fn reclaim(&mut self) {
-        let begun = Instant::now();
+        let begun = self.now();
         let reclaimed = guarded(|| self.store.reclaim());
-        let ended = Instant::now();
+        let ended = self.now();
         self.reclaim_at = match &reclaimed {
             Ok(Reclaimed::Nothing) => None,
-            Ok(Reclaimed::Some) => Some(ended + (ended - begun) * RECLAIM_PAUSE_TIMES),
-            Ok(Reclaimed::GaveUp(_)) | Err(_) => Some(ended + RECLAIM_AGAIN),
+            Ok(Reclaimed::Some) => Some(ended.after(ended.since(begun) * RECLAIM_PAUSE_TIMES)),
+            Ok(Reclaimed::GaveUp(_)) | Err(_) => Some(ended.after(RECLAIM_AGAIN)),
         };
         match reclaimed {
             Ok(Reclaimed::Nothing | Reclaimed::Some) => {}
@@ -312,17 +355,21 @@ impl Writer {
         }
     }
 
-    /// Gives space back while nobody waits for anything but the end.
-    fn reclaim_at_end(&mut self) {
+    /// Gives space back while nobody waits for anything but the end, and then ends.
+    fn end(&mut self) -> Wait {
+        let now = self.now();
         let stop_at = self.shared.lock().stop_at;
-        let until = Instant::now() + RECLAIM_AT_END;
-        let until = stop_at.map_or(until, |stop_at| stop_at.min(until));
-        while self.reclaim_at.is_some() && Instant::now() < until {
-            match guarded(|| self.store.reclaim()) {
-                Ok(Reclaimed::Some) => {}
-                Ok(Reclaimed::Nothing | Reclaimed::GaveUp(_)) | Err(_) => return,
-            }
+        let until = *self.end_at.get_or_insert_with(|| {
+            let until = now.after(RECLAIM_AT_END);
+            stop_at.map_or(until, |stop_at| stop_at.min(until))
+        });
+        if self.reclaim_at.is_some()
+            && now < until
+            && matches!(guarded(|| self.store.reclaim()), Ok(Reclaimed::Some))
+        {
+            return Wait::Not;
         }
+        Wait::Over
     }
 
     fn tell(&self, outcome: Outcome) {
@@ -331,48 +378,76 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    /// Last, since the server may exit as soon as this is seen.
+    fn drop(&mut self) {
+        self.shared.lock().stop();
+    }
+}
+
+fn take_group(queue: &mut Queue) -> Group {
+    queue.committing = queue.changes.front().map(|first| first.number);
+    let mut group = Group::default();
+    let mut weight = 0;
+    while weight < GROUP_BYTES {
+        let Some(queued) = queue.changes.pop_front() else {
+            break;
+        };
+        weight += queued.change.weight();
+        group
+            .answers
+            .extend(queued.answer.map(|answer| (group.changes.len(), answer)));
+        group.chains.push(queued.chain);
+        group.changes.push(queued.change);
+    }
+    queue.bytes -= weight;
+    group
+}
+
 /// Runs a call of the store; a panic in it is a failure like another.
 pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(StoreError::Panicked))
 }
 
+fn link(change: &Change, chain: Option<&Arc<Chain>>) -> Link {
+    Link {
+        board: change.board().clone(),
+        chain: chain.cloned(),
+    }
+}
+
 /// Sorts what became of each change by its kind.
-fn sort_out(group: &[Change], applied: &[Applied]) -> Committed {
+fn sort_out(changes: &[Change], chains: &[Option<Arc<Chain>>], applied: &[Applied]) -> Committed {
     let mut committed = Committed::default();
     let mut durable: HashMap<&BoardId, usize> = HashMap::new();
-    let mut refused: HashSet<&BoardId> = HashSet::new();
-    for (change, &applied) in group.iter().zip(applied) {
+    let mut refused: HashSet<Option<*const Chain>> = HashSet::new();
+    for ((change, chain), &applied) in changes.iter().zip(chains).zip(applied) {
         let board = change.board();
-        match change {
+        let is_refused = match change {
+            // Whoever is on the board goes; what they have sent must not come after another's creation of it.
             Change::Act {
                 act: Act::Create { .. },
                 ..
-            } => {
-                committed.created.push((board.clone(), applied));
-                // Whoever is on the board goes; what they have sent must not come after another's creation of it.
-                if applied == Applied::TooManyBoards && refused.insert(board) {
-                    committed.refused.push((board.clone(), applied));
-                }
-            }
+            } => chain.is_some() && applied != Applied::Done,
             Change::Act { .. } => {
                 if applied == Applied::Done && !committed.acted.contains(board) {
                     committed.acted.push(board.clone());
                 }
+                false
             }
-            Change::Audit { .. } => {}
-            Change::Snapshot { covers, .. } => committed.compacted.push((board.clone(), *covers, applied)),
+            Change::Audit { .. } | Change::Snapshot { .. } => false,
             Change::Append { sequence, .. } if applied == Applied::Done => {
                 let at = *durable.entry(board).or_insert(committed.durable.len());
                 match committed.durable.get_mut(at) {
                     Some(entry) => entry.1 = *sequence,
                     None => committed.durable.push((board.clone(), *sequence)),
                 }
+                false
             }
-            Change::Append { .. } => {
-                if refused.insert(board) {
-                    committed.refused.push((board.clone(), applied));
-                }
-            }
+            Change::Append { .. } => true,
+        };
+        if is_refused && refused.insert(chain.as_ref().map(Arc::as_ptr)) {
+            committed.refused.push((link(change, chain.as_ref()), applied));
         }
     }
     committed

@@ -9,10 +9,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_io::Timer;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::FutureExt as _;
 
+use crate::boards::host::Host;
 use crate::ids::{BoardId, UserId};
 use crate::limits;
 use crate::time::Tick;
@@ -36,7 +36,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The turns.
 pub(crate) struct Turns {
     state: Mutex<State>,
-    clock: Box<dyn Fn() -> Tick + Send + Sync>,
+    host: Arc<dyn Host>,
 }
 
 #[derive(Default)]
@@ -119,12 +119,16 @@ impl State {
 }
 
 impl Turns {
-    /// Nobody's turn yet; `clock` tells the time.
-    pub(crate) fn new(clock: impl Fn() -> Tick + Send + Sync + 'static) -> Arc<Self> {
+    /// Nobody's turn yet.
+    pub(crate) fn new(host: Arc<dyn Host>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
-            clock: Box::new(clock),
+            host,
         })
+    }
+
+    fn now(&self) -> Tick {
+        self.host.now().tick
     }
 
     /// Waits for a turn.
@@ -136,7 +140,7 @@ impl Turns {
     /// Nothing is waited for any more.
     pub(crate) async fn next(self: &Arc<Self>, whose: Whose, board: &BoardId) -> Result<Permit, Busy> {
         let (turn, mine) = bounded(1);
-        let start = (self.clock)();
+        let start = self.now();
         self.lock().waiting.push_back(Waiting {
             whose,
             board: board.clone(),
@@ -144,7 +148,7 @@ impl Turns {
         });
         self.give();
         loop {
-            let now = (self.clock)();
+            let now = self.now();
             if self.lock().is_over_time(board, now) || now.since(start) >= limits::CONTENT_WAIT_MAX {
                 return Err(Busy);
             }
@@ -152,7 +156,7 @@ impl Turns {
                 self.give();
             }
             let again = async {
-                Timer::after(self.look_again((self.clock)())).await;
+                self.host.sleep(self.look_again(self.now())).await;
                 None
             };
             if let Some(permit) = taken(&mine).or(again).await {
@@ -176,7 +180,7 @@ impl Turns {
 
     /// Gives turns to those who may have them, in the order in which they came.
     fn give(self: &Arc<Self>) {
-        let now = (self.clock)();
+        let now = self.now();
         // Not under the lock: dropping a permit takes it.
         let chosen = self.lock().choose(now);
         for (turn, number) in chosen {
@@ -207,7 +211,7 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use crate::boards::harness::TestHost;
 
     fn id(text: &str) -> BoardId {
         BoardId::parse(text).unwrap()
@@ -218,14 +222,9 @@ mod tests {
     }
 
     /// Turns whose time stands still until it is moved.
-    fn turns() -> (Arc<Turns>, Arc<AtomicU64>) {
-        let time = Arc::new(AtomicU64::new(0));
-        let clock = Arc::clone(&time);
-        (Turns::new(move || Tick(clock.load(Ordering::Relaxed))), time)
-    }
-
-    fn over_time() -> u64 {
-        u64::try_from(limits::CONTENT_TIME_MAX.as_micros()).unwrap()
+    fn turns() -> (Arc<Turns>, Arc<TestHost>) {
+        let host = TestHost::frozen();
+        (Turns::new(Arc::clone(&host) as Arc<dyn Host>), host)
     }
 
     /// The turn, if it comes at once.
@@ -293,16 +292,21 @@ mod tests {
 
     #[test]
     fn work_over_time_keeps_only_its_own_waiting() {
-        let (turns, time) = turns();
+        let (turns, host) = turns();
         let hostile: Vec<Permit> = ["eve", "mallory", "trudy"]
             .map(|who| has(try_next(&turns, who, who)))
             .into();
-        for (at, gets_in) in [(over_time() - 1, 0), (over_time(), limits::CONTENT_OVER_TIME_MAX)] {
-            time.store(at, Ordering::Relaxed);
+        let last = Duration::from_micros(1);
+        let steps = [
+            (limits::CONTENT_TIME_MAX - last, 0),
+            (last, limits::CONTENT_OVER_TIME_MAX),
+        ];
+        for (time, gets_in) in steps {
+            host.pass(time);
             let others: Vec<_> = (0..5)
                 .map(|n| try_next(&turns, &format!("{n}"), &format!("{n}")))
                 .collect();
-            assert_eq!(others.iter().flatten().count(), gets_in, "after {at}");
+            assert_eq!(others.iter().flatten().count(), gets_in, "after {time:?}");
         }
         assert!(try_next(&turns, "eve", "another").is_none());
         let refused = try_next(&turns, "alice", "eve").unwrap();
@@ -313,17 +317,14 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_ever() {
-        let (turns, time) = turns();
+        let (turns, host) = turns();
         let _first = has(try_next(&turns, "alice", "a"));
         let (board, waits) = (id("b"), Arc::clone(&turns));
         let waiting = std::thread::spawn(move || smol::block_on(waits.next(owner("alice"), &board)));
         while turns.lock().waiting.is_empty() {
             std::thread::yield_now();
         }
-        time.fetch_add(
-            u64::try_from(limits::CONTENT_WAIT_MAX.as_micros()).unwrap(),
-            Ordering::Relaxed,
-        );
+        host.pass(limits::CONTENT_WAIT_MAX);
         assert!(waiting.join().unwrap().is_err());
     }
 }

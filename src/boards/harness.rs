@@ -1,0 +1,123 @@
+//! Test support: boards without sockets, on the real clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use smol::Executor;
+
+use crate::access::Mode;
+use crate::boards::host::{Host, Task, Work};
+use crate::boards::{Boards, Parts, Settings};
+use crate::metrics::redis::RedisMetrics;
+use crate::metrics::{CommitMetrics, Metrics};
+use crate::room::{RoomSettings, SavedEcho};
+use crate::store::Store;
+use crate::time::{Clock, Now, Tick, UnixMillis};
+
+/// A host on this machine, whose time can be moved on.
+pub(crate) struct TestHost {
+    /// `None` where time stands still.
+    started: Option<Instant>,
+    moved: AtomicU64,
+    executor: Arc<Executor<'static>>,
+}
+
+impl TestHost {
+    /// With the real time.
+    pub(crate) fn new() -> Arc<Self> {
+        Self::from(Some(Instant::now()))
+    }
+
+    /// With a time that stands still.
+    pub(crate) fn frozen() -> Arc<Self> {
+        Self::from(None)
+    }
+
+    fn from(started: Option<Instant>) -> Arc<Self> {
+        Arc::new(Self {
+            started,
+            moved: AtomicU64::new(0),
+            executor: Arc::new(Executor::new()),
+        })
+    }
+
+    /// Moves the time on.
+    pub(crate) fn pass(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap();
+        self.moved.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// What runs its tasks.
+    pub(crate) fn executor(&self) -> Arc<Executor<'static>> {
+        Arc::clone(&self.executor)
+    }
+}
+
+impl Clock for TestHost {
+    fn now(&self) -> Now {
+        let since = self.started.map_or(Duration::ZERO, |started| started.elapsed());
+        let tick = Tick(self.moved.load(Ordering::Relaxed)).after(since);
+        Now {
+            tick,
+            unix: UnixMillis(1_700_000_000_000 + tick.0 / 1_000),
+        }
+    }
+}
+
+impl Host for TestHost {
+    fn start(&self, task: Task) {
+        self.executor.spawn(task).detach();
+    }
+
+    fn sleep(&self, time: Duration) -> Task {
+        Box::pin(async move {
+            async_io::Timer::after(time).await;
+        })
+    }
+
+    fn block(&self, work: Work) {
+        smol::unblock(work).detach();
+    }
+
+    fn random(&self) -> u64 {
+        getrandom::u64().unwrap()
+    }
+}
+
+/// Settings that commit at once, and bound as little as may be.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        mode: Mode::Standard,
+        board_bytes: 1 << 20,
+        messages_per_second: 1_000,
+        room: RoomSettings {
+            members_max: 100,
+            outbox_bytes_max: 1 << 20,
+            compact_after: Duration::from_secs(5),
+            compact_every: Duration::from_secs(30),
+            saved_echo: SavedEcho::On,
+        },
+        room_idle: Duration::from_secs(300),
+        room_sweep: Duration::from_secs(60),
+        commit_window: Duration::ZERO,
+        audit: Duration::from_secs(86_400),
+    }
+}
+
+/// Boards over this store, and what runs their tasks. A thread writes for them.
+pub(crate) fn boards(settings: Settings, store: Arc<dyn Store>) -> (Arc<Boards>, Arc<Executor<'static>>) {
+    let host = TestHost::new();
+    let executor = host.executor();
+    let commit_metrics = CommitMetrics::default();
+    let parts = Parts {
+        store,
+        host,
+        metrics: Arc::new(Metrics::new(&commit_metrics, &RedisMetrics::default())),
+        commit_metrics,
+        outlet: None,
+    };
+    let (boards, writer) = Boards::new(settings, parts);
+    std::thread::spawn(|| writer.run());
+    (boards, executor)
+}

@@ -1,0 +1,56 @@
+//! The machine as boards stand on it: the system's clocks, one executor, its pool of threads that may block.
+//!
+//! Owns [`Machine`]. Must not know boards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_io::Timer;
+use smol::Executor;
+
+use crate::boards::host::{Host, Task, Work};
+use crate::server::clock::SystemClock;
+use crate::time::{Clock, Now};
+
+/// A host on this machine.
+pub(crate) struct Machine {
+    clock: SystemClock,
+    executor: Arc<Executor<'static>>,
+}
+
+impl Machine {
+    /// One whose tasks this executor runs.
+    pub(crate) fn new(executor: Arc<Executor<'static>>) -> Self {
+        Self {
+            clock: SystemClock::start(),
+            executor,
+        }
+    }
+}
+
+impl Clock for Machine {
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+}
+
+impl Host for Machine {
+    fn start(&self, task: Task) {
+        self.executor.spawn(task).detach();
+    }
+
+    fn sleep(&self, time: Duration) -> Task {
+        Box::pin(async move {
+            Timer::after(time).await;
+        })
+    }
+
+    fn block(&self, work: Work) {
+        smol::unblock(work).detach();
+    }
+
+    fn random(&self) -> u64 {
+        // Without randomness nothing else of the server works either.
+        getrandom::u64().unwrap_or_default()
+    }
+}
