@@ -18,7 +18,7 @@ pub(crate) mod welcome;
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Parsed {
     /// Print this and end well: help, or the version.
     Show(String),
     /// Print this line, and end with the exit code for usage.
@@ -43,13 +43,13 @@ pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     variables: impl Fn(&str) -> Option<OsString>,
     machine: Machine,
-) -> Outcome {
+) -> Parsed {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut command = command();
     // With what the parser adds itself: --help.
     command.build();
     if let Some(line) = swallowed(&command, &arguments) {
-        return Outcome::Wrong(line);
+        return Parsed::Wrong(line);
     }
     let matches = match command.try_get_matches_from(arguments) {
         Ok(matches) => matches,
@@ -69,10 +69,10 @@ pub(crate) fn parse(
             .and_then(|values| config::listen(&values))
             .map(Command::Health)
             .map_err(|error| error.to_string()),
-        Some(("version", _)) => return Outcome::Show(version()),
+        Some(("version", _)) => return Parsed::Show(version()),
         _ => Err(format!("a command is needed: {COMMANDS}")),
     };
-    outcome.map_or_else(Outcome::Wrong, Outcome::Run)
+    outcome.map_or_else(Parsed::Wrong, Parsed::Run)
 }
 
 /// A flag that would be taken for the value of another, since that has none: what is wrong, in one line.
@@ -221,14 +221,14 @@ fn argument(setting: &'static Setting, heading: &'static str) -> Arg {
 }
 
 /// What the parser says, as help or in one line.
-fn usage(error: &clap::Error) -> Outcome {
+fn usage(error: &clap::Error) -> Parsed {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
         _ => None,
     };
     let line = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Outcome::Show(error.to_string()),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Parsed::Show(error.to_string()),
         ErrorKind::UnknownArgument => {
             let argument = text(ContextKind::InvalidArg).unwrap_or_default();
             let what = if argument.starts_with('-') {
@@ -261,5 +261,5 @@ fn usage(error: &clap::Error) -> Outcome {
             first.strip_prefix("error: ").unwrap_or(first).to_owned()
         }
     };
-    Outcome::Wrong(line)
+    Parsed::Wrong(line)
 }

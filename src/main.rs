@@ -19,7 +19,7 @@ use boardwire::time::UnixMillis;
 mod cli;
 
 use cli::welcome::Page;
-use cli::{Command, Outcome};
+use cli::{Command, Parsed};
 
 /// Gives memory back to the system soon after it was freed. That of the C library keeps what an attack made it take in
 /// pieces, for as long as one of them is in use.
@@ -43,17 +43,17 @@ fn main() -> ExitCode {
         log_format,
     };
     match cli::parse(std::env::args_os(), |name| std::env::var_os(name), machine) {
-        Outcome::Show(text) => print(&text),
-        Outcome::Wrong(line) => fail(&line, USAGE),
-        Outcome::Run(Command::Serve(mut config)) => match prepare(&mut config) {
+        Parsed::Show(text) => print(&text),
+        Parsed::Wrong(line) => fail(&line, USAGE),
+        Parsed::Run(Command::Serve(mut config)) => match prepare(&mut config) {
             Ok(()) => serve(*config),
             Err(line) => fail(&line, FAILURE),
         },
-        Outcome::Run(Command::Health(listen)) => match cli::health::check(listen) {
+        Parsed::Run(Command::Health(listen)) => match cli::health::check(listen) {
             Ok(line) => print(&format!("{line}\n")),
             Err(line) => fail(&line, FAILURE),
         },
-        Outcome::Run(Command::Token(mut request)) => {
+        Parsed::Run(Command::Token(mut request)) => {
             if let Some(path) = request.dev_secret_file.as_deref() {
                 match dev_secret::load(path) {
                     Ok(secret) => request.keys.unnamed = Some(secret),

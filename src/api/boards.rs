@@ -161,7 +161,7 @@ pub(crate) async fn update(mut call: Call<'_>) -> Answer {
     }
     let board = granted.board.clone();
     // Who gave it away may have nothing left.
-    let level = call.boards().decide_again(granted).await;
+    let level = call.boards().reconsider(granted).await;
     answer(&call, 200, &board, level.ok().map(|granted| granted.grant.level)).await
 }
 

@@ -100,7 +100,7 @@ pub(crate) async fn post(mut call: Call<'_>) -> Answer {
         }
         match accepted {
             None => {
-                let renewed = boards.decide_again(granted).await;
+                let renewed = boards.reconsider(granted).await;
                 granted = call.editor(renewed.map_err(admission::problem)?)?;
             }
             Some(Err(fault)) => return Err(admission::problem(fault)),

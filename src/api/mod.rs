@@ -17,6 +17,7 @@ mod openapi;
 mod page;
 mod permissions;
 mod presence;
+mod route;
 mod routes;
 mod secrets;
 mod uuid;
@@ -30,7 +31,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::access::{Manage, presented};
-use crate::api::routes::Route;
+use crate::api::route::Route;
 use crate::boards::Boards;
 use crate::boards::content::Failed;
 use crate::boards::rights::Granted;

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use crate::api::routes::{Parameters, Route};
+use crate::api::route::{self, Parameters, Route};
 use crate::api::{Answer, Call};
 use crate::http::head::{Head, Method};
 use crate::http::negotiate::{self, Coding};
@@ -117,7 +117,7 @@ pub(crate) fn beside(shell: &Shell, request: &Request<'_>) -> Option<Response> {
     if let [whole @ .., ""] = &*path
         && ROUTES
             .iter()
-            .any(|route| super::routes::matches(route.path, whole).is_some())
+            .any(|route| route::matches(route.path, whole).is_some())
     {
         return Some(Response::new(308).field("Location", without_slash(head.target)?));
     }

@@ -6,15 +6,15 @@
 use std::sync::Arc;
 
 use crate::boards::Boards;
-use crate::boards::committer::{Link, Outcome};
+use crate::boards::committer::{Link, Settled};
 use crate::fault::{Fault, causes};
 use crate::store::Applied;
 
 impl Boards {
     /// A group was committed or lost.
-    pub(super) fn handle_commit(self: &Arc<Self>, outcome: Outcome) {
+    pub(super) fn handle_commit(self: &Arc<Self>, outcome: Settled) {
         match outcome {
-            Outcome::Committed(committed) => {
+            Settled::Committed(committed) => {
                 for (board, through) in committed.durable {
                     if let Some(cell) = self.slots.live(&board) {
                         self.step_fenced(&cell, |room, effects| room.handle_durable(through, effects));
@@ -24,7 +24,7 @@ impl Boards {
                 let acted = || committed.acted.iter();
                 acted().for_each(|board| self.slots.note_access_change(board));
                 for cell in acted().filter_map(|board| self.slots.live(board)) {
-                    self.reconsider(cell);
+                    self.reconsider_room(cell);
                 }
                 for (link, applied) in committed.refused {
                     let fault = match applied {
@@ -43,7 +43,7 @@ impl Boards {
                     }
                 }
             }
-            Outcome::Failed { lost, error } => {
+            Settled::Failed { lost, error } => {
                 tracing::error!(boards = lost.len(), error = causes(&error), "commit failed");
                 for link in lost {
                     self.lose(&link, Fault::StoreFailed);

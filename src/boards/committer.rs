@@ -53,7 +53,7 @@ pub(crate) struct Link {
 
 /// What became of a group.
 #[derive(Clone, Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum Settled {
     /// The commit returned.
     Committed(Committed),
     /// Nothing of these that was submitted and not reported before may be taken as stored. Their chains are broken.
@@ -160,7 +160,7 @@ struct Shared {
 }
 
 /// Tells the boards what became of their changes; called by the writer, so it must be quick.
-pub(crate) type Notify = dyn Fn(Outcome) + Send + Sync;
+pub(crate) type Notify = dyn Fn(Settled) + Send + Sync;
 
 /// What a committer is made of.
 pub(crate) struct Parts {

@@ -319,16 +319,16 @@ impl Boards {
                     self.saved(&cell, saved).await?;
                     return Ok(value);
                 }
-                Written::NotHeld => authority = self.renew(authority).await?,
+                Written::NotHeld => authority = self.reconsider_authority(authority).await?,
             }
         }
     }
 
-    async fn renew(self: &Arc<Self>, authority: Authority) -> Result<Authority, Fault> {
+    async fn reconsider_authority(self: &Arc<Self>, authority: Authority) -> Result<Authority, Fault> {
         let Authority::Granted(granted) = authority else {
             return Ok(authority);
         };
-        let granted = self.decide_again(*granted).await?;
+        let granted = self.reconsider(*granted).await?;
         if granted.grant.level == Level::Edit {
             return Ok(Authority::Granted(Box::new(granted)));
         }

@@ -123,7 +123,7 @@ impl Boards {
             if let Ok(cell) = cell
                 && cell.access_mark() != mark
             {
-                boards.reconsider(cell);
+                boards.reconsider_room(cell);
             }
         });
         holding.released().await

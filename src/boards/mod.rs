@@ -271,7 +271,7 @@ impl Boards {
             self.spawn(Arc::clone(self).answer(Arc::clone(cell), job));
         }
         if effects.access_due {
-            self.reconsider(Arc::clone(cell));
+            self.reconsider_room(Arc::clone(cell));
         }
         if effects.compaction_due {
             self.request_compaction(cell);

@@ -101,7 +101,7 @@ impl Boards {
     ///
     /// # Errors
     /// The [`Fault`] to refuse with.
-    pub(crate) async fn decide_again(self: &Arc<Self>, granted: Granted) -> Result<Granted, Fault> {
+    pub(crate) async fn reconsider(self: &Arc<Self>, granted: Granted) -> Result<Granted, Fault> {
         self.decide(granted.board, granted.credentials, granted.actor)
             .await
     }
@@ -139,16 +139,16 @@ impl Boards {
                 let session = Session::new(member?, self.settings.messages_per_second, now.tick);
                 return Ok((granted, Joined { cell, session, pulse }));
             }
-            granted = self.decide_again(granted).await?;
+            granted = self.reconsider(granted).await?;
         }
     }
 
     /// Begins to decide again about everybody in a room; a room where that fails is given up, since nobody may keep what
     /// was taken away.
-    pub(crate) fn reconsider(self: &Arc<Self>, cell: Arc<RoomCell>) {
+    pub(crate) fn reconsider_room(self: &Arc<Self>, cell: Arc<RoomCell>) {
         let boards = Arc::clone(self);
         self.spawn(async move {
-            match fenced(boards.decide_about_all(&cell)).await {
+            match fenced(boards.reconsider_members(&cell)).await {
                 Ok(()) => cell.lock().note_decided(),
                 Err(fault) => boards.give_up(&cell, fault),
             }
@@ -156,7 +156,7 @@ impl Boards {
     }
 
     /// Decides again about everybody in a room and whose board it is, by what is stored now.
-    pub(super) async fn decide_about_all(self: &Arc<Self>, cell: &Arc<RoomCell>) {
+    pub(super) async fn reconsider_members(self: &Arc<Self>, cell: &Arc<RoomCell>) {
         let board = cell.id();
         loop {
             let mark = cell.access_mark();

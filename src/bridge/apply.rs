@@ -18,7 +18,7 @@ use crate::bridge::message::Message;
 use crate::fault::Fault;
 use crate::ids::{BoardId, ItemId};
 use crate::items::{self, Operation, Records, Stamp, Write};
-use crate::metrics::redis::Outcome;
+use crate::metrics::redis::Reception;
 use crate::time::UnixMillis;
 
 /// Applies messages of one board and one actor in their order, and waits until they are durable; `permit` is given back
@@ -28,10 +28,10 @@ pub(super) async fn apply(
     board: &BoardId,
     messages: Vec<Message>,
     permit: SemaphoreGuardArc,
-) -> Vec<Outcome> {
+) -> Vec<Reception> {
     let count = messages.len();
     if boards.is_stopping() {
-        return vec![Outcome::Failed; count];
+        return vec![Reception::Failed; count];
     }
     let at = boards.now().unix;
     let permit = Mutex::new(Some(permit));
@@ -44,16 +44,16 @@ pub(super) async fn apply(
     let authority = Authority::Server(board.clone());
     let outcome = match boards.write_content(authority, Basis::Any, decide).await {
         Ok(outcomes) => return outcomes,
-        Err(Failed::Fault(Fault::NoSuchBoard | Fault::BoardDeleted)) => Outcome::NoSuchBoard,
-        Err(Failed::Fault(_) | Failed::Unsupported | Failed::Busy) => Outcome::Failed,
+        Err(Failed::Fault(Fault::NoSuchBoard | Fault::BoardDeleted)) => Reception::NoSuchBoard,
+        Err(Failed::Fault(_) | Failed::Unsupported | Failed::Busy) => Reception::Failed,
         Err(Failed::Work(never)) => match never {},
     };
     vec![outcome; count]
 }
 
 /// What to write for `messages`, and what becomes of each.
-fn plan(records: &dyn Records, messages: &[Message], at: UnixMillis) -> (Vec<Write>, Vec<Outcome>) {
-    let mut outcomes = vec![Outcome::Applied; messages.len()];
+fn plan(records: &dyn Records, messages: &[Message], at: UnixMillis) -> (Vec<Write>, Vec<Reception>) {
+    let mut outcomes = vec![Reception::Applied; messages.len()];
     let Some(actor) = messages.first().map(Message::actor) else {
         return (Vec::new(), outcomes);
     };
@@ -66,7 +66,7 @@ fn plan(records: &dyn Records, messages: &[Message], at: UnixMillis) -> (Vec<Wri
         let mut operations = Vec::new();
         let mut present: HashMap<&ItemId, bool> = HashMap::new();
         for (index, (message, outcome)) in messages.iter().zip(&mut outcomes).enumerate() {
-            if *outcome == Outcome::Refused {
+            if *outcome == Reception::Refused {
                 continue;
             }
             let is_there = present
@@ -74,10 +74,10 @@ fn plan(records: &dyn Records, messages: &[Message], at: UnixMillis) -> (Vec<Wri
                 .or_insert_with(|| items::read(records, &message.id).is_some());
             match operation(message, *is_there) {
                 Some(operation) => {
-                    *outcome = Outcome::Applied;
+                    *outcome = Reception::Applied;
                     operations.push((index, operation));
                 }
-                None => *outcome = Outcome::Nothing,
+                None => *outcome = Reception::Nothing,
             }
             *is_there = message.action != Action::Delete;
         }
@@ -92,13 +92,13 @@ fn plan(records: &dyn Records, messages: &[Message], at: UnixMillis) -> (Vec<Wri
                     .get(refused.index)
                     .and_then(|index| outcomes.get_mut(*index));
                 match refused {
-                    Some(outcome) => *outcome = Outcome::Refused,
+                    Some(outcome) => *outcome = Reception::Refused,
                     None => break,
                 }
             }
         }
     }
-    (Vec::new(), vec![Outcome::Refused; messages.len()])
+    (Vec::new(), vec![Reception::Refused; messages.len()])
 }
 
 /// What a message asks for, where its item is there or not; `None` where that is so already.
@@ -146,7 +146,7 @@ mod tests {
     }
 
     /// Plans for a board that has the sticky `here`; gives the keys of shapes to write, and the outcomes.
-    fn planned(messages: &[Message]) -> (Vec<String>, Vec<Outcome>) {
+    fn planned(messages: &[Message]) -> (Vec<String>, Vec<Reception>) {
         let make = [message(Action::Create, "here", sticky("here"))];
         let mut table = Table::default();
         for write in plan(&table, &make, UnixMillis(1)).0 {
@@ -165,25 +165,25 @@ mod tests {
                 Create,
                 "here",
                 json!({"id": "here", "type": "sticky", "x": 9, "y": 9}),
-                Outcome::Applied,
+                Reception::Applied,
             ),
-            (Create, "new", sticky("new"), Outcome::Applied),
-            (Update, "here", moved("here"), Outcome::Applied),
-            (Update, "new", sticky("new"), Outcome::Applied),
-            (Update, "new", moved("new"), Outcome::Refused),
+            (Create, "new", sticky("new"), Reception::Applied),
+            (Update, "here", moved("here"), Reception::Applied),
+            (Update, "new", sticky("new"), Reception::Applied),
+            (Update, "new", moved("new"), Reception::Refused),
             (
                 Update,
                 "here",
                 json!({"id": "here", "type": "text"}),
-                Outcome::Refused,
+                Reception::Refused,
             ),
-            (Delete, "here", json!({"id": "here"}), Outcome::Applied),
-            (Delete, "new", json!({"id": "new"}), Outcome::Nothing),
+            (Delete, "here", json!({"id": "here"}), Reception::Applied),
+            (Delete, "new", json!({"id": "new"}), Reception::Nothing),
         ] {
             let (keys, outcomes) = planned(&[message(action, id, item)]);
             assert_eq!(outcomes, [expected], "{action:?} {id}");
             let wrote = keys.contains(&format!("shape:{id}"));
-            assert_eq!(wrote, expected == Outcome::Applied, "{action:?} {id}");
+            assert_eq!(wrote, expected == Reception::Applied, "{action:?} {id}");
         }
     }
 
@@ -200,10 +200,10 @@ mod tests {
             message(Action::Update, "a", sticky("a")),
             message(Action::Delete, "b", json!({"id": "b"})),
         ]);
-        let applied = Outcome::Applied;
+        let applied = Reception::Applied;
         assert_eq!(
             outcomes,
-            [applied, Outcome::Refused, applied, applied, Outcome::Nothing]
+            [applied, Reception::Refused, applied, applied, Reception::Nothing]
         );
         assert_eq!(keys, ["shape:a"]);
     }

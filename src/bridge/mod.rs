@@ -34,7 +34,7 @@ use crate::bridge::link::LinkError;
 use crate::bridge::outbox::Outbox;
 use crate::bridge::told::Told;
 use crate::limits;
-use crate::metrics::redis::{Outcome, Publication, RedisMetrics};
+use crate::metrics::redis::{Publication, Reception, RedisMetrics};
 
 /// The directions; each has a connection, since one that has subscribed may not publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +188,7 @@ impl Bridge {
         matches!(state, State::Connected { .. })
     }
 
-    fn note_received(&self, outcome: Outcome, count: usize) {
+    fn note_received(&self, outcome: Reception, count: usize) {
         self.metrics.received(outcome, count);
         if outcome.is_loss() {
             self.tell("messages from Redis were dropped", outcome.as_str(), count);

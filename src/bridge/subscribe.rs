@@ -17,7 +17,7 @@ use crate::bridge::message::{self, PATTERN, Unread};
 use crate::bridge::{Bridge, Direction, apply, lock};
 use crate::ids::BoardId;
 use crate::limits;
-use crate::metrics::redis::Outcome;
+use crate::metrics::redis::Reception;
 
 impl Bridge {
     /// Connects, subscribes, and takes what comes for as long as the connection lasts.
@@ -72,17 +72,17 @@ impl Bridge {
             Ok(message) => message,
             Err(unread) => {
                 let outcome = match unread {
-                    Unread::Own => Outcome::Own,
-                    Unread::TooLarge => Outcome::TooLarge,
-                    Unread::InvalidBoard => Outcome::InvalidBoard,
-                    Unread::Malformed => Outcome::Malformed,
+                    Unread::Own => Reception::Own,
+                    Unread::TooLarge => Reception::TooLarge,
+                    Unread::InvalidBoard => Reception::InvalidBoard,
+                    Unread::Malformed => Reception::Malformed,
                 };
                 return self.note_received(outcome, 1);
             }
         };
         let board = message.board.clone();
         let queued = lock(&self.inbox).push(message);
-        self.note_received(Outcome::Overflow, queued.dropped);
+        self.note_received(Reception::Overflow, queued.dropped);
         if queued.is_unserved {
             let (bridge, serving) = (Arc::clone(self), Arc::clone(boards));
             boards.spawn(async move { bridge.serve(&serving, &board).await });
@@ -104,7 +104,7 @@ impl Bridge {
                 Ok(outcomes) => outcomes
                     .into_iter()
                     .for_each(|outcome| self.note_received(outcome, 1)),
-                Err(_) => self.note_received(Outcome::Failed, count),
+                Err(_) => self.note_received(Reception::Failed, count),
             }
             // Those who wait for a permit come first.
             smol::future::yield_now().await;
@@ -146,7 +146,7 @@ mod tests {
         let message = waiting.pop().unwrap();
         let applied = apply::apply(&boards, &board, vec![message], permit);
         let outcomes = smol::block_on(executor.run(applied));
-        assert_eq!(outcomes, [Outcome::NoSuchBoard]);
+        assert_eq!(outcomes, [Reception::NoSuchBoard]);
         assert!(bridge.deciding.try_acquire().is_some(), "the permit is back");
     }
 }

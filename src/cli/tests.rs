@@ -14,7 +14,7 @@ use super::*;
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: UnixMillis = UnixMillis(1_000_000_500);
 
-fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Outcome {
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Parsed {
     let arguments = std::iter::once("boardwire")
         .chain(arguments.iter().copied())
         .map(OsString::from);
@@ -34,7 +34,7 @@ fn serve(arguments: &[&str], variables: &[(&str, &str)]) -> Config {
         .chain(arguments.iter().copied())
         .collect();
     match run(&arguments, variables) {
-        Outcome::Run(Command::Serve(config)) => *config,
+        Parsed::Run(Command::Serve(config)) => *config,
         other => panic!("{arguments:?}: {other:?}"),
     }
 }
@@ -44,8 +44,8 @@ fn request(arguments: &[&str]) -> Result<token::Request, String> {
         .chain(arguments.iter().copied())
         .collect();
     match run(&arguments, &[("BOARDWIRE_JWT_SECRET", SECRET)]) {
-        Outcome::Run(Command::Token(request)) => Ok(*request),
-        Outcome::Wrong(line) => Err(line),
+        Parsed::Run(Command::Token(request)) => Ok(*request),
+        Parsed::Wrong(line) => Err(line),
         other => panic!("{arguments:?}: {other:?}"),
     }
 }
@@ -53,7 +53,7 @@ fn request(arguments: &[&str]) -> Result<token::Request, String> {
 #[track_caller]
 fn wrong(arguments: &[&str], expected: &str) {
     match run(arguments, &[]) {
-        Outcome::Wrong(line) => {
+        Parsed::Wrong(line) => {
             assert!(
                 line.contains(expected) && !line.contains('\n'),
                 "{arguments:?}: {line}"
@@ -65,7 +65,7 @@ fn wrong(arguments: &[&str], expected: &str) {
 
 fn shown(arguments: &[&str]) -> String {
     match run(arguments, &[("BOARDWIRE_JWT_SECRET", "hidden")]) {
-        Outcome::Show(text) => text,
+        Parsed::Show(text) => text,
         other => panic!("{arguments:?}: {other:?}"),
     }
 }
@@ -101,7 +101,7 @@ fn health_asks_where_the_server_was_told_to_listen() {
     let asked = |arguments: &[&str], variables: &[(&str, &str)]| {
         let arguments = [&["health"], arguments].concat();
         match run(&arguments, variables) {
-            Outcome::Run(Command::Health(listen)) => listen.to_string(),
+            Parsed::Run(Command::Health(listen)) => listen.to_string(),
             other => panic!("{arguments:?}: {other:?}"),
         }
     };
@@ -190,7 +190,7 @@ fn no_message_shows_a_secret() {
         &["serve", "--jwt-secret", "hidden", "--jwt-secret", "hidden"],
     ] {
         match run(arguments, &[]) {
-            Outcome::Wrong(line) => assert!(!line.contains("hidden"), "{line}"),
+            Parsed::Wrong(line) => assert!(!line.contains("hidden"), "{line}"),
             other => panic!("{other:?}"),
         }
     }
@@ -343,7 +343,7 @@ fn a_named_secret_signs_with_its_name_and_the_first_where_there_is_no_other() {
         ),
     ] {
         let common = ["token", "--sub", "a", "--jwt-secrets", &secrets];
-        let Outcome::Run(Command::Token(request)) = run(&[&common[..], arguments].concat(), variables) else {
+        let Parsed::Run(Command::Token(request)) = run(&[&common[..], arguments].concat(), variables) else {
             panic!("{arguments:?} is in order");
         };
         let token = token::mint(&request, NOW).unwrap();
@@ -436,18 +436,18 @@ fn a_value_that_begins_with_a_dash_is_told_what_would_be_right() {
         let given = ["serve", "--jwt-secret", SECRET, &flag, "-5s"];
         match run(&given, &[]) {
             // Where any text is right, or it would be too short a secret.
-            Outcome::Run(_) => assert!(
+            Parsed::Run(_) => assert!(
                 ["data", "jwt-issuer", "jwt-audience", "metrics-token"].contains(&setting.name),
                 "{flag}"
             ),
-            Outcome::Wrong(line) => {
+            Parsed::Wrong(line) => {
                 assert!(line.starts_with(&flag), "{line}");
                 assert!(
                     setting.name == "jwt-secret" || line.contains("expected "),
                     "{line}"
                 );
             }
-            Outcome::Show(text) => panic!("{flag}: {text}"),
+            Parsed::Show(text) => panic!("{flag}: {text}"),
         }
     }
     for (flag, value, expected) in [

@@ -7,7 +7,7 @@ use super::Totals;
 
 /// What became of a message that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Reception {
     /// It changed its board, and is durable.
     Applied,
     /// This server had published it.
@@ -30,7 +30,7 @@ pub enum Outcome {
     Failed,
 }
 
-impl Outcome {
+impl Reception {
     /// Every outcome.
     pub const ALL: [Self; 10] = [
         Self::Applied,
@@ -118,7 +118,7 @@ impl Default for RedisMetrics {
     fn default() -> Self {
         Self {
             received: Totals::new(
-                Outcome::ALL
+                Reception::ALL
                     .into_iter()
                     .map(|outcome| [("outcome", outcome.as_str())]),
             ),
@@ -133,7 +133,7 @@ impl Default for RedisMetrics {
 
 impl RedisMetrics {
     /// Messages came in.
-    pub(crate) fn received(&self, outcome: Outcome, count: usize) {
+    pub(crate) fn received(&self, outcome: Reception, count: usize) {
         self.received.count_some([("outcome", outcome.as_str())], count);
     }
 

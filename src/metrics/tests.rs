@@ -203,7 +203,7 @@ fn loads_and_compactions_are_timed_and_only_real_failures_counted() {
 fn each_outcome_of_the_redis_bridge_is_counted_in_its_own_series() {
     let redis = RedisMetrics::default();
     let metrics = Metrics::new(&CommitMetrics::default(), &redis);
-    for (count, outcome) in (1..).zip(redis::Outcome::ALL) {
+    for (count, outcome) in (1..).zip(redis::Reception::ALL) {
         let series = format!(
             "boardwire_redis_messages_total{{outcome=\"{}\"}}",
             outcome.as_str()

@@ -1,7 +1,7 @@
 //! Who may come in at all: counts of connections, and the hold for those who were refused before.
 //!
 //! Owns the bounds on sockets and on connections, in all and per address, and the memory of refusals. Must not know
-//! boards or credentials. Key invariant: every place is given back when its [`SocketPlace`] or [`Place`] is dropped.
+//! boards or credentials. Key invariant: every place is given back when its [`SocketPlace`] or [`ConnectionPlace`] is dropped.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -41,7 +41,7 @@ struct Refusals {
 
 /// One counted connection; gives its place back when dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionPlace {
     doors: Arc<Doors>,
     address: IpAddr,
 }
@@ -117,7 +117,7 @@ impl Doors {
     ///
     /// # Errors
     /// [`Fault::TooManyConnections`].
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, Fault> {
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<ConnectionPlace, Fault> {
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_address.get(&address).copied().unwrap_or(0);
         let full =
@@ -127,7 +127,7 @@ impl Doors {
         }
         by_address.insert(address, count + 1);
         self.open.fetch_add(1, Ordering::Relaxed);
-        Ok(Place {
+        Ok(ConnectionPlace {
             doors: Arc::clone(self),
             address,
         })
@@ -189,7 +189,7 @@ impl Drop for SocketPlace {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         let mut by_address = self
             .doors

@@ -22,7 +22,7 @@ use crate::net::Shell;
 use crate::net::admission::{self, Request};
 use crate::net::connection::{Connection, End};
 use crate::net::disposition::{self, log_at};
-use crate::net::doors::{Hold, Place};
+use crate::net::doors::{ConnectionPlace, Hold};
 use crate::net::seldom::shown;
 use crate::net::socket::Socket;
 use crate::{sync, ws};
@@ -39,7 +39,7 @@ pub(crate) struct Opening {
 
 #[derive(Debug)]
 enum Decision {
-    Granted(Granted, Place),
+    Granted(Granted, ConnectionPlace),
     Refused(Fault, Hold),
 }
 
@@ -139,7 +139,7 @@ pub(crate) struct Connected {
     board: BoardId,
     subject: Subject,
     id: u64,
-    _place: Place,
+    _place: ConnectionPlace,
 }
 
 /// Completes the upgrade and joins the room; `None` once a refused client was told and is gone.

@@ -196,7 +196,7 @@ fn a_decision_by_old_facts_is_not_carried_out_after_one_by_newer_facts() {
         let (has_read, let_go) = store.hold_next();
         let old = executor.spawn({
             let (boards, cell) = (Arc::clone(&boards), Arc::clone(&cell));
-            async move { boards.decide_about_all(&cell).await }
+            async move { boards.reconsider_members(&cell).await }
         });
         has_read.recv().await.unwrap();
         let lowered = boards

@@ -127,17 +127,17 @@ impl Rig {
     }
 }
 
-fn started(window: Duration) -> (Arc<Scripted>, Rig, Receiver<Outcome>) {
+fn started(window: Duration) -> (Arc<Scripted>, Rig, Receiver<Settled>) {
     started_over(Arc::default(), window)
 }
 
-fn started_over(store: Arc<Scripted>, window: Duration) -> (Arc<Scripted>, Rig, Receiver<Outcome>) {
+fn started_over(store: Arc<Scripted>, window: Duration) -> (Arc<Scripted>, Rig, Receiver<Settled>) {
     let (notify, outcomes) = told();
     let rig = Rig::over(store.clone(), window, notify);
     (store, rig, outcomes)
 }
 
-fn told() -> (Arc<Notify>, Receiver<Outcome>) {
+fn told() -> (Arc<Notify>, Receiver<Settled>) {
     let (sender, receiver) = channel();
     let sender = Mutex::new(sender);
     let notify = Arc::new(move |outcome| drop(sender.lock().unwrap().send(outcome)));
@@ -146,21 +146,21 @@ fn told() -> (Arc<Notify>, Receiver<Outcome>) {
 
 /// Whose changes the next outcome says are lost, and why.
 #[track_caller]
-fn lost(outcomes: &Receiver<Outcome>) -> (Vec<BoardId>, StoreError) {
+fn lost(outcomes: &Receiver<Settled>) -> (Vec<BoardId>, StoreError) {
     match next(outcomes) {
-        Outcome::Failed { lost, error } => (lost.into_iter().map(|link| link.board).collect(), error),
-        committed @ Outcome::Committed(_) => panic!("{committed:?}"),
+        Settled::Failed { lost, error } => (lost.into_iter().map(|link| link.board).collect(), error),
+        committed @ Settled::Committed(_) => panic!("{committed:?}"),
     }
 }
 
-fn next(outcomes: &Receiver<Outcome>) -> Outcome {
+fn next(outcomes: &Receiver<Settled>) -> Settled {
     outcomes.recv_timeout(LONG).expect("an outcome in time")
 }
 
-fn durable(outcomes: &Receiver<Outcome>) -> Vec<(BoardId, u64)> {
+fn durable(outcomes: &Receiver<Settled>) -> Vec<(BoardId, u64)> {
     match next(outcomes) {
-        Outcome::Committed(committed) => committed.durable,
-        failed @ Outcome::Failed { .. } => panic!("{failed:?}"),
+        Settled::Committed(committed) => committed.durable,
+        failed @ Settled::Failed { .. } => panic!("{failed:?}"),
     }
 }
 
@@ -229,7 +229,7 @@ fn a_large_group_does_not_wait_and_is_cut() {
         committer.submit(snapshot("a", 1, GROUP_BYTES / 2));
     }
     for _ in 0..2 {
-        assert!(matches!(next(&outcomes), Outcome::Committed(_)));
+        assert!(matches!(next(&outcomes), Settled::Committed(_)));
     }
     assert_eq!(committer.flush(), Ok(()));
     let sizes: Vec<usize> = store.script().groups.iter().skip(1).map(Vec::len).collect();
@@ -272,7 +272,7 @@ fn while_the_store_does_not_open_all_changes_fail_and_health_says_so() {
     store.set_shut(false);
     assert!(matches!(
         next(&outcomes),
-        Outcome::Failed {
+        Settled::Failed {
             error: StoreError::Full,
             ..
         }
@@ -336,7 +336,7 @@ fn an_update_that_does_not_follow_is_refused_with_all_that_waits_behind_it() {
     committer.submit(append("b", 1));
     store.set_shut(false);
     durable(&outcomes);
-    let Outcome::Committed(committed) = next(&outcomes) else {
+    let Settled::Committed(committed) = next(&outcomes) else {
         panic!("not committed");
     };
     let [(link, Applied::OutOfOrder)] = &committed.refused[..] else {
@@ -364,7 +364,7 @@ fn each_kind_of_change_is_reported_as_what_it_is() {
         committer.submit(change);
     }
     assert_eq!(committer.flush(), Ok(()));
-    let Outcome::Committed(committed) = next(&outcomes) else {
+    let Settled::Committed(committed) = next(&outcomes) else {
         panic!("not committed");
     };
     assert_eq!(committed.durable, [(id("a"), 1)]);
@@ -534,8 +534,8 @@ fn over_a_disk_that_fails_now_and_then_what_was_reported_durable_is_stored_and_n
         until_healthy(&committer);
         for outcome in outcomes.try_iter() {
             match outcome {
-                Outcome::Committed(committed) => durable.extend(committed.durable),
-                Outcome::Failed { .. } => failures += 1,
+                Settled::Committed(committed) => durable.extend(committed.durable),
+                Settled::Failed { .. } => failures += 1,
             }
         }
     }
@@ -568,7 +568,7 @@ fn who_waits_for_a_change_hears_of_it_after_the_server_did() {
     let (_store, committer, outcomes) = started(Duration::ZERO);
     let answered = committer.submit_awaited(create("a"));
     assert_eq!(smol::block_on(answered.recv()), Ok(Applied::Done));
-    assert!(matches!(outcomes.try_recv(), Ok(Outcome::Committed(_))));
+    assert!(matches!(outcomes.try_recv(), Ok(Settled::Committed(_))));
     let refused = committer.submit_awaited(append("a", 7));
     assert_eq!(smol::block_on(refused.recv()), Ok(Applied::OutOfOrder));
     // The board is fenced now.
@@ -607,7 +607,7 @@ fn who_waits_for_a_change_that_is_lost_does_not_wait_for_the_disk_to_heal() {
     store.script().failures.push_back(Failure::Error);
     store.script().failing_reopenings = u32::MAX;
     let waits = committer.submit_awaited(create("a"));
-    assert!(matches!(next(&outcomes), Outcome::Failed { .. }));
+    assert!(matches!(next(&outcomes), Settled::Failed { .. }));
     let answered = async { Some(waits.recv().await) };
     let late = async {
         smol::Timer::after(LONG).await;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use smol::channel::Sender;
 
-use super::{Chain, Committed, GROUP_BYTES, Link, Notify, Outcome, Parts, Queue, Shared, Status};
+use super::{Chain, Committed, GROUP_BYTES, Link, Notify, Parts, Queue, Settled, Shared, Status};
 use crate::ids::BoardId;
 use crate::metrics::CommitMetrics;
 use crate::store::{Act, Applied, Change, Reclaimed, Store, StoreError};
@@ -214,7 +214,7 @@ impl Writer {
                     true => 0,
                     false => self.drop_queued(Some(refused)).1,
                 };
-                self.tell(Outcome::Committed(committed));
+                self.tell(Settled::Committed(committed));
                 for (at, answer) in answers {
                     if let Some(applied) = applied.get(at) {
                         // Who waited may be gone.
@@ -280,7 +280,7 @@ impl Writer {
         queue.note_failure(&error);
         drop(queue);
         if !links.is_empty() {
-            self.tell(Outcome::Failed { lost: links, error });
+            self.tell(Settled::Failed { lost: links, error });
         }
     }
 
@@ -372,7 +372,7 @@ impl Writer {
         Wait::Over
     }
 
-    fn tell(&self, outcome: Outcome) {
+    fn tell(&self, outcome: Settled) {
         // A panic of the receiver is its own; the panic hook has reported it, and the writer must go on.
         drop(catch_unwind(AssertUnwindSafe(|| (self.notify)(outcome))));
     }
