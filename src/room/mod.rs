@@ -16,6 +16,7 @@ pub mod harness;
 pub mod member;
 mod outbound;
 pub mod outbox;
+pub mod outgoing;
 mod persistence;
 mod presence;
 #[cfg(test)]
@@ -32,15 +33,16 @@ use bytes::Bytes;
 
 use crate::access::{Credentials, Decision};
 use crate::fault::Fault;
-use crate::ids::{BoardId, Level};
+use crate::ids::{BoardId, Level, MemberId};
 use crate::limits;
 use crate::room::agents::Shown;
 use crate::room::answers::Answers;
 use crate::room::awareness::Awareness;
 use crate::room::board::{Board, Snapshot};
-use crate::room::member::{Joiner, Kind, Member, MemberId, Out};
+use crate::room::member::{Joiner, Member};
 use crate::room::outbound::CUT_BYTES_MIN;
 use crate::room::outbox::Log;
+use crate::room::outgoing::{Kind, Out};
 use crate::room::persistence::Persistence;
 use crate::store::Change;
 use crate::store::owners::{Account, Growth};

@@ -9,9 +9,11 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use crate::fault::Fault;
+use crate::ids::MemberId;
 use crate::limits;
-use crate::room::member::{Kind, Member, MemberId, Out};
+use crate::room::member::Member;
 use crate::room::outbox::Log;
+use crate::room::outgoing::{Kind, Out};
 use crate::room::{Due, Effects, Room, RoomSettings};
 use crate::sync;
 use crate::time::Tick;

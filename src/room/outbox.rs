@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::room::member::{MemberId, Out};
+use crate::ids::MemberId;
+use crate::room::outgoing::Out;
 
 /// A position in the log: the number of frames ever appended before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::ids::MemberId;
 use crate::limits;
 use crate::room::board::{Accepted, Apart, ApartError, Capture};
-use crate::room::member::{Kind, MemberId, Out};
+use crate::room::outgoing::{Kind, Out};
 use crate::room::{Effects, Room, SavedEcho, UpdateOutcome};
 use crate::store::Change;
 use crate::sync;
