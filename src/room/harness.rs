@@ -356,7 +356,7 @@ impl Table {
         if member.closing.is_some() {
             0
         } else {
-            member.own_bytes() + self.room.log.bytes_behind(member.cursor)
+            member.own_bytes() + self.room.outbox.bytes_behind(member.cursor)
         }
     }
 

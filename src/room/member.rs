@@ -1,7 +1,7 @@
 //! One connection's place in a room: what it may do and what it has yet to receive.
 //!
 //! Owns [`Member`], its queue of own messages and its [`Pulse`]. Must not know the board or other members.
-//! Key invariant: the own queue holds whole frames, and leaves before the room's log goes on.
+//! Key invariant: the own queue holds whole frames, and leaves before the room's outbox goes on.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

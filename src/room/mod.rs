@@ -1,6 +1,6 @@
 //! A room: a board in memory with its members.
 //!
-//! Owns the board state, the awareness table, the outbound log and the list of members, and decides what each event
+//! Owns the board state, the awareness table, the outbox and the list of members, and decides what each event
 //! makes due. Must not know sockets, clocks or disks: instants come in, [`Effects`] come out. Here: members and time;
 //! `outbound`, what they are sent, and `answers` to step 1; `presence`, awareness; `agents`, those without a connection; `persistence`, the way to the disk and back.
 //! Key invariants: an update gets its sequence number in the order it was accepted; nothing is echoed to its author
@@ -41,7 +41,7 @@ use crate::room::awareness::Awareness;
 use crate::room::board::{Board, Snapshot};
 use crate::room::member::{Joiner, Member};
 use crate::room::outbound::CUT_BYTES_MIN;
-use crate::room::outbox::Log;
+use crate::room::outbox::Outbox;
 use crate::room::outgoing::{Kind, Out};
 use crate::room::persistence::Persistence;
 use crate::store::Change;
@@ -158,8 +158,8 @@ pub struct Room {
     awareness_scheduled: bool,
     agents: Vec<Shown>,
     answers: Answers,
-    log: Log,
-    /// Log bytes at which the slowest member is looked for.
+    outbox: Outbox,
+    /// Outbox bytes at which the slowest member is looked for.
     cut_at: usize,
     members: Vec<Option<Member>>,
     member_count: usize,
@@ -191,7 +191,7 @@ impl Room {
             agents: Vec::new(),
             answers: Answers::default(),
             // However large one frame is, it alone makes nobody a slow consumer.
-            log: Log::new(weight_max(&settings)),
+            outbox: Outbox::new(weight_max(&settings)),
             cut_at: CUT_BYTES_MIN.min(settings.outbox_bytes_max),
             members: Vec::new(),
             member_count: 0,
@@ -278,7 +278,7 @@ impl Room {
         if self.member_count >= self.settings.members_max {
             return Err(Fault::TooManyConnections);
         }
-        let mut member = Member::new(joiner, self.log.end(), weight_max(&self.settings), now);
+        let mut member = Member::new(joiner, self.outbox.end(), weight_max(&self.settings), now);
         if member.joiner.level == Level::Edit {
             let frame = sync::step_1_frame(&self.board.state_vector());
             member.push(Out::message(frame), effects);
@@ -316,7 +316,7 @@ impl Room {
         self.nudge_owed(effects);
         if self.member_count == 0 {
             self.members = Vec::new();
-            self.log.cut(self.log.end());
+            self.outbox.cut(self.outbox.end());
             effects.compaction_due = self.persistence.is_uncompacted();
         }
     }
@@ -413,8 +413,8 @@ impl Room {
         }
         self.ask_owing(now.tick, effects);
         self.nudge_owing(now.tick, effects);
-        if self.log.len_bytes() > 0 {
-            self.cut_log(effects);
+        if self.outbox.len_bytes() > 0 {
+            self.cut_outbox(effects);
         }
     }
 
