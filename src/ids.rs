@@ -1,8 +1,8 @@
-//! Names that came from outside, checked once and then carried as types.
+//! Names that came from outside, checked once and then carried as types; and what a room calls its connections.
 //!
-//! Owns [`BoardId`], [`ItemId`], [`UserId`], [`TeamId`], [`SecretId`], [`Level`], [`Principal`] and [`Subject`]. Must not know where a name came from
-//! (path, token, row).
-//! Key invariant: a value of these types satisfies the rules of the contract, "Names".
+//! Owns [`BoardId`], [`ItemId`], [`UserId`], [`TeamId`], [`SecretId`], [`Level`], [`Principal`], [`Subject`] and [`MemberId`].
+//! Must not know where a name came from (path, token, row). Key invariant: a name of these types satisfies the rules of
+//! the contract, "Names".
 
 use std::fmt;
 use std::sync::Arc;
@@ -275,6 +275,28 @@ impl Subject {
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", &*self.0)
+    }
+}
+
+/// A member's place in its room's list; reused after it left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MemberId(u32);
+
+impl MemberId {
+    /// The id of the slot `index`.
+    #[must_use]
+    pub const fn new(index: u32) -> Self {
+        Self(index)
+    }
+
+    /// The number that it was made from.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
     }
 }
 

@@ -15,6 +15,7 @@ mod note;
 mod number;
 mod overlay;
 mod place;
+mod props;
 mod read;
 mod revision;
 mod rich_text;

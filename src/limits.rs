@@ -262,7 +262,7 @@ pub const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Protocol messages in one frame, inclusive. Stock providers send one; batching clients a handful.
 pub const MESSAGES_PER_FRAME_MAX: usize = 64;
 
-/// `--max-outbox-bytes`: bytes a member may be behind the end of its room's outbound log, inclusive. One frame counts
+/// `--max-outbox-bytes`: bytes a member may be behind the end of its room's outbox, inclusive. One frame counts
 /// at most a quarter of it: a message may be larger than the bound, and everybody must get the chance to take it.
 pub const OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
 

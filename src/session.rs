@@ -10,10 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::fault::Fault;
-use crate::ids::Level;
+use crate::ids::{Level, MemberId};
 use crate::limits;
 use crate::room::awareness;
-use crate::room::member::{MemberId, Out};
+use crate::room::outgoing::Out;
 use crate::room::{Effects, Room, UpdateOutcome};
 use crate::sync::{self, Message, Messages};
 use crate::time::{Now, Tick};

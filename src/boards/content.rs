@@ -5,7 +5,6 @@
 //! goes the way of every update (checked, relayed, durable), and is made of what the board was when it was decided; a
 //! document that holds what the board did not accept is closed. Tests: `content/tests.rs`, tests/it/items.rs.
 
-pub(crate) mod kept;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -20,10 +19,10 @@ use bytes::Bytes;
 use smol::channel::Receiver;
 use smol::lock::MutexGuardArc;
 
-use crate::boards::content::kept::{JsonBytes, Open, Purpose};
 use crate::boards::content::turns::{Turns, Whose};
 use crate::boards::content::writing::{Writing, Written};
 use crate::boards::host::Host;
+use crate::boards::kept::{JsonBytes, Open, Purpose};
 use crate::boards::loader::Creation;
 use crate::boards::rights::Granted;
 use crate::boards::slots::RoomCell;

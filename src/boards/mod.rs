@@ -16,6 +16,7 @@ pub(crate) mod content;
 #[cfg(test)]
 pub(crate) mod harness;
 pub(crate) mod host;
+pub(crate) mod kept;
 pub(crate) mod loader;
 pub mod outlet;
 pub(crate) mod rights;

@@ -31,7 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use crate::boards::committer::Chain;
-use crate::boards::content::kept::Kept;
+use crate::boards::kept::Kept;
 use crate::fault::Fault;
 use crate::ids::BoardId;
 use crate::room::Room;

@@ -11,6 +11,7 @@ use crate::items::frames::Put;
 use crate::items::kind::Kind;
 use crate::items::overlay::Overlay;
 use crate::items::place::{self, Point};
+use crate::items::props::{part, part_mut};
 use crate::items::{DOCUMENT, PAGE, asset, index_key, number, read, shape};
 use crate::items::{Item, Operation, Outcome, Plan, Record, Records, Refused, Stamp, Why};
 use crate::limits;
@@ -66,7 +67,7 @@ fn is_done(records: &dyn Records, operation: &Operation) -> bool {
 
 /// The request that made an item.
 fn request_of(record: &Record, id: &ItemId) -> Option<String> {
-    let meta = shape::part(record, "meta").filter(|_| read::is_own_meta(record, id))?;
+    let meta = part(record, "meta").filter(|_| read::is_own_meta(record, id))?;
     meta.get("request")?.as_str().map(str::to_owned)
 }
 
@@ -137,7 +138,7 @@ impl Pen<'_> {
         let page = self.page();
         let index = self.overlay.index_above(&page);
         let mut record = shape::blank(kind, &key, &page, &index);
-        if let Some(meta) = shape::part_mut(&mut record, "meta") {
+        if let Some(meta) = part_mut(&mut record, "meta") {
             meta.insert("item_id".to_owned(), id.as_str().into());
             meta.insert("item_type".to_owned(), kind.as_str().into());
             self.sign(meta, "created");
@@ -169,7 +170,7 @@ impl Pen<'_> {
             return Ok(item);
         }
         let is_own = read::is_own_meta(&record, id);
-        if let Some(meta) = shape::part_mut(&mut record, "meta").filter(|_| !is_own) {
+        if let Some(meta) = part_mut(&mut record, "meta").filter(|_| !is_own) {
             // A copy made on the canvas: nothing is known of who made it.
             for name in ["created_by", "created_at", "request"] {
                 meta.remove(name);
@@ -194,8 +195,8 @@ impl Pen<'_> {
         if wanted != at {
             let around = place::Frame::around(&self.overlay, record);
             let own = around.map_or(wanted, |frame| frame.to_own(wanted));
-            shape::set(record, "x", Some(own.x));
-            shape::set(record, "y", Some(own.y));
+            number::set(record, "x", Some(own.x));
+            number::set(record, "y", Some(own.y));
         }
         shape::alter(kind, record, change);
         let source = (kind == Kind::Image).then(|| change.url()).flatten()?;
@@ -242,7 +243,7 @@ impl Pen<'_> {
         let own = inside.map_or(at, |inside| inside.to_own(at));
         let angle = turned - inside.map_or(0.0, place::Frame::angle);
         for (name, value) in [("x", own.x), ("y", own.y), ("rotation", angle)] {
-            shape::set(record, name, Some(value));
+            number::set(record, name, Some(value));
         }
         let index = self.overlay.index_above(into);
         record.insert("parentId".to_owned(), into.into());
@@ -251,7 +252,7 @@ impl Pen<'_> {
 
     /// Signs and writes a changed shape.
     fn finish(&mut self, id: &ItemId, kind: Kind, key: &str, mut record: Record) -> Result<Item, Why> {
-        if let Some(meta) = shape::part_mut(&mut record, "meta") {
+        if let Some(meta) = part_mut(&mut record, "meta") {
             self.sign(meta, "updated");
         }
         self.overlay.set(key, Some(record.clone()));
@@ -307,7 +308,7 @@ impl Pen<'_> {
             let at = frame.to_page(own);
             let angle = number::of(&record, "rotation", 0.0) + turned;
             for (name, value) in [("x", at.x), ("y", at.y), ("rotation", angle)] {
-                shape::set(&mut record, name, Some(value));
+                number::set(&mut record, name, Some(value));
             }
             let index = self.overlay.index_above(&parent);
             record.insert("parentId".to_owned(), parent.as_str().into());

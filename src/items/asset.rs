@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::items::overlay::Overlay;
-use crate::items::shape::{part, part_mut};
+use crate::items::props::{part, part_mut};
 use crate::items::{Record, Records, link, number};
 
 /// The asset that a shape shows, and its record.

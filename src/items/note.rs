@@ -6,10 +6,8 @@
 
 use serde_json::{Value, json};
 
-use crate::items::Record;
-use crate::items::number;
-use crate::items::shape::{face, part, part_mut, set, text};
-use crate::items::text_size;
+use crate::items::props::{face, part, part_mut, text};
+use crate::items::{Record, number, text_size};
 
 /// The side of a note at scale 1.
 const SIDE: f64 = 200.0;
@@ -63,9 +61,9 @@ pub(super) fn fit(record: &mut Record, width: Option<f64>, height: Option<f64>, 
     if !scale.is_finite() || scale <= 0.0 || !grow.is_finite() {
         return;
     }
-    set(props, "scale", Some(scale));
-    set(props, "growY", Some(grow));
-    set(props, "fontSizeAdjustment", Some(label.font));
+    number::set(props, "scale", Some(scale));
+    number::set(props, "growY", Some(grow));
+    number::set(props, "fontSizeAdjustment", Some(label.font));
     let Some(meta) = part_mut(record, "meta") else {
         return;
     };

@@ -24,6 +24,15 @@ pub(super) fn of(record: &Record, member: &str, default: f64) -> f64 {
     record.get(member).and_then(Value::as_f64).unwrap_or(default)
 }
 
+/// Sets a prop that is a number, where it is another one; what has become of extreme ones is not finite, and is not set.
+pub(super) fn set(props: &mut Record, name: &str, wanted: Option<f64>) {
+    if let Some(wanted) = wanted.filter(|wanted| wanted.is_finite())
+        && props.get(name).and_then(Value::as_f64) != Some(wanted)
+    {
+        props.insert(name.to_owned(), value(wanted));
+    }
+}
+
 /// Whether two numbers are the same but for the last digits of a division.
 pub(super) fn same(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::ids::ItemId;
 use crate::items::kind::{Kind, Member};
+use crate::items::props::part;
 use crate::items::style::Style;
 use crate::items::{BATCH, Item, Record, Records, asset, number, place, revision, shape, text_bytes};
 
@@ -26,7 +27,7 @@ pub(super) fn read(records: &dyn Records, id: &ItemId) -> Option<Item> {
 /// The type of item that a record stands for.
 pub(super) fn kind_of(record: &Record) -> Option<Kind> {
     let text = |name| record.get(name).and_then(Value::as_str);
-    let noted = shape::part(record, "meta").and_then(|meta| meta.get("item_type"));
+    let noted = part(record, "meta").and_then(|meta| meta.get("item_type"));
     (text("typeName") == Some("shape"))
         .then(|| Kind::of(text("type")?, noted.and_then(Value::as_str)))
         .flatten()
@@ -34,14 +35,14 @@ pub(super) fn kind_of(record: &Record) -> Option<Kind> {
 
 /// Whether the meta of a shape is about this very item: tldraw copies meta along with a shape.
 pub(super) fn is_own_meta(record: &Record, id: &ItemId) -> bool {
-    let noted = shape::part(record, "meta").and_then(|meta| meta.get("item_id"));
+    let noted = part(record, "meta").and_then(|meta| meta.get("item_id"));
     noted.and_then(Value::as_str) == Some(id.as_str())
 }
 
 /// The item of a record.
 pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Record) -> Item {
     let empty = Record::new();
-    let props = shape::part(record, "props").unwrap_or(&empty);
+    let props = part(record, "props").unwrap_or(&empty);
     let shown = (kind == Kind::Image)
         .then(|| asset::of(records, record))
         .flatten();
@@ -68,7 +69,7 @@ pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Reco
         Some((style.as_str().to_owned(), Value::String(word)))
     });
     json.insert("style".to_owned(), Value::Object(style.collect()));
-    let meta = shape::part(record, "meta").filter(|_| is_own_meta(record, id));
+    let meta = part(record, "meta").filter(|_| is_own_meta(record, id));
     for name in HISTORY {
         let noted = meta
             .and_then(|meta| meta.get(name))

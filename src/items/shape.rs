@@ -10,10 +10,10 @@ use crate::ids::ItemId;
 use crate::items::Record;
 use crate::items::change::Change;
 use crate::items::kind::{Kind, Member};
+use crate::items::props::{face, part, part_mut, string, text};
 use crate::items::rich_text::{self, Titled};
 use crate::items::style::Style;
-use crate::items::text_size::{self, Face};
-use crate::items::{note, number};
+use crate::items::{note, number, text_size};
 
 /// Bytes of a style that is shown, whoever wrote it; tldraw's longest word has 13.
 const STYLE_BYTES_MAX: usize = 64;
@@ -96,44 +96,6 @@ fn object(value: Value) -> Record {
     }
 }
 
-/// The member `name` of a record that is an object itself; empty where it is none.
-pub(super) fn part<'r>(record: &'r Record, name: &str) -> Option<&'r Record> {
-    record.get(name).and_then(Value::as_object)
-}
-
-/// The same, to change it; made where it is none.
-pub(super) fn part_mut<'r>(record: &'r mut Record, name: &str) -> Option<&'r mut Record> {
-    if part(record, name).is_none() {
-        record.insert(name.to_owned(), Value::Object(Record::new()));
-    }
-    record.get_mut(name).and_then(Value::as_object_mut)
-}
-
-/// How the text of a shape is set.
-pub(super) fn face(props: &Record) -> Face<'_> {
-    let word = |name| props.get(name).and_then(Value::as_str).unwrap_or_default();
-    Face {
-        font: word("font"),
-        size: word("size"),
-    }
-}
-
-/// The text of a shape. Before tldraw 3.8 it was a string.
-pub(super) fn text(props: &Record) -> String {
-    match props.get("richText") {
-        Some(rich_text) => rich_text::plain(rich_text),
-        None => string(props, "text"),
-    }
-}
-
-fn string(props: &Record, name: &str) -> String {
-    props
-        .get(name)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
-}
-
 /// A member of the content, as the item shows it; an image's source is not in its shape.
 pub(super) fn content(kind: Kind, member: Member, props: &Record) -> String {
     match (kind, member) {
@@ -209,29 +171,20 @@ pub(super) fn alter(kind: Kind, record: &mut Record, change: &Change) {
             note::fit(record, width, height, kind == Kind::Document);
         }
         Kind::Shape if is_set_anew || width.is_some() || height.is_some() => {
-            set(props, "w", width);
-            set(props, "h", height);
+            number::set(props, "w", width);
+            number::set(props, "h", height);
             fit_geo(props);
         }
         Kind::Frame | Kind::Image => {
-            set(props, "w", width);
-            set(props, "h", height);
+            number::set(props, "w", width);
+            number::set(props, "h", height);
         }
         Kind::Text if width.is_some() => {
             let scale = number::of(props, "scale", 1.0);
-            set(props, "w", width.map(|width| width / scale));
+            number::set(props, "w", width.map(|width| width / scale));
             props.insert("autoSize".to_owned(), false.into());
         }
         Kind::Text | Kind::Sticky | Kind::Document | Kind::Shape => {}
-    }
-}
-
-/// Sets a prop that is a number, where it is another one; what has become of extreme ones is not finite, and is not set.
-pub(super) fn set(props: &mut Record, name: &str, wanted: Option<f64>) {
-    if let Some(wanted) = wanted.filter(|wanted| wanted.is_finite())
-        && props.get(name).and_then(Value::as_f64) != Some(wanted)
-    {
-        props.insert(name.to_owned(), number::value(wanted));
     }
 }
 
@@ -243,7 +196,7 @@ fn fit_geo(props: &mut Record) {
         number::of(props, "h", 0.0) / scale,
     );
     let label = text_size::geo_label_height(&text(props), face(props), width);
-    set(props, "growY", Some((label - height).max(0.0) * scale));
+    number::set(props, "growY", Some((label - height).max(0.0) * scale));
 }
 
 fn write_content(kind: Kind, props: &mut Record, content: &[(Member, String)]) {

@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use crate::ids::{Level, Subject};
+use crate::ids::{Level, MemberId, Subject};
 use crate::limits;
-use crate::room::member::MemberId;
 use crate::room::presence::Present;
 use crate::room::{Effects, Room};
 use crate::time::{Now, Tick, UnixMillis};

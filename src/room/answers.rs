@@ -7,9 +7,11 @@
 use bytes::Bytes;
 
 use crate::fault::Fault;
+use crate::ids::MemberId;
 use crate::limits;
 use crate::room::board::Snapshot;
-use crate::room::member::{Hold, Member, MemberId, Out};
+use crate::room::member::Member;
+use crate::room::outgoing::{Hold, Out};
 use crate::room::{Effects, Room};
 use crate::sync;
 use crate::update::vector::StateVector;

@@ -19,10 +19,9 @@ mod voices;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 
-use crate::ids::Subject;
+use crate::ids::{MemberId, Subject};
 use crate::limits;
 use crate::meter::Meter;
-use crate::room::member::MemberId;
 use crate::time::Tick;
 use crate::update::any;
 use bonds::Bonds;

@@ -22,12 +22,12 @@ use bytes::Bytes;
 
 use crate::access::{Decision, Grant, Manage};
 use crate::fault::Fault;
-use crate::ids::{BoardId, Level, Subject, UserId};
+use crate::ids::{BoardId, Level, MemberId, Subject, UserId};
 use crate::lib0::{self, Reader};
 use crate::limits;
 use crate::room::agents::Agent;
 use crate::room::board::{Attempt, Board};
-use crate::room::member::{Joiner, MemberId, Pulse};
+use crate::room::member::{Joiner, Pulse};
 use crate::room::{Due, Effects, Loaded, Room, RoomSettings, SavedEcho, UpdateOutcome};
 use crate::session::{Handled, Session};
 use crate::store::Change;
@@ -356,7 +356,7 @@ impl Table {
         if member.closing.is_some() {
             0
         } else {
-            member.own_bytes() + self.room.log.bytes_behind(member.cursor)
+            member.own_bytes() + self.room.outbox.bytes_behind(member.cursor)
         }
     }
 

@@ -1,9 +1,8 @@
 //! One connection's place in a room: what it may do and what it has yet to receive.
 //!
 //! Owns [`Member`], its queue of own messages and its [`Pulse`]. Must not know the board or other members.
-//! Key invariant: the own queue holds whole frames, and leaves before the room's log goes on.
+//! Key invariant: the own queue holds whole frames, and leaves before the room's outbox goes on.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,34 +12,15 @@ use bytes::Bytes;
 
 use crate::access::Credentials;
 use crate::fault::Fault;
+pub use crate::ids::MemberId;
 use crate::ids::{Level, Subject};
 use crate::room::Effects;
 use crate::room::awareness::First;
 use crate::room::outbox::Cursor;
+use crate::room::outgoing::Kind;
+pub use crate::room::outgoing::{Hold, Out};
 use crate::sync;
 use crate::time::{Now, Tick, UnixMillis};
-
-/// A member's place in its room's list; reused after it left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MemberId(u32);
-
-impl MemberId {
-    /// The id of the slot `index`.
-    #[must_use]
-    pub const fn new(index: u32) -> Self {
-        Self(index)
-    }
-
-    /// The number that it was made from.
-    #[must_use]
-    pub fn number(self) -> u32 {
-        self.0
-    }
-
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// When a connection last gave a sign of life: written by its task, read by the room's tick, without a lock.
 #[derive(Debug)]
@@ -128,79 +108,6 @@ impl Pulse {
     pub fn blocked_since(&self) -> Option<Tick> {
         let at = self.blocked.load(Ordering::Relaxed);
         (at != u64::MAX).then_some(Tick(at))
-    }
-}
-
-/// What a frame is, as far as queues care.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Kind {
-    /// A message of the protocol.
-    #[default]
-    Message,
-    /// A step 2 on its way to a joiner: does not count towards the outbox bound.
-    Join,
-    /// A further step 2 while one waits: counts in full.
-    Answer,
-    /// A saved echo: counted by [`Pulse::owed`] instead.
-    Echo,
-    /// A ping: no message, as far as a client's patience is concerned.
-    Ping,
-}
-
-impl Kind {
-    /// Whether it answers a step 1.
-    #[must_use]
-    pub fn is_answer(self) -> bool {
-        matches!(self, Self::Join | Self::Answer)
-    }
-}
-
-/// Bytes for one member: its own, then some that may be shared with others.
-#[derive(Clone, Debug, Default)]
-pub struct Out {
-    /// Frame header and message types; or whole frames.
-    pub head: Vec<u8>,
-    /// The rest of the payload.
-    pub body: Bytes,
-    /// What it is.
-    pub kind: Kind,
-    /// The answer it will be once that is made; nothing behind it leaves before.
-    pub awaited: Option<u64>,
-    /// What is given back once it has left.
-    pub hold: Hold,
-}
-
-/// Something that is owed for as long as bytes are on their way, such as their share of a bound.
-pub type Hold = Option<Arc<dyn Any + Send + Sync>>;
-
-impl Out {
-    /// A frame that is all its own.
-    #[must_use]
-    pub fn message(frame: Vec<u8>) -> Self {
-        Self {
-            head: frame,
-            ..Self::default()
-        }
-    }
-
-    /// The contiguous bytes from position `at` on: of the head, then of the body; empty at the end.
-    #[must_use]
-    pub fn rest(&self, at: usize) -> &[u8] {
-        match at.checked_sub(self.head.len()) {
-            None => self.head.get(at..).unwrap_or_default(),
-            Some(at) => self.body.get(at..).unwrap_or_default(),
-        }
-    }
-
-    /// What it counts towards the outbox bound: a joiner's step 2 nothing, a further one all its bytes, anything else no
-    /// more than `weight_max`.
-    fn weight(&self, weight_max: usize) -> usize {
-        let bytes = self.head.len() + self.body.len();
-        match self.kind {
-            Kind::Join | Kind::Echo => 0,
-            Kind::Answer => bytes,
-            Kind::Message | Kind::Ping => bytes.min(weight_max),
-        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! A room: a board in memory with its members.
 //!
-//! Owns the board state, the awareness table, the outbound log and the list of members, and decides what each event
-//! makes due. Must not know sockets, clocks or disks: instants come in, [`Effects`] come out. Here: members and time;
-//! `outbound`, what they are sent, and `answers` to step 1; `presence`, awareness; `agents`, those without a connection; `persistence`, the way to the disk and back.
+//! Owns the board state, the awareness table, the outbox and the list of members, and decides what each event
+//! makes due. Must not know sockets, clocks or disks: instants come in, [`Effects`] come out. Here: members;
+//! `time`, what it brings; `accept`, how an update joins; `outbound`, what members are sent, and `answers` to step 1;
+//! `presence`, awareness; `agents`, those without a connection; `persistence`, the way to the disk and back.
 //! Key invariants: an update gets its sequence number in the order it was accepted; nothing is echoed to its author
 //! before that number is durable; one member never waits for another. Tests: `room/tests.rs`.
 
+mod accept;
 pub mod agents;
 mod answers;
 pub mod awareness;
@@ -16,10 +18,12 @@ pub mod harness;
 pub mod member;
 mod outbound;
 pub mod outbox;
+pub mod outgoing;
 mod persistence;
 mod presence;
 #[cfg(test)]
 mod tests;
+mod time;
 
 pub use answers::{Job, Made};
 pub use presence::Present;
@@ -32,15 +36,16 @@ use bytes::Bytes;
 
 use crate::access::{Credentials, Decision};
 use crate::fault::Fault;
-use crate::ids::{BoardId, Level};
+use crate::ids::{BoardId, Level, MemberId};
 use crate::limits;
 use crate::room::agents::Shown;
 use crate::room::answers::Answers;
 use crate::room::awareness::Awareness;
 use crate::room::board::{Board, Snapshot};
-use crate::room::member::{Joiner, Kind, Member, MemberId, Out};
+use crate::room::member::{Joiner, Member};
 use crate::room::outbound::CUT_BYTES_MIN;
-use crate::room::outbox::Log;
+use crate::room::outbox::Outbox;
+use crate::room::outgoing::Out;
 use crate::room::persistence::Persistence;
 use crate::store::Change;
 use crate::store::owners::{Account, Growth};
@@ -156,8 +161,8 @@ pub struct Room {
     awareness_scheduled: bool,
     agents: Vec<Shown>,
     answers: Answers,
-    log: Log,
-    /// Log bytes at which the slowest member is looked for.
+    outbox: Outbox,
+    /// Outbox bytes at which the slowest member is looked for.
     cut_at: usize,
     members: Vec<Option<Member>>,
     member_count: usize,
@@ -189,7 +194,7 @@ impl Room {
             agents: Vec::new(),
             answers: Answers::default(),
             // However large one frame is, it alone makes nobody a slow consumer.
-            log: Log::new(weight_max(&settings)),
+            outbox: Outbox::new(weight_max(&settings)),
             cut_at: CUT_BYTES_MIN.min(settings.outbox_bytes_max),
             members: Vec::new(),
             member_count: 0,
@@ -276,7 +281,7 @@ impl Room {
         if self.member_count >= self.settings.members_max {
             return Err(Fault::TooManyConnections);
         }
-        let mut member = Member::new(joiner, self.log.end(), weight_max(&self.settings), now);
+        let mut member = Member::new(joiner, self.outbox.end(), weight_max(&self.settings), now);
         if member.joiner.level == Level::Edit {
             let frame = sync::step_1_frame(&self.board.state_vector());
             member.push(Out::message(frame), effects);
@@ -314,7 +319,7 @@ impl Room {
         self.nudge_owed(effects);
         if self.member_count == 0 {
             self.members = Vec::new();
-            self.log.cut(self.log.end());
+            self.outbox.cut(self.outbox.end());
             effects.compaction_due = self.persistence.is_uncompacted();
         }
     }
@@ -374,48 +379,6 @@ impl Room {
         }
     }
 
-    // --- time ---------------------------------------------------------------------------------------------
-
-    /// Does what has become due: pings, keepalives, ends of credentials (which are decided about outside), silent and stuck connections, expired
-    /// presence. Called every second or more often.
-    pub fn tick(&mut self, now: Now, effects: &mut Effects) {
-        if self.awareness.expire(now.tick) {
-            self.schedule_awareness(effects);
-        }
-        self.expire_agents(now.tick, effects);
-        for member in self.members.iter_mut().flatten() {
-            if let Some(fault) = overdue(member, now) {
-                member.close(fault, effects);
-                continue;
-            }
-            if !self.deciding && member.joiner.ends_at.is_some_and(|end| now.unix >= end) {
-                self.deciding = true;
-                effects.access_due = true;
-            }
-            if now.tick.since(member.joiner.pulse.told_at()) >= limits::KEEPALIVE_AFTER {
-                member.joiner.pulse.told(now.tick);
-                member.push(Out::message(sync::keepalive_frame()), effects);
-            }
-            if member.unheard_until.is_some_and(|until| now.tick >= until) {
-                member.unheard_until = None;
-                effects.wakers.extend(member.waker.take());
-            }
-            if now.tick.since(member.pinged_at) >= limits::PING_EVERY {
-                member.pinged_at = now.tick;
-                let ping = Out {
-                    kind: Kind::Ping,
-                    ..Out::message(sync::ping_frame())
-                };
-                member.push(ping, effects);
-            }
-        }
-        self.ask_owing(now.tick, effects);
-        self.nudge_owing(now.tick, effects);
-        if self.log.len_bytes() > 0 {
-            self.cut_log(effects);
-        }
-    }
-
     /// Marks the room as no longer the board's room: whoever still holds it must look again. Its members are about to be
     /// closed, and nothing they send counts any more.
     pub fn retire(&mut self) {
@@ -434,21 +397,6 @@ impl Room {
 /// An update may be larger than the bound; everybody else must get the chance to take it.
 fn weight_max(settings: &RoomSettings) -> usize {
     settings.outbox_bytes_max / 4
-}
-
-/// Why a connection must end by now, if it must.
-fn overdue(member: &Member, now: Now) -> Option<Fault> {
-    let pulse = &member.joiner.pulse;
-    if now.tick.since(pulse.received_at()) >= limits::SILENCE_MAX {
-        Some(Fault::ConnectionLost)
-    } else if pulse
-        .blocked_since()
-        .is_some_and(|at| now.tick.since(at) >= limits::JOIN_STALL_MAX)
-    {
-        Some(Fault::SlowConsumer)
-    } else {
-        None
-    }
 }
 
 /// A board as it came from the store.

@@ -1,6 +1,6 @@
-//! What leaves a room: a member's own frames first, then the log from its cursor on.
+//! What leaves a room: a member's own frames first, then the outbox from its cursor on.
 //!
-//! Owns the order of what a member is sent, the bound on what waits for it, and the cutting of the log. Must not know
+//! Owns the order of what a member is sent, the bound on what waits for it, and the cutting of the outbox. Must not know
 //! sockets. Key invariants: one member never waits for another; what waits for one member is bounded, the first of its
 //! step 2 apart. Tests: `room/tests/outbox.rs`.
 
@@ -9,14 +9,16 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use crate::fault::Fault;
+use crate::ids::MemberId;
 use crate::limits;
-use crate::room::member::{Kind, Member, MemberId, Out};
-use crate::room::outbox::Log;
+use crate::room::member::Member;
+use crate::room::outbox::Outbox;
+use crate::room::outgoing::{Kind, Out};
 use crate::room::{Due, Effects, Room, RoomSettings};
 use crate::sync;
 use crate::time::Tick;
 
-/// Below this the log is not searched for its slowest reader.
+/// Below this the outbox is not searched for its slowest reader.
 pub(super) const CUT_BYTES_MIN: usize = 64 * 1024;
 
 /// A body of at least this size is sent from where it lies instead of being gathered.
@@ -29,7 +31,7 @@ impl Room {
     pub fn poll_outbound(&mut self, id: MemberId, now: Tick, waker: &Waker, buffer: &mut Vec<u8>) -> Due {
         let Self {
             members,
-            log,
+            outbox,
             awareness,
             ..
         } = self;
@@ -64,14 +66,14 @@ impl Room {
                 buffer.extend_from_slice(&sync::awareness_frame(&states));
             }
         }
-        if is_told && !is_held(member) && member.states_from.is_none() && member.cursor < log.end() {
+        if is_told && !is_held(member) && member.states_from.is_none() && member.cursor < outbox.end() {
             let before = buffer.len();
-            member.cursor = log.gather(member.cursor, id, buffer, limits::GATHER_BYTES_MAX);
+            member.cursor = outbox.gather(member.cursor, id, buffer, limits::GATHER_BYTES_MAX);
             if buffer.len() > before {
                 member.joiner.pulse.told(now);
             }
             if buffer.is_empty()
-                && let Some((out, next)) = log.large(member.cursor, id)
+                && let Some((out, next)) = outbox.large(member.cursor, id)
             {
                 member.cursor = next;
                 member.joiner.pulse.told(now);
@@ -103,13 +105,13 @@ impl Room {
     pub fn tell(&mut self, id: MemberId, out: Out, effects: &mut Effects) {
         let Self {
             members,
-            log,
+            outbox,
             settings,
             ..
         } = self;
         if let Some(member) = members.get_mut(id.index()).and_then(Option::as_mut) {
             member.push(out, effects);
-            if is_slow(member, log, settings) {
+            if is_slow(member, outbox, settings) {
                 member.close(Fault::SlowConsumer, effects);
             }
         }
@@ -127,23 +129,23 @@ impl Room {
         }
         let head = sync::update_head(update.len());
         let body = update.clone();
-        self.append(author, effects, |log| log.append_large(head, body, author));
+        self.append(author, effects, |outbox| outbox.append_large(head, body, author));
     }
 
     /// Appends a frame for all but `author` and wakes those asleep.
     pub(super) fn broadcast(&mut self, frame: &[u8], author: Option<MemberId>, effects: &mut Effects) {
-        self.append(author, effects, |log| log.append(frame, author));
+        self.append(author, effects, |outbox| outbox.append(frame, author));
     }
 
-    fn append(&mut self, author: Option<MemberId>, effects: &mut Effects, append: impl FnOnce(&mut Log)) {
+    fn append(&mut self, author: Option<MemberId>, effects: &mut Effects, append: impl FnOnce(&mut Outbox)) {
         let others = self.member_count - usize::from(author.is_some_and(|a| self.member(a).is_some()));
         if others == 0 {
             return;
         }
         effects.tally.frames += u32::try_from(others).unwrap_or(u32::MAX);
-        let before = self.log.end();
-        append(&mut self.log);
-        let after = self.log.end();
+        let before = self.outbox.end();
+        append(&mut self.outbox);
+        let after = self.outbox.end();
         for (index, slot) in self.members.iter_mut().enumerate() {
             let Some(member) = slot else { continue };
             if author.is_some_and(|a| a.index() == index) {
@@ -155,33 +157,33 @@ impl Room {
                 effects.wakers.extend(member.waker.take());
             }
         }
-        if self.log.len_bytes() > self.cut_at {
-            self.cut_log(effects);
+        if self.outbox.len_bytes() > self.cut_at {
+            self.cut_outbox(effects);
         }
     }
 
-    /// Cuts the log behind its slowest reader, and drops the readers that are too far behind.
-    pub(super) fn cut_log(&mut self, effects: &mut Effects) {
+    /// Cuts the outbox behind its slowest reader, and drops the readers that are too far behind.
+    pub(super) fn cut_outbox(&mut self, effects: &mut Effects) {
         let Self {
             members,
-            log,
+            outbox,
             settings,
             ..
         } = self;
-        let end = log.end();
+        let end = outbox.end();
         let mut slowest = end;
         for member in members.iter_mut().flatten() {
-            if is_slow(member, log, settings) {
+            if is_slow(member, outbox, settings) {
                 member.close(Fault::SlowConsumer, effects);
             }
             if member.closing.is_some() {
-                // It gets nothing of the log any more, so it must not hold up the cut.
+                // It gets nothing of the outbox any more, so it must not hold up the cut.
                 member.cursor = end;
             }
             slowest = slowest.min(member.cursor);
         }
-        log.cut(slowest);
-        self.cut_at = (log.len_bytes() * 2)
+        outbox.cut(slowest);
+        self.cut_at = (outbox.len_bytes() * 2)
             .max(CUT_BYTES_MIN)
             .min(settings.outbox_bytes_max);
     }
@@ -218,6 +220,9 @@ impl Room {
 }
 
 /// Whether more waits for `member` than `--max-outbox-bytes`.
-fn is_slow(member: &Member, log: &Log, settings: &RoomSettings) -> bool {
-    log.bytes_behind(member.cursor).saturating_add(member.own_bytes()) > settings.outbox_bytes_max
+fn is_slow(member: &Member, outbox: &Outbox, settings: &RoomSettings) -> bool {
+    outbox
+        .bytes_behind(member.cursor)
+        .saturating_add(member.own_bytes())
+        > settings.outbox_bytes_max
 }

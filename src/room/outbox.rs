@@ -1,6 +1,6 @@
-//! What a room sends: one log for all, one cursor a member.
+//! What a room sends: one run of frames for all, one cursor a member.
 //!
-//! Owns the outbound log, a run of ready WebSocket frames. Must not know sockets, members or messages.
+//! Owns the [`Outbox`], a run of ready WebSocket frames. Must not know sockets, members or messages.
 //! Key invariants: a cursor always stands between two frames; `first <= cursor <= end`; an update costs the room
 //! the same whether 5 or 5,000 look on, and what gathered while a socket was busy leaves in one write.
 
@@ -8,17 +8,18 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::room::member::{MemberId, Out};
+use crate::ids::MemberId;
+use crate::room::outgoing::Out;
 
-/// A position in the log: the number of frames ever appended before it.
+/// A position in the outbox: the number of frames ever appended before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor(u64);
 
 #[derive(Debug)]
 struct Entry {
-    /// Position of the byte after the frame, counted from the log's beginning of time.
+    /// Position of the byte after the frame, counted from the beginning of time.
     end: u64,
-    /// The same in weight: see [`Log::bytes_behind`].
+    /// The same in weight: see [`Outbox::bytes_behind`].
     weight_end: u64,
     /// Who sent it and does not want it back.
     author: Option<MemberId>,
@@ -32,9 +33,9 @@ struct Large {
     body: Bytes,
 }
 
-/// The outbound log of one room.
+/// The outbox of one room.
 #[derive(Debug, Default)]
-pub struct Log {
+pub struct Outbox {
     bytes: VecDeque<u8>,
     entries: VecDeque<Entry>,
     /// Sequence number of `entries[0]`.
@@ -48,8 +49,8 @@ pub struct Log {
     large_bytes: usize,
 }
 
-impl Log {
-    /// A log in which one frame counts at most `weight_max` bytes towards what a member is behind.
+impl Outbox {
+    /// An outbox in which one frame counts at most `weight_max` bytes towards what a member is behind.
     #[must_use]
     pub fn new(weight_max: usize) -> Self {
         Self {
@@ -108,7 +109,7 @@ impl Log {
         Some((out, Cursor(next + 1)))
     }
 
-    /// Bytes between `cursor` and the end, own frames included, a large frame counted as the log was told.
+    /// Bytes between `cursor` and the end, own frames included, a large frame counted as the outbox was told.
     #[must_use]
     pub fn bytes_behind(&self, cursor: Cursor) -> usize {
         let from = self
@@ -206,16 +207,16 @@ mod tests {
     const A: MemberId = MemberId::new(1);
     const B: MemberId = MemberId::new(2);
 
-    fn gather(log: &Log, cursor: Cursor, reader: MemberId, max: usize) -> (Vec<u8>, Cursor) {
+    fn gather(outbox: &Outbox, cursor: Cursor, reader: MemberId, max: usize) -> (Vec<u8>, Cursor) {
         let mut out = Vec::new();
-        let next = log.gather(cursor, reader, &mut out, max);
+        let next = outbox.gather(cursor, reader, &mut out, max);
         (out, next)
     }
 
     #[test]
     fn a_member_gets_all_frames_but_its_own_in_order() {
-        let mut log = Log::new(usize::MAX);
-        let start = log.end();
+        let mut outbox = Outbox::new(usize::MAX);
+        let start = outbox.end();
         for (frame, author) in [
             ("aa", Some(A)),
             ("b", Some(B)),
@@ -223,87 +224,90 @@ mod tests {
             ("a", Some(A)),
             ("b", Some(B)),
         ] {
-            log.append(frame.as_bytes(), author);
+            outbox.append(frame.as_bytes(), author);
         }
-        assert_eq!(gather(&log, start, A, 99), (b"bxyzb".to_vec(), log.end()));
-        assert_eq!(gather(&log, start, B, 99), (b"aaxyza".to_vec(), log.end()));
-        assert_eq!(gather(&log, log.end(), A, 99), (vec![], log.end()));
-        assert_eq!(log.bytes_behind(start), 8);
-        assert_eq!(log.bytes_behind(log.end()), 0);
+        assert_eq!(gather(&outbox, start, A, 99), (b"bxyzb".to_vec(), outbox.end()));
+        assert_eq!(gather(&outbox, start, B, 99), (b"aaxyza".to_vec(), outbox.end()));
+        assert_eq!(gather(&outbox, outbox.end(), A, 99), (vec![], outbox.end()));
+        assert_eq!(outbox.bytes_behind(start), 8);
+        assert_eq!(outbox.bytes_behind(outbox.end()), 0);
     }
 
     #[test]
     fn gathering_stops_between_frames_once_enough_is_there() {
-        let mut log = Log::new(usize::MAX);
-        let start = log.end();
+        let mut outbox = Outbox::new(usize::MAX);
+        let start = outbox.end();
         for _ in 0..4 {
-            log.append(b"1234", None);
+            outbox.append(b"1234", None);
         }
-        let (bytes, next) = gather(&log, start, A, 5);
+        let (bytes, next) = gather(&outbox, start, A, 5);
         assert_eq!(bytes, b"12341234");
-        assert_eq!(gather(&log, next, A, 99).0, b"12341234");
+        assert_eq!(gather(&outbox, next, A, 99).0, b"12341234");
     }
 
     #[test]
     fn cutting_behind_the_slowest_keeps_what_it_lacks() {
-        let mut log = Log::new(usize::MAX);
-        let mut cursor = log.end();
+        let mut outbox = Outbox::new(usize::MAX);
+        let mut cursor = outbox.end();
         let mut sent = Vec::new();
         let mut got = Vec::new();
         // Many rounds, so that the ring wraps and frames straddle its seam.
         for round in 0..500u32 {
             let frame = vec![round.to_le_bytes()[0]; 1 + (round as usize * 7) % 61];
             sent.extend_from_slice(&frame);
-            log.append(&frame, Some(B));
+            outbox.append(&frame, Some(B));
             if round % 3 == 0 {
-                cursor = log.gather(cursor, A, &mut got, usize::MAX);
-                log.cut(cursor);
-                assert_eq!(log.len_bytes(), 0);
+                cursor = outbox.gather(cursor, A, &mut got, usize::MAX);
+                outbox.cut(cursor);
+                assert_eq!(outbox.len_bytes(), 0);
             } else if round % 5 == 0 {
                 let before = got.len();
-                cursor = log.gather(cursor, A, &mut got, before + 1);
-                log.cut(cursor);
+                cursor = outbox.gather(cursor, A, &mut got, before + 1);
+                outbox.cut(cursor);
             }
         }
-        log.gather(cursor, A, &mut got, usize::MAX);
+        outbox.gather(cursor, A, &mut got, usize::MAX);
         assert_eq!(got, sent);
     }
 
     #[test]
     fn a_large_frame_is_shared_and_keeps_its_place() {
-        let mut log = Log::new(10);
-        let start = log.end();
-        log.append(b"ab", None);
+        let mut outbox = Outbox::new(10);
+        let start = outbox.end();
+        outbox.append(b"ab", None);
         let body = Bytes::from(vec![b'x'; 100]);
-        log.append_large(b"head".to_vec(), body.clone(), Some(B));
-        log.append(b"cd", None);
-        assert_eq!((log.len_bytes(), log.bytes_behind(start)), (108, 14));
-        let (bytes, next) = gather(&log, start, A, 99);
+        outbox.append_large(b"head".to_vec(), body.clone(), Some(B));
+        outbox.append(b"cd", None);
+        assert_eq!((outbox.len_bytes(), outbox.bytes_behind(start)), (108, 14));
+        let (bytes, next) = gather(&outbox, start, A, 99);
         assert_eq!(bytes, b"ab");
-        assert_eq!(gather(&log, next, A, 99), (vec![], next));
-        let (out, next) = log.large(next, A).unwrap();
+        assert_eq!(gather(&outbox, next, A, 99), (vec![], next));
+        let (out, next) = outbox.large(next, A).unwrap();
         assert_eq!(
             (out.head.as_slice(), out.body.as_ptr()),
             (&b"head"[..], body.as_ptr())
         );
-        assert!(log.large(next, A).is_none());
-        assert_eq!(gather(&log, next, A, 99), (b"cd".to_vec(), log.end()));
+        assert!(outbox.large(next, A).is_none());
+        assert_eq!(gather(&outbox, next, A, 99), (b"cd".to_vec(), outbox.end()));
         // To its author it is nothing.
-        assert_eq!(gather(&log, start, B, 99), (b"abcd".to_vec(), log.end()));
-        log.cut(next);
-        assert_eq!(log.len_bytes(), 2);
-        log.cut(log.end());
-        assert_eq!(log.len_bytes(), 0);
+        assert_eq!(gather(&outbox, start, B, 99), (b"abcd".to_vec(), outbox.end()));
+        outbox.cut(next);
+        assert_eq!(outbox.len_bytes(), 2);
+        outbox.cut(outbox.end());
+        assert_eq!(outbox.len_bytes(), 0);
     }
 
     #[test]
     fn an_emptied_log_keeps_its_positions() {
-        let mut log = Log::new(usize::MAX);
-        log.append(b"abc", None);
-        let end = log.end();
-        log.cut(end);
-        assert_eq!((log.end(), log.len_bytes(), log.bytes_behind(end)), (end, 0, 0));
-        log.append(b"d", None);
-        assert_eq!(gather(&log, end, A, 9).0, b"d");
+        let mut outbox = Outbox::new(usize::MAX);
+        outbox.append(b"abc", None);
+        let end = outbox.end();
+        outbox.cut(end);
+        assert_eq!(
+            (outbox.end(), outbox.len_bytes(), outbox.bytes_behind(end)),
+            (end, 0, 0)
+        );
+        outbox.append(b"d", None);
+        assert_eq!(gather(&outbox, end, A, 9).0, b"d");
     }
 }

@@ -1,23 +1,22 @@
 //! How far the disk is behind a room, and what becomes of its log.
 //!
-//! Owns sequence numbers, saved echoes, compaction and unloading. Must not know members' queues or the disk; it queues
-//! [`Change`]s and is told what became durable. Key invariants: `durable <= sequence`; an update gets its number in
-//! the order it was accepted; nothing is echoed to its author before that number is durable; a room that was retired
-//! changes nothing on disk any more. Tests: `room/tests.rs`.
+//! Owns sequence numbers, saved echoes, compaction and unloading. Must not know members' queues or the disk; it is told
+//! what was accepted and what became durable. Key invariants: `durable <= sequence`; nothing is echoed to its author
+//! before its number is durable; a room that was retired changes nothing on disk any more. Tests: `room/tests.rs`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::ids::MemberId;
 use crate::limits;
-use crate::room::board::{Accepted, Apart, ApartError, Capture};
-use crate::room::member::{Kind, MemberId, Out};
-use crate::room::{Effects, Room, SavedEcho, UpdateOutcome};
+use crate::room::board::{Apart, Capture};
+use crate::room::outgoing::{Kind, Out};
+use crate::room::{Effects, Room, SavedEcho};
 use crate::store::Change;
 use crate::sync;
-use crate::time::{Now, Tick};
-use crate::update::Refused;
+use crate::time::Tick;
 
 /// An update waiting to be durable, to be sent back to its author then.
 #[derive(Debug)]
@@ -40,7 +39,7 @@ pub(super) struct Persistence {
     uncompacted_since: Option<Tick>,
     compaction: Compaction,
     /// Whether an update is being joined apart.
-    joining: bool,
+    pub(super) joining: bool,
 }
 
 /// Where the board's compaction stands.
@@ -69,6 +68,14 @@ impl Persistence {
         self.uncompacted_since.is_some()
     }
 
+    /// Gives an update that was just accepted its number.
+    pub(super) fn number(&mut self, now: Tick) -> u64 {
+        self.sequence += 1;
+        self.changed_at = now;
+        self.uncompacted_since.get_or_insert(now);
+        self.sequence
+    }
+
     /// A compaction that was asked for is not begun.
     fn end_queued(&mut self) {
         if self.compaction == Compaction::Queued {
@@ -83,99 +90,6 @@ impl Persistence {
 }
 
 impl Room {
-    /// Whether `update` would bring something new, for those who may not bring it.
-    ///
-    /// # Errors
-    /// [`Refused`] when it does not decode, or costs too much.
-    pub fn would_change(&mut self, update: &[u8], effects: &mut Effects) -> Result<bool, Refused> {
-        let mut meter = limits::UPDATE_STEPS.meter(update.len());
-        let would = self.board.would_change(update, &mut meter);
-        effects.steps = effects.steps.saturating_add(meter.spent());
-        would
-    }
-
-    /// Accepts an update: relays what is new, numbers it and queues it for the disk. `author` is the member that sent it, if one did.
-    ///
-    /// # Errors
-    /// [`Refused`] when it does not decode, goes over a budget or costs too much; the board is unchanged.
-    pub fn accept(
-        &mut self,
-        author: Option<MemberId>,
-        update: &Bytes,
-        now: Now,
-        effects: &mut Effects,
-    ) -> Result<UpdateOutcome, Refused> {
-        self.board.allow_growth(self.growth.bytes_left());
-        let mut meter = limits::UPDATE_STEPS.meter(update.len());
-        let accepted = self.board.accept_metered(update, &mut meter);
-        effects.steps = effects.steps.saturating_add(meter.spent());
-        Ok(self.took(author, (update, accepted?), now, effects))
-    }
-
-    /// As [`Self::accept`], for an update that the server made.
-    ///
-    /// # Errors
-    /// As for [`Self::accept`].
-    pub fn accept_own(
-        &mut self,
-        update: &Bytes,
-        now: Now,
-        effects: &mut Effects,
-    ) -> Result<UpdateOutcome, Refused> {
-        self.board.allow_growth(self.growth.bytes_left());
-        let accepted = self.board.accept_own(update)?;
-        Ok(self.took(None, (update, accepted), now, effects))
-    }
-
-    /// Does what follows from what became of an update.
-    pub(super) fn took(
-        &mut self,
-        author: Option<MemberId>,
-        (update, accepted): (&Bytes, Accepted),
-        now: Now,
-        effects: &mut Effects,
-    ) -> UpdateOutcome {
-        let news = match accepted {
-            Accepted::Hole => {
-                effects.tally.holes += 1;
-                return UpdateOutcome::Hole;
-            }
-            Accepted::Uncounted => return UpdateOutcome::Apart,
-            Accepted::Nothing => None,
-            Accepted::Whole => Some(update.clone()),
-            Accepted::Trimmed(rest) => Some(rest),
-        };
-        self.active_at = now.tick;
-        let outcome = match news {
-            None => {
-                effects.tally.known += 1;
-                UpdateOutcome::Known
-            }
-            Some(news) => {
-                effects.tally.new += 1;
-                self.broadcast_update(&news, author, effects);
-                let persistence = &mut self.persistence;
-                persistence.sequence += 1;
-                persistence.changed_at = now.tick;
-                persistence.uncompacted_since.get_or_insert(now.tick);
-                self.growth.accepted(persistence.sequence, news.len());
-                effects.changes.push(Change::Append {
-                    board: self.id.clone(),
-                    sequence: persistence.sequence,
-                    update: news,
-                    at: now.unix,
-                });
-                UpdateOutcome::New
-            }
-        };
-        // What a step 2 repeats may be the whole delete set of the board; only a small one can be a lost echo.
-        let is_small = outcome == UpdateOutcome::New || update.len() <= limits::ECHO_AGAIN_BYTES_MAX;
-        if let Some(author) = author.filter(|_| is_small) {
-            self.queue_echo(author, update.clone(), effects);
-        }
-        outcome
-    }
-
     /// Sends `update` back to `author` once everything accepted so far is durable.
     pub(super) fn queue_echo(&mut self, author: MemberId, update: Bytes, effects: &mut Effects) {
         if self.settings.saved_echo == SavedEcho::Off || *update == sync::EMPTY_UPDATE {
@@ -276,59 +190,6 @@ impl Room {
         }
         self.persistence.compaction = Compaction::Running;
         Some((self.board.capture(), self.persistence.sequence))
-    }
-
-    /// What was accepted since a copy was taken, and has to join what was made of it before that is installed. Nothing
-    /// where little is left.
-    #[must_use]
-    pub fn behind(&self, apart: &Apart) -> Vec<Bytes> {
-        self.board.behind(apart)
-    }
-
-    /// Takes a copy of the board to let an update join it apart. `None` where another copy is being worked on: its end has to
-    /// be waited for.
-    pub fn begin_joining(&mut self) -> Option<Capture> {
-        if self.is_apart() {
-            return None;
-        }
-        self.persistence.joining = true;
-        self.board.allow_growth(self.growth.bytes_left());
-        Some(self.board.capture())
-    }
-
-    /// Gives up letting an update join apart.
-    pub fn abandon_joining(&mut self) {
-        if std::mem::take(&mut self.persistence.joining) {
-            self.board.abandon_capture();
-        }
-    }
-
-    /// Ends letting an update join apart that brought nothing new, or a hole.
-    pub fn finish_unchanged(
-        &mut self,
-        author: Option<MemberId>,
-        (update, accepted): (&Bytes, Accepted),
-        now: Now,
-        effects: &mut Effects,
-    ) -> UpdateOutcome {
-        self.abandon_joining();
-        self.took(author, (update, accepted), now, effects)
-    }
-
-    /// Puts the board that an update has joined apart in place, with what was accepted meanwhile, and does what follows.
-    ///
-    /// # Errors
-    /// [`ApartError`] where something accepted meanwhile does not go with it; the update has to be tried anew.
-    pub fn finish_joining(
-        &mut self,
-        author: Option<MemberId>,
-        (update, accepted, apart): (&Bytes, Accepted, Apart),
-        now: Now,
-        effects: &mut Effects,
-    ) -> Result<UpdateOutcome, ApartError> {
-        self.persistence.joining = false;
-        self.board.install(apart)?;
-        Ok(self.took(author, (update, accepted), now, effects))
     }
 
     /// Puts the compacted state in place, with what was accepted meanwhile, and queues it for the disk.

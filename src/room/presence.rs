@@ -4,10 +4,10 @@
 //! may say what; `awareness` decides it. Key invariants: one broadcast is due at a time, and bounded; a client is made to
 //! announce itself at its claim, and otherwise at most once in `limits::RETELL_EVERY`. Tests: `room/tests/presence.rs`.
 
-use crate::ids::{Level, Subject};
+use crate::ids::{Level, MemberId, Subject};
 use crate::limits;
 use crate::room::awareness::{self, First, Speaker};
-use crate::room::member::{MemberId, Out};
+use crate::room::outgoing::Out;
 use crate::room::{Effects, Room};
 use crate::sync;
 use crate::time::{Now, Tick, UnixMillis};

@@ -1,7 +1,10 @@
-//! The import table: a module names only modules of its own layer or below, and nothing its layer must not know.
+//! The import table: a module names only modules of its own layer or below, and nothing its layer must not know; and
+//! modules beside each other name each other in no circle.
 //!
 //! Which module stands in which layer is read from the table in `src/lib.rs`; what a layer must not name is the table
-//! [`FORBIDDEN`] here. Test code (`#[cfg(test)]`, `#[cfg(any(test, fuzzing))]`, and the files of such modules) is exempt.
+//! [`FORBIDDEN`] here. Modules are beside each other that are children of one module, at every depth, each with all that
+//! lies below it. A module and its own children may name each other: they are one thing, of which the children are parts.
+//! What a module hands on by `pub use` counts as named where it is defined. Test code (`#[cfg(test)]`, `#[cfg(any(test, fuzzing))]`, and the files of such modules) is exempt.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -80,16 +83,10 @@ fn every_module_names_only_its_own_layer_and_those_below() {
         (name, text.replace("boardwire::", "crate::"))
     }));
     let mut complaints = Vec::new();
-    let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (module, text) in modules.iter().filter(|(module, _)| !module.is_empty()) {
-        let found = check(module, text, &layers);
-        complaints.extend(found.complaints);
-        edges
-            .entry(top_of(module).to_owned())
-            .or_default()
-            .extend(found.beside);
+        complaints.extend(check(module, text, &layers));
     }
-    complaints.extend(circles(&edges));
+    complaints.extend(circles(&beside(&modules)));
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 
@@ -139,11 +136,6 @@ fn walk(file: &Path, module: &str, modules: &mut Vec<(String, String)>) {
     modules.push((module.to_owned(), code));
 }
 
-/// The first segment of a module's path.
-fn top_of(module: &str) -> &str {
-    module.split("::").next().unwrap()
-}
-
 /// The layer of a module: that of the longest part of its path that has a row.
 fn layer_of(module: &str, layers: &Layers) -> Option<Layer> {
     let mut path = module;
@@ -155,38 +147,18 @@ fn layer_of(module: &str, layers: &Layers) -> Option<Layer> {
     }
 }
 
-/// What was found in one module.
-#[derive(Debug, Default)]
-struct Found {
-    complaints: Vec<String>,
-    /// Other modules of the same layer.
-    beside: BTreeSet<String>,
-}
-
-/// Checks one module's code, tests and comments already taken out.
-fn check(module: &str, code: &str, layers: &Layers) -> Found {
-    let mut found = Found::default();
+/// What is wrong with one module's code, tests and comments already taken out.
+fn check(module: &str, code: &str, layers: &Layers) -> Vec<String> {
     let Some(own) = layer_of(module, layers) else {
-        found
-            .complaints
-            .push(format!("{module} is not in the table of src/lib.rs"));
-        return found;
+        return vec![format!("{module} is not in the table of src/lib.rs")];
     };
+    let mut complaints = Vec::new();
     for path in paths(&tokens(code)) {
-        if let Some(named) = absolute(module, &path) {
-            match layer_of(&named, layers) {
-                // A name of the crate's root that is no module, or a module of the binary.
-                None => {}
-                Some(layer) if layer > own => {
-                    found
-                        .complaints
-                        .push(format!("{module} (L{own}) names {named} (L{layer})"));
-                }
-                Some(layer) if layer == own && top_of(&named) != top_of(module) => {
-                    found.beside.insert(top_of(&named).to_owned());
-                }
-                Some(_) => {}
-            }
+        // What has no layer is a name of the crate's root that is no module, or a module of the binary.
+        if let Some(named) = absolute(module, &path)
+            && let Some(layer) = layer_of(&named, layers).filter(|layer| *layer > own)
+        {
+            complaints.push(format!("{module} (L{own}) names {named} (L{layer})"));
         }
         for (of, names, exempt) in FORBIDDEN {
             let is_exempt = exempt
@@ -195,12 +167,12 @@ fn check(module: &str, code: &str, layers: &Layers) -> Found {
             if of.contains(&own) && !is_exempt && names.iter().any(|name| is_under(&path, name)) {
                 let allowed = ALLOWED.iter().any(|name| is_under(&path, name)) || path == "std::net";
                 if !allowed {
-                    found.complaints.push(format!("{module} (L{own}) names {path}"));
+                    complaints.push(format!("{module} (L{own}) names {path}"));
                 }
             }
         }
     }
-    found
+    complaints
 }
 
 /// Whether `path` is `name` or lies under it.
@@ -234,7 +206,64 @@ fn absolute(module: &str, path: &str) -> Option<String> {
     })
 }
 
-/// Modules of one layer that name each other in a circle.
+/// Who names whom of those beside it: a module's child another child of it, each with what lies below it.
+fn beside(modules: &[(String, String)]) -> BTreeMap<String, BTreeSet<String>> {
+    let names: BTreeSet<&str> = modules.iter().map(|(module, _)| module.as_str()).collect();
+    let handed_on: BTreeMap<String, String> = modules.iter().flat_map(handed_on).collect();
+    let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (module, code) in modules {
+        for path in paths(&tokens(code)) {
+            let Some(mut named) = absolute(module, &path) else {
+                continue;
+            };
+            while let Some(defined) = handed_on.get(&named) {
+                named.clone_from(defined);
+            }
+            while !named.is_empty() && !names.contains(named.as_str()) {
+                named = named
+                    .rsplit_once("::")
+                    .map_or("", |(parent, _)| parent)
+                    .to_owned();
+            }
+            if let Some((from, to)) = apart(module, &named) {
+                edges.entry(from).or_default().insert(to);
+            }
+        }
+    }
+    edges
+}
+
+/// The names that a module hands on, and where each is defined or handed on before.
+fn handed_on((module, code): &(String, String)) -> Vec<(String, String)> {
+    let tokens = tokens(code);
+    let mut out = Vec::new();
+    for at in (0..tokens.len()).filter(|at| tokens[*at] == "use" && *at > 0) {
+        // Both `pub use` and `pub(crate) use`.
+        if matches!(tokens[at - 1], "pub" | ")") {
+            let mut spread = Vec::new();
+            path(&tokens, at + 1, String::new(), &mut spread);
+            let children = |path: &String| absolute(module, path).unwrap_or(format!("{module}::{path}"));
+            let names = spread.iter().map(|path| (last_of(path), children(path)));
+            out.extend(names.map(|(name, path)| (format!("{module}::{name}"), path)));
+        }
+    }
+    out.retain(|(name, path)| name != path);
+    out
+}
+
+/// The last segment of a path.
+fn last_of(path: &str) -> &str {
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+/// Where two modules' paths part: the children of one module that they lie in. `None` where one lies in the other.
+fn apart(a: &str, b: &str) -> Option<(String, String)> {
+    let (a, b): (Vec<&str>, Vec<&str>) = (a.split("::").collect(), b.split("::").collect());
+    let at = a.iter().zip(&b).position(|(a, b)| a != b)?;
+    (!b[at].is_empty()).then(|| (a[..=at].join("::"), b[..=at].join("::")))
+}
+
+/// Modules beside each other that name each other in a circle.
 fn circles(edges: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let reaches = |from: &str, to: &str| {
         let mut seen = BTreeSet::from([from.to_owned()]);
@@ -253,7 +282,12 @@ fn circles(edges: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     };
     let names = edges.keys().filter(|name| reaches(name, name));
     names
-        .map(|name| format!("{name} is in a circle of modules of its layer"))
+        .map(|name| {
+            format!(
+                "{name} is in a circle with those beside it: it names {:?}",
+                edges[name]
+            )
+        })
         .collect()
 }
 
@@ -446,7 +480,7 @@ fn the_checker_sees_violations_however_they_are_written() {
     );
     assert_eq!(layer_of("store::redb::read", &layers), Some(3));
     assert_eq!(layer_of("store::rows", &layers), Some(2));
-    let complaints = |module: &str, source: &str| check(module, &code_of(source), &layers).complaints.len();
+    let complaints = |module: &str, source: &str| check(module, &code_of(source), &layers).len();
     let violations = [
         ("http::head", "use crate::room::Room;"),
         ("http::head", "use crate::{limits, room::{self, Room}};"),
@@ -507,23 +541,50 @@ fn the_checker_sees_violations_however_they_are_written() {
         ("room", "fn f(redbird: u8, mysmol: u8) {}"),
     ];
     for (module, source) in fine {
-        let found = check(module, &code_of(source), &layers).complaints;
+        let found = check(module, &code_of(source), &layers);
         assert!(found.is_empty(), "{module}: {source}: {found:?}");
     }
 }
 
 #[test]
-fn the_checker_sees_circles() {
-    let edges = |pairs: &[(&str, &str)]| {
-        let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (from, to) in pairs {
-            edges
-                .entry((*from).to_owned())
-                .or_default()
-                .insert((*to).to_owned());
-        }
-        circles(&edges)
+fn the_checker_sees_circles_of_modules_beside_each_other() {
+    let circles = |files: &[(&str, &str)]| {
+        let named = files
+            .iter()
+            .map(|(module, code)| ((*module).to_owned(), code_of(code)));
+        circles(&beside(&named.collect::<Vec<_>>())).len()
     };
-    assert_eq!(edges(&[("a", "b"), ("b", "c"), ("a", "c")]), [""; 0]);
-    assert_eq!(edges(&[("a", "b"), ("b", "c"), ("c", "b")]).len(), 2);
+    let round = [
+        ("a", "use crate::b::X;"),
+        ("b", "use crate::c;"),
+        ("c", "fn f() { crate::a::g() }"),
+    ];
+    assert_eq!((circles(&round), circles(&round[..2])), (3, 0));
+    let deep = [
+        ("room", "mod a; mod b;"),
+        ("room::a", "use super::b::B;"),
+        ("room::a::inner", "fn f() {}"),
+        ("room::b", "use crate::room::a::inner::f;"),
+    ];
+    assert_eq!(circles(&deep), 2);
+    // A module and its parts are one thing.
+    let parts = [
+        ("room", "mod a; use crate::room::a::A;"),
+        ("room::a", "use crate::room::Room;"),
+    ];
+    assert_eq!(circles(&parts), 0);
+    // Handed on under another path.
+    for handed in ["pub use a::A;", "pub(crate) use crate::room::a::{A, C};"] {
+        let hidden = [
+            ("room", handed),
+            ("room::a", "use crate::room::b::B;"),
+            ("room::b", "use crate::room::A;"),
+        ];
+        assert_eq!(circles(&hidden), 2, "{handed}");
+    }
+    let tests = [
+        ("a", "use crate::b;"),
+        ("b", "#[cfg(test)] mod tests { use crate::a; }"),
+    ];
+    assert_eq!(circles(&tests), 0);
 }

@@ -1,6 +1,7 @@
 // The credentials of a page: where they come from, and how they travel. What they give is the server's to say.
 import { scoped } from './base'
 import { type Keep, tabKeep } from './browser'
+import { START } from './route'
 import { readSession } from './session'
 
 /** What a page was opened with. Several may be sent; the server counts the highest, and refuses where one is invalid. */
@@ -72,8 +73,8 @@ export function takeCredentials (location: Location, history: History, tab: Keep
     history.replaceState(history.state, '', location.pathname + (rest && '?' + rest) + location.hash)
   }
   const credentials = { token, ...others }
-  const here = userOf(kept)
-  const there = userOf(token)
+  const here = readSession(kept).sub
+  const there = readSession(token).sub
   if (here !== null && here !== there) {
     return { credentials: standing(others, kept), rival: { credentials, here, there } }
   }
@@ -91,7 +92,7 @@ export function switchTo (rival: Rival, tab: Keep): Credentials {
 // credentials where one is not valid.
 function standing (sent: Credentials, kept: string | undefined): Credentials {
   if (kept === undefined) return sent
-  const { expires } = readSession({ token: kept })
+  const { expires } = readSession(kept)
   const isAlone = sent.share === undefined && sent.apiKey === undefined
   return isAlone || expires === null || expires > Date.now() ? { token: kept, ...sent } : sent
 }
@@ -100,10 +101,6 @@ function standing (sent: Credentials, kept: string | undefined): Credentials {
 export function apart ({ token, share, apiKey }: Credentials): Credentials[] {
   const single = [...(token ? [{ token }] : []), ...(share ? [{ share }] : []), ...(apiKey ? [{ apiKey }] : [])]
   return single.length > 1 ? single : []
-}
-
-function userOf (token: string | undefined): string | null {
-  return token === undefined ? null : readSession({ token }).sub
 }
 
 /** An address on the page at `here` without the token in it, where it leads to the same server; any other as it is. */
@@ -140,4 +137,10 @@ export function forgetToken (tab: Keep): void {
 export function signInAt (path: string, token: string): void {
   keepToken(token, tabKeep)
   location.assign(onward(path, { token }))
+}
+
+/** Forgets the token of this tab, and shows how to get in with another. */
+export function signOut (): void {
+  forgetToken(tabKeep)
+  location.assign(START)
 }

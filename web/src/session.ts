@@ -1,5 +1,4 @@
 // Who sits here, for display only: names on cursors, "yours" on boards. The server alone decides what anybody may do.
-import type { Credentials } from './credentials'
 
 /** The person at this page, as far as the token tells. */
 export interface Session {
@@ -16,8 +15,8 @@ export interface Session {
 const GUEST: Session = { sub: null, name: 'Guest', admin: false, expires: null }
 
 /** Reads the token's claims without verifying them. What cannot be read is a guest; the server will refuse it. */
-export function readSession (credentials: Credentials): Session {
-  const claims = readClaims(credentials.token)
+export function readSession (token: string | undefined): Session {
+  const claims = readClaims(token)
   if (claims === null) return GUEST
   const sub = subject(claims['sub'])
   if (sub === null) return GUEST
@@ -31,8 +30,8 @@ export function readSession (credentials: Credentials): Session {
 }
 
 /** The boards that the token itself lets one edit (the claim `boards`): opening one that never was makes it. */
-export function editableByToken (credentials: Credentials): string[] {
-  const boards = readClaims(credentials.token)?.['boards']
+export function editableByToken (token: string | undefined): string[] {
+  const boards = readClaims(token)?.['boards']
   if (typeof boards !== 'object' || boards === null) return []
   return Object.entries(boards).filter(([, level]) => level === 'edit').map(([id]) => id)
 }

@@ -10,8 +10,8 @@ use smol::channel::Receiver;
 use smol::lock::MutexGuardArc;
 
 use crate::boards::Boards;
-use crate::boards::content::kept::Open;
 use crate::boards::content::{Authority, Basis, Decided, Failed, end_turn, follow};
+use crate::boards::kept::Open;
 use crate::boards::slots::RoomCell;
 use crate::fault::Fault;
 use crate::items::{Records, Write};

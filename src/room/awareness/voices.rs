@@ -6,9 +6,8 @@
 
 use std::collections::HashMap;
 
-use crate::ids::Subject;
+use crate::ids::{MemberId, Subject};
 use crate::limits;
-use crate::room::member::MemberId;
 
 /// What one connection speaks for.
 #[derive(Debug)]

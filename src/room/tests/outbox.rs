@@ -57,9 +57,9 @@ fn a_slow_member_is_woken_to_end_even_when_its_socket_takes_nothing() {
         Some(Fault::SlowConsumer)
     );
     assert_eq!(table.read(slow), [Got::Closed(Fault::SlowConsumer)]);
-    assert_eq!(table.room.log.bytes_behind(table.room.log.end()), 0);
+    assert_eq!(table.room.outbox.bytes_behind(table.room.outbox.end()), 0);
     table.tick();
-    assert_eq!(table.room.log.len_bytes(), 0, "one who ends holds nothing up");
+    assert_eq!(table.room.outbox.len_bytes(), 0, "one who ends holds nothing up");
 }
 
 #[derive(Debug, Default)]
@@ -195,16 +195,16 @@ fn the_log_is_cut_behind_the_slowest_and_an_idle_room_keeps_none() {
         table.read(quick);
         table.tick();
     }
-    let held = table.room.log.len_bytes();
+    let held = table.room.outbox.len_bytes();
     assert!(held > 10_000, "{held}: the slow one has yet to get it");
     assert_eq!(table.read(slow).len(), 10);
     table.tick();
-    assert_eq!(table.room.log.len_bytes(), 0);
+    assert_eq!(table.room.outbox.len_bytes(), 0);
     // An only author holds nothing up.
     table.leave(slow);
     table.leave(quick);
     table.update(author, &insert(7, 10_000, &text)).unwrap();
-    assert_eq!(table.room.log.len_bytes(), 0);
+    assert_eq!(table.room.outbox.len_bytes(), 0);
 }
 
 #[test]

@@ -83,7 +83,7 @@ export class BoardConnection {
   constructor (id: string, credentials: Credentials) {
     this.id = id
     this.#credentials = credentials
-    this.session = readSession(credentials)
+    this.session = readSession(credentials.token)
     this.identity = identityOf(this.session)
     this.api = createApi(credentials)
     this.#storage = new BoardStorage(storageName(id, this.session.sub, credentials), this.doc)

@@ -7,7 +7,7 @@ import { useAct, useLoaded } from '../ui/hooks'
 import { LevelSelect } from '../ui/LevelSelect'
 import { Problem } from '../ui/Notice'
 import { fullTime, levelWords, relativeTime } from '../words'
-import type { ShareProps } from './ShareDialog'
+import type { ShareProps } from './props'
 import { snippet } from './snippet'
 
 export function Keys ({ api, board }: ShareProps) {

@@ -5,7 +5,7 @@ import { useAct, useLoaded } from '../ui/hooks'
 import { LevelSelect } from '../ui/LevelSelect'
 import { Problem } from '../ui/Notice'
 import { grantee, PUBLIC } from './principal'
-import type { ShareProps } from './ShareDialog'
+import type { ShareProps } from './props'
 
 export function People ({ api, board }: ShareProps) {
   const load = useCallback(

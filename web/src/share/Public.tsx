@@ -7,7 +7,7 @@ import { useAct, useLoaded } from '../ui/hooks'
 import { LevelSelect } from '../ui/LevelSelect'
 import { Notice, Problem } from '../ui/Notice'
 import { PUBLIC } from './principal'
-import type { ShareProps } from './ShareDialog'
+import type { ShareProps } from './props'
 
 const EVERYBODY = { kind: PUBLIC } as const
 

@@ -1,6 +1,6 @@
 // Sharing a board: links, people and teams, everybody, agents. For its owner and admins; others are told so.
 import { type KeyboardEvent, useId, useMemo, useRef, useState } from 'react'
-import { type Api, createApi } from '../api'
+import { createApi } from '../api'
 import type { Credentials } from '../credentials'
 import { Dialog } from '../ui/Dialog'
 import { Keys } from './Keys'
@@ -15,12 +15,6 @@ export interface ShareDialogProps {
   readonly onClose: () => void
   /** What to call the board, where it is known. */
   readonly title?: string
-}
-
-/** What each way of sharing is given. */
-export interface ShareProps {
-  readonly api: Api
-  readonly board: string
 }
 
 const TABS = [

@@ -1,7 +1,7 @@
 // The caller's boards, and making another.
 import { type FormEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { type Api, type Board, createApi, type UnreadableBoard } from '../api'
-import { type Credentials, onward } from '../credentials'
+import { type Credentials, onward, signOut } from '../credentials'
 import { isRefusedCredential } from '../problems'
 import { boardPath } from '../route'
 import { editableByToken, type Session } from '../session'
@@ -10,7 +10,6 @@ import { PlusIcon } from '../ui/icons'
 import { Problem } from '../ui/Notice'
 import { BoardCard, UnreadableCard } from './BoardCard'
 import { Sketch } from './Sketch'
-import { signOut } from './StartPage'
 
 export function Boards ({ credentials, session }: { credentials: Credentials, session: Session }) {
   const api = useMemo(() => createApi(credentials), [credentials])
@@ -24,7 +23,7 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
   // Once all are known: others of the token's own boards are not made yet.
   const unmade = list.boards === null || list.hasMore
     ? []
-    : editableByToken(credentials).filter(id => list.boards?.every(board => board.id !== id))
+    : editableByToken(credentials.token).filter(id => list.boards?.every(board => board.id !== id))
   // The focus was on the card that went. It can go elsewhere once the dialog is closed.
   useEffect(() => { if (removed > 0) heading.current?.focus() }, [removed])
   return (

@@ -1,8 +1,7 @@
 // The page at `/`: one's boards, or how to get in.
 import { useEffect } from 'react'
 import { tabKeep } from '../browser'
-import { type Credentials, forgetToken } from '../credentials'
-import { START } from '../route'
+import { type Credentials, signOut } from '../credentials'
 import { readSession, type Session } from '../session'
 import { Frame } from '../ui/Frame'
 import { Notice } from '../ui/Notice'
@@ -11,7 +10,7 @@ import { Boards } from './Boards'
 import { Welcome } from './Welcome'
 
 export function StartPage ({ credentials }: { credentials: Credentials }) {
-  const session = readSession(credentials)
+  const session = readSession(credentials.token)
   const expired = session.expires !== null && session.expires < Date.now()
   useEffect(() => { document.title = 'Boards - Boardwire' }, [])
 
@@ -39,10 +38,4 @@ function Who ({ session }: { session: Session }) {
       <button type='button' className='bw-button bw-quiet' onClick={signOut}>Sign out</button>
     </>
   )
-}
-
-/** Forgets the token, and shows how to get in with another. */
-export function signOut (): void {
-  forgetToken(tabKeep)
-  location.assign(START)
 }

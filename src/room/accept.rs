@@ -1,0 +1,162 @@
+//! How an update joins a room's board: at once under its lock, or apart, on a copy of the board.
+//!
+//! Owns what follows when one has joined: it is relayed, numbered, queued for the disk, and its author's echo with it.
+//! Must not know who may send updates; `session` decides it. Key invariants: an update gets its number in the order it was
+//! accepted; one that is refused leaves the board as it was. Tests: `room/tests.rs`.
+
+use bytes::Bytes;
+
+use crate::ids::MemberId;
+use crate::limits;
+use crate::room::board::{Accepted, Apart, ApartError, Capture};
+use crate::room::{Effects, Room, UpdateOutcome};
+use crate::store::Change;
+use crate::time::Now;
+use crate::update::Refused;
+
+impl Room {
+    /// Whether `update` would bring something new, for those who may not bring it.
+    ///
+    /// # Errors
+    /// [`Refused`] when it does not decode, or costs too much.
+    pub fn would_change(&mut self, update: &[u8], effects: &mut Effects) -> Result<bool, Refused> {
+        let mut meter = limits::UPDATE_STEPS.meter(update.len());
+        let would = self.board.would_change(update, &mut meter);
+        effects.steps = effects.steps.saturating_add(meter.spent());
+        would
+    }
+
+    /// Accepts an update: relays what is new, numbers it and queues it for the disk. `author` is the member that sent it, if one did.
+    ///
+    /// # Errors
+    /// [`Refused`] when it does not decode, goes over a budget or costs too much; the board is unchanged.
+    pub fn accept(
+        &mut self,
+        author: Option<MemberId>,
+        update: &Bytes,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Result<UpdateOutcome, Refused> {
+        self.board.allow_growth(self.growth.bytes_left());
+        let mut meter = limits::UPDATE_STEPS.meter(update.len());
+        let accepted = self.board.accept_metered(update, &mut meter);
+        effects.steps = effects.steps.saturating_add(meter.spent());
+        Ok(self.took(author, (update, accepted?), now, effects))
+    }
+
+    /// As [`Self::accept`], for an update that the server made.
+    ///
+    /// # Errors
+    /// As for [`Self::accept`].
+    pub fn accept_own(
+        &mut self,
+        update: &Bytes,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Result<UpdateOutcome, Refused> {
+        self.board.allow_growth(self.growth.bytes_left());
+        let accepted = self.board.accept_own(update)?;
+        Ok(self.took(None, (update, accepted), now, effects))
+    }
+
+    /// Does what follows from what became of an update.
+    fn took(
+        &mut self,
+        author: Option<MemberId>,
+        (update, accepted): (&Bytes, Accepted),
+        now: Now,
+        effects: &mut Effects,
+    ) -> UpdateOutcome {
+        let news = match accepted {
+            Accepted::Hole => {
+                effects.tally.holes += 1;
+                return UpdateOutcome::Hole;
+            }
+            Accepted::Uncounted => return UpdateOutcome::Apart,
+            Accepted::Nothing => None,
+            Accepted::Whole => Some(update.clone()),
+            Accepted::Trimmed(rest) => Some(rest),
+        };
+        self.active_at = now.tick;
+        let outcome = match news {
+            None => {
+                effects.tally.known += 1;
+                UpdateOutcome::Known
+            }
+            Some(news) => {
+                effects.tally.new += 1;
+                self.broadcast_update(&news, author, effects);
+                let sequence = self.persistence.number(now.tick);
+                self.growth.accepted(sequence, news.len());
+                effects.changes.push(Change::Append {
+                    board: self.id.clone(),
+                    sequence,
+                    update: news,
+                    at: now.unix,
+                });
+                UpdateOutcome::New
+            }
+        };
+        // What a step 2 repeats may be the whole delete set of the board; only a small one can be a lost echo.
+        let is_small = outcome == UpdateOutcome::New || update.len() <= limits::ECHO_AGAIN_BYTES_MAX;
+        if let Some(author) = author.filter(|_| is_small) {
+            self.queue_echo(author, update.clone(), effects);
+        }
+        outcome
+    }
+
+    // --- apart --------------------------------------------------------------------------------------
+
+    /// What was accepted since a copy was taken, and has to join what was made of it before that is installed. Nothing
+    /// where little is left.
+    #[must_use]
+    pub fn behind(&self, apart: &Apart) -> Vec<Bytes> {
+        self.board.behind(apart)
+    }
+
+    /// Takes a copy of the board to let an update join it apart. `None` where another copy is being worked on: its end has to
+    /// be waited for.
+    pub fn begin_joining(&mut self) -> Option<Capture> {
+        if self.is_apart() {
+            return None;
+        }
+        self.persistence.joining = true;
+        self.board.allow_growth(self.growth.bytes_left());
+        Some(self.board.capture())
+    }
+
+    /// Gives up letting an update join apart.
+    pub fn abandon_joining(&mut self) {
+        if std::mem::take(&mut self.persistence.joining) {
+            self.board.abandon_capture();
+        }
+    }
+
+    /// Ends letting an update join apart that brought nothing new, or a hole.
+    pub fn finish_unchanged(
+        &mut self,
+        author: Option<MemberId>,
+        (update, accepted): (&Bytes, Accepted),
+        now: Now,
+        effects: &mut Effects,
+    ) -> UpdateOutcome {
+        self.abandon_joining();
+        self.took(author, (update, accepted), now, effects)
+    }
+
+    /// Puts the board that an update has joined apart in place, with what was accepted meanwhile, and does what follows.
+    ///
+    /// # Errors
+    /// [`ApartError`] where something accepted meanwhile does not go with it; the update has to be tried anew.
+    pub fn finish_joining(
+        &mut self,
+        author: Option<MemberId>,
+        (update, accepted, apart): (&Bytes, Accepted, Apart),
+        now: Now,
+        effects: &mut Effects,
+    ) -> Result<UpdateOutcome, ApartError> {
+        self.persistence.joining = false;
+        self.board.install(apart)?;
+        Ok(self.took(author, (update, accepted), now, effects))
+    }
+}
