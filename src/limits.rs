@@ -647,6 +647,10 @@ const _: () = assert!(
     "y-websocket 3 drops a server silent for 30 s"
 );
 const _: () = assert!(
+    KEEPALIVE_AFTER.as_secs() < JOIN_STALL_MAX.as_secs(),
+    "a room is looked at before a socket that has just got stuck is overdue"
+);
+const _: () = assert!(
     SILENCE_MAX.as_secs() > 2 * PING_EVERY.as_secs(),
     "two pings may be lost"
 );

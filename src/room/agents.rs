@@ -41,6 +41,13 @@ pub(super) struct Shown {
     until: Tick,
 }
 
+impl Shown {
+    /// When it is shown no longer.
+    pub(super) fn until(&self) -> Tick {
+        self.until
+    }
+}
+
 impl Room {
     /// What the agent that acts for `subject` is called, while it is shown.
     #[must_use]
@@ -73,6 +80,7 @@ impl Room {
             });
             member
         };
+        self.look_by(until);
         if self.awareness.show(member, subject, &agent.state, now.tick) {
             self.schedule_awareness(effects);
         }

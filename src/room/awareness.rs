@@ -349,6 +349,12 @@ impl Awareness {
         changed
     }
 
+    /// When [`Self::expire`] may next have something to do.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Tick> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
     /// Looks at an id that may be due, and notes when to look again, which is later than `now`.
     fn expire_one(&mut self, id: u64, now: Tick) -> bool {
         let Some(entry) = self.entries.get_mut(&id) else {

@@ -47,6 +47,7 @@ use crate::room::outbound::CUT_BYTES_MIN;
 use crate::room::outbox::Outbox;
 use crate::room::outgoing::Out;
 use crate::room::persistence::Persistence;
+use crate::room::time::Looks;
 use crate::store::Change;
 use crate::store::owners::{Account, Growth};
 use crate::sync;
@@ -169,6 +170,7 @@ pub struct Room {
     persistence: Persistence,
     growth: Growth,
     active_at: Tick,
+    looks: Looks,
     retired: bool,
     /// Whether what its members may do is being decided anew.
     deciding: bool,
@@ -201,6 +203,7 @@ impl Room {
             persistence: Persistence::new(sequence, uncompacted, now),
             growth: Growth::default(),
             active_at: now,
+            looks: Looks::new(now),
             retired: false,
             deciding: false,
         }
@@ -290,6 +293,7 @@ impl Room {
         if member.joiner.subject.is_shared() {
             member.unheard_until = Some(now.tick.after(limits::AWARENESS_UNHEARD));
         }
+        self.look_by(self.next_of(&member, now));
         let free = self
             .members
             .iter()
@@ -339,6 +343,7 @@ impl Room {
     /// Notes that what was decided about [`Self::held`] was carried out; the next end of a credential is told again.
     pub fn note_decided(&mut self) {
         self.deciding = false;
+        self.look_by(Tick::default());
     }
 
     /// Carries out what was decided anew about a member: one that is raised to edit is asked for its changes; one that
@@ -362,6 +367,8 @@ impl Room {
                 if was != Level::Edit && grant.level == Level::Edit {
                     self.ask(held.member, now, effects);
                 }
+                // It may end earlier from now on.
+                self.look_by(now);
             }
         }
     }

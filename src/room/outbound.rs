@@ -194,10 +194,12 @@ impl Room {
         let Some(member) = self.members.get_mut(id.index()).and_then(Option::as_mut) else {
             return;
         };
-        member.ask_owed = member
-            .asked_at
-            .is_some_and(|at| now.since(at) < limits::RETELL_EVERY);
-        if !member.ask_owed {
+        let again = member.asked_at.map(|at| at.after(limits::RETELL_EVERY));
+        let too_soon = again.filter(|again| *again > now);
+        member.ask_owed = too_soon.is_some();
+        if let Some(again) = too_soon {
+            self.look_by(again);
+        } else {
             member.asked_at = Some(now);
             let frame = sync::step_1_frame(&self.board.state_vector());
             self.tell(id, Out::message(frame), effects);

@@ -157,14 +157,19 @@ impl Room {
     /// Whether a full state should replace the log now.
     #[must_use]
     pub fn compaction_due(&self, now: Tick) -> bool {
-        let Some(since) = self.persistence.uncompacted_since else {
-            return false;
-        };
-        self.persistence.compaction == Compaction::None
-            && (self.member_count == 0
-                || now.since(self.persistence.changed_at) >= self.settings.compact_after
-                || now.since(since) >= self.settings.compact_every
-                || self.board.log_bytes() >= limits::COMPACT_LOG_BYTES)
+        self.next_compaction().is_some_and(|at| now >= at)
+    }
+
+    /// When it should; not while another copy of the board is being worked on, or one is asked for.
+    pub(super) fn next_compaction(&self) -> Option<Tick> {
+        let persistence = &self.persistence;
+        let is_free = persistence.compaction == Compaction::None && !persistence.joining;
+        let since = persistence.uncompacted_since.filter(|_| is_free)?;
+        if self.member_count == 0 || self.board.log_bytes() >= limits::COMPACT_LOG_BYTES {
+            return Some(since);
+        }
+        let rested = persistence.changed_at.after(self.settings.compact_after);
+        Some(rested.min(since.after(self.settings.compact_every)))
     }
 
     /// Notes that the compaction is asked for; false when it was already, or is under way.
@@ -180,7 +185,7 @@ impl Room {
     /// Takes what a compaction works on, with the number of the last update in it.
     pub fn begin_compaction(&mut self) -> Option<(Capture, u64)> {
         if self.is_apart() || self.retired {
-            // Where an update is joining, the next tick asks again.
+            // Where an update is joining, it is due again once that has joined.
             self.persistence.end_queued();
             return None;
         }
@@ -219,12 +224,19 @@ impl Room {
     /// Whether the room may be unloaded: nobody is here, nothing is pending, and `idle` has passed since.
     #[must_use]
     pub fn may_unload(&self, idle: Duration, now: Tick) -> bool {
-        self.member_count == 0
-            && self.persistence.compaction == Compaction::None
-            && !self.persistence.joining
-            && self.persistence.uncompacted_since.is_none()
-            && self.persistence.durable == self.persistence.sequence
-            && now.since(self.active_at) >= idle
+        self.unload_due(idle).is_some_and(|at| now >= at)
+    }
+
+    /// When it may, should nothing happen to it before; `None` while somebody is here, or something is pending.
+    #[must_use]
+    pub fn unload_due(&self, idle: Duration) -> Option<Tick> {
+        let persistence = &self.persistence;
+        let is_done = self.member_count == 0
+            && persistence.compaction == Compaction::None
+            && !persistence.joining
+            && persistence.uncompacted_since.is_none()
+            && persistence.durable == persistence.sequence;
+        is_done.then(|| self.active_at.after(idle))
     }
 
     /// Whether updates lie beside the last full state.

@@ -113,18 +113,22 @@ impl Room {
     /// left to a later [`Room::tick`].
     pub(super) fn nudge_owing(&mut self, now: Tick, effects: &mut Effects) {
         let mut due = Vec::new();
+        let mut later: Option<Tick> = None;
         for (index, slot) in (0u32..).zip(&mut self.members) {
             let Some(member) = slot.as_mut().filter(|member| member.nudge_owed) else {
                 continue;
             };
-            if member
-                .nudged_at
-                .is_none_or(|at| now.since(at) >= limits::RETELL_EVERY)
-            {
-                member.nudge_owed = false;
-                member.nudged_at = Some(now);
-                due.push(MemberId::new(index));
+            match member.nudged_at.map(|at| at.after(limits::RETELL_EVERY)) {
+                Some(again) if again > now => later = Some(later.map_or(again, |later| later.min(again))),
+                _ => {
+                    member.nudge_owed = false;
+                    member.nudged_at = Some(now);
+                    due.push(MemberId::new(index));
+                }
             }
+        }
+        if let Some(later) = later {
+            self.look_by(later);
         }
         for owner in due {
             let claimed: Vec<u64> = self.awareness.claimed_by(owner).collect();

@@ -12,6 +12,7 @@ use super::*;
 
 mod agents;
 mod answers;
+mod due;
 mod outbox;
 mod presence;
 mod time;
