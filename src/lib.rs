@@ -7,7 +7,7 @@
 //! | L0 | [`limits`] [`ids`] [`time`] [`fault`] [`meter`] | bounds, parsed names, instants, the closed list of refusals, what a walk may cost |
 //! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] [`items`] | bytes to values and back, pure decisions |
 //! | L2 | [`session`] [`room`] [`store`] | state machines without I/O |
-//! | L3 | `store::redb` | the one file that names redb |
+//! | L3 | `store::redb` | the store on redb; nothing else names redb |
 //! | L4 | [`boards`] [`net`] [`metrics`] [`server`] [`api`] [`bridge`] | tasks, sockets, timers |
 //! | L5 | `main` | command line to configuration to run |
 //!

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use bytes::Bytes;
 
 use super::simdisk::SimDisk;
-use super::{RedbStore, Store, Stored};
+use super::{BoardLog, RedbStore, Registry, Store, Stored};
 use crate::access::secret::{SecretHash, SecretKind};
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
 use crate::audit::{Action, Actor, Entry, EntryKey};

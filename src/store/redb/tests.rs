@@ -9,12 +9,17 @@ mod migration;
 mod moving;
 mod owners;
 
+use super::file::FORMAT_KEY;
 use super::*;
 use crate::access::secret::SecretHash;
 use crate::audit::{Action, Actor};
-use crate::ids::{Subject, UserId};
+use crate::ids::Subject;
+use crate::limits;
+use crate::store::rows::FILE_FORMAT;
 use crate::store::{Act, BoardRecord};
+use ::redb::{ReadableDatabase, ReadableTableMetadata, TableHandle};
 use bytes::Bytes;
+use std::io;
 use tempfile::TempDir;
 
 pub(super) fn id(text: &str) -> BoardId {
@@ -329,45 +334,39 @@ fn a_board_that_lost_or_gained_a_row_is_refused_and_the_others_are_served() {
     let record = b"a".to_vec();
     let chunk = |sequence, part| rows::chunk_key(&id("a"), sequence, part);
     let cases = [
-        (
-            "record gone",
-            BOARDS,
-            record.clone(),
-            None,
-            Unreadable::RecordMissing,
-        ),
-        ("record rotten", BOARDS, record, rot, Unreadable::Checksum),
+        ("record gone", BOARDS, record.clone(), None, Damage::RecordMissing),
+        ("record rotten", BOARDS, record, rot, Damage::Checksum),
         (
             "part gone",
             SNAPSHOTS,
             chunk(1, 1),
             None,
-            Unreadable::SnapshotIncomplete,
+            Damage::SnapshotIncomplete,
         ),
         (
             "last part gone",
             SNAPSHOTS,
             chunk(1, 2),
             None,
-            Unreadable::SnapshotIncomplete,
+            Damage::SnapshotIncomplete,
         ),
-        ("part rotten", SNAPSHOTS, chunk(1, 0), rot, Unreadable::Checksum),
+        ("part rotten", SNAPSHOTS, chunk(1, 0), rot, Damage::Checksum),
         (
             "update gone",
             UPDATES,
             chunk(2, 0),
             None,
-            Unreadable::UpdateMissing(2),
+            Damage::UpdateMissing(2),
         ),
         (
             "last update gone",
             UPDATES,
             chunk(3, 0),
             None,
-            Unreadable::UpdateMissing(3),
+            Damage::UpdateMissing(3),
         ),
-        ("update rotten", UPDATES, chunk(3, 0), rot, Unreadable::Checksum),
-        ("unknown row", UPDATES, chunk(4, 0), rot, Unreadable::Checksum),
+        ("update rotten", UPDATES, chunk(3, 0), rot, Damage::Checksum),
+        ("unknown row", UPDATES, chunk(4, 0), rot, Damage::Checksum),
     ];
     for (name, table, key, value, cause) in cases {
         let (directory, store) = damaged(table, &key, value);
@@ -412,7 +411,7 @@ fn an_id_whose_past_cannot_be_read_is_not_taken_for_a_new_one() {
         } else {
             "a"
         };
-        let error = StoreError::Unreadable(Unreadable::RecordMissing);
+        let error = StoreError::Unreadable(Damage::RecordMissing);
         assert_eq!(store.load(&id(text)), Err(error.clone()), "{name}");
         assert_eq!(store.summary(&id(text)), Err(error), "{name}");
         assert_eq!(

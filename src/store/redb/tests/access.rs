@@ -466,49 +466,43 @@ fn a_row_that_cannot_be_read_is_an_error_and_never_no_grant() {
     let link = stored("a", SecretKind::Link, "link", None);
     let of = link.facts.hash.id();
     let question = asked(&["user:bob"], &[&link]);
-    type Case<'a> = (&'a str, Table, Vec<u8>, Option<&'a [u8]>, Unreadable);
+    type Case<'a> = (&'a str, Table, Vec<u8>, Option<&'a [u8]>, Damage);
     let cases: [Case<'_>; 6] = [
-        (
-            "record",
-            BOARDS,
-            b"a".to_vec(),
-            Some(&[1; 40]),
-            Unreadable::Checksum,
-        ),
+        ("record", BOARDS, b"a".to_vec(), Some(&[1; 40]), Damage::Checksum),
         (
             "grant",
             GRANTS,
             grant_key(&id("a"), &principal("user:bob")),
             Some(&[1; 10]),
-            Unreadable::Checksum,
+            Damage::Checksum,
         ),
         (
             "empty grant",
             GRANTS,
             grant_key(&id("a"), &principal("user:bob")),
             Some(&[]),
-            Unreadable::Checksum,
+            Damage::Checksum,
         ),
         (
             "link",
             LINKS,
             secret_key(&id("a"), &of),
             Some(&[1; 10]),
-            Unreadable::Checksum,
+            Damage::Checksum,
         ),
         (
             "link gone",
             LINKS,
             secret_key(&id("a"), &of),
             None,
-            Unreadable::Disagreement,
+            Damage::Disagreement,
         ),
         (
             "place",
             SECRETS,
             of.as_str().as_bytes().to_vec(),
             Some(&[1; 10]),
-            Unreadable::Checksum,
+            Damage::Checksum,
         ),
     ];
     for (name, table, key, value, cause) in cases {

@@ -157,7 +157,7 @@ fn a_board_that_cannot_be_read_is_in_the_list_and_a_rotten_index_is_an_error() {
     ] {
         let listed = store.list(&holder, None, 10).unwrap();
         assert_eq!(listed.len(), 2);
-        assert_eq!(listed[0].summary, Err(Unreadable::Checksum));
+        assert_eq!(listed[0].summary, Err(Damage::Checksum));
         assert!(listed[1].summary.is_ok());
     }
     let (start, _) = rows::access::HolderKey::Owner(UserId::parse("alice").unwrap()).bounds();
@@ -165,7 +165,7 @@ fn a_board_that_cannot_be_read_is_in_the_list_and_a_rotten_index_is_an_error() {
     tamper(&store, HOLDERS, |rows| {
         drop(rows.insert(key.as_slice(), &[9; 40][..]).unwrap())
     });
-    let error = StoreError::Unreadable(Unreadable::Checksum);
+    let error = StoreError::Unreadable(Damage::Checksum);
     assert_eq!(store.list(&owned_by("alice"), None, 10), Err(error));
 }
 
