@@ -1,7 +1,7 @@
 //! What is to be made durable, and what became of it.
 //!
 //! Owns [`Change`] and [`Applied`]. Must not know how anything is stored. Key invariant: a change says all that it needs to
-//! be decided in the transaction that makes it, so that nobody has to look first. Tests: `redb/tests`.
+//! be decided in the transaction that makes it, so that nobody has to look first. Tests: `contract/`.
 
 use bytes::Bytes;
 

@@ -1,7 +1,7 @@
 //! The documents of boards: of each its last full state, and the log of the updates accepted since.
 //!
 //! Owns [`BoardLog`]. Must not know who may do what. Key invariant: a board that cannot be read is an error, never an empty
-//! board ([`Stored::Absent`] is said only when no trace of the id exists). Tests: `redb/tests`.
+//! board ([`Stored::Absent`] is said only when no trace of the id exists). Tests: `contract/log.rs`.
 
 use bytes::Bytes;
 

@@ -2,7 +2,7 @@
 //!
 //! Owns [`Contents`], the plainest reading of the rules of the seams, and [`MemoryStore`] over a [`Disk`] that fails when it
 //! is told to. Must share no code with other stores but the types of the seams: it is what they are compared with. Key
-//! invariant: what is on the disk is what there was before a commit, or after it. Tests: `redb/tests`.
+//! invariant: what is on the disk is what there was before a commit, or after it. Tests: `contract/`.
 
 use std::collections::BTreeMap;
 use std::io;

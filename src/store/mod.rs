@@ -2,7 +2,8 @@
 //!
 //! Two seams to read by, [`BoardLog`] for documents and [`Registry`] for all else about boards, and the whole, [`Store`],
 //! for who writes: one commit has changes of both kinds, in one transaction. Must not know the storage engine (that is
-//! `store::redb` alone), sockets or clocks. A new way to store begins here: it implements the three.
+//! `store::redb` alone), sockets or clocks. A new way to store begins here: it implements the three, and
+//! joins the list at the end of `contract.rs`, whose rules it must keep.
 //!
 //! The bytes of keys and values in the data file are in `rows`; `memory` is the plainest store, for tests.
 
@@ -17,6 +18,9 @@ pub mod owners;
 pub mod redb;
 mod registry;
 pub(crate) mod rows;
+
+#[cfg(test)]
+mod contract;
 
 pub use self::change::{Act, Applied, Change};
 pub use self::error::{Damage, OpenError, StoreError};

@@ -3,8 +3,8 @@
 //! Owns the tables, and [`RedbStore`] with what it must remember between calls. This file and those in `redb/` are the only
 //! ones that name redb. Must not know rooms, sessions or sockets. Key invariant: after a failed commit nothing is written
 //! through the same handle again; the file is opened anew or stays closed.
-//! Tests: `redb/tests.rs`, and beside it `simdisk.rs`, a
-//! disk that fails and forgets.
+//! Tests: what every store must do in `contract/`; what is about rows and the file in `redb/tests.rs`; and
+//! beside it `simdisk.rs`, a disk that fails and forgets.
 //!
 //! Tables of format 1: `meta`, `boards`, `ids`, `snapshots`, `updates`. Format 2 adds `grants`, `links`, `keys`, `audit`
 //! and the indexes `secrets` (over links and keys) and `holders` (over owners and grants); format 3 what a board's record
@@ -144,6 +144,15 @@ impl RedbStore {
     pub fn open_disk(disk: &SimDisk) -> Result<Self, OpenError> {
         let verified = verify::verify(disk.handle()?)?;
         Self::from_place(Place::Disk(disk.clone()), verified)
+    }
+
+    /// Verifies each row of each table.
+    ///
+    /// # Errors
+    /// Where the disk or the engine fails.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn check(&self) -> Result<CheckReport, StoreError> {
+        self.with(read::check::check)
     }
 
     /// What was found about the pages of the file when it was opened first.

@@ -1,7 +1,7 @@
 //! Boards as records, and who may do what with them.
 //!
 //! Owns [`Registry`]. Must not know what is in documents. Key invariant: what cannot be read is an error, never "no grant"
-//! and never an unknown link or key. Tests: `redb/tests`.
+//! and never an unknown link or key. Tests: the rest of `contract/`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

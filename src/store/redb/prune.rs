@@ -1,7 +1,7 @@
 //! Removing audit entries that are too old, a little at a time.
 //!
 //! Owns the walk from board to board. Must not read entries: their keys say how old they are. Key invariant: each call
-//! visits a bounded number of rows and goes on where the last one stopped. Tests: `tests/audit.rs`.
+//! visits a bounded number of rows and goes on where the last one stopped. Tests: `tests/audit.rs`, `contract/audit.rs`.
 
 use ::redb::{Database, ReadableTable};
 

@@ -1,6 +1,5 @@
-//! Tests of verifying the rows of who may do what and of the audit log.
+//! Tests of verifying the rows of who may do what and of the audit.
 
-use super::access::{grant, principal, secret};
 use super::*;
 use crate::store::rows::access::{
     HolderKey, encode_grant, encode_holder, encode_place, encode_secret, grant_key, secret_key,

@@ -2,7 +2,6 @@
 
 use super::super::fault_tests::{Random, on, times};
 use super::super::simdisk::SimDisk;
-use super::access::{grant, owned_by, principal, secret};
 use super::*;
 use std::collections::BTreeSet;
 

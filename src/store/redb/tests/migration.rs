@@ -3,7 +3,6 @@
 use super::super::fault_tests::on;
 use super::super::file::{Format, builder, read_format};
 use super::super::simdisk::{Kept, SimDisk};
-use super::access::{grant, secret};
 use super::*;
 use crate::store::rows::{BoardRow, LiveBoard};
 
