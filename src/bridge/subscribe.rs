@@ -124,13 +124,11 @@ mod tests {
     use crate::metrics::redis::RedisMetrics;
     use crate::server::clock::SystemClock;
     use crate::server::harness;
-    use crate::store::redb::RedbStore;
+    use crate::store::memory::MemoryStore;
 
     #[test]
     fn no_more_boards_are_looked_up_at_a_time_than_there_are_permits() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::open(&directory.path().join("boards.redb")).unwrap();
-        let (server, executor) = harness::server(&[], Arc::new(store));
+        let (server, executor) = harness::server(&[], Arc::new(MemoryStore::default()));
         let address = Address::parse("redis://localhost").unwrap();
         let bridge = Bridge::new(address, SystemClock::start(), RedisMetrics::default());
         let bridge = Arc::new(bridge);

@@ -1,7 +1,8 @@
 //! What is to be made durable, and what became of it.
 //!
-//! Owns [`Change`] and [`Applied`]. Must not know how anything is stored. Key invariant: a change says all that it needs to
-//! be decided in the transaction that makes it, so that nobody has to look first. Tests: `contract/`.
+//! Owns [`Change`] and [`Applied`]. Must not know how anything is stored. Key invariant: a change says all
+//! that it needs to be decided in the transaction that makes it, so that nobody has to look first. Tests:
+//! `contract/`.
 
 use bytes::Bytes;
 
@@ -40,8 +41,8 @@ pub enum Change {
         board: BoardId,
         /// What is done; when is the entry's time.
         act: Act,
-        /// Only while this user owns the board: who was allowed to ask may have lost it since. Not looked at by
-        /// `Create`; of a board that cannot be read nobody knows the owner.
+        /// Only while this user owns the board: who was allowed to ask may have lost it since. Not looked at
+        /// by `Create`; of a board that cannot be read nobody knows the owner.
         as_owner: Option<UserId>,
         /// For the audit.
         entry: Box<Entry>,
@@ -72,7 +73,8 @@ pub enum Act {
         /// The new owner.
         owner: Option<UserId>,
     },
-    /// Removes every row of it but its audit entries, and leaves a tombstone. Also of a board that cannot be read.
+    /// Removes every row of it but its audit entries, and leaves a tombstone. Also of a board that cannot be
+    /// read.
     Delete,
     /// Grants a level, in place of one granted before.
     Grant {
@@ -145,8 +147,8 @@ pub enum Applied {
     OwnerFull,
     /// The act was asked for by somebody who owns the board no more.
     NotOwner,
-    /// `Append`: the sequence is not the last one plus one. `Snapshot`: it covers what is not stored, or less than
-    /// the snapshot that is there. A bug of ours, or a room that outlived a failed commit.
+    /// `Append`: the sequence is not the last one plus one. `Snapshot`: it covers what is not stored, or less
+    /// than the snapshot that is there. A bug of ours, or a room that outlived a failed commit.
     OutOfOrder,
     /// The board's rows cannot be read; [`super::BoardLog::load`] names the cause.
     Unreadable,

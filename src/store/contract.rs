@@ -1,8 +1,8 @@
 //! What every store must do: one rule a test, tried on each way to store.
 //!
 //! Owns the rules of [`BoardLog`], [`Registry`] and [`Store`], also while the disk fails. Must not know how
-//! anything is stored: what is about redb or its file is in `redb/tests`. A new way to store is a [`Place`], and
-//! a line at the end of this file.
+//! anything is stored: what is about redb or its file is in `redb/tests`. A new way to store is a [`Place`],
+//! and a line at the end of this file.
 
 mod acts;
 mod audit;

@@ -1,7 +1,7 @@
 //! Why a store did not do what it was asked.
 //!
-//! Owns [`StoreError`], [`OpenError`] and [`Damage`], and their words. Must not know which board or file it was: who asked
-//! does. Key invariant: no bytes of a board are in an error.
+//! Owns [`StoreError`], [`OpenError`] and [`Damage`], and their words. Must not know which board or file it
+//! was: who asked does. Key invariant: no bytes of a board are in an error.
 
 use std::fmt;
 use std::io;
@@ -21,11 +21,13 @@ pub enum Damage {
     UpdateMissing(u64),
     /// There is no record, and no proof that there never was one.
     RecordMissing,
-    /// Two rows that must agree do not, or one of them is missing: a record, grant, link or key and its index.
+    /// Two rows that must agree do not, or one of them is missing: a record, grant, link or key and its
+    /// index.
     Disagreement,
     /// Pages of the file are damaged, and nothing proves that what was not found is not there.
     Pages,
-    /// The rows that there are are not those that the board's record counts: one is missing, too many, or an older one.
+    /// The rows that there are are not those that the board's record counts: one is missing, too many, or an
+    /// older one.
     Tally,
 }
 
@@ -72,8 +74,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the whole store is out of order, and not only one board's rows: after a failed read too the engine
-    /// answers nothing until [`super::Store::reopen`].
+    /// Whether the whole store is out of order, and not only one board's rows: after a failed read too the
+    /// engine answers nothing until [`super::Store::reopen`].
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {

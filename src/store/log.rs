@@ -1,7 +1,8 @@
 //! The documents of boards: of each its last full state, and the log of the updates accepted since.
 //!
-//! Owns [`BoardLog`]. Must not know who may do what. Key invariant: a board that cannot be read is an error, never an empty
-//! board ([`Stored::Absent`] is said only when no trace of the id exists). Tests: `contract/log.rs`.
+//! Owns [`BoardLog`]. Must not know who may do what. Key invariant: a board that cannot be read is an error,
+//! never an empty board ([`Stored::Absent`] is said only when no trace of the id exists). Tests:
+//! `contract/log.rs`.
 
 use bytes::Bytes;
 
@@ -33,7 +34,7 @@ pub trait BoardLog: Send + Sync {
     /// Reads a board whole.
     ///
     /// # Errors
-    /// [`StoreError::Unreadable`] when any row of it is missing, damaged or of an unknown format; others when the
-    /// disk or the engine fails. Never an empty board in place of an error.
+    /// [`StoreError::Unreadable`] when any row of it is missing, damaged or of an unknown format; others when
+    /// the disk or the engine fails. Never an empty board in place of an error.
     fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError>;
 }

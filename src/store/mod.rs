@@ -1,9 +1,9 @@
 //! What is kept of boards, and the seams behind which it is kept.
 //!
-//! Two seams to read by, [`BoardLog`] for documents and [`Registry`] for all else about boards, and the whole, [`Store`],
-//! for who writes: one commit has changes of both kinds, in one transaction. Must not know the storage engine (that is
-//! `store::redb` alone), sockets or clocks. A new way to store begins here: it implements the three, and
-//! joins the list at the end of `contract.rs`, whose rules it must keep.
+//! Two seams to read by, [`BoardLog`] for documents and [`Registry`] for all else about boards, and the
+//! whole, [`Store`], for who writes: one commit has changes of both kinds, in one transaction. Must not know
+//! the storage engine (that is `store::redb` alone), sockets or clocks. A new way to store begins here: it
+//! implements the three, and joins the list at the end of `contract.rs`, whose rules it must keep.
 //!
 //! The bytes of keys and values in the data file are in `rows`; `memory` is the plainest store, for tests.
 
@@ -66,18 +66,20 @@ pub trait Store: BoardLog + Registry {
     /// Makes all `changes` durable in one transaction, in their order, and says what became of each.
     ///
     /// # Errors
-    /// Nothing may be taken as stored (a failed fsync may still have stored everything), and the store is poisoned:
-    /// every later commit fails until [`Store::reopen`].
+    /// Nothing may be taken as stored (a failed fsync may still have stored everything), and the store is
+    /// poisoned: every later commit fails until [`Store::reopen`].
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError>;
 
-    /// Writes something that changes nothing, durably: what the next commit would find, as far as one can know.
+    /// Writes something that changes nothing, durably: what the next commit would find, as far as one can
+    /// know.
     ///
     /// # Errors
     /// As for `commit`.
     fn probe(&self) -> Result<(), StoreError>;
 
-    /// Closes the file and opens it anew. An fsync that failed is never retried on the same handle, since the kernel
-    /// may have dropped the pages it could not write; what is read after this is what the disk really has.
+    /// Closes the file and opens it anew. An fsync that failed is never retried on the same handle, since the
+    /// kernel may have dropped the pages it could not write; what is read after this is what the disk really
+    /// has.
     ///
     /// # Errors
     /// [`StoreError::Open`]; the store stays poisoned.
@@ -86,19 +88,20 @@ pub trait Store: BoardLog + Registry {
     /// How large the file is, and what lives in it, as of the last commits; reads nothing.
     fn footprint(&self) -> Footprint;
 
-    /// Does one step towards giving free space back to the file system, where that is much. A step takes about as long as
-    /// a commit, and what is stored does not change by it. Called by who calls `commit`, again and again while it gives
-    /// [`Reclaimed::Some`].
+    /// Does one step towards giving free space back to the file system, where that is much. A step takes
+    /// about as long as a commit, and what is stored does not change by it. Called by who calls `commit`,
+    /// again and again while it gives [`Reclaimed::Some`].
     ///
     /// # Errors
     /// As `commit`.
     fn reclaim(&self) -> Result<Reclaimed, StoreError>;
 
-    /// Closes the file in order, so that the next start need not look through all of it. Nothing works afterwards.
+    /// Closes the file in order, so that the next start need not look through all of it. Nothing works
+    /// afterwards.
     fn close(&self);
 
-    /// Removes audit entries older than `before`, also of deleted boards, in one transaction of bounded length; true if
-    /// there may be more: the next call goes on there. Called by who calls `commit`.
+    /// Removes audit entries older than `before`, also of deleted boards, in one transaction of bounded
+    /// length; true if there may be more: the next call goes on there. Called by who calls `commit`.
     ///
     /// # Errors
     /// As `commit`.

@@ -1,18 +1,18 @@
 //! The store on redb: one file, one write transaction a commit, one fsync each.
 //!
-//! Owns the tables, and [`RedbStore`] with what it must remember between calls. This file and those in `redb/` are the only
-//! ones that name redb. Must not know rooms, sessions or sockets. Key invariant: after a failed commit nothing is written
-//! through the same handle again; the file is opened anew or stays closed.
+//! Owns the tables, and [`RedbStore`] with what it must remember between calls. This file and those in
+//! `redb/` are the only ones that name redb. Must not know rooms, sessions or sockets. Key invariant: after a
+//! failed commit nothing is written through the same handle again; the file is opened anew or stays closed.
 //! Tests: what every store must do in `contract/`; what is about rows and the file in `redb/tests.rs`; and
 //! beside it `simdisk.rs`, a disk that fails and forgets.
 //!
-//! Tables of format 1: `meta`, `boards`, `ids`, `snapshots`, `updates`. Format 2 adds `grants`, `links`, `keys`, `audit`
-//! and the indexes `secrets` (over links and keys) and `holders` (over owners and grants); format 3 what a board's record
-//! says about its other rows. Bytes are in `rows`. Deleting a board must delete its rows in each table that knows boards,
-//! but its audit entries.
+//! Tables of format 1: `meta`, `boards`, `ids`, `snapshots`, `updates`. Format 2 adds `grants`, `links`,
+//! `keys`, `audit` and the indexes `secrets` (over links and keys) and `holders` (over owners and grants);
+//! format 3 what a board's record says about its other rows. Bytes are in `rows`. Deleting a board must
+//! delete its rows in each table that knows boards, but its audit entries.
 //!
-//! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the newest slot
-//! whose whole tree matches its checksums. Opening after a crash therefore reads the file once.
+//! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the
+//! newest slot whose whole tree matches its checksums. Opening after a crash therefore reads the file once.
 
 mod batch;
 mod file;
@@ -85,14 +85,15 @@ const TABLES: [Table; 11] = [
     META, BOARDS, IDS, SNAPSHOTS, UPDATES, GRANTS, LINKS, KEYS, SECRETS, HOLDERS, AUDIT,
 ];
 
-/// Memory redb may use for pages it read or is about to write. Small on purpose: a room holds its board, so pages are
-/// read once; half of it bounds what a large commit gathers before it is written.
+/// Memory redb may use for pages it read or is about to write. Small on purpose: a room holds its board, so
+/// pages are read once; half of it bounds what a large commit gathers before it is written.
 pub const CACHE_BYTES: usize = 8 * 1024 * 1024;
 
 /// A store in one redb file, or over a storage backend in tests.
 pub struct RedbStore {
     place: Place,
-    /// `None` while the file could not be opened again. Write-locked only to open, and to put a copy in its place.
+    /// `None` while the file could not be opened again. Write-locked only to open, and to put a copy in its
+    /// place.
     database: RwLock<Option<Database>>,
     poisoned: AtomicBool,
     /// What was found before the file was opened first.
@@ -161,8 +162,8 @@ impl RedbStore {
         self.verified
     }
 
-    /// That what is not found is not there. Where pages of the file are damaged that is only certain of what a record or
-    /// another row counts.
+    /// That what is not found is not there. Where pages of the file are damaged that is only certain of what
+    /// a record or another row counts.
     fn refuse_if_damaged(&self) -> Result<(), StoreError> {
         match self.verified {
             Verified::Damaged => Err(StoreError::Unreadable(Damage::Pages)),
@@ -198,7 +199,8 @@ impl RedbStore {
         self
     }
 
-    /// Counts anew what each owner has. What cannot be read is not counted: the boards are refused where they are read.
+    /// Counts anew what each owner has. What cannot be read is not counted: the boards are refused where they
+    /// are read.
     fn count_owners(&self) {
         drop(self.with(|database| self.owners.read(database)));
     }
@@ -206,7 +208,8 @@ impl RedbStore {
     /// Writes a consistent copy of the live store to a new file: all of one moment, without what is free.
     ///
     /// # Errors
-    /// [`StoreError::Io`] with `AlreadyExists` where `target` is; otherwise what failed, and the copy is removed.
+    /// [`StoreError::Io`] with `AlreadyExists` where `target` is; otherwise what failed, and the copy is
+    /// removed.
     pub fn backup(&self, target: &Path) -> Result<(), StoreError> {
         self.with(|database| {
             let file = new_file(target)?;
@@ -402,7 +405,8 @@ fn is_free(ids: &impl ReadableTable<&'static [u8], &'static [u8]>, id: &[u8]) ->
     }
 }
 
-/// The bounds of all rows of a board in a table whose keys begin with its id and 00; the upper one is exclusive.
+/// The bounds of all rows of a board in a table whose keys begin with its id and 00; the upper one is
+/// exclusive.
 fn rows_of(board: &BoardId) -> (Vec<u8>, Vec<u8>) {
     (rows::board_start(board), rows::board_end(board))
 }

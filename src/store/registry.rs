@@ -1,7 +1,7 @@
 //! Boards as records, and who may do what with them.
 //!
-//! Owns [`Registry`]. Must not know what is in documents. Key invariant: what cannot be read is an error, never "no grant"
-//! and never an unknown link or key. Tests: the rest of `contract/`.
+//! Owns [`Registry`]. Must not know what is in documents. Key invariant: what cannot be read is an error,
+//! never "no grant" and never an unknown link or key. Tests: the rest of `contract/`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,7 +62,8 @@ pub struct Holder {
     pub claimed: Vec<BoardId>,
 }
 
-/// One board of a list, with what [`Registry::access`] would say about the holder's principals and the public.
+/// One board of a list, with what [`Registry::access`] would say about the holder's principals and the
+/// public.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Which.

@@ -1,12 +1,13 @@
 //! Tests of the store on disks that fail: power cuts, failing operations, full disks, rot, growth.
 
-use super::fuzzing::{Model, Step, Steps, store_ops};
+use super::fuzzing::{Refusals, Step, Steps, difference, is_in, store_ops};
 use super::simdisk::{Kept, SimDisk};
 use super::tests::fresh;
 use super::*;
 use crate::access::BoardFacts;
 use crate::store::Act;
 use crate::store::contract::changes::*;
+use crate::store::memory::Contents;
 use std::collections::BTreeSet;
 
 /// A small generator of pseudo-random numbers (xorshift).
@@ -57,7 +58,7 @@ fn the_sequences_reach_every_outcome_that_a_sound_store_with_few_rows_has() {
     let mut seen = BTreeSet::new();
     for seed in 0..200 {
         let bytes = Random::new(seed).bytes(20 + seed as usize % 180);
-        let (mut model, mut steps) = (Model::default(), Steps::new(&bytes));
+        let (mut model, mut steps) = (Contents::default(), Steps::new(&bytes));
         while let Some(step) = steps.next(&model) {
             if let Step::Change(change) = step {
                 seen.insert(format!("{:?}", model.apply(&change)));
@@ -85,11 +86,11 @@ enum Reclaiming {
 }
 
 /// A recorded run: what the model held after each commit, and how many operations the disk had done by then.
-fn recorded(seed: u64, bytes: usize, reclaiming: Reclaiming) -> (SimDisk, Vec<(usize, Model)>) {
+fn recorded(seed: u64, bytes: usize, reclaiming: Reclaiming) -> (SimDisk, Vec<(usize, Contents)>) {
     let disk = SimDisk::default();
     disk.record();
     let store = on(&disk).unwrap();
-    let mut model = Model::default();
+    let mut model = Contents::default();
     let mut history = vec![(disk.operations(), model.clone())];
     let mut batch = Vec::new();
     let bytes = Random::new(seed).bytes(bytes);
@@ -172,7 +173,7 @@ fn cut_everywhere(reclaiming: Reclaiming, bytes: usize) -> usize {
                 let held = history[from..]
                     .iter()
                     .take(2)
-                    .any(|(_, model)| model.is_in(&store));
+                    .any(|(_, model)| is_in(model, &store));
                 assert!(
                     held,
                     "seed {seed}, operation {}, pattern {pattern}",
@@ -307,7 +308,10 @@ fn a_flipped_byte_anywhere_gives_the_right_boards_or_an_error_and_never_a_panic(
     let (disk, _) = recorded(7, 300, Reclaiming::Never);
     let model = &history.last().unwrap().1;
     let content = disk.content();
-    assert!(model.is_in(&on(&SimDisk::with_content(content.clone())).unwrap()));
+    assert!(is_in(
+        model,
+        &on(&SimDisk::with_content(content.clone())).unwrap()
+    ));
     let mut random = Random::new(1);
     let used: Vec<usize> = (0..content.len()).filter(|at| content[*at] != 0).collect();
     let mut refused = 0;
@@ -323,7 +327,7 @@ fn a_flipped_byte_anywhere_gives_the_right_boards_or_an_error_and_never_a_panic(
             refused += 1;
             continue;
         };
-        if let Err(difference) = model.is_in_or_refused(&store) {
+        if let Err(difference) = difference(model, &store, Refusals::Allowed) {
             panic!("byte {at}: {difference}");
         }
     }

@@ -1,8 +1,9 @@
 //! The life of the data file: making, opening, refusing, copying and checking it.
 //!
-//! Owns the names of new files, the format in `meta`, and what an error of the engine means for who opens. Must not know
-//! what rows mean, nor commit anything. Key invariants: a file that is not ours, or newer, is not written to; a crash leaves
-//! no half-made file. Tests: `tests.rs`, `tests/migration.rs`, `tests/damage.rs`.
+//! Owns the names of new files, the format in `meta`, and what an error of the engine means for who opens.
+//! Must not know what rows mean, nor commit anything. Key invariants: a file that is not ours, or newer, is
+//! not written to; a crash leaves no half-made file. Tests: `tests.rs`, `tests/migration.rs`,
+//! `tests/damage.rs`.
 
 use std::fs;
 use std::io::{self, Read};
@@ -150,8 +151,8 @@ pub(super) fn is_missing_or_empty(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Makes a data file under another name, whole and durable, and only then gives it its name: a crash on the way
-/// leaves no half-made file that the next start would have to refuse.
+/// Makes a data file under another name, whole and durable, and only then gives it its name: a crash on the
+/// way leaves no half-made file that the next start would have to refuse.
 fn create_file(path: &Path) -> Result<(), OpenError> {
     let mut name = path
         .file_name()
@@ -193,8 +194,8 @@ pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the format to a file in which nothing was ever stored, brings an older one up to the present one, and refuses
-/// files of other makers and newer ones.
+/// Writes the format to a file in which nothing was ever stored, brings an older one up to the present one,
+/// and refuses files of other makers and newer ones.
 fn ensure_format(database: &Database) -> Result<(), OpenError> {
     let found = read_format(database).map_err(refused)?;
     match found {
@@ -276,8 +277,8 @@ pub(super) fn copy(database: &Database, file: fs::File) -> Result<(), StoreError
     to.commit().map_err(engine)
 }
 
-/// Verifies a data file that no server has open: the engine's page checksums, then every row of every board. Like any
-/// opening, it first recovers a file that was not closed in order.
+/// Verifies a data file that no server has open: the engine's page checksums, then every row of every board.
+/// Like any opening, it first recovers a file that was not closed in order.
 ///
 /// # Errors
 /// Where the file cannot be opened; damage inside it is in the report.

@@ -1,8 +1,9 @@
 //! The accounts of all owners, in memory.
 //!
-//! Owns [`Owners`], and [`Gains`], which says what one more board would come to. Key invariant: outside of a commit an account says what the records of its owner's
-//! boards say. It is made from them whenever the file is opened, and changed by what a commit has done, never by what
-//! one was to do. Tests: `contract/owners.rs`.
+//! Owns [`Owners`], and [`Gains`], which says what one more board would come to. Key invariant: outside of a
+//! commit an account says what the records of its owner's boards say. It is made from them whenever the file
+//! is opened, and changed by what a commit has done, never by what one was to do. Tests:
+//! `contract/owners.rs`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

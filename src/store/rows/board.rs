@@ -1,7 +1,7 @@
 //! The rows of boards themselves: their records.
 //!
-//! Owns [`BoardRow`]. Must not know the engine. Key invariant: a record says what the board's other rows are, so that one
-//! that rot has hidden is missed. Tests: `tests.rs`.
+//! Owns [`BoardRow`]. Must not know the engine. Key invariant: a record says what the board's other rows are,
+//! so that one that rot has hidden is missed. Tests: `tests.rs`.
 
 use super::super::{BoardRecord, Damage};
 use super::{Fields, Tag, Tallies, push_text, seal, unseal};
@@ -17,8 +17,8 @@ pub(crate) enum BoardRow {
     Tombstone(UnixMillis),
 }
 
-/// A board that is there: its facts, and what its other rows must be. With that, a row that rot has hidden from the
-/// engine's search is missed.
+/// A board that is there: its facts, and what its other rows must be. With that, a row that rot has hidden
+/// from the engine's search is missed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LiveBoard {
     /// What callers see.
