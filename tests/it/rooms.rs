@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use boardwire::audit::{Action, Actor, Entry, EntryKey};
 use boardwire::ids::{BoardId, UserId};
 use boardwire::store::redb::RedbStore;
-use boardwire::store::{Act, Applied, Change, Store};
+use boardwire::store::{Act, Applied, BoardLog, Change, Store};
 use boardwire::time::UnixMillis;
 use bytes::Bytes;
 
