@@ -372,7 +372,7 @@ fn every_file_is_in_one_ring_and_the_rings_have_the_size_that_is_told() {
 
 #[test]
 fn front_documents_stay_short_and_ascii() {
-    for (name, lines_max) in [("README.md", 100), ("ARCHITECTURE.md", 250)] {
+    for (name, lines_max) in [("README.md", 110), ("ARCHITECTURE.md", 250)] {
         let lines = read(name).lines().count();
         assert!(
             lines <= lines_max,
