@@ -196,6 +196,21 @@ impl World {
         drop(dead);
     }
 
+    /// Ends all that goes on; returns whether nobody holds on to this world any more.
+    pub(super) fn end(&self) -> bool {
+        loop {
+            let (tasks, timers) = {
+                let mut state = self.lock();
+                (std::mem::take(&mut state.tasks), std::mem::take(&mut state.timers))
+            };
+            // What a task held may start another as it goes.
+            if tasks.is_empty() && timers.is_empty() {
+                return Arc::strong_count(&self.state) == 1;
+            }
+            drop((tasks, timers));
+        }
+    }
+
     /// Is over after so long.
     pub(super) fn sleep(&self, time: Duration) -> Sleep {
         let at = self.lock().now.after(time);
