@@ -116,8 +116,13 @@ impl Awareness {
             self.claim(only, speaker, &mut applied);
         }
         read(payload, |incoming| {
-            let claims = applied.claimed.is_some_and(|claim| claim.id == incoming.id);
-            applied.changed |= self.apply_entry(incoming, speaker, claims);
+            let is_claimed = applied.claimed.is_some_and(|claim| claim.id == incoming.id);
+            let spoken = if is_claimed {
+                Spoken::Claimed
+            } else {
+                Spoken::Relayed
+            };
+            applied.changed |= self.apply_entry(incoming, speaker, spoken);
             Ok(())
         })?;
         Ok(applied)
@@ -173,18 +178,18 @@ impl Awareness {
     }
 
     /// Returns whether the entry changed anything.
-    fn apply_entry(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, claims: bool) -> bool {
+    fn apply_entry(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, spoken: Spoken) -> bool {
         if incoming.text.len() > limits::AWARENESS_STATE_BYTES_MAX {
             return false;
         }
         match self.entries.get(&incoming.id) {
-            None => self.introduce(incoming, speaker, claims),
-            Some(entry) => entry.hears(speaker) && self.renew(incoming, speaker, claims),
+            None => self.introduce(incoming, speaker, spoken),
+            Some(entry) => entry.hears(speaker) && self.renew(incoming, speaker, spoken),
         }
     }
 
     /// A state for an id that nobody here speaks for.
-    fn introduce(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, claims: bool) -> bool {
+    fn introduce(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, spoken: Spoken) -> bool {
         let Speaker { member, subject, .. } = speaker;
         let (id, clock, Some(state)) = (incoming.id, incoming.clock, incoming.state()) else {
             return false;
@@ -201,14 +206,13 @@ impl Awareness {
         {
             return false;
         }
-        let spoken = if claims { Spoken::Claimed } else { Spoken::Relayed };
         self.insert(id, Entry::new(clock, speaker, spoken));
         self.put(id, Some(state), state.len());
         true
     }
 
     /// A new state, or none, for an id that the speaker may speak for.
-    fn renew(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, claims: bool) -> bool {
+    fn renew(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, spoken: Spoken) -> bool {
         let Incoming { id, clock, .. } = incoming;
         let state = incoming.state();
         let Some(entry) = self.entries.get_mut(&id) else {
@@ -216,8 +220,8 @@ impl Awareness {
         };
         // Only a claim may bring back a state with the clock that it was removed at: its owner never saw the removal.
         // Anything else with that clock is the late echo of another tab.
-        let renewed =
-            clock == entry.clock && (state.is_none() || claims) && state.is_some() != entry.state.is_some();
+        let may_repeat = state.is_none() || spoken == Spoken::Claimed;
+        let renewed = clock == entry.clock && may_repeat && state.is_some() != entry.state.is_some();
         if !renewed && !is_next(entry.clock, clock) {
             return false;
         }
