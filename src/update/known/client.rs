@@ -19,10 +19,10 @@ impl Slot {
     /// No type: collected, or in a type that is collected.
     pub const GONE: Self = Self(u32::MAX);
 
-    /// The slot of entries (`is_entry`) or of list content of the type with this index.
+    /// Where the type with this index has what stands under `key`; without one, its list content.
     #[must_use]
-    pub fn new(type_index: u32, is_entry: bool) -> Self {
-        Self(type_index << 1 | u32::from(is_entry))
+    pub fn new(type_index: u32, key: Option<&[u8]>) -> Self {
+        Self(type_index << 1 | u32::from(key.is_some()))
     }
 
     /// The index of the type; `None` when it is gone.
