@@ -200,7 +200,7 @@ impl Room {
             cut_at: CUT_BYTES_MIN.min(settings.outbox_bytes_max),
             members: Vec::new(),
             member_count: 0,
-            persistence: Persistence::new(sequence, uncompacted, now),
+            persistence: Persistence::new(sequence, uncompacted.then_some(now), now),
             growth: Growth::default(),
             active_at: now,
             looks: Looks::new(now),

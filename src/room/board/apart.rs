@@ -6,7 +6,8 @@
 
 use bytes::Bytes;
 
-use super::{Accepted, Board, Bound, Joining};
+use super::join::{Bound, Joining};
+use super::{Accepted, Board};
 use crate::limits;
 use crate::meter::Meter;
 use crate::update::Refused;

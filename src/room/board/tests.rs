@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::lib0::{number_bytes, put_blob};
-use crate::update::Reason;
+use crate::limits;
+use crate::update::scan::Outline;
 use crate::update::vector::StateVector;
+use crate::update::{Budget, Reason};
 
 mod apart;
 mod costly;
