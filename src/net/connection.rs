@@ -6,25 +6,24 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_io::Timer;
 use bytes::Bytes;
-use smol::future::{Future, FutureExt};
 
 use crate::boards::apart;
 use crate::boards::rights::Joined;
 use crate::boards::slots::RoomCell;
 use crate::fault::Fault;
 use crate::limits;
-use crate::net::Shell;
 use crate::net::disposition;
 use crate::net::messages::{Messages, Next};
 use crate::net::pace::{Doing, Pace};
 use crate::net::socket::{Socket, WRITE_TURN_BYTES};
+use crate::net::{Shell, within};
 use crate::room::member::{Out, Pulse};
 use crate::room::{Due, Room};
 use crate::session::{Handled, Rest, Session};
@@ -437,7 +436,7 @@ impl Connection {
     ///
     /// Bounded by [`limits::CLOSE_TIME_MAX`]; a peer that does not read by then is cut off.
     pub(crate) async fn finish(mut self, end: End) {
-        let closing = async {
+        let closing = pin!(async {
             if let Some((out, mut at)) = self.sending.take() {
                 while !out.rest(at).is_empty() {
                     let rest = out.rest(at);
@@ -457,13 +456,9 @@ impl Connection {
             }
             self.stream.get_mut().drain().await;
             io::Result::Ok(())
-        };
-        let deadline = async {
-            Timer::after(limits::CLOSE_TIME_MAX).await;
-            Ok(())
-        };
+        });
         // Whether the peer took the close frame in time or not, the connection is over.
-        closing.or(deadline).await.unwrap_or_default();
+        drop(within(limits::CLOSE_TIME_MAX, closing).await);
     }
 }
 

@@ -8,21 +8,21 @@
 use std::cell::RefCell;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_io::{Async, Timer};
 use bytes::Bytes;
-use smol::future::FutureExt;
 
 use crate::boards::answers::{Answers, Permit};
 use crate::http::body::{BodyError, Decoder, Progress};
 use crate::http::head::{Framing, Head, Method, Persistence};
 use crate::http::response::{CONTINUE, Problem, Response};
 use crate::limits;
-use crate::net::Shell;
 use crate::net::receiving::{Place, Receiving};
 use crate::net::socket::WRITE_TURN_BYTES;
+use crate::net::{Late, Shell, within};
 use crate::ws::reader::{make_room, room_after};
 
 /// Bytes read at once while a head is incomplete: as much as is received without being counted.
@@ -241,7 +241,7 @@ impl<B: Bounds> Incoming<B> {
         let receiving = receive(&self.stream, room, &mut self.ahead);
         let received = within(limits::HEAD_TIME_MAX, receiving).await;
         self.count();
-        received
+        received?
     }
 
     /// Begins the request with `head`; what was received behind it is its body.
@@ -298,8 +298,10 @@ impl<B: Bounds> Incoming<B> {
         let mut decoder = Decoder::new(framing, bytes_max).map_err(Unreadable::Body)?;
         let mut time = self.bounds.body_time();
         if expectation == Expectation::Continue {
-            let told = within(time, send_all(&self.stream, CONTINUE)).await;
-            told.map_err(|_| Unreadable::CutOff)?;
+            match within(time, send_all(&self.stream, CONTINUE)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(Late) => return Err(Unreadable::CutOff),
+            }
         }
         let mut body = Vec::new();
         loop {
@@ -316,10 +318,10 @@ impl<B: Bounds> Incoming<B> {
                 Timer::after(limits::BACKPRESSURE_RETRY).await;
             }
             let began = Instant::now();
-            match within(time, self.readable()).await {
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(Unreadable::Late),
-                other => other.map_err(|_| Unreadable::CutOff)?,
-            }
+            let ready = within(time, self.readable()).await;
+            ready
+                .map_err(|Late| Unreadable::Late)?
+                .map_err(|_| Unreadable::CutOff)?;
             time = time.saturating_sub(began.elapsed());
             let beside = |more| room_after(&body, more, bytes_max);
             let room = self.room_beside(BODY_READ_BYTES, beside).await;
@@ -368,15 +370,14 @@ impl<B: Bounds> Incoming<B> {
             Body::Unread(framing, Expectation::None) => framing,
             Body::Unread(..) | Body::Lost => return Ok(()),
         };
-        let late = async {
-            Timer::after(limits::SKIPPED_TIME_MAX).await;
-            Ok(Body::Lost)
+        let skipped = {
+            let skipping = pin!(self.skip(framing));
+            within(limits::SKIPPED_TIME_MAX, skipping).await
         };
-        let skipped = self.skip(framing).or(late).await;
         match skipped {
-            Ok(body) => self.body = body,
-            Err(BodyError::TooLarge) => {}
-            Err(error) => return Err(error),
+            Ok(Ok(body)) => self.body = body,
+            Ok(Err(BodyError::TooLarge)) | Err(Late) => {}
+            Ok(Err(error)) => return Err(error),
         }
         Ok(())
     }
@@ -403,9 +404,8 @@ impl<B: Bounds> Incoming<B> {
     pub(crate) async fn reserve(&mut self, bytes: usize) -> Result<(), Response> {
         self.permit = None;
         let waiting = self.bounds.answers().permit(bytes);
-        let granted = async { Ok(waiting.await) };
-        let permit = within(limits::ANSWER_WAIT_MAX, granted).await;
-        self.permit = Some(permit.map_err(|_| busy())?);
+        let permit = within(limits::ANSWER_WAIT_MAX, waiting).await;
+        self.permit = Some(permit.map_err(|Late| busy())?);
         Ok(())
     }
 
@@ -479,7 +479,6 @@ impl<B: Bounds> Incoming<B> {
             while matches!(receive(&self.stream, HEAD_READ_BYTES, &mut sink).await, Ok(1..)) {
                 sink.clear();
             }
-            Ok(())
         };
         within(limits::LINGER_TIME_MAX, drained).await.unwrap_or_default();
     }
@@ -560,7 +559,7 @@ async fn send_paced(
             IoSlice::new(second.get(..left).unwrap_or(second)),
         ];
         let write = stream.write_with(|mut socket| socket.write_vectored(&both));
-        let sent = within(pace.left(all, began.elapsed()), write).await?;
+        let sent = within(pace.left(all, began.elapsed()), write).await??;
         all += sent;
         second = second.get(sent.saturating_sub(first.len())..).unwrap_or_default();
         first = first.get(sent..).unwrap_or_default();
@@ -569,14 +568,6 @@ async fn send_paced(
         }
     }
     Ok(())
-}
-
-async fn within<T>(time: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    let late = async {
-        Timer::after(time).await;
-        Err(io::ErrorKind::TimedOut.into())
-    };
-    work.or(late).await
 }
 
 #[cfg(test)]

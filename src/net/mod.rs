@@ -16,6 +16,7 @@ pub(crate) mod receiving;
 mod seldom;
 mod socket;
 pub(crate) mod upgrades;
+mod within;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +34,8 @@ use crate::net::doors::Doors;
 use crate::net::receiving::Receiving;
 use crate::net::seldom::Seldom;
 use crate::time::{Now, Tick};
+
+pub(crate) use within::{Late, within};
 
 /// What is set about connections and requests.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 //! upgrade is completed, told why and closed with a code.
 
 use std::net::{IpAddr, TcpStream};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +19,14 @@ use crate::http::response::{Problem, Response};
 use crate::http::upgrade::{self, Upgrade, UpgradeError};
 use crate::ids::{BoardId, Subject};
 use crate::metrics::ORIGIN_REFUSED;
-use crate::net::Shell;
 use crate::net::admission::{self, Request};
 use crate::net::connection::{Connection, End};
 use crate::net::disposition::{self, log_at};
 use crate::net::doors::{ConnectionPlace, Hold};
 use crate::net::seldom::shown;
 use crate::net::socket::Socket;
-use crate::{sync, ws};
+use crate::net::{Shell, within};
+use crate::{limits, sync, ws};
 
 /// A WebSocket to be opened.
 #[derive(Debug)]
@@ -231,15 +232,12 @@ async fn refuse(shell: &Shell, mut socket: Socket, address: IpAddr, fault: Fault
     }
     Timer::after(held).await;
     let close = ws::close_frame(row.close_code(shell.settings.close_codes), row.reason);
-    let closing = async {
+    let closing = pin!(async {
         if socket.send_all(&close).await.is_ok() {
             socket.drain().await;
         }
-    };
-    let late = async {
-        Timer::after(crate::limits::LINGER_TIME_MAX).await;
-    };
-    smol::future::or(closing, late).await;
+    });
+    within(limits::LINGER_TIME_MAX, closing).await.unwrap_or_default();
     // A held place is one for as long as anything is spent on the refused client.
     drop(hold);
 }
