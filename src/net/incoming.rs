@@ -22,7 +22,7 @@ use crate::http::response::{CONTINUE, Problem, Response};
 use crate::limits;
 use crate::net::receiving::{Place, Receiving};
 use crate::net::socket::WRITE_TURN_BYTES;
-use crate::net::{Late, Shell, within};
+use crate::net::{Late, within};
 use crate::ws::reader::{make_room, room_after};
 
 /// Bytes read at once while a head is incomplete: as much as is received without being counted.
@@ -75,50 +75,19 @@ impl From<Unreadable> for Problem {
 }
 
 /// What bounds the reading of heads and bodies, and the sending of answers.
-pub(crate) trait Bounds {
+pub(crate) struct Bounds {
     /// Bytes of a body, inclusive.
-    fn body_bytes(&self) -> usize;
-
+    pub(crate) body_bytes: usize,
     /// How long a body may take, the time left out in which it is not read because of others.
-    fn body_time(&self) -> Duration;
-
+    pub(crate) body_time: Duration,
     /// How long an answer may leave not at all.
-    fn answer_time(&self) -> Duration;
-
+    pub(crate) answer_time: Duration,
     /// The budget of what is being received.
-    fn receiving(&self) -> &Arc<Receiving>;
-
+    pub(crate) receiving: Arc<Receiving>,
     /// The budget of answers.
-    fn answers(&self) -> &Arc<Answers>;
-
-    /// Whether bodies must wait for the disk.
-    fn disk_is_behind(&self) -> bool;
-}
-
-impl Bounds for Shell {
-    fn body_bytes(&self) -> usize {
-        self.settings.body_bytes
-    }
-
-    fn body_time(&self) -> Duration {
-        limits::BODY_TIME_MAX
-    }
-
-    fn answer_time(&self) -> Duration {
-        limits::RESPONSE_TIME_MAX
-    }
-
-    fn receiving(&self) -> &Arc<Receiving> {
-        &self.receiving
-    }
-
-    fn answers(&self) -> &Arc<Answers> {
-        &self.boards.answers
-    }
-
-    fn disk_is_behind(&self) -> bool {
-        self.boards.is_disk_behind()
-    }
+    pub(crate) answers: Arc<Answers>,
+    /// Tells whether bodies must wait for the disk.
+    pub(crate) disk_is_behind: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// How far the body of the request at hand was read.
@@ -139,8 +108,8 @@ enum Expectation {
 }
 
 /// A socket that requests come from.
-pub(crate) struct Incoming<B: Bounds = Shell> {
-    bounds: Arc<B>,
+pub(crate) struct Incoming {
+    bounds: Arc<Bounds>,
     stream: Async<TcpStream>,
     /// Received; what lies before `at` is used.
     ahead: Vec<u8>,
@@ -155,10 +124,10 @@ pub(crate) struct Incoming<B: Bounds = Shell> {
     permit: Option<Permit>,
 }
 
-impl<B: Bounds> Incoming<B> {
+impl Incoming {
     /// Nothing was read of `stream` yet.
-    pub(crate) fn new(bounds: Arc<B>, stream: Async<TcpStream>) -> Self {
-        let place = bounds.receiving().place();
+    pub(crate) fn new(bounds: Arc<Bounds>, stream: Async<TcpStream>) -> Self {
+        let place = bounds.receiving.place();
         Self {
             bounds,
             stream,
@@ -250,7 +219,7 @@ impl<B: Bounds> Incoming<B> {
     /// The body is known to be too large; there is no finding the next request then.
     pub(crate) fn begin(&mut self, head: &Head<'_>) -> Result<(), Unreadable> {
         self.body = Body::Lost;
-        let decoder = Decoder::new(head.framing, self.bounds.body_bytes()).map_err(Unreadable::Body)?;
+        let decoder = Decoder::new(head.framing, self.bounds.body_bytes).map_err(Unreadable::Body)?;
         self.body = match decoder.is_done() {
             true => Body::Ended,
             false if head.expects_continue() => Body::Unread(head.framing, Expectation::Continue),
@@ -294,9 +263,9 @@ impl<B: Bounds> Incoming<B> {
             }
             Body::Lost => return Err(Unreadable::CutOff),
         };
-        let bytes_max = self.bounds.body_bytes();
+        let bytes_max = self.bounds.body_bytes;
         let mut decoder = Decoder::new(framing, bytes_max).map_err(Unreadable::Body)?;
-        let mut time = self.bounds.body_time();
+        let mut time = self.bounds.body_time;
         if expectation == Expectation::Continue {
             match within(time, send_all(&self.stream, CONTINUE)).await {
                 Ok(Ok(())) => {}
@@ -314,7 +283,7 @@ impl<B: Bounds> Incoming<B> {
                 break;
             }
             // Nor does the time count in which it is we who do not listen.
-            while self.bounds.disk_is_behind() {
+            while (self.bounds.disk_is_behind)() {
                 Timer::after(limits::BACKPRESSURE_RETRY).await;
             }
             let began = Instant::now();
@@ -403,7 +372,7 @@ impl<B: Bounds> Incoming<B> {
     /// 503, if there is none within `limits::ANSWER_WAIT_MAX`.
     pub(crate) async fn reserve(&mut self, bytes: usize) -> Result<(), Response> {
         self.permit = None;
-        let waiting = self.bounds.answers().permit(bytes);
+        let waiting = self.bounds.answers.permit(bytes);
         let permit = within(limits::ANSWER_WAIT_MAX, waiting).await;
         self.permit = Some(permit.map_err(|Late| busy())?);
         Ok(())
@@ -411,7 +380,7 @@ impl<B: Bounds> Incoming<B> {
 
     /// Whether `body` is on its way to somebody already; the answer to the request at hand then shares its room.
     pub(crate) fn joins(&mut self, body: &Bytes) -> bool {
-        let joined = self.bounds.answers().join(body);
+        let joined = self.bounds.answers.join(body);
         let is_joined = joined.is_some();
         // Room that was kept stays where there is none to share.
         self.permit = joined.or_else(|| self.permit.take());
@@ -420,7 +389,7 @@ impl<B: Bounds> Incoming<B> {
 
     /// Lets the answer to the request at hand be sent whatever else is on its way: it is for who runs the server.
     pub(crate) fn insist(&mut self) {
-        self.permit = Some(self.bounds.answers().must(&Bytes::new()));
+        self.permit = Some(self.bounds.answers.must(&Bytes::new()));
     }
 
     /// Counts the answer's body, and gives up room that was kept for it and is not needed. An answer that nobody kept room
@@ -430,7 +399,7 @@ impl<B: Bounds> Incoming<B> {
         let Some(body) = response.held().filter(|_| !response.payload(method).is_empty()) else {
             return response;
         };
-        let answers = self.bounds.answers();
+        let answers = &self.bounds.answers;
         let asks = matches!(method, Method::Get | Method::Head);
         let mut permit = match permit.or_else(|| answers.try_permit(body.len())) {
             Some(permit) => permit,
@@ -462,7 +431,7 @@ impl<B: Bounds> Incoming<B> {
         let time = match is_built_in {
             // It costs a socket and no memory.
             true => Pace::Whole(limits::PAGE_TIME_MAX),
-            false => Pace::Moving(self.bounds.answer_time()),
+            false => Pace::Moving(self.bounds.answer_time),
         };
         let sent = send_paced(&self.stream, &head, payload, time).await;
         self.permit = None;

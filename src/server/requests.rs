@@ -60,7 +60,7 @@ async fn exchange(
     stream: Async<TcpStream>,
     peer: IpAddr,
 ) -> Option<(Box<upgrades::Opening>, Async<TcpStream>)> {
-    let mut incoming = Incoming::new(Arc::clone(shell), stream);
+    let mut incoming = Incoming::new(Arc::clone(&shell.bounds), stream);
     let mut patience = limits::HEAD_TIME_MAX;
     loop {
         let answered = match read_head(&mut incoming, patience).await.ok()? {
