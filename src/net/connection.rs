@@ -214,7 +214,7 @@ impl Connection {
     /// Whether so many pongs or saved echoes wait for the peer, or a step 2, which may be as large as the board, that it
     /// is not read for now.
     fn owes_much(&self) -> bool {
-        self.stream.get_ref().control_len() > CONTROL_BYTES_MAX
+        self.stream.control_len() > CONTROL_BYTES_MAX
             || self.pulse.owed() > limits::ECHOES_OWED_BYTES_MAX
             || self.pulse.has_answers()
             || self.sending.as_ref().is_some_and(|(out, _)| out.kind.is_answer())
@@ -356,7 +356,7 @@ impl Connection {
     /// Gathers what is due and writes it; what the kernel does not take is sent by [`Self::poll_sending`].
     fn poll_gather(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<Result<(), End>> {
         buffer.clear();
-        buffer.append(&mut self.stream.get_mut().take_control());
+        buffer.append(&mut self.stream.take_control());
         let now = self.shell.now().tick;
         let due = self
             .cell
@@ -444,7 +444,7 @@ impl Connection {
                     at += rest.len();
                 }
             }
-            let control = self.stream.get_mut().take_control();
+            let control = self.stream.take_control();
             self.stream.get_ref().send_all(&control).await?;
             if let End::Fault(fault) = end {
                 let row = disposition::of(fault);

@@ -1,18 +1,17 @@
 //! A peer's socket as HTTP uses it: what was received ahead, and the body of the request at hand.
 //!
-//! Owns [`Incoming`]: reading heads' bytes and bodies within their bounds of bytes, time and memory. Must not know what
-//! a path or a body means. Key invariants: a body is read only when somebody wants it, and only then the peer is told to
+//! Owns [`Incoming`]: a [`Socket`] and the reading of heads' bytes and bodies from it, within their bounds of bytes, time
+//! and memory. Must not know what a path or a body means. Key invariants: a body is read only when somebody wants it, and only then the peer is told to
 //! go on; after a body that was not read to its end no further request is read. Tests: `incoming/tests.rs`, and over TCP
 //! tests/it/http.rs.
 
-use std::cell::RefCell;
-use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_io::{Async, Timer};
+use async_io::Timer;
 use bytes::Bytes;
 
 use crate::boards::answers::{Answers, Permit};
@@ -20,8 +19,10 @@ use crate::http::body::{BodyError, Decoder, Progress};
 use crate::http::head::{Framing, Head, Method, Persistence};
 use crate::http::response::{CONTINUE, Problem, Response};
 use crate::limits;
+use crate::net::pace::Leaving;
 use crate::net::receiving::{Place, Receiving};
-use crate::net::socket::WRITE_TURN_BYTES;
+use crate::net::socket::{READ_BYTES, Socket};
+
 use crate::net::{Late, within};
 use crate::ws::reader::{make_room, room_after};
 
@@ -29,12 +30,7 @@ use crate::ws::reader::{make_room, room_after};
 const HEAD_READ_BYTES: usize = limits::RECEIVING_FREE_BYTES;
 
 /// Bytes read at once of a body.
-const BODY_READ_BYTES: usize = 64 * 1024;
-
-thread_local! {
-    /// Where bytes are received, so that a connection that waits for some holds no room for them.
-    static RECEIVE: RefCell<Vec<u8>> = RefCell::new(vec![0; BODY_READ_BYTES]);
-}
+const BODY_READ_BYTES: usize = READ_BYTES;
 
 /// Why a body could not be had. The connection closes after the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,10 +106,7 @@ enum Expectation {
 /// A socket that requests come from.
 pub(crate) struct Incoming {
     bounds: Arc<Bounds>,
-    stream: Async<TcpStream>,
-    /// Received; what lies before `at` is used.
-    ahead: Vec<u8>,
-    at: usize,
+    socket: Socket,
     body: Body,
     /// Bytes of the head of the request at hand, and of its body with it.
     head: usize,
@@ -125,14 +118,13 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    /// Nothing was read of `stream` yet.
-    pub(crate) fn new(bounds: Arc<Bounds>, stream: Async<TcpStream>) -> Self {
+    /// Nothing was read of `socket` yet.
+    pub(crate) fn new(bounds: Arc<Bounds>, socket: Socket) -> Self {
         let place = bounds.receiving.place();
         Self {
             bounds,
-            stream,
-            ahead: Vec::new(),
-            at: 0,
+            socket,
+
             body: Body::Ended,
             head: 0,
             request: 0,
@@ -143,39 +135,33 @@ impl Incoming {
 
     /// What was received and not used.
     pub(crate) fn ahead(&self) -> &[u8] {
-        self.ahead.get(self.at..).unwrap_or_default()
+        self.socket.ahead()
     }
 
     /// Takes the first `bytes` of what was received, as the head of a request.
     pub(crate) fn take(&mut self, bytes: usize) -> Vec<u8> {
         let ahead = self.ahead();
         let head = ahead.get(..bytes).unwrap_or(ahead).to_vec();
-        self.drop_ahead(head.len());
+        self.socket.use_ahead(head.len());
         self.head = head.len();
         self.request = self.head;
         self.count();
         head
     }
 
-    /// Drops the first `bytes` of what was received. A connection that waits for more keeps no memory for it.
-    fn drop_ahead(&mut self, bytes: usize) {
-        self.at = self.at.saturating_add(bytes);
-        if self.at >= self.ahead.len() {
-            self.ahead = Vec::new();
-            self.at = 0;
-        }
-    }
-
-    /// The socket, and what was read of it and not used.
-    pub(crate) fn into_parts(self) -> (Async<TcpStream>, Vec<u8>) {
-        let ahead = self.ahead().to_vec();
-        (self.stream, ahead)
+    /// The socket, with what was received and not used, for somebody who speaks another protocol on it.
+    pub(crate) fn into_socket(mut self) -> Socket {
+        self.socket.forget_received();
+        self.socket
     }
 
     /// Counts what is held.
     fn count(&mut self) {
-        let held = self.ahead.capacity() + self.request;
-        self.place.set(held);
+        self.place.set(self.held());
+    }
+
+    fn held(&self) -> usize {
+        self.socket.ahead_held() + self.request
     }
 
     /// Waits until others leave room to receive more; how many bytes, for [`Self::receive`].
@@ -187,19 +173,19 @@ impl Incoming {
     async fn room_beside(&mut self, bytes_max: usize, beside: impl Fn(usize) -> usize) -> usize {
         // What was used goes first. What is left is less than a head, or than was read at once, and is moved once only:
         // from now on nothing before it is used.
-        self.ahead.drain(..self.at.min(self.ahead.len()));
-        self.at = 0;
+        self.socket.settle_ahead();
         self.count();
-        let held = self.ahead.capacity() + self.request;
-        let (ahead, head) = (&self.ahead, self.head);
+        let held = self.held();
+        let (socket, head) = (&self.socket, self.head);
         let body = self.request - head;
-        let after = |more| room_after(ahead, more, usize::MAX) + head + body.max(beside(more));
+        let after = |more| socket.ahead_after(more) + head + body.max(beside(more));
+
         self.place.room(held, bytes_max, after).await
     }
 
     /// Waits until there is something to receive, or the end. Room for it is taken then: a peer that sends nothing has none.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.stream.readable().await
+    pub(crate) async fn readable(&mut self) -> io::Result<()> {
+        self.socket.readable().await
     }
 
     /// Reads up to `room` bytes of what there is behind [`Self::ahead`]; zero at the end.
@@ -207,8 +193,7 @@ impl Incoming {
     /// # Errors
     /// Those of the socket; `TimedOut` where there was nothing after all, for long.
     pub(crate) async fn receive(&mut self, room: usize) -> io::Result<usize> {
-        let receiving = receive(&self.stream, room, &mut self.ahead);
-        let received = within(limits::HEAD_TIME_MAX, receiving).await;
+        let received = within(limits::HEAD_TIME_MAX, self.socket.receive(room)).await;
         self.count();
         received?
     }
@@ -267,7 +252,7 @@ impl Incoming {
         let mut decoder = Decoder::new(framing, bytes_max).map_err(Unreadable::Body)?;
         let mut time = self.bounds.body_time;
         if expectation == Expectation::Continue {
-            match within(time, send_all(&self.stream, CONTINUE)).await {
+            match within(time, self.socket.send_all(CONTINUE)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(Late) => return Err(Unreadable::CutOff),
             }
@@ -313,7 +298,7 @@ impl Incoming {
             if !step.data.is_empty() {
                 sink(step.data);
             }
-            self.drop_ahead(used);
+            self.socket.use_ahead(used);
             if progress == Progress::Done || used == 0 {
                 return Ok(progress);
             }
@@ -430,26 +415,19 @@ impl Incoming {
             .is_some_and(|response| response.held().is_none());
         let time = match is_built_in {
             // It costs a socket and no memory.
-            true => Pace::Whole(limits::PAGE_TIME_MAX),
-            false => Pace::Moving(self.bounds.answer_time),
+            true => Leaving::Whole(limits::PAGE_TIME_MAX),
+            false => Leaving::Moving(self.bounds.answer_time),
         };
-        let sent = send_paced(&self.stream, &head, payload, time).await;
+        let sent = self.socket.send_paced(&head, payload, time).await;
         self.permit = None;
         sent
     }
 
     /// Ends our half and waits a little for the peer to end its own, so that it can read the answer.
-    pub(crate) async fn linger(&self) {
-        if self.stream.get_ref().shutdown(Shutdown::Write).is_err() {
-            return;
-        }
-        let drained = async {
-            let mut sink = Vec::new();
-            while matches!(receive(&self.stream, HEAD_READ_BYTES, &mut sink).await, Ok(1..)) {
-                sink.clear();
-            }
-        };
-        within(limits::LINGER_TIME_MAX, drained).await.unwrap_or_default();
+    pub(crate) async fn linger(&mut self) {
+        within(limits::LINGER_TIME_MAX, self.socket.drain())
+            .await
+            .unwrap_or_default();
     }
 }
 
@@ -463,80 +441,6 @@ fn busy() -> Response {
         field: None,
     };
     Response::problem(&problem).field("Retry-After", "2")
-}
-
-/// Reads up to `bytes_max` bytes to the end of `into`; zero at the end.
-async fn receive(stream: &Async<TcpStream>, bytes_max: usize, into: &mut Vec<u8>) -> io::Result<usize> {
-    let mut read = |mut socket: &TcpStream| {
-        RECEIVE.with_borrow_mut(|buffer| {
-            let end = bytes_max.min(buffer.len());
-            let received = socket.read(buffer.get_mut(..end).unwrap_or_default())?;
-            make_room(into, received, usize::MAX);
-            into.extend_from_slice(buffer.get(..received).unwrap_or_default());
-            Ok(received)
-        })
-    };
-    let received = stream.read_with(|socket| read(socket)).await?;
-    if received == bytes_max {
-        // There is more, for all we know: others have their turn first, and so does the timer beside this.
-        smol::future::yield_now().await;
-    }
-    Ok(received)
-}
-
-/// How long something may take to leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pace {
-    /// So long.
-    Whole(Duration),
-    /// So long without moving at all; and so long, and what its bytes take at the least rate, as a whole.
-    Moving(Duration),
-}
-
-impl Pace {
-    /// How long the next byte may take to leave, where `sent` have left in `elapsed`.
-    fn left(self, sent: usize, elapsed: Duration) -> Duration {
-        match self {
-            Self::Whole(time) => time.saturating_sub(elapsed),
-            Self::Moving(time) => {
-                let sent = u64::try_from(sent).unwrap_or(u64::MAX);
-                let millis = sent.saturating_mul(1_000) / limits::RESPONSE_BYTES_PER_SECOND_MIN;
-                let whole = time.saturating_add(Duration::from_millis(millis));
-                time.min(whole.saturating_sub(elapsed))
-            }
-        }
-    }
-}
-
-async fn send_all(stream: &Async<TcpStream>, bytes: &[u8]) -> io::Result<()> {
-    send_paced(stream, bytes, &[], Pace::Whole(Duration::MAX)).await
-}
-
-/// Sends two runs of bytes as one, without copying them together.
-async fn send_paced(
-    stream: &Async<TcpStream>,
-    mut first: &[u8],
-    mut second: &[u8],
-    pace: Pace,
-) -> io::Result<()> {
-    let (began, mut all) = (Instant::now(), 0);
-    while !(first.is_empty() && second.is_empty()) {
-        let turn = first.get(..WRITE_TURN_BYTES).unwrap_or(first);
-        let left = WRITE_TURN_BYTES.saturating_sub(turn.len());
-        let both = [
-            IoSlice::new(turn),
-            IoSlice::new(second.get(..left).unwrap_or(second)),
-        ];
-        let write = stream.write_with(|mut socket| socket.write_vectored(&both));
-        let sent = within(pace.left(all, began.elapsed()), write).await??;
-        all += sent;
-        second = second.get(sent.saturating_sub(first.len())..).unwrap_or_default();
-        first = first.get(sent..).unwrap_or_default();
-        if sent == WRITE_TURN_BYTES {
-            smol::future::yield_now().await;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod messages;
 mod pace;
 pub(crate) mod receiving;
 mod seldom;
-mod socket;
+pub(crate) mod socket;
 pub(crate) mod upgrades;
 mod within;
 

@@ -3,12 +3,12 @@
 //! Owns what becomes of an upgrade request: its origin, its places, its answer. Must not know what messages mean. Key invariants: no room is created or loaded for a refused client; a refused
 //! upgrade is completed, told why and closed with a code.
 
-use std::net::{IpAddr, TcpStream};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_io::{Async, Timer};
+use async_io::Timer;
 
 use crate::boards::fenced;
 use crate::boards::rights::Granted;
@@ -34,8 +34,6 @@ pub(crate) struct Opening {
     upgrade: Upgrade,
     decision: Decision,
     address: IpAddr,
-    /// What the client sent right behind its request.
-    pub(crate) ahead: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -70,14 +68,12 @@ pub(crate) async fn decide(
             upgrade,
             decision: Decision::Granted(grant, place),
             address,
-            ahead: Vec::new(),
         }),
         (Ok(upgrade), Err(fault)) => match shell.doors.refuse(address, shell.now().tick) {
             Some(hold) => Ok(Opening {
                 upgrade,
                 decision: Decision::Refused(fault, hold),
                 address,
-                ahead: Vec::new(),
             }),
             None => Err(admission::problem(fault)),
         },
@@ -144,18 +140,13 @@ pub(crate) struct Connected {
 }
 
 /// Completes the upgrade and joins the room; `None` once a refused client was told and is gone.
-pub(crate) async fn enter(
-    shell: &Arc<Shell>,
-    opening: Opening,
-    stream: Async<TcpStream>,
-) -> Option<Box<Connected>> {
+pub(crate) async fn enter(shell: &Arc<Shell>, opening: Opening, socket: Socket) -> Option<Box<Connected>> {
     let Opening {
         upgrade,
         decision,
         address,
-        ahead,
     } = opening;
-    let socket = Socket::new(stream, ahead);
+
     socket.send_all(&upgrade.encode()).await.ok()?;
     let (granted, place) = match decision {
         Decision::Granted(granted, place) => (granted, place),
@@ -222,6 +213,8 @@ impl Connected {
 ///
 /// Without a hold, when too many are held already, it is told and closed at once.
 async fn refuse(shell: &Shell, mut socket: Socket, address: IpAddr, fault: Fault, hold: Option<Hold>) {
+    // Nothing that it sent is read any more.
+    socket.use_ahead(usize::MAX);
     let row = disposition::of(fault);
     let held = hold.as_ref().map_or(Duration::ZERO, |hold| hold.time);
     let held_ms = u64::try_from(held.as_millis()).unwrap_or(u64::MAX);

@@ -22,6 +22,8 @@ use crate::limits;
 use crate::net::admission::{self, Request};
 use crate::net::doors::SocketPlace;
 use crate::net::incoming::Incoming;
+use crate::net::socket::Socket;
+
 use crate::net::{Late, Shell, hosts, upgrades, within};
 
 /// What to do after a request.
@@ -49,18 +51,19 @@ async fn enter(
     stream: Async<TcpStream>,
     peer: IpAddr,
 ) -> Option<Box<upgrades::Connected>> {
-    let (opening, stream) = exchange(&shell, stream, peer).await?;
+    let (opening, socket) = exchange(&shell, Socket::new(stream), peer).await?;
     // Boxed, as the answering of a request is, so that a connection that waits for its next request stays small.
-    Box::pin(upgrades::enter(&shell, *opening, stream)).await
+    Box::pin(upgrades::enter(&shell, *opening, socket)).await
 }
 
 /// Answers requests; `Some` once one was an upgrade.
 async fn exchange(
     shell: &Arc<Shell>,
-    stream: Async<TcpStream>,
+    socket: Socket,
     peer: IpAddr,
-) -> Option<(Box<upgrades::Opening>, Async<TcpStream>)> {
-    let mut incoming = Incoming::new(Arc::clone(&shell.bounds), stream);
+) -> Option<(Box<upgrades::Opening>, Socket)> {
+    let mut incoming = Incoming::new(Arc::clone(&shell.bounds), socket);
+
     let mut patience = limits::HEAD_TIME_MAX;
     loop {
         let answered = match read_head(&mut incoming, patience).await.ok()? {
@@ -76,11 +79,8 @@ async fn exchange(
             }
         };
         match answered.ok()? {
-            Next::Upgrade(mut opening) => {
-                let (stream, ahead) = incoming.into_parts();
-                opening.ahead = ahead;
-                return Some((opening, stream));
-            }
+            Next::Upgrade(opening) => return Some((opening, incoming.into_socket())),
+
             Next::Request => {
                 patience = limits::KEEP_ALIVE_IDLE_MAX;
                 // Who sends faster than we answer is never waited for: without this it would have the thread for itself.

@@ -1,12 +1,14 @@
 //! Bodies over a real socket, with bounds of a test's choice.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_io::Async;
 
 use super::*;
 use crate::http::head;
 use crate::net::receiving::Receiving;
-use crate::net::socket::tests::sent_in_one_turn;
 
 const ENOUGH: Duration = Duration::from_secs(60);
 
@@ -27,7 +29,7 @@ fn pair(bounds: Bounds) -> (Incoming, TcpStream) {
     let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let stream = Async::new(listener.accept().unwrap().0).unwrap();
-    (Incoming::new(Arc::new(bounds), stream), peer)
+    (Incoming::new(Arc::new(bounds), Socket::new(stream)), peer)
 }
 
 /// Reads the head that the peer sends, and begins its request.
@@ -343,29 +345,6 @@ fn an_answer_larger_than_the_buffers_of_the_sockets_arrives_whole() {
 }
 
 #[test]
-fn an_answer_may_take_as_long_as_it_moves_and_no_longer() {
-    let second = Duration::from_secs(1);
-    let rate = usize::try_from(limits::RESPONSE_BYTES_PER_SECOND_MIN).unwrap();
-    let moving = Pace::Moving(30 * second);
-    for (sent, elapsed, left) in [
-        (0, 0, 30),
-        (0, 29, 1),
-        (0, 30, 0),
-        (100 * rate, 0, 30),
-        (100 * rate, 100, 30),
-        (100 * rate, 129, 1),
-        (100 * rate, 130, 0),
-    ] {
-        assert_eq!(
-            moving.left(sent, elapsed * second),
-            left * second,
-            "{sent} in {elapsed}"
-        );
-    }
-    assert_eq!(Pace::Whole(30 * second).left(100 * rate, 29 * second), second);
-}
-
-#[test]
 fn an_answer_that_nobody_takes_is_cut_and_gives_its_room_back() {
     const LARGE: usize = 32 * 1024 * 1024;
     let bounds = Bounds {
@@ -426,10 +405,22 @@ fn an_answer_without_room_becomes_503_where_nothing_was_done() {
 }
 
 #[test]
-fn a_large_answer_leaves_in_turns_and_lets_others_have_theirs() {
-    let (incoming, mut peer) = pair(loose(9));
-    let (head, body) = (vec![7; 100], vec![8; 8 << 20]);
-    let sending = send_paced(&incoming.stream, &head, &body, Pace::Whole(ENOUGH));
-    let sent = sent_in_one_turn(sending, &mut peer);
-    assert!((1..=WRITE_TURN_BYTES).contains(&sent), "{sent}");
+fn a_socket_is_handed_on_with_what_came_behind_the_request_and_counts_only_that() {
+    let (mut incoming, mut peer) = pair(loose(5));
+    let requests = [&post("Content-Length: 5\r\n", b"hello"), NEXT, b"first frame"].concat();
+    peer.write_all(&requests).unwrap();
+    begin(&mut incoming).unwrap();
+    assert_eq!(read(&mut incoming), Ok(b"hello".to_vec()));
+    assert_eq!(end(&mut incoming), Ok(()));
+    begin(&mut incoming).unwrap();
+    let mut socket = incoming.into_socket();
+    assert_eq!(socket.ahead(), b"first frame");
+    assert_eq!(
+        socket.take_received(),
+        b"first frame".len(),
+        "its pace is its own"
+    );
+    peer.write_all(b" and more").unwrap();
+    smol::block_on(socket.receive(64)).unwrap();
+    assert_eq!(socket.ahead(), b"first frame and more");
 }
