@@ -35,14 +35,14 @@ pub use snapshot::Snapshot;
 
 /// Why a stored state cannot be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
+pub enum NotAState {
     /// It is not a well-formed update.
     Malformed(Refused),
     /// It builds on something that is not in it.
     Incomplete,
 }
 
-impl std::fmt::Display for Unreadable {
+impl std::fmt::Display for NotAState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Malformed(refused) => write!(f, "stored state: {refused}"),
@@ -51,7 +51,7 @@ impl std::fmt::Display for Unreadable {
     }
 }
 
-impl std::error::Error for Unreadable {}
+impl std::error::Error for NotAState {}
 
 /// The bytes of one client: a section of the base, and what came since.
 #[derive(Clone, Debug, Default)]
@@ -124,16 +124,16 @@ impl Board {
     /// Loads a stored state. The budgets bind later updates only: a lowered setting makes no board unreadable.
     ///
     /// # Errors
-    /// [`Unreadable`]; the caller refuses the board and never replaces it.
-    pub fn load(state: Bytes, budgets: Budgets) -> Result<Self, Unreadable> {
+    /// [`NotAState`]; the caller refuses the board and never replaces it.
+    pub fn load(state: Bytes, budgets: Budgets) -> Result<Self, NotAState> {
         let mut meter = Meter::unbounded();
         let bounds = Budgets::UNBOUNDED;
-        let outline = scan(&state, &bounds, &mut meter).map_err(Unreadable::Malformed)?;
+        let outline = scan(&state, &bounds, &mut meter).map_err(NotAState::Malformed)?;
         let mut known = Known::default();
         let admission = match admit(&mut known, &state, &outline, (&bounds, &mut meter)) {
             Ok(admission) => admission,
-            Err(Stop::Hole) => return Err(Unreadable::Incomplete),
-            Err(Stop::Refused(refused)) => return Err(Unreadable::Malformed(refused)),
+            Err(Stop::Hole) => return Err(NotAState::Incomplete),
+            Err(Stop::Refused(refused)) => return Err(NotAState::Malformed(refused)),
         };
         admission.commit(&mut known);
         // It was counted when it was accepted.

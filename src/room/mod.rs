@@ -173,7 +173,7 @@ pub struct Room {
     looks: Looks,
     retired: bool,
     /// Whether what its members may do is being decided anew.
-    deciding: bool,
+    reconsidering: bool,
 }
 
 impl Room {
@@ -205,7 +205,7 @@ impl Room {
             active_at: now,
             looks: Looks::new(now),
             retired: false,
-            deciding: false,
+            reconsidering: false,
         }
     }
 
@@ -341,8 +341,8 @@ impl Room {
     }
 
     /// Notes that what was decided about [`Self::held`] was carried out; the next end of a credential is told again.
-    pub fn note_decided(&mut self) {
-        self.deciding = false;
+    pub fn note_reconsidered(&mut self) {
+        self.reconsidering = false;
         self.look_by(Tick::default());
     }
 

@@ -399,7 +399,7 @@ fn a_stored_state_loads_as_the_same_board() {
     assert_eq!(loaded.encoded_bytes(), full.len());
     assert_eq!(
         Board::load(Bytes::from_static(BANG), Budgets::default()).unwrap_err(),
-        Unreadable::Incomplete
+        NotAState::Incomplete
     );
     assert!(Board::load(full.slice(1..), Budgets::default()).is_err());
 }

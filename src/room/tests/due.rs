@@ -106,7 +106,7 @@ impl Pair {
             }),
             (5, _) => self.both(Table::commit_all),
             (6, _) => self.both(Table::broadcast),
-            (7, _) => self.both(|table| table.room.note_decided()),
+            (7, _) => self.both(|table| table.room.note_reconsidered()),
             (8, _) => self.both(compact_if_free),
             (9, _) if n % 2 == 0 => {
                 self.both(|table| table.room.begin_joining().is_some());
