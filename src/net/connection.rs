@@ -6,25 +6,24 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_io::Timer;
 use bytes::Bytes;
-use smol::future::{Future, FutureExt};
 
 use crate::boards::apart;
 use crate::boards::rights::Joined;
 use crate::boards::slots::RoomCell;
 use crate::fault::Fault;
 use crate::limits;
-use crate::net::Shell;
 use crate::net::disposition;
 use crate::net::messages::{Messages, Next};
 use crate::net::pace::{Doing, Pace};
 use crate::net::socket::{Socket, WRITE_TURN_BYTES};
+use crate::net::{Shell, within};
 use crate::room::member::{Out, Pulse};
 use crate::room::{Due, Room};
 use crate::session::{Handled, Rest, Session};
@@ -215,7 +214,7 @@ impl Connection {
     /// Whether so many pongs or saved echoes wait for the peer, or a step 2, which may be as large as the board, that it
     /// is not read for now.
     fn owes_much(&self) -> bool {
-        self.stream.get_ref().control_len() > CONTROL_BYTES_MAX
+        self.stream.control_len() > CONTROL_BYTES_MAX
             || self.pulse.owed() > limits::ECHOES_OWED_BYTES_MAX
             || self.pulse.has_answers()
             || self.sending.as_ref().is_some_and(|(out, _)| out.kind.is_answer())
@@ -357,7 +356,7 @@ impl Connection {
     /// Gathers what is due and writes it; what the kernel does not take is sent by [`Self::poll_sending`].
     fn poll_gather(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<Result<(), End>> {
         buffer.clear();
-        buffer.append(&mut self.stream.get_mut().take_control());
+        buffer.append(&mut self.stream.take_control());
         let now = self.shell.now().tick;
         let due = self
             .cell
@@ -437,7 +436,7 @@ impl Connection {
     ///
     /// Bounded by [`limits::CLOSE_TIME_MAX`]; a peer that does not read by then is cut off.
     pub(crate) async fn finish(mut self, end: End) {
-        let closing = async {
+        let closing = pin!(async {
             if let Some((out, mut at)) = self.sending.take() {
                 while !out.rest(at).is_empty() {
                     let rest = out.rest(at);
@@ -445,7 +444,7 @@ impl Connection {
                     at += rest.len();
                 }
             }
-            let control = self.stream.get_mut().take_control();
+            let control = self.stream.take_control();
             self.stream.get_ref().send_all(&control).await?;
             if let End::Fault(fault) = end {
                 let row = disposition::of(fault);
@@ -457,13 +456,9 @@ impl Connection {
             }
             self.stream.get_mut().drain().await;
             io::Result::Ok(())
-        };
-        let deadline = async {
-            Timer::after(limits::CLOSE_TIME_MAX).await;
-            Ok(())
-        };
+        });
         // Whether the peer took the close frame in time or not, the connection is over.
-        closing.or(deadline).await.unwrap_or_default();
+        drop(within(limits::CLOSE_TIME_MAX, closing).await);
     }
 }
 

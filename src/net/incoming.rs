@@ -1,44 +1,40 @@
 //! A peer's socket as HTTP uses it: what was received ahead, and the body of the request at hand.
 //!
-//! Owns [`Incoming`]: reading heads' bytes and bodies within their bounds of bytes, time and memory. Must not know what
-//! a path or a body means. Key invariants: a body is read only when somebody wants it, and only then the peer is told to
+//! Owns [`Incoming`]: a [`Socket`] and the reading of heads' bytes and bodies from it, within their bounds of bytes, time
+//! and memory. Must not know what a path or a body means. Key invariants: a body is read only when somebody wants it, and only then the peer is told to
 //! go on; after a body that was not read to its end no further request is read. Tests: `incoming/tests.rs`, and over TCP
 //! tests/it/http.rs.
 
-use std::cell::RefCell;
-use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io;
+
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_io::{Async, Timer};
+use async_io::Timer;
 use bytes::Bytes;
-use smol::future::FutureExt;
 
 use crate::boards::answers::{Answers, Permit};
 use crate::http::body::{BodyError, Decoder, Progress};
 use crate::http::head::{Framing, Head, Method, Persistence};
 use crate::http::response::{CONTINUE, Problem, Response};
 use crate::limits;
-use crate::net::Shell;
+use crate::net::pace::Leaving;
 use crate::net::receiving::{Place, Receiving};
-use crate::net::socket::WRITE_TURN_BYTES;
+use crate::net::socket::{READ_BYTES, Socket};
+
+use crate::net::{Late, within};
 use crate::ws::reader::{make_room, room_after};
 
 /// Bytes read at once while a head is incomplete: as much as is received without being counted.
 const HEAD_READ_BYTES: usize = limits::RECEIVING_FREE_BYTES;
 
 /// Bytes read at once of a body.
-const BODY_READ_BYTES: usize = 64 * 1024;
-
-thread_local! {
-    /// Where bytes are received, so that a connection that waits for some holds no room for them.
-    static RECEIVE: RefCell<Vec<u8>> = RefCell::new(vec![0; BODY_READ_BYTES]);
-}
+const BODY_READ_BYTES: usize = READ_BYTES;
 
 /// Why a body could not be had. The connection closes after the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unreadable {
+pub(crate) enum NoBody {
     /// It is too large, or its framing is malformed.
     Body(BodyError),
     /// It took longer than `limits::BODY_TIME_MAX`.
@@ -47,17 +43,17 @@ pub(crate) enum Unreadable {
     CutOff,
 }
 
-impl From<Unreadable> for Problem {
-    fn from(why: Unreadable) -> Self {
+impl From<NoBody> for Problem {
+    fn from(why: NoBody) -> Self {
         let (status, code, title, detail) = match why {
-            Unreadable::Body(error) => return error.into(),
-            Unreadable::Late => (
+            NoBody::Body(error) => return error.into(),
+            NoBody::Late => (
                 408,
                 "body_timeout",
                 "The request body took too long",
                 "send it faster, or in parts",
             ),
-            Unreadable::CutOff => (
+            NoBody::CutOff => (
                 400,
                 "bad_request",
                 "Malformed request",
@@ -75,50 +71,19 @@ impl From<Unreadable> for Problem {
 }
 
 /// What bounds the reading of heads and bodies, and the sending of answers.
-pub(crate) trait Bounds {
+pub(crate) struct Bounds {
     /// Bytes of a body, inclusive.
-    fn body_bytes(&self) -> usize;
-
+    pub(crate) body_bytes: usize,
     /// How long a body may take, the time left out in which it is not read because of others.
-    fn body_time(&self) -> Duration;
-
+    pub(crate) body_time: Duration,
     /// How long an answer may leave not at all.
-    fn answer_time(&self) -> Duration;
-
+    pub(crate) answer_time: Duration,
     /// The budget of what is being received.
-    fn receiving(&self) -> &Arc<Receiving>;
-
+    pub(crate) receiving: Arc<Receiving>,
     /// The budget of answers.
-    fn answers(&self) -> &Arc<Answers>;
-
-    /// Whether bodies must wait for the disk.
-    fn disk_is_behind(&self) -> bool;
-}
-
-impl Bounds for Shell {
-    fn body_bytes(&self) -> usize {
-        self.settings.body_bytes
-    }
-
-    fn body_time(&self) -> Duration {
-        limits::BODY_TIME_MAX
-    }
-
-    fn answer_time(&self) -> Duration {
-        limits::RESPONSE_TIME_MAX
-    }
-
-    fn receiving(&self) -> &Arc<Receiving> {
-        &self.receiving
-    }
-
-    fn answers(&self) -> &Arc<Answers> {
-        &self.boards.answers
-    }
-
-    fn disk_is_behind(&self) -> bool {
-        self.boards.is_disk_behind()
-    }
+    pub(crate) answers: Arc<Answers>,
+    /// Tells whether bodies must wait for the disk.
+    pub(crate) disk_is_behind: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// How far the body of the request at hand was read.
@@ -139,12 +104,9 @@ enum Expectation {
 }
 
 /// A socket that requests come from.
-pub(crate) struct Incoming<B: Bounds = Shell> {
-    bounds: Arc<B>,
-    stream: Async<TcpStream>,
-    /// Received; what lies before `at` is used.
-    ahead: Vec<u8>,
-    at: usize,
+pub(crate) struct Incoming {
+    bounds: Arc<Bounds>,
+    socket: Socket,
     body: Body,
     /// Bytes of the head of the request at hand, and of its body with it.
     head: usize,
@@ -155,15 +117,14 @@ pub(crate) struct Incoming<B: Bounds = Shell> {
     permit: Option<Permit>,
 }
 
-impl<B: Bounds> Incoming<B> {
-    /// Nothing was read of `stream` yet.
-    pub(crate) fn new(bounds: Arc<B>, stream: Async<TcpStream>) -> Self {
-        let place = bounds.receiving().place();
+impl Incoming {
+    /// Nothing was read of `socket` yet.
+    pub(crate) fn new(bounds: Arc<Bounds>, socket: Socket) -> Self {
+        let place = bounds.receiving.place();
         Self {
             bounds,
-            stream,
-            ahead: Vec::new(),
-            at: 0,
+            socket,
+
             body: Body::Ended,
             head: 0,
             request: 0,
@@ -174,39 +135,33 @@ impl<B: Bounds> Incoming<B> {
 
     /// What was received and not used.
     pub(crate) fn ahead(&self) -> &[u8] {
-        self.ahead.get(self.at..).unwrap_or_default()
+        self.socket.ahead()
     }
 
     /// Takes the first `bytes` of what was received, as the head of a request.
     pub(crate) fn take(&mut self, bytes: usize) -> Vec<u8> {
         let ahead = self.ahead();
         let head = ahead.get(..bytes).unwrap_or(ahead).to_vec();
-        self.drop_ahead(head.len());
+        self.socket.use_ahead(head.len());
         self.head = head.len();
         self.request = self.head;
         self.count();
         head
     }
 
-    /// Drops the first `bytes` of what was received. A connection that waits for more keeps no memory for it.
-    fn drop_ahead(&mut self, bytes: usize) {
-        self.at = self.at.saturating_add(bytes);
-        if self.at >= self.ahead.len() {
-            self.ahead = Vec::new();
-            self.at = 0;
-        }
-    }
-
-    /// The socket, and what was read of it and not used.
-    pub(crate) fn into_parts(self) -> (Async<TcpStream>, Vec<u8>) {
-        let ahead = self.ahead().to_vec();
-        (self.stream, ahead)
+    /// The socket, with what was received and not used, for somebody who speaks another protocol on it.
+    pub(crate) fn into_socket(mut self) -> Socket {
+        self.socket.forget_received();
+        self.socket
     }
 
     /// Counts what is held.
     fn count(&mut self) {
-        let held = self.ahead.capacity() + self.request;
-        self.place.set(held);
+        self.place.set(self.held());
+    }
+
+    fn held(&self) -> usize {
+        self.socket.ahead_held() + self.request
     }
 
     /// Waits until others leave room to receive more; how many bytes, for [`Self::receive`].
@@ -218,19 +173,19 @@ impl<B: Bounds> Incoming<B> {
     async fn room_beside(&mut self, bytes_max: usize, beside: impl Fn(usize) -> usize) -> usize {
         // What was used goes first. What is left is less than a head, or than was read at once, and is moved once only:
         // from now on nothing before it is used.
-        self.ahead.drain(..self.at.min(self.ahead.len()));
-        self.at = 0;
+        self.socket.settle_ahead();
         self.count();
-        let held = self.ahead.capacity() + self.request;
-        let (ahead, head) = (&self.ahead, self.head);
+        let held = self.held();
+        let (socket, head) = (&self.socket, self.head);
         let body = self.request - head;
-        let after = |more| room_after(ahead, more, usize::MAX) + head + body.max(beside(more));
+        let after = |more| socket.ahead_after(more) + head + body.max(beside(more));
+
         self.place.room(held, bytes_max, after).await
     }
 
     /// Waits until there is something to receive, or the end. Room for it is taken then: a peer that sends nothing has none.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.stream.readable().await
+    pub(crate) async fn readable(&mut self) -> io::Result<()> {
+        self.socket.readable().await
     }
 
     /// Reads up to `room` bytes of what there is behind [`Self::ahead`]; zero at the end.
@@ -238,19 +193,18 @@ impl<B: Bounds> Incoming<B> {
     /// # Errors
     /// Those of the socket; `TimedOut` where there was nothing after all, for long.
     pub(crate) async fn receive(&mut self, room: usize) -> io::Result<usize> {
-        let receiving = receive(&self.stream, room, &mut self.ahead);
-        let received = within(limits::HEAD_TIME_MAX, receiving).await;
+        let received = within(limits::HEAD_TIME_MAX, self.socket.receive(room)).await;
         self.count();
-        received
+        received?
     }
 
     /// Begins the request with `head`; what was received behind it is its body.
     ///
     /// # Errors
     /// The body is known to be too large; there is no finding the next request then.
-    pub(crate) fn begin(&mut self, head: &Head<'_>) -> Result<(), Unreadable> {
+    pub(crate) fn begin(&mut self, head: &Head<'_>) -> Result<(), NoBody> {
         self.body = Body::Lost;
-        let decoder = Decoder::new(head.framing, self.bounds.body_bytes()).map_err(Unreadable::Body)?;
+        let decoder = Decoder::new(head.framing, self.bounds.body_bytes).map_err(NoBody::Body)?;
         self.body = match decoder.is_done() {
             true => Body::Ended,
             false if head.expects_continue() => Body::Unread(head.framing, Expectation::Continue),
@@ -275,31 +229,33 @@ impl<B: Bounds> Incoming<B> {
     /// request begins.
     ///
     /// # Errors
-    /// [`Unreadable`]; there is no finding the next request then.
+    /// [`NoBody`]; there is no finding the next request then.
     ///
     /// # Cancellation
     /// As for an error.
-    pub(crate) async fn read_body(&mut self) -> Result<Vec<u8>, Unreadable> {
+    pub(crate) async fn read_body(&mut self) -> Result<Vec<u8>, NoBody> {
         let body = self.read_body_now().await;
         self.count();
         body
     }
 
-    async fn read_body_now(&mut self) -> Result<Vec<u8>, Unreadable> {
+    async fn read_body_now(&mut self) -> Result<Vec<u8>, NoBody> {
         let (framing, expectation) = match std::mem::replace(&mut self.body, Body::Lost) {
             Body::Unread(framing, expectation) => (framing, expectation),
             Body::Ended => {
                 self.body = Body::Ended;
                 return Ok(Vec::new());
             }
-            Body::Lost => return Err(Unreadable::CutOff),
+            Body::Lost => return Err(NoBody::CutOff),
         };
-        let bytes_max = self.bounds.body_bytes();
-        let mut decoder = Decoder::new(framing, bytes_max).map_err(Unreadable::Body)?;
-        let mut time = self.bounds.body_time();
+        let bytes_max = self.bounds.body_bytes;
+        let mut decoder = Decoder::new(framing, bytes_max).map_err(NoBody::Body)?;
+        let mut time = self.bounds.body_time;
         if expectation == Expectation::Continue {
-            let told = within(time, send_all(&self.stream, CONTINUE)).await;
-            told.map_err(|_| Unreadable::CutOff)?;
+            match within(time, self.socket.send_all(CONTINUE)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(Late) => return Err(NoBody::CutOff),
+            }
         }
         let mut body = Vec::new();
         loop {
@@ -308,23 +264,21 @@ impl<B: Bounds> Incoming<B> {
                 body.extend_from_slice(data);
             });
             self.request = self.head + body.capacity();
-            if progress.map_err(Unreadable::Body)? == Progress::Done {
+            if progress.map_err(NoBody::Body)? == Progress::Done {
                 break;
             }
             // Nor does the time count in which it is we who do not listen.
-            while self.bounds.disk_is_behind() {
+            while (self.bounds.disk_is_behind)() {
                 Timer::after(limits::BACKPRESSURE_RETRY).await;
             }
             let began = Instant::now();
-            match within(time, self.readable()).await {
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(Unreadable::Late),
-                other => other.map_err(|_| Unreadable::CutOff)?,
-            }
+            let ready = within(time, self.readable()).await;
+            ready.map_err(|Late| NoBody::Late)?.map_err(|_| NoBody::CutOff)?;
             time = time.saturating_sub(began.elapsed());
             let beside = |more| room_after(&body, more, bytes_max);
             let room = self.room_beside(BODY_READ_BYTES, beside).await;
             if !matches!(self.receive(room).await, Ok(1..)) {
-                return Err(Unreadable::CutOff);
+                return Err(NoBody::CutOff);
             }
         }
         // It may be kept for long.
@@ -342,7 +296,7 @@ impl<B: Bounds> Incoming<B> {
             if !step.data.is_empty() {
                 sink(step.data);
             }
-            self.drop_ahead(used);
+            self.socket.use_ahead(used);
             if progress == Progress::Done || used == 0 {
                 return Ok(progress);
             }
@@ -368,15 +322,14 @@ impl<B: Bounds> Incoming<B> {
             Body::Unread(framing, Expectation::None) => framing,
             Body::Unread(..) | Body::Lost => return Ok(()),
         };
-        let late = async {
-            Timer::after(limits::SKIPPED_TIME_MAX).await;
-            Ok(Body::Lost)
+        let skipped = {
+            let skipping = pin!(self.skip(framing));
+            within(limits::SKIPPED_TIME_MAX, skipping).await
         };
-        let skipped = self.skip(framing).or(late).await;
         match skipped {
-            Ok(body) => self.body = body,
-            Err(BodyError::TooLarge) => {}
-            Err(error) => return Err(error),
+            Ok(Ok(body)) => self.body = body,
+            Ok(Err(BodyError::TooLarge)) | Err(Late) => {}
+            Ok(Err(error)) => return Err(error),
         }
         Ok(())
     }
@@ -402,16 +355,15 @@ impl<B: Bounds> Incoming<B> {
     /// 503, if there is none within `limits::ANSWER_WAIT_MAX`.
     pub(crate) async fn reserve(&mut self, bytes: usize) -> Result<(), Response> {
         self.permit = None;
-        let waiting = self.bounds.answers().permit(bytes);
-        let granted = async { Ok(waiting.await) };
-        let permit = within(limits::ANSWER_WAIT_MAX, granted).await;
-        self.permit = Some(permit.map_err(|_| busy())?);
+        let waiting = self.bounds.answers.permit(bytes);
+        let permit = within(limits::ANSWER_WAIT_MAX, waiting).await;
+        self.permit = Some(permit.map_err(|Late| busy())?);
         Ok(())
     }
 
     /// Whether `body` is on its way to somebody already; the answer to the request at hand then shares its room.
     pub(crate) fn joins(&mut self, body: &Bytes) -> bool {
-        let joined = self.bounds.answers().join(body);
+        let joined = self.bounds.answers.join(body);
         let is_joined = joined.is_some();
         // Room that was kept stays where there is none to share.
         self.permit = joined.or_else(|| self.permit.take());
@@ -420,7 +372,7 @@ impl<B: Bounds> Incoming<B> {
 
     /// Lets the answer to the request at hand be sent whatever else is on its way: it is for who runs the server.
     pub(crate) fn insist(&mut self) {
-        self.permit = Some(self.bounds.answers().must(&Bytes::new()));
+        self.permit = Some(self.bounds.answers.must(&Bytes::new()));
     }
 
     /// Counts the answer's body, and gives up room that was kept for it and is not needed. An answer that nobody kept room
@@ -430,7 +382,7 @@ impl<B: Bounds> Incoming<B> {
         let Some(body) = response.held().filter(|_| !response.payload(method).is_empty()) else {
             return response;
         };
-        let answers = self.bounds.answers();
+        let answers = &self.bounds.answers;
         let asks = matches!(method, Method::Get | Method::Head);
         let mut permit = match permit.or_else(|| answers.try_permit(body.len())) {
             Some(permit) => permit,
@@ -461,27 +413,19 @@ impl<B: Bounds> Incoming<B> {
             .is_some_and(|response| response.held().is_none());
         let time = match is_built_in {
             // It costs a socket and no memory.
-            true => Pace::Whole(limits::PAGE_TIME_MAX),
-            false => Pace::Moving(self.bounds.answer_time()),
+            true => Leaving::Whole(limits::PAGE_TIME_MAX),
+            false => Leaving::Moving(self.bounds.answer_time),
         };
-        let sent = send_paced(&self.stream, &head, payload, time).await;
+        let sent = self.socket.send_paced(&head, payload, time).await;
         self.permit = None;
         sent
     }
 
     /// Ends our half and waits a little for the peer to end its own, so that it can read the answer.
-    pub(crate) async fn linger(&self) {
-        if self.stream.get_ref().shutdown(Shutdown::Write).is_err() {
-            return;
-        }
-        let drained = async {
-            let mut sink = Vec::new();
-            while matches!(receive(&self.stream, HEAD_READ_BYTES, &mut sink).await, Ok(1..)) {
-                sink.clear();
-            }
-            Ok(())
-        };
-        within(limits::LINGER_TIME_MAX, drained).await.unwrap_or_default();
+    pub(crate) async fn linger(&mut self) {
+        within(limits::LINGER_TIME_MAX, self.socket.drain())
+            .await
+            .unwrap_or_default();
     }
 }
 
@@ -495,88 +439,6 @@ fn busy() -> Response {
         field: None,
     };
     Response::problem(&problem).field("Retry-After", "2")
-}
-
-/// Reads up to `bytes_max` bytes to the end of `into`; zero at the end.
-async fn receive(stream: &Async<TcpStream>, bytes_max: usize, into: &mut Vec<u8>) -> io::Result<usize> {
-    let mut read = |mut socket: &TcpStream| {
-        RECEIVE.with_borrow_mut(|buffer| {
-            let end = bytes_max.min(buffer.len());
-            let received = socket.read(buffer.get_mut(..end).unwrap_or_default())?;
-            make_room(into, received, usize::MAX);
-            into.extend_from_slice(buffer.get(..received).unwrap_or_default());
-            Ok(received)
-        })
-    };
-    let received = stream.read_with(|socket| read(socket)).await?;
-    if received == bytes_max {
-        // There is more, for all we know: others have their turn first, and so does the timer beside this.
-        smol::future::yield_now().await;
-    }
-    Ok(received)
-}
-
-/// How long something may take to leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pace {
-    /// So long.
-    Whole(Duration),
-    /// So long without moving at all; and so long, and what its bytes take at the least rate, as a whole.
-    Moving(Duration),
-}
-
-impl Pace {
-    /// How long the next byte may take to leave, where `sent` have left in `elapsed`.
-    fn left(self, sent: usize, elapsed: Duration) -> Duration {
-        match self {
-            Self::Whole(time) => time.saturating_sub(elapsed),
-            Self::Moving(time) => {
-                let sent = u64::try_from(sent).unwrap_or(u64::MAX);
-                let millis = sent.saturating_mul(1_000) / limits::RESPONSE_BYTES_PER_SECOND_MIN;
-                let whole = time.saturating_add(Duration::from_millis(millis));
-                time.min(whole.saturating_sub(elapsed))
-            }
-        }
-    }
-}
-
-async fn send_all(stream: &Async<TcpStream>, bytes: &[u8]) -> io::Result<()> {
-    send_paced(stream, bytes, &[], Pace::Whole(Duration::MAX)).await
-}
-
-/// Sends two runs of bytes as one, without copying them together.
-async fn send_paced(
-    stream: &Async<TcpStream>,
-    mut first: &[u8],
-    mut second: &[u8],
-    pace: Pace,
-) -> io::Result<()> {
-    let (began, mut all) = (Instant::now(), 0);
-    while !(first.is_empty() && second.is_empty()) {
-        let turn = first.get(..WRITE_TURN_BYTES).unwrap_or(first);
-        let left = WRITE_TURN_BYTES.saturating_sub(turn.len());
-        let both = [
-            IoSlice::new(turn),
-            IoSlice::new(second.get(..left).unwrap_or(second)),
-        ];
-        let write = stream.write_with(|mut socket| socket.write_vectored(&both));
-        let sent = within(pace.left(all, began.elapsed()), write).await?;
-        all += sent;
-        second = second.get(sent.saturating_sub(first.len())..).unwrap_or_default();
-        first = first.get(sent..).unwrap_or_default();
-        if sent == WRITE_TURN_BYTES {
-            smol::future::yield_now().await;
-        }
-    }
-    Ok(())
-}
-
-async fn within<T>(time: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    let late = async {
-        Timer::after(time).await;
-        Err(io::ErrorKind::TimedOut.into())
-    };
-    work.or(late).await
 }
 
 #[cfg(test)]

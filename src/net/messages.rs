@@ -34,6 +34,8 @@ pub(crate) struct Messages {
     socket: Socket,
     reader: Reader,
     place: Place,
+    /// Answers to control frames, not yet taken by the connection.
+    control: Vec<u8>,
     /// The last read had to wait for others.
     waits: bool,
 }
@@ -45,6 +47,7 @@ impl Messages {
             socket,
             reader: Reader::new(bytes_max),
             place,
+            control: Vec::new(),
             waits: false,
         }
     }
@@ -57,6 +60,16 @@ impl Messages {
     /// The socket, to write to.
     pub(crate) fn get_mut(&mut self) -> &mut Socket {
         &mut self.socket
+    }
+
+    /// Takes the control frames to be sent.
+    pub(crate) fn take_control(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.control)
+    }
+
+    /// Bytes of the control frames to be sent.
+    pub(crate) fn control_len(&self) -> usize {
+        self.control.len()
     }
 
     /// Whether a message has begun and is not complete.
@@ -110,11 +123,11 @@ impl Messages {
                 Some(Event::Message(message)) => return Poll::Ready(Next::Message(message)),
                 Some(Event::Pong) => return Poll::Ready(Next::Idle),
                 Some(Event::Ping(payload)) => {
-                    self.socket.push_control(&ws::frame(Opcode::Pong, &payload));
+                    self.control.extend_from_slice(&ws::frame(Opcode::Pong, &payload));
                     return Poll::Ready(Next::Idle);
                 }
                 Some(Event::Close(payload)) => {
-                    self.socket.push_control(&ws::close_reply(&payload));
+                    self.control.extend_from_slice(&ws::close_reply(&payload));
                     return Poll::Ready(Next::End);
                 }
             }
@@ -129,6 +142,7 @@ impl Messages {
             reader,
             place,
             waits,
+            ..
         } = self;
         place.set(held);
         let room = place.poll_room(cx, (held, READ_BYTES), |more| reader.held_after(more));

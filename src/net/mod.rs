@@ -14,8 +14,9 @@ mod messages;
 pub(crate) mod pace;
 pub(crate) mod receiving;
 mod seldom;
-mod socket;
+pub(crate) mod socket;
 pub(crate) mod upgrades;
+mod within;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,9 +31,12 @@ use crate::limits;
 use crate::metrics::Metrics;
 use crate::net::disposition::CloseCodes;
 use crate::net::doors::Doors;
+use crate::net::incoming::Bounds;
 use crate::net::receiving::Receiving;
 use crate::net::seldom::Seldom;
 use crate::time::{Now, Tick};
+
+pub(crate) use within::{Late, within};
 
 /// What is set about connections and requests.
 #[derive(Clone, Debug)]
@@ -70,6 +74,8 @@ pub(crate) struct Shell {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) doors: Arc<Doors>,
     pub(crate) receiving: Arc<Receiving>,
+    /// Of what requests bring and get.
+    pub(crate) bounds: Arc<Bounds>,
     /// When it began.
     pub(crate) started: Tick,
     verifier: Verifier,
@@ -83,9 +89,20 @@ pub(crate) struct Shell {
 impl Shell {
     /// Nobody is connected yet.
     pub(crate) fn new(settings: Settings, boards: Arc<Boards>, metrics: Arc<Metrics>) -> Arc<Self> {
+        let receiving = Receiving::new(limits::RECEIVING_BYTES_MAX);
+        let disk = Arc::clone(&boards);
+        let bounds = Bounds {
+            body_bytes: settings.body_bytes,
+            body_time: limits::BODY_TIME_MAX,
+            answer_time: limits::RESPONSE_TIME_MAX,
+            receiving: Arc::clone(&receiving),
+            answers: Arc::clone(&boards.answers),
+            disk_is_behind: Box::new(move || disk.is_disk_behind()),
+        };
         Arc::new(Self {
             doors: Arc::new(Doors::new(settings.connections, settings.connections_per_address)),
-            receiving: Receiving::new(limits::RECEIVING_BYTES_MAX),
+            receiving,
+            bounds: Arc::new(bounds),
             started: boards.now().tick,
             verifier: Verifier::new(settings.keys.clone()),
             misdirected: Seldom::default(),

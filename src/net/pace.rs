@@ -1,8 +1,9 @@
-//! How slowly an incomplete message may come.
+//! How slowly an incomplete message may come, and an answer leave.
 //!
-//! Owns [`Pace`]: one message's clock, which stands still while we do not listen. Must not know sockets or timers.
-//! Key invariant: what a peer makes us hold, it keeps moving: a message has [`limits::MESSAGE_TIME_MIN`], and the time
-//! that the bytes moved since take at [`limits::MESSAGE_BYTES_PER_SECOND_MIN`]. Tests at the end of the file.
+//! Owns [`Pace`], one message's clock, which stands still while we do not listen, and [`Leaving`], the time of an answer
+//! to a request. Must not know sockets or timers. Key invariant: what a peer makes us hold, it keeps moving: a message
+//! has [`limits::MESSAGE_TIME_MIN`], and the time that the bytes moved since take at
+//! [`limits::MESSAGE_BYTES_PER_SECOND_MIN`]. Tests at the end of the file.
 
 use std::time::Duration;
 
@@ -58,15 +59,37 @@ impl Pace {
         Some(
             self.since?
                 .after(limits::MESSAGE_TIME_MIN)
-                .after(time_for(self.moved)),
+                .after(time_at(limits::MESSAGE_BYTES_PER_SECOND_MIN, self.moved)),
         )
     }
 }
 
-/// The time that bytes may take at the least rate.
-pub(crate) fn time_for(bytes: usize) -> Duration {
+/// How long something may take to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// So long.
+    Whole(Duration),
+    /// So long without moving at all; and so long, and what its bytes take at the least rate, as a whole.
+    Moving(Duration),
+}
+
+impl Leaving {
+    /// How long the next byte may take to leave, where `sent` have left in `elapsed`.
+    pub(crate) fn left(self, sent: usize, elapsed: Duration) -> Duration {
+        match self {
+            Self::Whole(time) => time.saturating_sub(elapsed),
+            Self::Moving(time) => {
+                let whole = time.saturating_add(time_at(limits::RESPONSE_BYTES_PER_SECOND_MIN, sent));
+                time.min(whole.saturating_sub(elapsed))
+            }
+        }
+    }
+}
+
+/// The time that bytes take at so many a second.
+fn time_at(bytes_per_second: u64, bytes: usize) -> Duration {
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-    Duration::from_millis(bytes.saturating_mul(1_000) / limits::MESSAGE_BYTES_PER_SECOND_MIN)
+    Duration::from_millis(bytes.saturating_mul(1_000) / bytes_per_second)
 }
 
 #[cfg(test)]
@@ -108,6 +131,33 @@ mod tests {
     #[test]
     fn a_step_2_of_31_mib_over_two_megabits_has_time_enough() {
         let (bytes, bits) = (31 * 1024 * 1024, 2_000_000);
-        assert!(Duration::from_secs(bytes * 8 / bits) < time_for(usize::try_from(bytes).unwrap()));
+        let time = time_at(
+            limits::MESSAGE_BYTES_PER_SECOND_MIN,
+            usize::try_from(bytes).unwrap(),
+        );
+        assert!(Duration::from_secs(bytes * 8 / bits) < time);
+    }
+
+    #[test]
+    fn an_answer_may_take_as_long_as_it_moves_and_no_longer() {
+        let second = Duration::from_secs(1);
+        let rate = usize::try_from(limits::RESPONSE_BYTES_PER_SECOND_MIN).unwrap();
+        let moving = Leaving::Moving(30 * second);
+        for (sent, elapsed, left) in [
+            (0, 0, 30),
+            (0, 29, 1),
+            (0, 30, 0),
+            (100 * rate, 0, 30),
+            (100 * rate, 100, 30),
+            (100 * rate, 129, 1),
+            (100 * rate, 130, 0),
+        ] {
+            assert_eq!(
+                moving.left(sent, elapsed * second),
+                left * second,
+                "{sent} in {elapsed}"
+            );
+        }
+        assert_eq!(Leaving::Whole(30 * second).left(100 * rate, 29 * second), second);
     }
 }

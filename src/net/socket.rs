@@ -1,17 +1,24 @@
-//! A TCP stream for thousands of idle WebSocket connections.
+//! A peer's TCP stream, whatever it speaks, for thousands that are idle.
 //!
-//! Owns reading through one shared buffer per thread, so that an idle connection holds none, and the control frames that
-//! answer the peer's (pongs, our half of a closing handshake), which the connection puts between its own frames. Must not
-//! know WebSocket frames. Key invariant: no system call is made for a socket that is known to be empty or full.
+//! Owns receiving through one shared buffer per thread, what was received ahead, so that an idle connection holds
+//! nothing, sending in turns, and the orderly end. Must not know requests or frames. Key invariants: no system call is
+//! made for a socket that is known to be empty or full; memory grows no further than [`Socket::ahead_after`] said.
 
 use std::cell::RefCell;
-use std::io::{self, Read, Write};
+use std::future::poll_fn;
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use async_io::Async;
+use smol::future::yield_now;
 
-/// Bytes taken from the kernel at once; what the reader does not use at once is kept until it does.
+use crate::net::pace::Leaving;
+use crate::net::within;
+use crate::ws::reader::{make_room, room_after};
+
+/// Bytes taken from the kernel at once, at most; what the reader does not use at once is kept until it does.
 pub(crate) const READ_BYTES: usize = 64 * 1024;
 
 /// Bytes of something large that one task writes before others get their turn: an answer may be as large as a board, and
@@ -19,6 +26,8 @@ pub(crate) const READ_BYTES: usize = 64 * 1024;
 pub(crate) const WRITE_TURN_BYTES: usize = 256 * 1024;
 
 thread_local! {
+    /// Where bytes are received, so that a connection that waits for some holds no room for them.
+
     static RECEIVE: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
@@ -31,8 +40,7 @@ pub(crate) struct Socket {
     /// Received, and not used yet.
     ahead: Vec<u8>,
     ahead_at: usize,
-    /// Answers to control frames, not yet taken by the connection.
-    control: Vec<u8>,
+
     /// Bytes that may be received before other tasks get their turn.
     allowance: usize,
     /// Bytes received since this was last asked.
@@ -40,16 +48,14 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Wraps `io`, of which `ahead` was already read.
-    pub(crate) fn new(io: Async<TcpStream>, ahead: Vec<u8>) -> Self {
-        let received = ahead.len();
+    /// Wraps `io`, of which nothing was read yet.
+    pub(crate) fn new(io: Async<TcpStream>) -> Self {
         Self {
             io,
             readable: true,
-            ahead,
+            ahead: Vec::new(),
             ahead_at: 0,
-            control: Vec::new(),
-            received,
+            received: 0,
             allowance: usize::MAX,
         }
     }
@@ -65,25 +71,23 @@ impl Socket {
         std::mem::take(&mut self.received)
     }
 
-    /// Adds a control frame to be sent.
-    pub(crate) fn push_control(&mut self, frame: &[u8]) {
-        self.control.extend_from_slice(frame);
-    }
-
-    /// Takes the control frames to be sent.
-    pub(crate) fn take_control(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.control)
-    }
-
-    /// Bytes of the control frames to be sent.
-    pub(crate) fn control_len(&self) -> usize {
-        self.control.len()
+    /// Counts of what was received only what is [`Self::ahead`]: the rest was for somebody else.
+    pub(crate) fn forget_received(&mut self) {
+        self.received = self.ahead().len();
     }
 
     /// Writes what the kernel takes of `bytes`; `Pending` once it takes nothing, and the task will be woken.
     pub(crate) fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write(cx, |mut stream| stream.write(bytes))
+    }
+
+    fn poll_write(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         loop {
-            match self.io.get_ref().write(bytes) {
+            match write(self.io.get_ref()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -97,13 +101,35 @@ impl Socket {
     ///
     /// # Cancellation
     /// Any prefix may have been written.
-    pub(crate) async fn send_all(&self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let turn = bytes.get(..WRITE_TURN_BYTES).unwrap_or(bytes);
-            let sent = std::future::poll_fn(|cx| self.poll_send(cx, turn)).await?;
-            bytes = bytes.get(sent..).unwrap_or_default();
+    pub(crate) async fn send_all(&self, bytes: &[u8]) -> io::Result<()> {
+        self.send_paced(bytes, &[], Leaving::Whole(Duration::MAX)).await
+    }
+
+    /// Writes two runs of bytes as one, without copying them together, in the time that they may take.
+    ///
+    /// # Cancellation
+    /// Any prefix may have been written.
+    pub(crate) async fn send_paced(
+        &self,
+        mut first: &[u8],
+        mut second: &[u8],
+        leaving: Leaving,
+    ) -> io::Result<()> {
+        let (began, mut all) = (Instant::now(), 0);
+        while !(first.is_empty() && second.is_empty()) {
+            let turn = first.get(..WRITE_TURN_BYTES).unwrap_or(first);
+            let left = WRITE_TURN_BYTES.saturating_sub(turn.len());
+            let both = [
+                IoSlice::new(turn),
+                IoSlice::new(second.get(..left).unwrap_or(second)),
+            ];
+            let write = poll_fn(|cx| self.poll_write(cx, |mut stream| stream.write_vectored(&both)));
+            let sent = within(leaving.left(all, began.elapsed()), write).await??;
+            all += sent;
+            second = second.get(sent.saturating_sub(first.len())..).unwrap_or_default();
+            first = first.get(sent..).unwrap_or_default();
             if sent == WRITE_TURN_BYTES {
-                smol::future::yield_now().await;
+                yield_now().await;
             }
         }
         Ok(())
@@ -118,13 +144,8 @@ impl Socket {
             return;
         }
         self.use_ahead(usize::MAX);
-        loop {
-            self.allowance = usize::MAX;
-            match std::future::poll_fn(|cx| self.poll_receive(cx, READ_BYTES, <[u8]>::len)).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-        }
+        self.allowance = usize::MAX;
+        while matches!(self.receive_into(READ_BYTES, <[u8]>::len).await, Ok(1..)) {}
     }
 
     /// What was received and not used.
@@ -146,8 +167,44 @@ impl Socket {
         }
     }
 
-    /// Receives up to `bytes_max` bytes; `sink` tells how many of them it used, and the others are kept. To be called
-    /// when nothing is [`Self::ahead`]. Zero at the end.
+    /// Moves what was not used to where what was used lay, so that there is room behind it.
+    pub(crate) fn settle_ahead(&mut self) {
+        self.ahead.drain(..self.ahead_at.min(self.ahead.len()));
+        self.ahead_at = 0;
+    }
+
+    /// The most that [`Self::ahead_held`] can be once so many more bytes were received and not used.
+    pub(crate) fn ahead_after(&self, more: usize) -> usize {
+        room_after(&self.ahead, more, usize::MAX)
+    }
+
+    /// Waits until there is something to receive, or the end, and receives nothing.
+    pub(crate) async fn readable(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.io.poll_readable(cx)).await?;
+        self.readable = true;
+        Ok(())
+    }
+
+    /// Receives up to `bytes_max` bytes behind what is [`Self::ahead`]; zero at the end.
+    pub(crate) async fn receive(&mut self, bytes_max: usize) -> io::Result<usize> {
+        self.receive_into(bytes_max, |_| 0).await
+    }
+
+    async fn receive_into(
+        &mut self,
+        bytes_max: usize,
+        mut sink: impl FnMut(&[u8]) -> usize,
+    ) -> io::Result<usize> {
+        let received = poll_fn(|cx| self.poll_receive(cx, bytes_max, &mut sink)).await?;
+        if received == bytes_max {
+            // There is more, for all we know: others have their turn first, and so does the timer beside this.
+            yield_now().await;
+        }
+        Ok(received)
+    }
+
+    /// Receives up to `bytes_max` bytes; `sink` tells how many of them it used, and the others are kept, behind
+    /// what is [`Self::ahead`]. Zero at the end.
     pub(crate) fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,
@@ -163,7 +220,7 @@ impl Socket {
                 ready!(self.io.poll_readable(cx))?;
                 self.readable = true;
             }
-            match RECEIVE.with_borrow_mut(|buffer| self.receive(buffer, bytes_max, &mut sink)) {
+            match RECEIVE.with_borrow_mut(|buffer| self.read(buffer, bytes_max, &mut sink)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => return Poll::Ready(other),
@@ -171,7 +228,7 @@ impl Socket {
         }
     }
 
-    fn receive(
+    fn read(
         &mut self,
         buffer: &mut [u8],
         bytes_max: usize,
@@ -188,14 +245,18 @@ impl Socket {
         self.allowance = self.allowance.saturating_sub(received);
         let bytes = buffer.get(..received).unwrap_or_default();
         let used = sink(bytes);
-        self.ahead
-            .extend_from_slice(bytes.get(used..).unwrap_or_default());
+        let kept = bytes.get(used..).unwrap_or_default();
+        if !self.ahead.is_empty() {
+            // More of it may come bit by bit.
+            make_room(&mut self.ahead, kept.len(), usize::MAX);
+        }
+        self.ahead.extend_from_slice(kept);
         Ok(received)
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
     use std::future::Future;
     use std::net::TcpListener;
@@ -216,21 +277,21 @@ pub(crate) mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let stream = Async::new(listener.accept().unwrap().0).unwrap();
-        (Socket::new(stream, b"ahead".to_vec()), peer)
+        (Socket::new(stream), peer)
+    }
+
+    /// Polls once, and sees that the work lets others have their turn and comes back by itself.
+    fn takes_turns<T>(work: impl Future<Output = T>) {
+        let work = std::pin::pin!(work);
+        let woken = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(work.poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(woken.0.load(Ordering::Relaxed) > 0, "it comes back by itself");
     }
 
     /// Polls once, and tells how many bytes the peer has then.
-    pub(crate) fn sent_in_one_turn<T>(sending: impl Future<Output = T>, peer: &mut TcpStream) -> usize {
-        let mut sending = std::pin::pin!(sending);
-        let woken = Arc::new(Count::default());
-        let waker = Waker::from(Arc::clone(&woken));
-        assert!(
-            sending
-                .as_mut()
-                .poll(&mut Context::from_waker(&waker))
-                .is_pending()
-        );
-        assert!(woken.0.load(Ordering::Relaxed) > 0, "it comes back by itself");
+    fn sent_in_one_turn<T>(sending: impl Future<Output = T>, peer: &mut TcpStream) -> usize {
+        takes_turns(sending);
         peer.set_nonblocking(true).unwrap();
         let mut got = 0;
         let mut buffer = vec![0; 1 << 20];
@@ -247,15 +308,61 @@ pub(crate) mod tests {
 
     #[test]
     fn a_writer_that_had_its_turn_lets_others_have_theirs() {
+        let (head, body) = (vec![7; 100], vec![8; 8 << 20]);
+        let leaving = Leaving::Whole(Duration::from_secs(60));
         let (socket, mut peer) = pair();
-        let bytes = vec![7; 8 << 20];
-        let sent = sent_in_one_turn(socket.send_all(&bytes), &mut peer);
+        let sent = sent_in_one_turn(socket.send_all(&body), &mut peer);
         assert!((1..=WRITE_TURN_BYTES).contains(&sent), "{sent}");
+        let (socket, mut peer) = pair();
+        let sent = sent_in_one_turn(socket.send_paced(&head, &body, leaving), &mut peer);
+        assert!((1..=WRITE_TURN_BYTES).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn what_still_comes_at_the_end_is_forgotten_in_turns() {
+        let (mut socket, mut peer) = pair();
+        peer.set_nonblocking(true).unwrap();
+        let mut sent = 0;
+        while let Ok(more) = peer.write(&[7; READ_BYTES]) {
+            sent += more;
+        }
+        assert!(sent > READ_BYTES, "{sent}");
+        smol::block_on(socket.readable()).unwrap();
+        {
+            let mut draining = std::pin::pin!(socket.drain());
+            takes_turns(draining.as_mut());
+            drop(peer);
+            smol::block_on(draining);
+        }
+        assert_eq!((socket.take_received(), socket.ahead_held()), (sent, 0));
+    }
+
+    #[test]
+    fn what_is_received_ahead_takes_no_more_memory_than_was_said_before() {
+        let (mut socket, mut peer) = pair();
+        let mut all = 0;
+
+        for bytes in [2_000, 1_000, 300, 1_000, 1] {
+            peer.write_all(&vec![7; bytes]).unwrap();
+            smol::block_on(socket.readable()).unwrap();
+            let most = socket.ahead_after(bytes);
+            assert_eq!(smol::block_on(socket.receive(READ_BYTES)).unwrap(), bytes);
+            all += bytes;
+            assert_eq!(socket.ahead().len(), all);
+            assert!((all..=most).contains(&socket.ahead_held()), "{bytes}");
+            assert!(most <= all + all / 4 + 256, "{most} for {all}");
+        }
+        socket.use_ahead(1_001);
+        socket.settle_ahead();
+        assert_eq!(socket.ahead().len(), all - 1_001);
+        assert_eq!(socket.ahead_after(1_000), socket.ahead_held(), "there is room");
     }
 
     #[test]
     fn what_is_not_used_is_kept_and_nothing_is_lost() {
         let (mut socket, mut peer) = pair();
+        peer.write_all(b"ahead").unwrap();
+        assert_eq!(smol::block_on(socket.receive(64)).unwrap(), 5);
         peer.write_all(b" and more").unwrap();
         drop(peer);
         let mut got = Vec::new();
@@ -264,7 +371,7 @@ pub(crate) mod tests {
             socket.use_ahead(1);
         }
         assert_eq!((socket.ahead(), socket.ahead_held()), (&b""[..], 0));
-        smol::block_on(std::future::poll_fn(|cx| {
+        smol::block_on(poll_fn(|cx| {
             socket.poll_receive(cx, 6, |bytes| {
                 got.extend_from_slice(&bytes[..4]);
                 4
@@ -279,8 +386,7 @@ pub(crate) mod tests {
             bytes.len()
         };
         let mut rest = rest;
-        while smol::block_on(std::future::poll_fn(|cx| socket.poll_receive(cx, 64, &mut rest))).unwrap() > 0 {
-        }
+        while smol::block_on(poll_fn(|cx| socket.poll_receive(cx, 64, &mut rest))).unwrap() > 0 {}
         assert_eq!(got, b"ahead and more");
         assert_eq!(socket.take_received(), got.len());
         assert_eq!(socket.take_received(), 0);

@@ -3,11 +3,12 @@
 //! Owns what becomes of an upgrade request: its origin, its places, its answer. Must not know what messages mean. Key invariants: no room is created or loaded for a refused client; a refused
 //! upgrade is completed, told why and closed with a code.
 
-use std::net::{IpAddr, TcpStream};
+use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_io::{Async, Timer};
+use async_io::Timer;
 
 use crate::boards::fenced;
 use crate::boards::rights::Granted;
@@ -18,14 +19,14 @@ use crate::http::response::{Problem, Response};
 use crate::http::upgrade::{self, Upgrade, UpgradeError};
 use crate::ids::{BoardId, Subject};
 use crate::metrics::ORIGIN_REFUSED;
-use crate::net::Shell;
 use crate::net::admission::{self, Request};
 use crate::net::connection::{Connection, End};
 use crate::net::disposition::{self, log_at};
 use crate::net::doors::{ConnectionPlace, Hold};
 use crate::net::seldom::shown;
 use crate::net::socket::Socket;
-use crate::{sync, ws};
+use crate::net::{Shell, within};
+use crate::{limits, sync, ws};
 
 /// A WebSocket to be opened.
 #[derive(Debug)]
@@ -33,8 +34,6 @@ pub(crate) struct Opening {
     upgrade: Upgrade,
     decision: Decision,
     address: IpAddr,
-    /// What the client sent right behind its request.
-    pub(crate) ahead: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -69,14 +68,12 @@ pub(crate) async fn decide(
             upgrade,
             decision: Decision::Granted(grant, place),
             address,
-            ahead: Vec::new(),
         }),
         (Ok(upgrade), Err(fault)) => match shell.doors.refuse(address, shell.now().tick) {
             Some(hold) => Ok(Opening {
                 upgrade,
                 decision: Decision::Refused(fault, hold),
                 address,
-                ahead: Vec::new(),
             }),
             None => Err(admission::problem(fault)),
         },
@@ -143,18 +140,13 @@ pub(crate) struct Connected {
 }
 
 /// Completes the upgrade and joins the room; `None` once a refused client was told and is gone.
-pub(crate) async fn enter(
-    shell: &Arc<Shell>,
-    opening: Opening,
-    stream: Async<TcpStream>,
-) -> Option<Box<Connected>> {
+pub(crate) async fn enter(shell: &Arc<Shell>, opening: Opening, socket: Socket) -> Option<Box<Connected>> {
     let Opening {
         upgrade,
         decision,
         address,
-        ahead,
     } = opening;
-    let socket = Socket::new(stream, ahead);
+
     socket.send_all(&upgrade.encode()).await.ok()?;
     let (granted, place) = match decision {
         Decision::Granted(granted, place) => (granted, place),
@@ -221,6 +213,8 @@ impl Connected {
 ///
 /// Without a hold, when too many are held already, it is told and closed at once.
 async fn refuse(shell: &Shell, mut socket: Socket, address: IpAddr, fault: Fault, hold: Option<Hold>) {
+    // Nothing that it sent is read any more.
+    socket.use_ahead(usize::MAX);
     let row = disposition::of(fault);
     let held = hold.as_ref().map_or(Duration::ZERO, |hold| hold.time);
     let held_ms = u64::try_from(held.as_millis()).unwrap_or(u64::MAX);
@@ -231,15 +225,12 @@ async fn refuse(shell: &Shell, mut socket: Socket, address: IpAddr, fault: Fault
     }
     Timer::after(held).await;
     let close = ws::close_frame(row.close_code(shell.settings.close_codes), row.reason);
-    let closing = async {
+    let closing = pin!(async {
         if socket.send_all(&close).await.is_ok() {
             socket.drain().await;
         }
-    };
-    let late = async {
-        Timer::after(crate::limits::LINGER_TIME_MAX).await;
-    };
-    smol::future::or(closing, late).await;
+    });
+    within(limits::LINGER_TIME_MAX, closing).await.unwrap_or_default();
     // A held place is one for as long as anything is spent on the refused client.
     drop(hold);
 }

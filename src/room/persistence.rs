@@ -54,13 +54,13 @@ enum Compaction {
 }
 
 impl Persistence {
-    /// Of a board as it was loaded, whose last stored update has the number `sequence`.
-    pub(super) fn new(sequence: u64, uncompacted: bool, now: Tick) -> Self {
+    /// Of a board as it was loaded, whose last stored update has the number `sequence`; see `uncompacted_since`.
+    pub(super) fn new(sequence: u64, uncompacted_since: Option<Tick>, now: Tick) -> Self {
         Self {
             sequence,
             durable: sequence,
             changed_at: now,
-            uncompacted_since: uncompacted.then_some(now),
+            uncompacted_since,
             ..Self::default()
         }
     }

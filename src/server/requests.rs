@@ -9,8 +9,7 @@ use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_io::{Async, Timer};
-use smol::future::FutureExt;
+use async_io::Async;
 
 use crate::api::{self, cors};
 use crate::boards::fenced;
@@ -23,7 +22,9 @@ use crate::limits;
 use crate::net::admission::{self, Request};
 use crate::net::doors::SocketPlace;
 use crate::net::incoming::Incoming;
-use crate::net::{Shell, hosts, upgrades};
+use crate::net::socket::Socket;
+
+use crate::net::{Late, Shell, hosts, upgrades, within};
 
 /// What to do after a request.
 enum Next {
@@ -50,18 +51,19 @@ async fn enter(
     stream: Async<TcpStream>,
     peer: IpAddr,
 ) -> Option<Box<upgrades::Connected>> {
-    let (opening, stream) = exchange(&shell, stream, peer).await?;
+    let (opening, socket) = exchange(&shell, Socket::new(stream), peer).await?;
     // Boxed, as the answering of a request is, so that a connection that waits for its next request stays small.
-    Box::pin(upgrades::enter(&shell, *opening, stream)).await
+    Box::pin(upgrades::enter(&shell, *opening, socket)).await
 }
 
 /// Answers requests; `Some` once one was an upgrade.
 async fn exchange(
     shell: &Arc<Shell>,
-    stream: Async<TcpStream>,
+    socket: Socket,
     peer: IpAddr,
-) -> Option<(Box<upgrades::Opening>, Async<TcpStream>)> {
-    let mut incoming = Incoming::new(Arc::clone(shell), stream);
+) -> Option<(Box<upgrades::Opening>, Socket)> {
+    let mut incoming = Incoming::new(Arc::clone(&shell.bounds), socket);
+
     let mut patience = limits::HEAD_TIME_MAX;
     loop {
         let answered = match read_head(&mut incoming, patience).await.ok()? {
@@ -77,11 +79,8 @@ async fn exchange(
             }
         };
         match answered.ok()? {
-            Next::Upgrade(mut opening) => {
-                let (stream, ahead) = incoming.into_parts();
-                opening.ahead = ahead;
-                return Some((opening, stream));
-            }
+            Next::Upgrade(opening) => return Some((opening, incoming.into_socket())),
+
             Next::Request => {
                 patience = limits::KEEP_ALIVE_IDLE_MAX;
                 // Who sends faster than we answer is never waited for: without this it would have the thread for itself.
@@ -105,11 +104,11 @@ enum ReadHead {
 
 /// Reads until a head is complete; `patience` is for its first byte, then `HEAD_TIME_MAX` counts.
 async fn read_head(incoming: &mut Incoming, patience: Duration) -> io::Result<ReadHead> {
-    let mut deadline = Timer::after(if incoming.ahead().is_empty() {
-        patience
-    } else {
-        limits::HEAD_TIME_MAX
-    });
+    let patience = match incoming.ahead().is_empty() {
+        true => patience,
+        false => limits::HEAD_TIME_MAX,
+    };
+    let mut deadline = Instant::now() + patience;
     let mut outline = Outline::default();
     loop {
         match outline.look(incoming.ahead()) {
@@ -118,18 +117,14 @@ async fn read_head(incoming: &mut Incoming, patience: Duration) -> io::Result<Re
             Ok(None) => {}
         }
         let first = incoming.ahead().is_empty();
-        let ready = async { incoming.readable().await.map(Some) };
-        let late = async {
-            (&mut deadline).await;
-            Ok(None)
-        };
-        match ready.or(late).await? {
-            None if first => return Err(io::ErrorKind::TimedOut.into()),
-            None => {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match within(left, incoming.readable()).await {
+            Ok(ready) => ready?,
+            Err(Late) if first => return Err(Late.into()),
+            Err(Late) => {
                 let answer = Response::text(408, "the request head took too long\n");
                 return Ok(ReadHead::Refused(answer));
             }
-            Some(()) => {}
         }
         let began = Instant::now();
         let room = incoming.room().await;
@@ -139,7 +134,7 @@ async fn read_head(incoming: &mut Incoming, patience: Duration) -> io::Result<Re
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if first || has_waited {
-            deadline.set_after(limits::HEAD_TIME_MAX);
+            deadline = Instant::now() + limits::HEAD_TIME_MAX;
         }
     }
 }

@@ -22,6 +22,7 @@ mod file;
     reason = "test code that clippy does not see as such"
 )]
 pub mod fuzzing;
+mod handle;
 mod migrate;
 mod moving;
 mod owners;
@@ -47,11 +48,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ::redb::{Database, ReadableTable, TableDefinition};
 
-pub use self::file::{CheckReport, check};
-use self::file::{close, copy, new_file, open_at, sync_parent, verify_file, write_format};
+pub use self::file::check;
+use self::file::{copy, open_at, verify_file};
+use self::handle::{close, new_file, sync_parent, write_format};
 use self::moving::Moving;
 use self::owners::Owners;
 use self::place::Place;
+pub use self::read::check::CheckReport;
 #[cfg(any(test, fuzzing))]
 use self::simdisk::SimDisk;
 pub use self::verify::Verified;

@@ -1,72 +1,39 @@
 //! Bodies over a real socket, with bounds of a test's choice.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_io::Async;
 
 use super::*;
 use crate::http::head;
 use crate::net::receiving::Receiving;
-use crate::net::socket::tests::sent_in_one_turn;
-
-/// Bounds of a test's choice.
-struct Loose {
-    body_bytes: usize,
-    body_time: Duration,
-    answer_time: Duration,
-    receiving: Arc<Receiving>,
-    answers: Arc<Answers>,
-}
 
 const ENOUGH: Duration = Duration::from_secs(60);
 
-impl Loose {
-    fn new(body_bytes: usize) -> Self {
-        Self {
-            body_bytes,
-            body_time: ENOUGH,
-            answer_time: ENOUGH,
-            receiving: Receiving::new(limits::RECEIVING_BYTES_MAX),
-            answers: Answers::new(limits::ANSWERS_BYTES_MAX),
-        }
+/// Bounds that nothing reaches but that of a body.
+fn loose(body_bytes: usize) -> Bounds {
+    Bounds {
+        body_bytes,
+        body_time: ENOUGH,
+        answer_time: ENOUGH,
+        receiving: Receiving::new(limits::RECEIVING_BYTES_MAX),
+        answers: Answers::new(limits::ANSWERS_BYTES_MAX),
+        disk_is_behind: Box::new(|| false),
     }
 }
 
-impl Bounds for Loose {
-    fn body_bytes(&self) -> usize {
-        self.body_bytes
-    }
-
-    fn body_time(&self) -> Duration {
-        self.body_time
-    }
-
-    fn answer_time(&self) -> Duration {
-        self.answer_time
-    }
-
-    fn receiving(&self) -> &Arc<Receiving> {
-        &self.receiving
-    }
-
-    fn answers(&self) -> &Arc<Answers> {
-        &self.answers
-    }
-
-    fn disk_is_behind(&self) -> bool {
-        false
-    }
-}
-
-fn pair(bounds: Loose) -> (Incoming<Loose>, TcpStream) {
+fn pair(bounds: Bounds) -> (Incoming, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let stream = Async::new(listener.accept().unwrap().0).unwrap();
-    (Incoming::new(Arc::new(bounds), stream), peer)
+    (Incoming::new(Arc::new(bounds), Socket::new(stream)), peer)
 }
 
 /// Reads the head that the peer sends, and begins its request.
-fn begin(incoming: &mut Incoming<Loose>) -> Result<(), Unreadable> {
+fn begin(incoming: &mut Incoming) -> Result<(), NoBody> {
     smol::block_on(async {
         let bytes = loop {
             match head::parse(incoming.ahead()) {
@@ -90,16 +57,16 @@ fn post(fields: &str, body: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-fn read(incoming: &mut Incoming<Loose>) -> Result<Vec<u8>, Unreadable> {
+fn read(incoming: &mut Incoming) -> Result<Vec<u8>, NoBody> {
     smol::block_on(incoming.read_body())
 }
 
-fn end(incoming: &mut Incoming<Loose>) -> Result<(), BodyError> {
+fn end(incoming: &mut Incoming) -> Result<(), BodyError> {
     smol::block_on(incoming.end_body())
 }
 
 /// What the peer has been sent so far and until the end of the connection.
-fn sent(incoming: Incoming<Loose>, mut peer: TcpStream) -> String {
+fn sent(incoming: Incoming, mut peer: TcpStream) -> String {
     drop(incoming);
     let mut sent = String::new();
     peer.read_to_string(&mut sent).unwrap();
@@ -115,7 +82,7 @@ fn a_body_is_read_to_its_end_and_the_next_request_lies_behind_it() {
         post("Content-Length: 5\r\n", b"hello"),
         post("Transfer-Encoding: chunked\r\n", chunked),
     ] {
-        let (mut incoming, mut peer) = pair(Loose::new(5));
+        let (mut incoming, mut peer) = pair(loose(5));
         peer.write_all(&[&request, NEXT].concat()).unwrap();
         begin(&mut incoming).unwrap();
         assert!(!incoming.body_has_ended());
@@ -131,7 +98,7 @@ fn a_body_is_read_to_its_end_and_the_next_request_lies_behind_it() {
 #[test]
 fn a_body_is_bounded_by_its_length_before_and_by_its_chunks_while_it_is_read() {
     for (bytes, fits) in [(9, true), (10, true), (11, false)] {
-        let (mut incoming, mut peer) = pair(Loose::new(10));
+        let (mut incoming, mut peer) = pair(loose(10));
         peer.write_all(&post(&format!("Content-Length: {bytes}\r\n"), b""))
             .unwrap();
         assert_eq!(
@@ -141,7 +108,7 @@ fn a_body_is_bounded_by_its_length_before_and_by_its_chunks_while_it_is_read() {
         );
         assert!(!incoming.body_has_ended());
 
-        let (mut incoming, mut peer) = pair(Loose::new(10));
+        let (mut incoming, mut peer) = pair(loose(10));
         let chunks = "1\r\nx\r\n".repeat(bytes) + "0\r\n\r\n";
         peer.write_all(&post("Transfer-Encoding: chunked\r\n", chunks.as_bytes()))
             .unwrap();
@@ -149,7 +116,7 @@ fn a_body_is_bounded_by_its_length_before_and_by_its_chunks_while_it_is_read() {
         let expected = if fits {
             Ok(vec![b'x'; bytes])
         } else {
-            Err(Unreadable::Body(BodyError::TooLarge))
+            Err(NoBody::Body(BodyError::TooLarge))
         };
         assert_eq!(read(&mut incoming), expected, "{bytes}");
         assert_eq!(incoming.body_has_ended(), fits, "{bytes}");
@@ -159,7 +126,7 @@ fn a_body_is_bounded_by_its_length_before_and_by_its_chunks_while_it_is_read() {
 #[test]
 fn who_waits_for_100_continue_gets_it_when_the_body_is_read_and_only_then() {
     let waiting = post("Content-Length: 5\r\nExpect: 100-continue\r\n", b"");
-    let (mut incoming, mut peer) = pair(Loose::new(5));
+    let (mut incoming, mut peer) = pair(loose(5));
     peer.write_all(&waiting).unwrap();
     begin(&mut incoming).unwrap();
     let body = std::thread::scope(|scope| {
@@ -174,7 +141,7 @@ fn who_waits_for_100_continue_gets_it_when_the_body_is_read_and_only_then() {
     assert!(incoming.body_has_ended());
     assert_eq!(sent(incoming, peer), "", "once");
 
-    let (mut incoming, mut peer) = pair(Loose::new(5));
+    let (mut incoming, mut peer) = pair(loose(5));
     peer.write_all(&waiting).unwrap();
     begin(&mut incoming).unwrap();
     assert_eq!(end(&mut incoming), Ok(()));
@@ -184,30 +151,47 @@ fn who_waits_for_100_continue_gets_it_when_the_body_is_read_and_only_then() {
 
 #[test]
 fn a_body_that_is_malformed_cut_off_or_late_is_the_end_of_the_connection() {
-    let (mut incoming, mut peer) = pair(Loose::new(5));
+    let (mut incoming, mut peer) = pair(loose(5));
     peer.write_all(&post("Transfer-Encoding: chunked\r\n", b"x\r\n"))
         .unwrap();
     begin(&mut incoming).unwrap();
-    assert_eq!(read(&mut incoming), Err(Unreadable::Body(BodyError::Chunk)));
+    assert_eq!(read(&mut incoming), Err(NoBody::Body(BodyError::Chunk)));
     assert!(!incoming.body_has_ended());
 
-    let (mut incoming, mut peer) = pair(Loose::new(5));
+    let (mut incoming, mut peer) = pair(loose(5));
     peer.write_all(&post("Content-Length: 5\r\n", b"hell")).unwrap();
     peer.shutdown(Shutdown::Write).unwrap();
     begin(&mut incoming).unwrap();
-    assert_eq!(read(&mut incoming), Err(Unreadable::CutOff));
+    assert_eq!(read(&mut incoming), Err(NoBody::CutOff));
     assert!(!incoming.body_has_ended());
 
-    let bounds = Loose {
+    let bounds = Bounds {
         body_time: Duration::from_millis(20),
-        ..Loose::new(5)
+        ..loose(5)
     };
     let (mut incoming, mut peer) = pair(bounds);
     peer.write_all(&post("Content-Length: 5\r\n", b"hell")).unwrap();
     begin(&mut incoming).unwrap();
-    assert_eq!(read(&mut incoming), Err(Unreadable::Late));
+    assert_eq!(read(&mut incoming), Err(NoBody::Late));
     assert!(!incoming.body_has_ended());
-    assert_eq!(Problem::from(Unreadable::Late).status, 408);
+    assert_eq!(Problem::from(NoBody::Late).status, 408);
+}
+
+#[test]
+fn a_body_waits_while_the_disk_is_behind_and_that_time_does_not_count() {
+    const WAIT: Duration = Duration::from_millis(300);
+    let began = Instant::now();
+    let bounds = Bounds {
+        body_time: WAIT / 2,
+        disk_is_behind: Box::new(move || began.elapsed() < WAIT),
+        ..loose(5)
+    };
+    let (mut incoming, mut peer) = pair(bounds);
+    peer.write_all(&post("Content-Length: 5\r\n", b"")).unwrap();
+    begin(&mut incoming).unwrap();
+    peer.write_all(b"hello").unwrap();
+    assert_eq!(read(&mut incoming), Ok(b"hello".to_vec()));
+    assert!(began.elapsed() >= WAIT, "nothing was read before");
 }
 
 #[test]
@@ -220,7 +204,7 @@ fn a_short_body_that_nobody_reads_is_skipped_and_a_long_one_ends_the_connection(
             post(&format!("Content-Length: {bytes}\r\n"), &body),
             post("Transfer-Encoding: chunked\r\n", &chunked),
         ] {
-            let (mut incoming, mut peer) = pair(Loose::new(usize::MAX));
+            let (mut incoming, mut peer) = pair(loose(usize::MAX));
             std::thread::scope(|scope| {
                 // The rest of the long one may find nobody.
                 scope.spawn(move || drop(peer.write_all(&[&request, NEXT].concat())));
@@ -234,7 +218,7 @@ fn a_short_body_that_nobody_reads_is_skipped_and_a_long_one_ends_the_connection(
             });
         }
     }
-    let (mut incoming, mut peer) = pair(Loose::new(5));
+    let (mut incoming, mut peer) = pair(loose(5));
     peer.write_all(&post("Transfer-Encoding: chunked\r\n", b"x\r\n"))
         .unwrap();
     begin(&mut incoming).unwrap();
@@ -246,10 +230,10 @@ fn a_short_body_that_nobody_reads_is_skipped_and_a_long_one_ends_the_connection(
 fn a_body_counts_until_its_request_ends_and_past_the_bound_waits_while_another_goes_on() {
     const LARGE: usize = 1024 * 1024;
     let receiving = Receiving::new(LARGE);
-    let bounds = Loose {
+    let bounds = Bounds {
         receiving: Arc::clone(&receiving),
         body_time: Duration::from_secs(3),
-        ..Loose::new(usize::MAX)
+        ..loose(usize::MAX)
     };
     let (mut incoming, mut peer) = pair(bounds);
     // Somebody else has most of the room, and then all of it and goes on past the bound.
@@ -297,9 +281,9 @@ fn many_bodies_that_never_end_are_held_to_the_bound() {
     std::thread::scope(|scope| {
         let mut readers = Vec::new();
         for _ in 0..12 {
-            let bounds = Loose {
+            let bounds = Bounds {
                 receiving: Arc::clone(&receiving),
-                ..Loose::new(BOUND)
+                ..loose(BOUND)
             };
             let (mut incoming, mut peer) = pair(bounds);
             let stop = Arc::clone(&stop);
@@ -333,7 +317,7 @@ fn many_bodies_that_never_end_are_held_to_the_bound() {
         for reader in readers {
             assert_eq!(
                 reader.join().unwrap(),
-                Err(Unreadable::CutOff),
+                Err(NoBody::CutOff),
                 "in the end all had their turn"
             );
         }
@@ -348,7 +332,7 @@ fn many_bodies_that_never_end_are_held_to_the_bound() {
 fn an_answer_larger_than_the_buffers_of_the_sockets_arrives_whole() {
     let body: &'static [u8] = Vec::leak((0..16_u32 << 20).map(|n| (n / 251) as u8).collect());
     let response = Response::new(200).with_built_in("text/plain", body);
-    let (mut incoming, mut peer) = pair(Loose::new(1));
+    let (mut incoming, mut peer) = pair(loose(1));
     let reading = std::thread::spawn(move || {
         let mut received = Vec::new();
         peer.read_to_end(&mut received).unwrap();
@@ -361,34 +345,11 @@ fn an_answer_larger_than_the_buffers_of_the_sockets_arrives_whole() {
 }
 
 #[test]
-fn an_answer_may_take_as_long_as_it_moves_and_no_longer() {
-    let second = Duration::from_secs(1);
-    let rate = usize::try_from(limits::RESPONSE_BYTES_PER_SECOND_MIN).unwrap();
-    let moving = Pace::Moving(30 * second);
-    for (sent, elapsed, left) in [
-        (0, 0, 30),
-        (0, 29, 1),
-        (0, 30, 0),
-        (100 * rate, 0, 30),
-        (100 * rate, 100, 30),
-        (100 * rate, 129, 1),
-        (100 * rate, 130, 0),
-    ] {
-        assert_eq!(
-            moving.left(sent, elapsed * second),
-            left * second,
-            "{sent} in {elapsed}"
-        );
-    }
-    assert_eq!(Pace::Whole(30 * second).left(100 * rate, 29 * second), second);
-}
-
-#[test]
 fn an_answer_that_nobody_takes_is_cut_and_gives_its_room_back() {
     const LARGE: usize = 32 * 1024 * 1024;
-    let bounds = Loose {
+    let bounds = Bounds {
         answer_time: Duration::from_millis(200),
-        ..Loose::new(1)
+        ..loose(1)
     };
     let answers = Arc::clone(&bounds.answers);
     let (mut incoming, peer) = pair(bounds);
@@ -404,9 +365,9 @@ fn an_answer_that_nobody_takes_is_cut_and_gives_its_room_back() {
 #[test]
 fn an_answer_without_room_becomes_503_where_nothing_was_done() {
     const LARGE: usize = 1024 * 1024;
-    let bounds = Loose {
+    let bounds = Bounds {
         answers: Answers::new(LARGE),
-        ..Loose::new(1)
+        ..loose(1)
     };
     let answers = Arc::clone(&bounds.answers);
     let (mut incoming, _peer) = pair(bounds);
@@ -444,10 +405,22 @@ fn an_answer_without_room_becomes_503_where_nothing_was_done() {
 }
 
 #[test]
-fn a_large_answer_leaves_in_turns_and_lets_others_have_theirs() {
-    let (incoming, mut peer) = pair(Loose::new(9));
-    let (head, body) = (vec![7; 100], vec![8; 8 << 20]);
-    let sending = send_paced(&incoming.stream, &head, &body, Pace::Whole(ENOUGH));
-    let sent = sent_in_one_turn(sending, &mut peer);
-    assert!((1..=WRITE_TURN_BYTES).contains(&sent), "{sent}");
+fn a_socket_is_handed_on_with_what_came_behind_the_request_and_counts_only_that() {
+    let (mut incoming, mut peer) = pair(loose(5));
+    let requests = [&post("Content-Length: 5\r\n", b"hello"), NEXT, b"first frame"].concat();
+    peer.write_all(&requests).unwrap();
+    begin(&mut incoming).unwrap();
+    assert_eq!(read(&mut incoming), Ok(b"hello".to_vec()));
+    assert_eq!(end(&mut incoming), Ok(()));
+    begin(&mut incoming).unwrap();
+    let mut socket = incoming.into_socket();
+    assert_eq!(socket.ahead(), b"first frame");
+    assert_eq!(
+        socket.take_received(),
+        b"first frame".len(),
+        "its pace is its own"
+    );
+    peer.write_all(b" and more").unwrap();
+    smol::block_on(socket.receive(64)).unwrap();
+    assert_eq!(socket.ahead(), b"first frame and more");
 }

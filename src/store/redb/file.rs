@@ -11,52 +11,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use ::redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
-    TableHandle, WriteTransaction, backends::FileBackend,
+    Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
+    TableHandle, backends::FileBackend,
 };
 
 use super::super::rows::{self, FILE_FORMAT};
 use super::super::{Damage, OpenError, StoreError};
+use super::handle::{FORMAT_KEY, builder, new_file, sync_parent, write_format};
 use super::place::{self, Place};
+use super::read::check::CheckReport;
 use super::verify::{self, Verified};
-use super::{CACHE_BYTES, IDS, META, TABLES, engine, migrate, read};
-use crate::ids::BoardId;
+use super::{IDS, META, TABLES, engine, migrate, read};
 use crate::limits;
-
-/// The key of the file's format in `meta`.
-pub(super) const FORMAT_KEY: &[u8] = b"format";
 
 /// What each redb file begins with (redb, docs/design.md, "magic number").
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
-
-/// What [`check`] found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CheckReport {
-    /// Boards that read whole.
-    pub boards: u64,
-    /// Tombstones of deleted boards.
-    pub deleted: u64,
-    /// Bytes of their snapshots and updates.
-    pub bytes: u64,
-    /// Boards that do not read, and why; by the id in the key, or `None` where the key is no board's.
-    pub unreadable: Vec<(Option<BoardId>, StoreError)>,
-    /// The engine found and mended damage in its own structures; a board may have lost what was in them.
-    pub mended: bool,
-}
-
-impl CheckReport {
-    /// Nothing is wrong.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.unreadable.is_empty() && !self.mended
-    }
-}
-
-pub(super) fn builder() -> Builder {
-    let mut builder = Builder::new();
-    builder.set_cache_size(CACHE_BYTES);
-    builder
-}
 
 pub(super) fn opening(error: DatabaseError) -> OpenError {
     match error {
@@ -76,12 +45,6 @@ pub(super) fn refused(error: StoreError) -> OpenError {
         StoreError::Engine(words) => OpenError::Engine(words),
         StoreError::Unreadable(_) | StoreError::Poisoned => OpenError::Engine(error.to_string()),
     }
-}
-
-/// Closes a database; the engine may panic there when it did before.
-pub(super) fn close(database: Option<Database>) {
-    // Nothing is left to do about a panic here: what matters was committed before.
-    drop(catch_unwind(AssertUnwindSafe(|| drop(database))));
 }
 
 pub(super) fn open_at(place: &Place) -> Result<Database, OpenError> {
@@ -177,23 +140,6 @@ fn create_file(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Makes a file that must not exist yet, readable by its owner only.
-pub(super) fn new_file(path: &Path) -> io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-/// Makes the name of a new file durable.
-pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    #[cfg(unix)]
-    fs::File::open(parent.unwrap_or_else(|| Path::new(".")))?.sync_all()?;
-    Ok(())
-}
-
 /// Writes the format to a file in which nothing was ever stored, brings an older one up to the present one,
 /// and refuses files of other makers and newer ones.
 fn ensure_format(database: &Database) -> Result<(), OpenError> {
@@ -248,14 +194,6 @@ fn write_tables(database: &Database) -> Result<(), StoreError> {
         .map_err(engine)?;
     drop(ids);
     write_format(transaction)
-}
-
-pub(super) fn write_format(transaction: WriteTransaction) -> Result<(), StoreError> {
-    let mut meta = transaction.open_table(META).map_err(engine)?;
-    meta.insert(FORMAT_KEY, FILE_FORMAT.to_le_bytes().as_slice())
-        .map_err(engine)?;
-    drop(meta);
-    transaction.commit().map_err(engine)
 }
 
 /// Copies all tables, as of one moment, to a new file.

@@ -14,7 +14,7 @@ use ::redb::{
 };
 
 use super::super::{Damage, StoreError};
-use super::file::close;
+use super::handle::close;
 use super::table::RowKey;
 use super::{TABLES, engine};
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::redb::{Database, DatabaseError};
 
 use super::super::Footprint;
-use super::file::{builder, new_file, sync_parent};
+use super::handle::{builder, new_file, sync_parent};
 #[cfg(any(test, fuzzing))]
 use super::simdisk::SimDisk;
 use crate::limits;

@@ -12,7 +12,7 @@ use std::sync::{PoisonError, TryLockError};
 use ::redb::Database;
 
 use super::super::{Footprint, Reclaimed, StoreError};
-use super::file::close;
+use super::handle::close;
 use super::moving::{Failed, Moving, Progress};
 use super::table::Touched;
 use super::{RedbStore, Verified, engine, read};

@@ -7,7 +7,7 @@ mod damage;
 mod migration;
 mod moving;
 
-use super::file::FORMAT_KEY;
+use super::handle::FORMAT_KEY;
 use super::*;
 use crate::access::secret::SecretHash;
 use crate::audit::Action;

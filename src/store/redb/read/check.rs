@@ -14,7 +14,6 @@ use super::super::super::rows::access::{
 };
 use super::super::super::rows::audit::decode_entry;
 use super::super::super::{Damage, StoreError, Stored};
-use super::super::file::CheckReport;
 use super::super::{
     AUDIT, BOARDS, GRANTS, HOLDERS, IDS, KEYS, LINKS, SECRETS, SNAPSHOTS, Table, UPDATES, engine, tally_of,
 };
@@ -33,6 +32,29 @@ enum State {
 
 /// A finding about one row: of which board, and what.
 type Finding = (Option<BoardId>, Damage);
+
+/// What [`check`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Boards that read whole.
+    pub boards: u64,
+    /// Tombstones of deleted boards.
+    pub deleted: u64,
+    /// Bytes of their snapshots and updates.
+    pub bytes: u64,
+    /// Boards that do not read, and why; by the id in the key, or `None` where the key is no board's.
+    pub unreadable: Vec<(Option<BoardId>, StoreError)>,
+    /// The engine found and mended damage in its own structures; a board may have lost what was in them.
+    pub mended: bool,
+}
+
+impl CheckReport {
+    /// Nothing is wrong.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.unreadable.is_empty() && !self.mended
+    }
+}
 
 /// Reads every row of every table, and finds rows that belong to none or do not agree.
 pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreError> {

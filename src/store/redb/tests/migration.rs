@@ -1,7 +1,8 @@
 //! Tests of opening files of older formats.
 
 use super::super::fault_tests::on;
-use super::super::file::{Format, builder, read_format};
+use super::super::file::{Format, read_format};
+use super::super::handle::builder;
 use super::super::simdisk::{Kept, SimDisk};
 use super::*;
 use crate::store::rows::{BoardRow, LiveBoard};
