@@ -287,7 +287,8 @@ impl Client {
 
     /// What comes back of its own is taken as saved. It is promised where it is what was sent on this
     /// connection: other bytes of its own may be what somebody else had kept of it, which the server relays
-    /// before it is durable.
+    /// before it is durable; and two who delete the same send the same bytes, so what only deletes is no
+    /// proof either.
     fn note_saved(&self, state: &mut State, bytes: &[u8]) {
         let update = Update::decode_v1(bytes).expect("the server sends updates");
         let inserted = update.insertions(true);
@@ -297,7 +298,7 @@ impl Client {
             self.world.note("saved", &[self.is.id, end.into()]);
             state.saved = state.saved.max(end);
         }
-        if state.unsaved.remove(bytes) {
+        if end.is_some() && state.unsaved.remove(bytes) {
             self.book.promised(&self.is, &update);
         }
     }

@@ -124,7 +124,8 @@ fn plan(random: &mut Random) -> Plan {
     let slowest = [30, 100, 500][random.between(0, 3) as usize];
     Plan {
         settings,
-        message_bytes: 256 * 1024,
+        // A step 2 of all that is written fits.
+        message_bytes: 1 << 20,
         receiving_bytes: 1 << random.between(15, 19),
         disk: ms([10, 50, 600][random.between(0, 3) as usize]),
         pool: ms([1, 20, 400][random.between(0, 3) as usize]),
