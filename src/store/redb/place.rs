@@ -66,7 +66,7 @@ impl Place {
                 found.file_bytes > most.saturating_add(limits::DATA_FILE_SPARE_BYTES) && !is_stuck
             }
             #[cfg(any(test, fuzzing))]
-            Self::Disk(_) => true,
+            Self::Disk(disk) => disk.is_too_large(),
         }
     }
 
