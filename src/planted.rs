@@ -1,7 +1,8 @@
 //! Bugs that tests plant, to see that the simulation finds them.
 //!
-//! Owns which one is planted on this thread. Must not be compiled but for tests. Key invariant: where none is planted,
-//! nothing is different; the place of a bug in the product is one line or two under `#[cfg(test)]`. Tests: `sim/tests.rs`.
+//! Owns which one is planted on this thread. Must not be compiled but for tests. Key invariant: where none is
+//! planted, nothing is different; the place of a bug in the product is one line or two under `#[cfg(test)]`.
+//! Tests: `sim/tests.rs`.
 
 use std::cell::Cell;
 

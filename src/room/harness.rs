@@ -1,8 +1,9 @@
-//! A room without sockets, clocks or disk, for tests and fuzzing: sessions are handed frames, time is moved by hand,
-//! and what is sent is read back.
+//! A room without sockets, clocks or disk, for tests and fuzzing: sessions are handed frames, time is moved
+//! by hand, and what is sent is read back.
 //!
-//! Owns [`Table`] (a room, its peers, an invented disk) and the client's side of the framing. Must not know what a
-//! test is about. Key invariant: what a client reads here is exactly one message a frame, or the reader panics.
+//! Owns [`Table`] (a room, its peers, an invented disk) and the client's side of the framing. Must not know
+//! what a test is about. Key invariant: what a client reads here is exactly one message a frame, or the
+//! reader panics.
 
 #![allow(
     clippy::missing_panics_doc,
@@ -530,7 +531,8 @@ fn parse_awareness(payload: &[u8]) -> Vec<(u64, u64, String)> {
 }
 
 impl Room {
-    /// The most bytes that wait for a member that is not about to end, as they count towards the outbox bound.
+    /// The most bytes that wait for a member that is not about to end, as they count towards the outbox
+    /// bound.
     #[must_use]
     pub fn most_waiting(&self) -> usize {
         let staying = self

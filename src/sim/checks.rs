@@ -1,8 +1,8 @@
 //! What must hold: while things happen, after a crash, and at rest.
 //!
-//! Owns [`Book`], which notes what clients were promised, and what they have: [`Content`]. Must not know how the node works; it
-//! looks at what clients have, at what is stored, and at bounds. Key invariant: what is compared is read by yrs, not by the
-//! code that is tested.
+//! Owns [`Book`], which notes what clients were promised, and what they have: [`Content`]. Must not know how
+//! the node works; it looks at what clients have, at what is stored, and at bounds. Key invariant: what is
+//! compared is read by yrs, not by the code that is tested.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,8 +19,8 @@ use crate::limits;
 use crate::store::{Store, Stored, StoredBoard};
 use crate::time::Tick;
 
-/// How long somebody who has gone may be shown: until its state expires at the node, or at those who see it; then comes the
-/// next look at the time, a broadcast, and the way there.
+/// How long somebody who has gone may be shown: until its state expires at the node, or at those who see it;
+/// then comes the next look at the time, a broadcast, and the way there.
 const SHOWN_AFTER_GONE_MAX: Duration = Duration::from_secs(limits::AWARENESS_TIMEOUT.as_secs() * 2 + 3 + 5);
 
 /// What a document holds.
@@ -289,7 +289,8 @@ impl Book {
         }
     }
 
-    /// Why not all who are there, and the node, have the same; nothing where they have. `node` gives its document of a board.
+    /// Why not all who are there, and the node, have the same; nothing where they have. `node` gives its
+    /// document of a board.
     pub(super) fn unlike(
         &self,
         clients: &[Arc<Client>],

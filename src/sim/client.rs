@@ -1,11 +1,13 @@
 //! A client that behaves as stock y-websocket 3 and 4 do, with a real yrs document.
 //!
-//! Owns [`Client`]: its document, what it shows and sees of others, and its provider: reconnects with backoff, step 1 and 2,
-//! updates, and which of its structs the server has sent back (y-websocket 4 takes those as saved). Must not know the node.
-//! Key invariant: it says nothing that a stock client would not say; those who lie are in `liars.rs`.
+//! Owns [`Client`]: its document, what it shows and sees of others, and its provider: reconnects with
+//! backoff, step 1 and 2, updates, and which of its structs the server has sent back (y-websocket 4 takes
+//! those as saved). Must not know the node. Key invariant: it says nothing that a stock client would not say;
+//! those who lie are in `liars.rs`.
 //!
 //! # Source
-//! y-websocket 3.1, y-websocket.js; @y/websocket 4.0.0-3; y-protocols 1.0.7, awareness.js; docs of both in tests/node.
+//! y-websocket 3.1, y-websocket.js; @y/websocket 4.0.0-3; y-protocols 1.0.7, awareness.js; docs of both in
+//! tests/node.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
@@ -283,8 +285,9 @@ impl Client {
         }
     }
 
-    /// What comes back of its own is taken as saved. It is promised where it is what was sent on this connection: other bytes
-    /// of its own may be what somebody else had kept of it, which the server relays before it is durable.
+    /// What comes back of its own is taken as saved. It is promised where it is what was sent on this
+    /// connection: other bytes of its own may be what somebody else had kept of it, which the server relays
+    /// before it is durable.
     fn note_saved(&self, state: &mut State, bytes: &[u8]) {
         let update = Update::decode_v1(bytes).expect("the server sends updates");
         let inserted = update.insertions(true);

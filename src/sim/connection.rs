@@ -314,7 +314,8 @@ impl Connection {
             match due {
                 Due::Close(fault) if buffer.is_empty() => return Poll::Ready(Some(fault)),
                 Due::Nothing if buffer.is_empty() => return Poll::Pending,
-                // What was gathered before it leaves first: with a large frame the buffer holds control frames alone.
+                // What was gathered before it leaves first: with a large frame the buffer holds control
+                // frames alone.
                 Due::Frame(mut out) => {
                     buffer.extend_from_slice(&out.head);
                     out.head = buffer;

@@ -1,8 +1,9 @@
 //! Invented time, tasks and chance: one thread, and one seed that chooses all.
 //!
-//! Owns [`World`] (the executor, its clock, its timers, the trace) and [`Machine`], the [`Host`] of one node: when a machine
-//! dies, its tasks and what it runs on its pool are gone at that moment. Must not know boards. Key invariant: what happens
-//! depends on the seed alone; no clock is read and no order of a hash table counts.
+//! Owns [`World`] (the executor, its clock, its timers, the trace) and [`Machine`], the [`Host`] of one node:
+//! when a machine dies, its tasks and what it runs on its pool are gone at that moment. Must not know boards.
+//! Key invariant: what happens depends on the seed alone; no clock is read and no order of a hash table
+//! counts.
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -1,7 +1,7 @@
 //! Clients that lie: what strangers may send, and more than they may.
 //!
-//! Owns what they send. Must not know the node. Key invariant: what they get into a document is such that yrs is safe with
-//! it, since the clients that do behave are yrs.
+//! Owns what they send. Must not know the node. Key invariant: what they get into a document is such that yrs
+//! is safe with it, since the clients that do behave are yrs.
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;

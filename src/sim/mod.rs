@@ -1,7 +1,7 @@
 //! A whole node without sockets, on invented time, disk and network: one seed makes everything that happens.
 //!
-//! Owns what happens in a run: who is there, what goes wrong and when, and what is looked at once it is calm. Must not be
-//! named by what it tests. Key invariant: a seed is a run; it fails here and now, or never.
+//! Owns what happens in a run: who is there, what goes wrong and when, and what is looked at once it is calm.
+//! Must not be named by what it tests. Key invariant: a seed is a run; it fails here and now, or never.
 //!
 //! | what | where |
 //! | --- | --- |
@@ -43,11 +43,12 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// How long it may take until all have the same, once nothing goes wrong any more: a connection that is half open is found
-/// dead by its client after 33 s, and by the node after 75.
+/// How long it may take until all have the same, once nothing goes wrong any more: a connection that is half
+/// open is found dead by its client after 33 s, and by the node after 75.
 const CALM_MAX: u64 = 120;
 
-/// How long it may take until nothing is in memory, once all are gone: that, and the longest that a room is kept.
+/// How long it may take until nothing is in memory, once all are gone: that, and the longest that a room is
+/// kept.
 const REST_MAX: u64 = 75 + 5 + 45;
 
 /// What came of a run.

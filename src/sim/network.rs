@@ -1,7 +1,8 @@
-//! Links between clients and a node: bytes in order, late, in other pieces than they were sent in; cut, or half open.
+//! Links between clients and a node: bytes in order, late, in other pieces than they were sent in; cut, or
+//! half open.
 //!
-//! Owns [`Link`] with its two [`End`]s. Must not know frames. Key invariants: nothing arrives twice or out of order; what
-//! is on its way to an end is bounded, so that who does not read makes the other's sending wait.
+//! Owns [`Link`] with its two [`End`]s. Must not know frames. Key invariants: nothing arrives twice or out of
+//! order; what is on its way to an end is bounded, so that who does not read makes the other's sending wait.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -105,7 +106,8 @@ impl Link {
     }
 }
 
-/// One end of a link. Dropped, it is closed as a socket is: what was sent still arrives, and then the other end learns it.
+/// One end of a link. Dropped, it is closed as a socket is: what was sent still arrives, and then the other
+/// end learns it.
 pub(super) struct End {
     world: World,
     out: Arc<Way>,
@@ -191,7 +193,8 @@ mod tests {
         window: 100,
     };
 
-    /// Sends 4,000 bytes to the client in small pieces; gives the bytes that arrived, and how the sending ended.
+    /// Sends 4,000 bytes to the client in small pieces; gives the bytes that arrived, and how the sending
+    /// ended.
     fn run(seed: u64, disturb: impl FnOnce(&World, &Link)) -> (Vec<u8>, Option<Result<(), Gone>>) {
         let world = World::new(seed, false);
         let (client, node, link) = Link::new(&world, QUALITY);

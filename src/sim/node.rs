@@ -1,7 +1,8 @@
 //! One whole node on an invented machine, and the site at which it stands: its disk, and the links to it.
 //!
-//! Owns starting and crashing. Must not know what clients do. Key invariant: a crash ends all that the node does at one
-//! moment, also within a commit; what the next node finds is what the disk may hold after that moment.
+//! Owns starting and crashing. Must not know what clients do. Key invariant: a crash ends all that the node
+//! does at one moment, also within a commit; what the next node finds is what the disk may hold after that
+//! moment.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -264,7 +265,8 @@ impl Site {
         drop((node, store));
     }
 
-    /// Stops the node as it is, and looks at what is stored, compacted where boards were `used`; gives what each has.
+    /// Stops the node as it is, and looks at what is stored, compacted where boards were `used`; gives what
+    /// each has.
     pub(super) fn stored(&self, used: &BTreeSet<usize>) -> Vec<Option<Content>> {
         let Some((node, store)) = self.node.lock().unwrap().take() else {
             return Vec::new();

@@ -1,11 +1,11 @@
 //! What a stock client knows of presence: its own, and that of others.
 //!
-//! Owns the clocks and the rules of 15 and 30 seconds. Must not know connections. Key invariant: as y-protocols does it, so
-//! a state that has a higher clock is taken, whoever sends it.
+//! Owns the clocks and the rules of 15 and 30 seconds. Must not know connections. Key invariant: as
+//! y-protocols does it, so a state that has a higher clock is taken, whoever sends it.
 //!
 //! # Source
-//! y-protocols 1.0.7, awareness.js: `setLocalState`, `applyAwarenessUpdate`, the check interval; y-websocket 3.1 for what is
-//! forgotten when a connection ends.
+//! y-protocols 1.0.7, awareness.js: `setLocalState`, `applyAwarenessUpdate`, the check interval; y-websocket
+//! 3.1 for what is forgotten when a connection ends.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

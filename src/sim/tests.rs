@@ -1,7 +1,7 @@
 //! Many seeds, one seed again, and planted bugs.
 //!
-//! `SIM_SEEDS=20000 SIM_FIRST=1 cargo test --lib sim::tests::seeds` runs so many (`scripts/sim`); `SIM_SEED=7 cargo test --lib
-//! sim::tests::replay -- --nocapture` runs one, and prints what happens in it.
+//! `SIM_SEEDS=20000 SIM_FIRST=1 cargo test --lib sim::tests::seeds` runs so many (`scripts/sim`);
+//! `SIM_SEED=7 cargo test --lib sim::tests::replay -- --nocapture` runs one, and prints what happens in it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;

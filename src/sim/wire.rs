@@ -1,7 +1,7 @@
 //! A client's half of the wire: frames that are masked, and those of the server, however they were cut.
 //!
-//! Owns the bytes of a client. Must not know what a message is for. Key invariant: the server's frames are unmasked, whole and
-//! binary, one message in each, or the reader panics.
+//! Owns the bytes of a client. Must not know what a message is for. Key invariant: the server's frames are
+//! unmasked, whole and binary, one message in each, or the reader panics.
 
 use super::executor::World;
 use crate::room::harness::{Got, parse_frames};

@@ -1,9 +1,10 @@
 //! A disk in memory that fails, fills up and loses power: for tests.
 //!
-//! Owns [`SimDisk`], a redb `StorageBackend` whose handles share one disk, and [`Replay`], every state in which a power
-//! cut may leave it. The disk has one name; a copy may be made beside the file that has it, and take the name over. Must
-//! not name anything of this crate, so that integration tests can include the file too. Key invariant: an image holds
-//! every write to a file, and every renaming, synced before the cut, and of the later ones any subset, torn or whole.
+//! Owns [`SimDisk`], a redb `StorageBackend` whose handles share one disk, and [`Replay`], every state in
+//! which a power cut may leave it. The disk has one name; a copy may be made beside the file that has it, and
+//! take the name over. Must not name anything of this crate, so that integration tests can include the file
+//! too. Key invariant: an image holds every write to a file, and every renaming, synced before the cut, and
+//! of the later ones any subset, torn or whole.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
