@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Wraps prose, in documents and in whole-line comments, at 110 columns. `--check` only says where it is not.
 //
-// A paragraph is wrapped anew only where a line of it is too long. Tables, code blocks, headings, links and addresses
-// that have no place to break are left as they are.
+// A paragraph is wrapped anew only where a line of it is too long. Tables, code blocks, headings and images are left as
+// they are, and links and code are not broken.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 
@@ -45,7 +45,10 @@ function wrapProse (lines, taken) {
       const item = ITEM.exec(paragraph[0])
       const first = item ? item[0] : /^\s*/.exec(paragraph[0])[0]
       const rest = item ? ' '.repeat(item[0].length) : first
-      const words = [paragraph[0].slice(first.length), ...paragraph.slice(1)].join(' ').split(/\s+/).filter(Boolean)
+      const text = [paragraph[0].slice(first.length), ...paragraph.slice(1)].join(' ')
+      // A link, and what stands as code, is one word.
+      const whole = text.replace(/\[[^\]]*\]\([^)]*\)|`[^`]*`/g, word => word.replace(/\s+/g, '\0'))
+      const words = whole.split(/\s+/).filter(Boolean).map(word => word.replaceAll('\0', ' '))
       out.push(...fill(words, columns, first, rest))
     } else out.push(...paragraph)
     paragraph = []
@@ -54,7 +57,7 @@ function wrapProse (lines, taken) {
     const text = line.trim()
     const fence = text.startsWith('```')
     if (fence) fenced = !fenced
-    const isProse = !fenced && !fence && text !== '' && !/^(\||#{1,6} |<|\[[^\]]+\]: )/.test(text)
+    const isProse = !fenced && !fence && text !== '' && !/^(\||#{1,6} |<|!\[|\[[^\]]+\]: )/.test(text)
     if (!isProse) {
       flush()
       out.push(line)

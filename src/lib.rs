@@ -44,4 +44,8 @@ pub mod ws;
 #[cfg(test)]
 mod mutation;
 #[cfg(test)]
+mod planted;
+#[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod sim;

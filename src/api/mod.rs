@@ -93,7 +93,10 @@ impl<'a> Call<'a> {
     /// The refusal.
     pub(crate) async fn manager(&self) -> Result<Granted, Response> {
         let granted = self.granted().await?;
-        self.only_if(granted.grant.manage != Manage::No, granted)
+        match granted.grant.manage {
+            Manage::No => Err(self.no_permission(granted)),
+            Manage::Owner(_) | Manage::Admin => Ok(granted),
+        }
     }
 
     /// Lets somebody on who may edit.
@@ -101,16 +104,16 @@ impl<'a> Call<'a> {
     /// # Errors
     /// The refusal.
     pub(crate) fn editor(&self, granted: Granted) -> Result<Granted, Response> {
-        self.only_if(granted.grant.level == Level::Edit, granted)
+        match granted.grant.level {
+            Level::Edit => Ok(granted),
+            Level::View | Level::Comment => Err(self.no_permission(granted)),
+        }
     }
 
-    fn only_if(&self, may: bool, granted: Granted) -> Result<Granted, Response> {
-        if may {
-            return Ok(granted);
-        }
+    fn no_permission(&self, granted: Granted) -> Response {
         self.boards()
             .note_refusal(&granted.board, granted.actor, Fault::NoPermission);
-        Err(admission::problem(Fault::NoPermission))
+        admission::problem(Fault::NoPermission)
     }
 
     /// Who asks, for what needs a JWT and is about no one board.

@@ -19,6 +19,7 @@ use crate::room::board::{Apart, Attempt, Capture};
 use crate::room::member::{Hold, MemberId};
 use crate::room::{Job, Room, UpdateOutcome};
 use crate::store::Applied;
+use crate::time::Tick;
 use crate::update::scan::{Outline, scan};
 use crate::update::vector::StateVector;
 use crate::update::{Budgets, Refused};
@@ -40,6 +41,8 @@ struct Busy(Arc<RoomCell>);
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.lock().abandon_joining();
+        // It may have put off what is due now.
+        self.0.note_due(Some(Tick::default()));
     }
 }
 

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use smol::channel::{Receiver, Sender, bounded};
 
+#[cfg(test)]
+pub(crate) use self::writer::Wait;
 pub(crate) use self::writer::Writer;
 use crate::ids::BoardId;
 use crate::metrics::CommitMetrics;

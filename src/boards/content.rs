@@ -195,7 +195,10 @@ impl Boards {
             let mut turn = room.kept.document.lock_arc_blocking();
             let open = follow(&boards, &mut turn, &room)?;
             let read = open.document.read(read);
-            end_turn(&boards, turn, read.is_ok());
+            match read.is_ok() {
+                true => end_turn(&boards, turn),
+                false => *turn = None,
+            }
             Ok(read?)
         };
         self.work_on_content(&cell, Purpose::Records, work).await?
@@ -416,11 +419,11 @@ fn log_unopened(cell: &RoomCell, error: Unopened) {
     }
 }
 
-/// Lets the next one have the document, or closes it.
-fn end_turn(boards: &Boards, mut turn: MutexGuardArc<Option<Open>>, keep: bool) {
+/// Lets the next one have the document, unless it has grown too large.
+fn end_turn(boards: &Boards, mut turn: MutexGuardArc<Option<Open>>) {
     let now = boards.now().tick;
     match turn.as_mut() {
-        Some(open) if keep && open.document.weight() <= limits::DOCUMENTS_BYTES_MAX => open.used_at = now,
+        Some(open) if open.document.weight() <= limits::DOCUMENTS_BYTES_MAX => open.used_at = now,
         _ => *turn = None,
     }
 }

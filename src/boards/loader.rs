@@ -14,7 +14,7 @@ use crate::fault::{Fault, causes};
 use crate::ids::{BoardId, Level, UserId};
 use crate::room::board::{Accepted, Board};
 use crate::room::{Loaded, Room};
-use crate::store::{Act, Change, Store, StoreError, Stored, StoredBoard};
+use crate::store::{Act, Change, Registry, StoreError, Stored, StoredBoard};
 use crate::update::Budgets;
 
 /// Who may create the board on the way.
@@ -56,7 +56,7 @@ impl Boards {
     /// [`Fault::StateUnreadable`].
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&dyn Registry) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Fault> {
         let boards = Arc::clone(self);
         let read = self.unblock_read(move || {

@@ -149,7 +149,7 @@ impl Boards {
         let boards = Arc::clone(self);
         self.spawn(async move {
             match fenced(boards.reconsider_members(&cell)).await {
-                Ok(()) => cell.lock().note_decided(),
+                Ok(()) => boards.step(&cell, |room, _| room.note_reconsidered()),
                 Err(fault) => boards.give_up(&cell, fault),
             }
         });

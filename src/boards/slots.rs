@@ -35,6 +35,7 @@ use crate::boards::kept::Kept;
 use crate::fault::Fault;
 use crate::ids::BoardId;
 use crate::room::Room;
+use crate::time::Tick;
 
 /// So many that two busy boards rarely meet; an empty shard is a few words.
 const SHARDS: usize = 64;
@@ -48,6 +49,8 @@ pub(crate) struct RoomCell {
     marks: Arc<Marks>,
     /// What is kept for those who read and write its content.
     pub(crate) kept: Kept,
+    /// When the room wants to be looked at.
+    due: AtomicU64,
 }
 
 impl RoomCell {
@@ -62,6 +65,17 @@ impl RoomCell {
     /// looked at here.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Room> {
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes when the room wants to be looked at, after a step.
+    pub(crate) fn note_due(&self, due: Option<Tick>) {
+        self.due
+            .store(due.map_or(u64::MAX, |due| due.0), Ordering::Relaxed);
+    }
+
+    /// Whether it wants to be looked at, so far as it has said; no lock is taken.
+    pub(crate) fn is_due(&self, now: Tick) -> bool {
+        self.due.load(Ordering::Relaxed) <= now.0
     }
 
     /// Whether a step panicked, so that nothing the room holds may be relied on.
@@ -192,6 +206,8 @@ impl Hold {
             chain: Arc::clone(&chain),
             marks: Arc::clone(&self.marks),
             kept: Kept::default(),
+            // It says so itself from the first look on.
+            due: AtomicU64::new(0),
         });
         {
             let mut shard = self.slots.shard(&self.board);

@@ -15,7 +15,7 @@ use crate::room::{Room, board};
 use crate::time::{Tick, UnixMillis};
 
 impl Boards {
-    /// Looks at every room again and again: ticks it, and asks for its compaction when that is due.
+    /// Looks at the rooms that want it, again and again: ticks them, and asks for their compaction when that is due.
     pub(super) async fn keep_ticking(self: Arc<Self>) {
         let room = &self.settings.room;
         let shortest = (room.compact_after)
@@ -28,7 +28,8 @@ impl Boards {
             if !idle.is_empty() {
                 self.host.block(Box::new(move || drop(idle)));
             }
-            for cell in self.slots.all() {
+            let now = self.now().tick;
+            for cell in self.slots.all().into_iter().filter(|cell| cell.is_due(now)) {
                 let now = self.now();
                 let due = self.step_fenced(&cell, |room, effects| {
                     room.tick(now, effects);
@@ -120,7 +121,9 @@ impl Boards {
                     .err()
                     .map_or("its output did not verify", |_| "it panicked");
                 tracing::error!(board = %cell.id(), cause, "compaction failed; the log is kept");
-                cell.lock().abandon_compaction();
+                let mut room = cell.lock();
+                room.abandon_compaction();
+                cell.note_due(room.next_due(self.now().tick));
                 self.metrics.compaction_failed();
             }
         }

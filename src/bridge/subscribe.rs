@@ -123,13 +123,12 @@ mod tests {
     use crate::boards::harness::{self, TestHost};
     use crate::bridge::address::Address;
     use crate::metrics::redis::RedisMetrics;
-    use crate::store::redb::RedbStore;
+    use crate::store::memory::MemoryStore;
 
     #[test]
     fn no_more_boards_are_looked_up_at_a_time_than_there_are_permits() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::open(&directory.path().join("boards.redb")).unwrap();
-        let (boards, executor) = harness::boards(harness::settings(), Arc::new(store));
+        let store = Arc::new(MemoryStore::default());
+        let (boards, executor) = harness::boards(harness::settings(), store);
         let address = Address::parse("redis://localhost").unwrap();
         let bridge = Bridge::new(address, TestHost::new(), RedisMetrics::default());
         let bridge = Arc::new(bridge);

@@ -42,7 +42,7 @@ pub struct Response {
     pub status: u16,
     fields: Vec<(&'static str, Cow<'static, str>)>,
     body: Body,
-    held: Held,
+    share: Share,
 }
 
 /// What is sent behind the head.
@@ -56,22 +56,22 @@ enum Body {
 
 /// What is to be kept as long as a response is.
 #[derive(Clone, Default)]
-struct Held(Option<Arc<dyn Send + Sync>>);
+struct Share(Option<Arc<dyn Send + Sync>>);
 
-impl std::fmt::Debug for Held {
+impl std::fmt::Debug for Share {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.is_some() { "Held" } else { "None" })
+        f.write_str(if self.0.is_some() { "Share" } else { "None" })
     }
 }
 
-impl PartialEq for Held {
+impl PartialEq for Share {
     /// It is no part of what is answered.
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Held {}
+impl Eq for Share {}
 
 /// An error as the client reads it: a problem document.
 ///
@@ -116,14 +116,14 @@ impl Response {
             status,
             fields: Vec::new(),
             body: Body::BuiltIn(&[]),
-            held: Held::default(),
+            share: Share::default(),
         }
     }
 
     /// The same, which keeps something until it was sent: a share of a bound on memory.
     #[must_use]
     pub fn holding(mut self, share: impl Send + Sync + 'static) -> Self {
-        self.held = Held(Some(Arc::new(share)));
+        self.share = Share(Some(Arc::new(share)));
         self
     }
 

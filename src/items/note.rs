@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use crate::items::kind::Kind;
 use crate::items::props::{face, part, part_mut, text};
 use crate::items::{Record, number, text_size};
 
@@ -40,7 +41,7 @@ pub(super) fn size(record: &Record) -> (f64, f64) {
 }
 
 /// Fits the note into the box that it had, with another width or height, as far as its text lets it.
-pub(super) fn fit(record: &mut Record, width: Option<f64>, height: Option<f64>, has_bold: bool) {
+pub(super) fn fit(record: &mut Record, width: Option<f64>, height: Option<f64>, kind: Kind) {
     let (scale, _) = measures(record);
     let side = SIDE * scale;
     // Growth that nobody asked for was for a text.
@@ -51,7 +52,7 @@ pub(super) fn fit(record: &mut Record, width: Option<f64>, height: Option<f64>, 
         return;
     };
     let label = text_size::note_label(&text(props), face(props));
-    let label_height = if has_bold {
+    let label_height = if kind == Kind::Document {
         label.height * BOLD
     } else {
         label.height

@@ -168,7 +168,7 @@ pub(super) fn alter(kind: Kind, record: &mut Record, change: &Change) {
     let is_set_anew = before != (text(props), string(props, "font"), string(props, "size"));
     match kind {
         Kind::Sticky | Kind::Document if is_set_anew || width.is_some() || height.is_some() => {
-            note::fit(record, width, height, kind == Kind::Document);
+            note::fit(record, width, height, kind);
         }
         Kind::Shape if is_set_anew || width.is_some() || height.is_some() => {
             number::set(props, "w", width);

@@ -34,7 +34,7 @@ const BODY_READ_BYTES: usize = READ_BYTES;
 
 /// Why a body could not be had. The connection closes after the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unreadable {
+pub(crate) enum NoBody {
     /// It is too large, or its framing is malformed.
     Body(BodyError),
     /// It took longer than `limits::BODY_TIME_MAX`.
@@ -43,17 +43,17 @@ pub(crate) enum Unreadable {
     CutOff,
 }
 
-impl From<Unreadable> for Problem {
-    fn from(why: Unreadable) -> Self {
+impl From<NoBody> for Problem {
+    fn from(why: NoBody) -> Self {
         let (status, code, title, detail) = match why {
-            Unreadable::Body(error) => return error.into(),
-            Unreadable::Late => (
+            NoBody::Body(error) => return error.into(),
+            NoBody::Late => (
                 408,
                 "body_timeout",
                 "The request body took too long",
                 "send it faster, or in parts",
             ),
-            Unreadable::CutOff => (
+            NoBody::CutOff => (
                 400,
                 "bad_request",
                 "Malformed request",
@@ -202,9 +202,9 @@ impl Incoming {
     ///
     /// # Errors
     /// The body is known to be too large; there is no finding the next request then.
-    pub(crate) fn begin(&mut self, head: &Head<'_>) -> Result<(), Unreadable> {
+    pub(crate) fn begin(&mut self, head: &Head<'_>) -> Result<(), NoBody> {
         self.body = Body::Lost;
-        let decoder = Decoder::new(head.framing, self.bounds.body_bytes).map_err(Unreadable::Body)?;
+        let decoder = Decoder::new(head.framing, self.bounds.body_bytes).map_err(NoBody::Body)?;
         self.body = match decoder.is_done() {
             true => Body::Ended,
             false if head.expects_continue() => Body::Unread(head.framing, Expectation::Continue),
@@ -229,32 +229,32 @@ impl Incoming {
     /// request begins.
     ///
     /// # Errors
-    /// [`Unreadable`]; there is no finding the next request then.
+    /// [`NoBody`]; there is no finding the next request then.
     ///
     /// # Cancellation
     /// As for an error.
-    pub(crate) async fn read_body(&mut self) -> Result<Vec<u8>, Unreadable> {
+    pub(crate) async fn read_body(&mut self) -> Result<Vec<u8>, NoBody> {
         let body = self.read_body_now().await;
         self.count();
         body
     }
 
-    async fn read_body_now(&mut self) -> Result<Vec<u8>, Unreadable> {
+    async fn read_body_now(&mut self) -> Result<Vec<u8>, NoBody> {
         let (framing, expectation) = match std::mem::replace(&mut self.body, Body::Lost) {
             Body::Unread(framing, expectation) => (framing, expectation),
             Body::Ended => {
                 self.body = Body::Ended;
                 return Ok(Vec::new());
             }
-            Body::Lost => return Err(Unreadable::CutOff),
+            Body::Lost => return Err(NoBody::CutOff),
         };
         let bytes_max = self.bounds.body_bytes;
-        let mut decoder = Decoder::new(framing, bytes_max).map_err(Unreadable::Body)?;
+        let mut decoder = Decoder::new(framing, bytes_max).map_err(NoBody::Body)?;
         let mut time = self.bounds.body_time;
         if expectation == Expectation::Continue {
             match within(time, self.socket.send_all(CONTINUE)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(Late) => return Err(Unreadable::CutOff),
+                Ok(Err(_)) | Err(Late) => return Err(NoBody::CutOff),
             }
         }
         let mut body = Vec::new();
@@ -264,7 +264,7 @@ impl Incoming {
                 body.extend_from_slice(data);
             });
             self.request = self.head + body.capacity();
-            if progress.map_err(Unreadable::Body)? == Progress::Done {
+            if progress.map_err(NoBody::Body)? == Progress::Done {
                 break;
             }
             // Nor does the time count in which it is we who do not listen.
@@ -273,14 +273,12 @@ impl Incoming {
             }
             let began = Instant::now();
             let ready = within(time, self.readable()).await;
-            ready
-                .map_err(|Late| Unreadable::Late)?
-                .map_err(|_| Unreadable::CutOff)?;
+            ready.map_err(|Late| NoBody::Late)?.map_err(|_| NoBody::CutOff)?;
             time = time.saturating_sub(began.elapsed());
             let beside = |more| room_after(&body, more, bytes_max);
             let room = self.room_beside(BODY_READ_BYTES, beside).await;
             if !matches!(self.receive(room).await, Ok(1..)) {
-                return Err(Unreadable::CutOff);
+                return Err(NoBody::CutOff);
             }
         }
         // It may be kept for long.

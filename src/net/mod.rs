@@ -11,7 +11,7 @@ pub(crate) mod doors;
 pub(crate) mod hosts;
 pub(crate) mod incoming;
 mod messages;
-mod pace;
+pub(crate) mod pace;
 pub(crate) mod receiving;
 mod seldom;
 pub(crate) mod socket;

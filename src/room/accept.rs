@@ -8,6 +8,8 @@ use bytes::Bytes;
 
 use crate::ids::MemberId;
 use crate::limits;
+#[cfg(test)]
+use crate::planted::{self, Bug};
 use crate::room::board::{Accepted, Apart, ApartError, Capture};
 use crate::room::{Effects, Room, UpdateOutcome};
 use crate::store::Change;
@@ -75,6 +77,8 @@ impl Room {
             Accepted::Uncounted => return UpdateOutcome::Apart,
             Accepted::Nothing => None,
             Accepted::Whole => Some(update.clone()),
+            #[cfg(test)]
+            Accepted::Trimmed(_) if planted::is(Bug::LostTrim) => Some(update.clone()),
             Accepted::Trimmed(rest) => Some(rest),
         };
         self.active_at = now.tick;

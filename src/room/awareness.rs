@@ -1,7 +1,7 @@
 //! Presence: who is on the board, with which state, and who may say so.
 //!
-//! Owns the table of awareness ids: clock, state, owner. `awareness/payload` reads and writes messages, `awareness/voices`
-//! knows what each connection speaks for, `awareness/bonds` whose ids were whose. Not `yrs::sync::Awareness`, which
+//! Owns the table of awareness ids: clock, state, owner. `entry` is one of them, `telling` what
+//! leaves; `payload` reads and writes messages, `voices` knows what each connection speaks for, `bonds` whose ids were whose. Not `yrs::sync::Awareness`, which
 //! trusts every entry and never expires one. Must not know sockets or frames. Key invariants: a state is changed only by
 //! connections of the subject whose id it is, or was; a message costs in proportion to its bytes.
 //! Tests: `room/awareness_tests.rs`.
@@ -13,11 +13,12 @@
 //! to another is shown for nobody while several claim it.
 
 mod bonds;
+mod entry;
 mod payload;
+mod telling;
 mod voices;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::ids::{MemberId, Subject};
 use crate::limits;
@@ -25,33 +26,11 @@ use crate::meter::Meter;
 use crate::time::Tick;
 use crate::update::any;
 use bonds::Bonds;
+use entry::{Entry, Spoken, beyond, is_next};
+pub use entry::{First, Speaker};
 pub use payload::Refused;
 use payload::{Incoming, NULL, Told, read};
 use voices::{Voice, Voices};
-
-/// One awareness id that has a state, or whose owner is here.
-#[derive(Debug)]
-struct Entry {
-    clock: u64,
-    /// The JSON as it was sent; `None` once removed.
-    state: Option<Box<str>>,
-    /// What the state counts in its owner's bytes.
-    counted: usize,
-    subject: Subject,
-    /// The connection that speaks for the id.
-    owner: MemberId,
-    /// Whether `owner` claimed the id, rather than having relayed it for another tab.
-    claimed: bool,
-    /// It was another connection's before, of a subject that is many people.
-    passed: bool,
-    /// Later claims of the same subject, oldest first: one of them inherits.
-    heirs: VecDeque<MemberId>,
-    renewed_at: Tick,
-    /// When the state was removed.
-    left_at: Tick,
-    /// Where it stands in the order of [`Awareness::due`].
-    due: Tick,
-}
 
 /// What a payload did.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -137,8 +116,13 @@ impl Awareness {
             self.claim(only, speaker, &mut applied);
         }
         read(payload, |incoming| {
-            let claims = applied.claimed.is_some_and(|claim| claim.id == incoming.id);
-            applied.changed |= self.apply_entry(incoming, speaker, claims);
+            let is_claimed = applied.claimed.is_some_and(|claim| claim.id == incoming.id);
+            let spoken = if is_claimed {
+                Spoken::Claimed
+            } else {
+                Spoken::Relayed
+            };
+            applied.changed |= self.apply_entry(incoming, speaker, spoken);
             Ok(())
         })?;
         Ok(applied)
@@ -194,18 +178,18 @@ impl Awareness {
     }
 
     /// Returns whether the entry changed anything.
-    fn apply_entry(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, claims: bool) -> bool {
+    fn apply_entry(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, spoken: Spoken) -> bool {
         if incoming.text.len() > limits::AWARENESS_STATE_BYTES_MAX {
             return false;
         }
         match self.entries.get(&incoming.id) {
-            None => self.introduce(incoming, speaker, claims),
-            Some(entry) => entry.hears(speaker) && self.renew(incoming, speaker, claims),
+            None => self.introduce(incoming, speaker, spoken),
+            Some(entry) => entry.hears(speaker) && self.renew(incoming, speaker, spoken),
         }
     }
 
     /// A state for an id that nobody here speaks for.
-    fn introduce(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, claims: bool) -> bool {
+    fn introduce(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, spoken: Spoken) -> bool {
         let Speaker { member, subject, .. } = speaker;
         let (id, clock, Some(state)) = (incoming.id, incoming.clock, incoming.state()) else {
             return false;
@@ -222,14 +206,13 @@ impl Awareness {
         {
             return false;
         }
-        let spoken = if claims { Spoken::Claimed } else { Spoken::Relayed };
         self.insert(id, Entry::new(clock, speaker, spoken));
         self.put(id, Some(state), state.len());
         true
     }
 
     /// A new state, or none, for an id that the speaker may speak for.
-    fn renew(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, claims: bool) -> bool {
+    fn renew(&mut self, incoming: Incoming<'_>, speaker: Speaker<'_>, spoken: Spoken) -> bool {
         let Incoming { id, clock, .. } = incoming;
         let state = incoming.state();
         let Some(entry) = self.entries.get_mut(&id) else {
@@ -237,8 +220,8 @@ impl Awareness {
         };
         // Only a claim may bring back a state with the clock that it was removed at: its owner never saw the removal.
         // Anything else with that clock is the late echo of another tab.
-        let renewed =
-            clock == entry.clock && (state.is_none() || claims) && state.is_some() != entry.state.is_some();
+        let may_repeat = state.is_none() || spoken == Spoken::Claimed;
+        let renewed = clock == entry.clock && may_repeat && state.is_some() != entry.state.is_some();
         if !renewed && !is_next(entry.clock, clock) {
             return false;
         }
@@ -451,193 +434,6 @@ impl Awareness {
             self.owed.push((entry.owner, id));
         }
     }
-
-    // --- telling ------------------------------------------------------------------------------------------
-
-    /// The payload that tells what changed since the last call, `bytes` of it on average; `None` when nothing did, or it
-    /// has to wait.
-    pub fn take_changes(&mut self, bytes: usize) -> Option<Vec<u8>> {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.credit = self.credit.saturating_add(bytes).min(bytes);
-        let credit = usize::try_from(self.credit).unwrap_or(0);
-        let mut told = Told::default();
-        while told.bytes < credit {
-            let behind = (Bound::Excluded(self.told), Bound::Unbounded);
-            let next = self
-                .dirty
-                .range(behind)
-                .next()
-                .or_else(|| self.dirty.first_key_value());
-            let Some((id, gone_at)) = next.map(|(id, clock)| (*id, *clock)) else {
-                break;
-            };
-            self.dirty.remove(&id);
-            self.told = id;
-            let entry = self.entries.get(&id);
-            let clock = entry.map_or(gone_at, |entry| entry.clock);
-            told.add(id, clock, entry.and_then(|e| e.state.as_deref()).unwrap_or(NULL));
-        }
-        let sent = i64::try_from(told.bytes).unwrap_or(i64::MAX);
-        self.credit = self.credit.saturating_sub(sent);
-        told.encode()
-    }
-
-    /// Whether something is yet to be broadcast.
-    #[must_use]
-    pub fn has_changes(&self) -> bool {
-        !self.dirty.is_empty()
-    }
-
-    /// The payload that tells the live states of ids from `from` on, about `bytes_max` of it, and the id that the rest
-    /// begins with, if there is a rest. `None` when there are none.
-    #[must_use]
-    pub fn states(&self, from: u64, bytes_max: usize) -> (Option<Vec<u8>>, Option<u64>) {
-        let mut told = Told::default();
-        for id in self.live.range(from..) {
-            if told.bytes >= bytes_max {
-                return (told.encode(), Some(*id));
-            }
-            let entry = self.entries.get(id);
-            if let Some((clock, state)) = entry.and_then(|e| Some((e.clock, e.state.as_deref()?))) {
-                told.add(*id, clock, state);
-            }
-        }
-        (told.encode(), None)
-    }
-
-    /// Whether there are no live states.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.live.is_empty()
-    }
-
-    /// Whether ids have passed from one connection to another, of a subject that is many people: one who joins may be
-    /// who had such an id first, and must not be told of it before it has said which is its own.
-    #[must_use]
-    pub fn has_passed(&self) -> bool {
-        self.passed > 0
-    }
-
-    /// The payload that makes the owner of `id` raise its clock and announce itself anew: its own id, removed.
-    ///
-    /// Those who saw the id leave ignore its old clock for up to 15 s; a stock client that is told its own state is
-    /// gone answers at once with a higher clock.
-    ///
-    /// # Source
-    /// y-protocols 1.0.7, awareness.js, `applyAwarenessUpdate`, the branch for the own client id.
-    #[must_use]
-    pub fn nudge(&self, id: u64) -> Option<Vec<u8>> {
-        let mut told = Told::default();
-        told.add(id, self.entries.get(&id)?.clock, NULL);
-        told.encode()
-    }
-
-    /// Owners that must be nudged, each with its id.
-    pub fn take_owed(&mut self) -> Vec<(MemberId, u64)> {
-        std::mem::take(&mut self.owed)
-    }
-
-    /// The live ids that `member` claimed. What a tab relays for another is left out: told that such an id is gone, the
-    /// tab would believe it.
-    pub fn claimed_by(&self, member: MemberId) -> impl Iterator<Item = u64> {
-        let owned = self.voices.get(member).into_iter().flat_map(|voice| &voice.owned);
-        let claimed = |id: &&u64| {
-            self.entries
-                .get(id)
-                .is_some_and(|e| e.state.is_some() && e.claimed)
-        };
-        owned.filter(claimed).copied()
-    }
-
-    /// The state of a connection: that which it claimed, before those that it relays.
-    #[must_use]
-    pub fn state_of(&self, member: MemberId) -> Option<&str> {
-        let owned = &self.voices.get(member)?.owned;
-        let live = owned
-            .iter()
-            .filter_map(|id| self.entries.get(id))
-            .filter(|e| e.state.is_some());
-        live.max_by_key(|entry| entry.claimed)?.state.as_deref()
-    }
-
-    /// Whether a connection shows a state.
-    #[must_use]
-    pub fn shows(&self, member: MemberId) -> bool {
-        self.voices.get(member).is_some_and(|voice| voice.live > 0)
-    }
-}
-
-/// How an id came to its owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Spoken {
-    /// By a claim.
-    Claimed,
-    /// In any other message.
-    Relayed,
-}
-
-impl Entry {
-    /// One without a state.
-    fn new(clock: u64, speaker: Speaker<'_>, spoken: Spoken) -> Self {
-        Self {
-            clock,
-            state: None,
-            counted: 0,
-            subject: speaker.subject.clone(),
-            owner: speaker.member,
-            claimed: spoken == Spoken::Claimed,
-            passed: false,
-            heirs: VecDeque::new(),
-            renewed_at: speaker.now,
-            left_at: speaker.now,
-            due: speaker
-                .now
-                .after(limits::AWARENESS_TIMEOUT.min(limits::AWARENESS_RESERVED)),
-        }
-    }
-
-    fn is_contested(&self) -> bool {
-        self.passed && !self.heirs.is_empty()
-    }
-
-    /// Whether the speaker may change the state: a connection of the same subject, which may relay it for another tab;
-    /// the owner alone where the subject is many people.
-    fn hears(&self, speaker: Speaker<'_>) -> bool {
-        let is_own = self.owner == speaker.member || !self.subject.is_shared();
-        self.subject == *speaker.subject && is_own && !self.is_contested()
-    }
-}
-
-/// Who sends an awareness message, and when.
-#[derive(Clone, Copy, Debug)]
-pub struct Speaker<'a> {
-    /// The connection.
-    pub member: MemberId,
-    /// Whom it acts for; ids are owned by subjects.
-    pub subject: &'a Subject,
-    /// Whether this is the connection's first awareness message.
-    pub first: First,
-    /// When.
-    pub now: Tick,
-}
-
-/// Whether a message is the first awareness message of its connection, which claims an id if it is its only entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum First {
-    /// It may claim an id.
-    Yes,
-    /// It may only speak for ids.
-    No,
-}
-
-/// Whether `clock` follows the `known` one, and not from so far that its owner could never pass it.
-fn is_next(known: u64, clock: u64) -> bool {
-    known < clock && clock <= known.saturating_add(limits::AWARENESS_CLOCK_STEP_MAX)
-}
-
-/// A clock `by` further on, as far as clients can count.
-fn beyond(clock: u64, by: u64) -> u64 {
-    clock.saturating_add(by).min(limits::CLIENT_ID_MAX.max(clock))
 }
 
 #[cfg(test)]

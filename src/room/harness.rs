@@ -528,3 +528,17 @@ fn parse_awareness(payload: &[u8]) -> Vec<(u64, u64, String)> {
     assert!(reader.is_empty(), "something follows the entries");
     entries
 }
+
+impl Room {
+    /// The most bytes that wait for a member that is not about to end, as they count towards the outbox bound.
+    #[must_use]
+    pub fn most_waiting(&self) -> usize {
+        let staying = self
+            .members
+            .iter()
+            .flatten()
+            .filter(|member| member.closing.is_none());
+        let waiting = staying.map(|member| member.own_bytes() + self.outbox.bytes_behind(member.cursor));
+        waiting.max().unwrap_or(0)
+    }
+}

@@ -38,6 +38,8 @@ use crate::access::{Credentials, Decision};
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level, MemberId};
 use crate::limits;
+#[cfg(test)]
+use crate::planted::{self, Bug};
 use crate::room::agents::Shown;
 use crate::room::answers::Answers;
 use crate::room::awareness::Awareness;
@@ -173,7 +175,7 @@ pub struct Room {
     looks: Looks,
     retired: bool,
     /// Whether what its members may do is being decided anew.
-    deciding: bool,
+    reconsidering: bool,
 }
 
 impl Room {
@@ -200,12 +202,12 @@ impl Room {
             cut_at: CUT_BYTES_MIN.min(settings.outbox_bytes_max),
             members: Vec::new(),
             member_count: 0,
-            persistence: Persistence::new(sequence, uncompacted, now),
+            persistence: Persistence::new(sequence, uncompacted.then_some(now), now),
             growth: Growth::default(),
             active_at: now,
             looks: Looks::new(now),
             retired: false,
-            deciding: false,
+            reconsidering: false,
         }
     }
 
@@ -315,6 +317,10 @@ impl Room {
             return;
         }
         self.member_count -= 1;
+        #[cfg(test)]
+        if planted::is(Bug::LeakedRoom) && self.persistence.is_uncompacted() {
+            self.member_count += 1;
+        }
         self.active_at = now;
         self.persistence.forget(id);
         if self.awareness.leave(id, now) {
@@ -341,8 +347,8 @@ impl Room {
     }
 
     /// Notes that what was decided about [`Self::held`] was carried out; the next end of a credential is told again.
-    pub fn note_decided(&mut self) {
-        self.deciding = false;
+    pub fn note_reconsidered(&mut self) {
+        self.reconsidering = false;
         self.look_by(Tick::default());
     }
 

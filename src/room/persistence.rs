@@ -11,6 +11,8 @@ use bytes::Bytes;
 
 use crate::ids::MemberId;
 use crate::limits;
+#[cfg(test)]
+use crate::planted::{self, Bug};
 use crate::room::board::{Apart, Capture};
 use crate::room::outgoing::{Kind, Out};
 use crate::room::{Effects, Room, SavedEcho};
@@ -52,13 +54,13 @@ enum Compaction {
 }
 
 impl Persistence {
-    /// Of a board as it was loaded, whose last stored update has the number `sequence`.
-    pub(super) fn new(sequence: u64, uncompacted: bool, now: Tick) -> Self {
+    /// Of a board as it was loaded, whose last stored update has the number `sequence`; see `uncompacted_since`.
+    pub(super) fn new(sequence: u64, uncompacted_since: Option<Tick>, now: Tick) -> Self {
         Self {
             sequence,
             durable: sequence,
             changed_at: now,
-            uncompacted_since: uncompacted.then_some(now),
+            uncompacted_since,
             ..Self::default()
         }
     }
@@ -98,6 +100,10 @@ impl Room {
         let Some(member) = self.member(author) else { return };
         member.joiner.pulse.owe(update.len());
         let sequence = self.persistence.sequence;
+        #[cfg(test)]
+        if planted::is(Bug::EchoBeforeCommit) {
+            return self.send_echo(author, update, effects);
+        }
         if sequence == self.persistence.durable {
             self.send_echo(author, update, effects);
         } else {
@@ -206,6 +212,12 @@ impl Room {
             return;
         }
         let state = compacted.bytes();
+        #[cfg(test)]
+        let covers = if planted::is(Bug::ClearedTooEarly) {
+            self.persistence.sequence
+        } else {
+            covers
+        };
         if self.board.install(compacted).is_ok() {
             effects.changes.push(Change::Snapshot {
                 board: self.id.clone(),

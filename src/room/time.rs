@@ -39,7 +39,7 @@ impl Room {
     /// before something else happens to it. Unloading is not in it: [`Self::unload_due`].
     ///
     /// To be asked anew after each step of the room, after each look, and after what is done to it without effects:
-    /// [`Self::note_decided`], [`Self::abandon_joining`] and [`Self::abandon_compaction`]. Nothing has to be said of signs
+    /// [`Self::note_reconsidered`], [`Self::abandon_joining`] and [`Self::abandon_compaction`]. Nothing has to be said of signs
     /// of life: they put off what is due, or ([`Pulse::blocked`]) bring something that is later than the next look. What
     /// they have put off is found at a look that finds nothing to do, at most one in [`limits::KEEPALIVE_AFTER`].
     ///
@@ -85,8 +85,8 @@ impl Room {
                 member.close(fault, effects);
                 continue;
             }
-            if !self.deciding && member.joiner.ends_at.is_some_and(|end| now.unix >= end) {
-                self.deciding = true;
+            if !self.reconsidering && member.joiner.ends_at.is_some_and(|end| now.unix >= end) {
+                self.reconsidering = true;
                 effects.access_due = true;
             }
             if now.tick.since(member.joiner.pulse.told_at()) >= limits::KEEPALIVE_AFTER {
@@ -133,7 +133,7 @@ impl Room {
             member.pinged_at.after(limits::PING_EVERY),
         ];
         // Once it has ended and is being decided about, nothing more of the kind is due.
-        let ends_at = member.joiner.ends_at.filter(|_| !self.deciding);
+        let ends_at = member.joiner.ends_at.filter(|_| !self.reconsidering);
         let left = |end: UnixMillis| Duration::from_millis(end.0.saturating_sub(now.unix.0));
         let told_at = |at: Option<Tick>| at.map_or(now.tick, |at| at.after(limits::RETELL_EVERY));
         let sometimes = [

@@ -1,8 +1,8 @@
 //! The bytes of keys and values in the data file.
 //!
-//! Owns the encoding of board records and blobs, and in `access` and `audit` that of the other rows; must not know the
-//! engine or its tables' handles. Key invariant: each value carries a checksum over its table, its key and itself,
-//! since the engine does not verify its page checksums when it reads: rot, or a row under the wrong key, is an error
+//! Owns the encoding of blobs and of the links between ids, and in `board`, `access` and `audit` that of the other rows;
+//! must not know the engine or its tables' handles. Key invariant: each value carries a checksum over its table, its key and
+//! itself, since the engine does not verify its page checksums when it reads: rot, or a row under the wrong key, is an error
 //! and never data. Tests: `rows/tests.rs`, and beside each file.
 //!
 //! ```text
@@ -50,14 +50,15 @@
 
 pub(crate) mod access;
 pub(crate) mod audit;
+mod board;
 mod tally;
 
 use sha2::{Digest, Sha256};
 
-use super::{BoardRecord, Unreadable};
-use crate::ids::{BoardId, Level, UserId};
-use crate::time::UnixMillis;
+use super::Damage;
+use crate::ids::{BoardId, Level};
 
+pub(crate) use board::{BoardRow, LiveBoard};
 pub(crate) use tally::{Rot, Tallies, Tally};
 
 /// The version of the whole file, in table `meta`.
@@ -132,14 +133,14 @@ fn seal(tag: Tag, key: &[u8], body: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Checks format and checksum and gives the body.
-fn unseal<'a>(tag: Tag, key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Unreadable> {
-    let (&format, rest) = value.split_first().ok_or(Unreadable::Checksum)?;
-    let (stored, body) = rest.split_first_chunk::<8>().ok_or(Unreadable::Checksum)?;
+fn unseal<'a>(tag: Tag, key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Damage> {
+    let (&format, rest) = value.split_first().ok_or(Damage::Checksum)?;
+    let (stored, body) = rest.split_first_chunk::<8>().ok_or(Damage::Checksum)?;
     if *stored != checksum(tag, key, format, &[body]) {
-        return Err(Unreadable::Checksum);
+        return Err(Damage::Checksum);
     }
     if format != ROW_FORMAT {
-        return Err(Unreadable::RowFormat(format));
+        return Err(Damage::RowFormat(format));
     }
     Ok(body)
 }
@@ -148,27 +149,27 @@ fn unseal<'a>(tag: Tag, key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Unreada
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Unreadable> {
-        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(Unreadable::Malformed)?;
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Damage> {
+        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(Damage::Malformed)?;
         self.0 = rest;
         Ok(*head)
     }
 
-    fn u64(&mut self) -> Result<u64, Unreadable> {
+    fn u64(&mut self) -> Result<u64, Damage> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    fn u32(&mut self) -> Result<u32, Unreadable> {
+    fn u32(&mut self) -> Result<u32, Damage> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    fn bytes(&mut self, length: usize) -> Result<&'a [u8], Unreadable> {
-        let (head, rest) = self.0.split_at_checked(length).ok_or(Unreadable::Malformed)?;
+    fn bytes(&mut self, length: usize) -> Result<&'a [u8], Damage> {
+        let (head, rest) = self.0.split_at_checked(length).ok_or(Damage::Malformed)?;
         self.0 = rest;
         Ok(head)
     }
 
-    fn text(&mut self) -> Result<Option<&'a str>, Unreadable> {
+    fn text(&mut self) -> Result<Option<&'a str>, Damage> {
         let length = usize::from(u16::from_le_bytes(self.array()?));
         if length > TEXT_BYTES_MAX {
             return Ok(None);
@@ -176,177 +177,31 @@ impl<'a> Fields<'a> {
         let bytes = self.bytes(length)?;
         std::str::from_utf8(bytes)
             .map(Some)
-            .map_err(|_| Unreadable::Malformed)
+            .map_err(|_| Damage::Malformed)
     }
 
     /// A text that is there, as `parse` understands it.
-    fn parsed<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Unreadable> {
-        self.text()?.and_then(parse).ok_or(Unreadable::Malformed)
+    fn parsed<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Damage> {
+        self.text()?.and_then(parse).ok_or(Damage::Malformed)
     }
 
     /// A level; `None` for none.
-    fn level(&mut self) -> Result<Option<Level>, Unreadable> {
+    fn level(&mut self) -> Result<Option<Level>, Damage> {
         Ok(match self.array()? {
             [0] => None,
             [1] => Some(Level::View),
             [2] => Some(Level::Comment),
             [3] => Some(Level::Edit),
-            _ => return Err(Unreadable::Malformed),
+            _ => return Err(Damage::Malformed),
         })
     }
 
-    fn end(&self) -> Result<(), Unreadable> {
+    fn end(&self) -> Result<(), Damage> {
         if self.0.is_empty() {
             Ok(())
         } else {
-            Err(Unreadable::Malformed)
+            Err(Damage::Malformed)
         }
-    }
-}
-
-/// The row of a board.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum BoardRow {
-    /// It is there.
-    Live(LiveBoard),
-    /// It was deleted then.
-    Tombstone(UnixMillis),
-}
-
-/// A board that is there: its facts, and what its other rows must be. With that, a row that rot has hidden from the
-/// engine's search is missed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LiveBoard {
-    /// What callers see.
-    pub(crate) record: BoardRecord,
-    /// Sequence of the last update; 0 before the first.
-    pub(crate) last_sequence: u64,
-    /// Sequence covered by the snapshot, at most `last_sequence`.
-    pub(crate) covers: u64,
-    /// Bytes of the snapshot; `None` while there is none.
-    pub(crate) snapshot_bytes: Option<u64>,
-    /// Bytes of the blobs of updates.
-    pub(crate) log_bytes: u64,
-    /// The rows it has in other tables.
-    pub(crate) tallies: Tallies,
-}
-
-impl LiveBoard {
-    /// A board without content.
-    pub(crate) fn new(owner: Option<UserId>, title: Option<String>, at: UnixMillis) -> Self {
-        Self {
-            record: BoardRecord {
-                owner,
-                title,
-                created_at: at,
-                updated_at: at,
-            },
-            last_sequence: 0,
-            covers: 0,
-            snapshot_bytes: None,
-            log_bytes: 0,
-            tallies: Tallies::default(),
-        }
-    }
-
-    /// Bytes that its full state and the updates since take.
-    pub(crate) fn size_bytes(&self) -> u64 {
-        self.snapshot_bytes.unwrap_or(0).saturating_add(self.log_bytes)
-    }
-}
-
-impl BoardRow {
-    /// The value under `key`.
-    pub(crate) fn encode(&self, key: &[u8]) -> Vec<u8> {
-        self.encode_as(2, key)
-    }
-
-    /// The value under `key` as format 2 wrote it.
-    #[cfg(test)]
-    pub(crate) fn encode_2(&self, key: &[u8]) -> Vec<u8> {
-        self.encode_as(0, key)
-    }
-
-    fn encode_as(&self, kind: u8, key: &[u8]) -> Vec<u8> {
-        let mut body = Vec::with_capacity(256);
-        match self {
-            Self::Tombstone(at) => {
-                body.push(1);
-                body.extend_from_slice(&at.0.to_le_bytes());
-            }
-            Self::Live(live) => {
-                body.push(kind);
-                for number in [
-                    live.record.created_at.0,
-                    live.record.updated_at.0,
-                    live.last_sequence,
-                    live.covers,
-                    live.snapshot_bytes.unwrap_or(u64::MAX),
-                ] {
-                    body.extend_from_slice(&number.to_le_bytes());
-                }
-                if kind == 2 {
-                    body.extend_from_slice(&live.log_bytes.to_le_bytes());
-                    for tally in live.tallies.all() {
-                        body.extend_from_slice(&tally.rows.to_le_bytes());
-                        body.extend_from_slice(&tally.sum.to_le_bytes());
-                    }
-                }
-                push_text(&mut body, live.record.owner.as_ref().map(UserId::as_str));
-                push_text(&mut body, live.record.title.as_deref());
-            }
-        }
-        seal(Tag::Board, key, &[&body])
-    }
-
-    /// Reads the value under `key`.
-    pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Self, Unreadable> {
-        Self::decode_as(2, key, value)
-    }
-
-    /// Reads the value under `key` as format 2 wrote it: its tallies are not known.
-    pub(crate) fn decode_2(key: &[u8], value: &[u8]) -> Result<Self, Unreadable> {
-        Self::decode_as(0, key, value)
-    }
-
-    fn decode_as(live: u8, key: &[u8], value: &[u8]) -> Result<Self, Unreadable> {
-        let mut fields = Fields(unseal(Tag::Board, key, value)?);
-        let [kind] = fields.array()?;
-        let row = match kind {
-            1 => Self::Tombstone(UnixMillis(fields.u64()?)),
-            kind if kind == live => {
-                let (created_at, updated_at) = (UnixMillis(fields.u64()?), UnixMillis(fields.u64()?));
-                let (last_sequence, covers, snapshot_bytes) = (fields.u64()?, fields.u64()?, fields.u64()?);
-                let (mut log_bytes, mut tallies) = (0, Tallies::default());
-                if kind == 2 {
-                    log_bytes = fields.u64()?;
-                    for tally in tallies.all_mut() {
-                        (tally.rows, tally.sum) = (fields.u64()?, fields.u64()?);
-                    }
-                }
-                let owner = match fields.text()? {
-                    Some(text) => Some(UserId::parse(text).ok_or(Unreadable::Malformed)?),
-                    None => None,
-                };
-                let title = fields.text()?.map(str::to_owned);
-                Self::Live(LiveBoard {
-                    record: BoardRecord {
-                        owner,
-                        title,
-                        created_at,
-                        updated_at,
-                    },
-                    last_sequence,
-                    covers,
-                    snapshot_bytes: (snapshot_bytes != u64::MAX).then_some(snapshot_bytes),
-                    log_bytes,
-                    tallies,
-                })
-            }
-            _ => return Err(Unreadable::Malformed),
-        };
-        fields.end()?;
-        Ok(row)
     }
 }
 
@@ -379,12 +234,12 @@ pub(crate) fn encode_next(key: &[u8], next: &[u8]) -> Vec<u8> {
 }
 
 /// The id that follows `key`; empty after the last.
-pub(crate) fn decode_next<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Unreadable> {
+pub(crate) fn decode_next<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Damage> {
     unseal(Tag::Id, key, value)
 }
 
 /// Whether the row of `ids` under `key` proves that `id` was never used.
-pub(crate) fn leaves_free(key: &[u8], value: &[u8], id: &[u8]) -> Result<bool, Unreadable> {
+pub(crate) fn leaves_free(key: &[u8], value: &[u8], id: &[u8]) -> Result<bool, Damage> {
     let next = decode_next(key, value)?;
     Ok(key < id && (next.is_empty() || id < next))
 }
@@ -422,10 +277,10 @@ fn board_key(board: &BoardId, rest: &[u8]) -> Vec<u8> {
 }
 
 /// The board in a key, and what follows the 00 after it.
-fn split_board_key(key: &[u8]) -> Result<(BoardId, &[u8]), Unreadable> {
+fn split_board_key(key: &[u8]) -> Result<(BoardId, &[u8]), Damage> {
     let mut parts = key.splitn(2, |byte| *byte == 0);
-    let board = parts.next().and_then(parse_board).ok_or(Unreadable::Malformed)?;
-    Ok((board, parts.next().ok_or(Unreadable::Malformed)?))
+    let board = parts.next().and_then(parse_board).ok_or(Damage::Malformed)?;
+    Ok((board, parts.next().ok_or(Damage::Malformed)?))
 }
 
 /// The board of a key in which its id is followed by 00.
@@ -439,8 +294,8 @@ pub(crate) fn parse_board(bytes: &[u8]) -> Option<BoardId> {
 }
 
 /// The board, sequence and part of a chunk key.
-pub(crate) fn parse_chunk_key(key: &[u8]) -> Result<(BoardId, u64, u32), Unreadable> {
-    let split = key.len().checked_sub(13).ok_or(Unreadable::Malformed)?;
+pub(crate) fn parse_chunk_key(key: &[u8]) -> Result<(BoardId, u64, u32), Damage> {
+    let split = key.len().checked_sub(13).ok_or(Damage::Malformed)?;
     let mut fields = Fields(key);
     let board = parse_board(fields.bytes(split)?);
     let [zero] = fields.array()?;
@@ -450,7 +305,7 @@ pub(crate) fn parse_chunk_key(key: &[u8]) -> Result<(BoardId, u64, u32), Unreada
     );
     match board {
         Some(board) if zero == 0 => Ok((board, sequence, part)),
-        _ => Err(Unreadable::Malformed),
+        _ => Err(Damage::Malformed),
     }
 }
 
@@ -476,11 +331,11 @@ impl<'a> Chunk<'a> {
     }
 
     /// Reads the value under `key`.
-    pub(crate) fn decode(tag: Tag, key: &[u8], value: &'a [u8]) -> Result<Self, Unreadable> {
+    pub(crate) fn decode(tag: Tag, key: &[u8], value: &'a [u8]) -> Result<Self, Damage> {
         let mut fields = Fields(unseal(tag, key, value)?);
         let (parts, updates) = (fields.u32()?, fields.u32()?);
         if parts == 0 {
-            return Err(Unreadable::Malformed);
+            return Err(Damage::Malformed);
         }
         Ok(Self {
             parts,
@@ -505,11 +360,11 @@ pub(crate) fn push_update(blob: &mut Vec<u8>, update: &[u8]) {
 }
 
 /// The ranges of the updates in a blob, of which there must be `count`.
-pub(crate) fn split_updates(blob: &[u8], count: u32) -> Result<Vec<std::ops::Range<usize>>, Unreadable> {
+pub(crate) fn split_updates(blob: &[u8], count: u32) -> Result<Vec<std::ops::Range<usize>>, Damage> {
     let mut fields = Fields(blob);
     let mut ranges = Vec::new();
     for _ in 0..count {
-        let length = usize::try_from(fields.u32()?).map_err(|_| Unreadable::Malformed)?;
+        let length = usize::try_from(fields.u32()?).map_err(|_| Damage::Malformed)?;
         let start = blob.len().saturating_sub(fields.0.len());
         fields.bytes(length)?;
         ranges.push(start..start.saturating_add(length));

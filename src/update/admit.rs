@@ -198,12 +198,16 @@ impl Walk<'_, '_> {
         loop {
             match self.advance(index, until)? {
                 None => {
-                    self.set_awaited(index, false);
+                    if let Some(is_awaited) = self.awaited(index) {
+                        *is_awaited = false;
+                    }
                     let Some(waiting) = stack.pop() else { return Ok(()) };
                     (index, until) = waiting;
                 }
                 Some(id) => {
-                    self.set_awaited(index, true);
+                    if let Some(is_awaited) = self.awaited(index) {
+                        *is_awaited = true;
+                    }
                     let needed = self.section_of(id.client).ok_or(Stop::Hole)?;
                     let progress = self.sections.get(needed).ok_or(Stop::Hole)?;
                     // Awaited already: the references go round in a circle.
@@ -217,10 +221,11 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn set_awaited(&mut self, index: usize, is_awaited: bool) {
-        if let Some(progress) = self.sections.get_mut(index) {
-            progress.is_awaited = is_awaited;
-        }
+    /// Whether what another section refers to is being looked for in this one.
+    fn awaited(&mut self, index: usize) -> Option<&mut bool> {
+        self.sections
+            .get_mut(index)
+            .map(|section| &mut section.is_awaited)
     }
 
     fn section_of(&mut self, client: u64) -> Option<usize> {
@@ -352,7 +357,6 @@ impl Walk<'_, '_> {
     }
 
     fn place_explicit(&mut self, it: &Struct<'_>) -> Result<Placed, Stop> {
-        let is_entry = it.key.is_some();
         match it.parent {
             Parent::Root(name) => {
                 let index = match self.known.root(name) {
@@ -363,7 +367,7 @@ impl Walk<'_, '_> {
                     }
                 };
                 let place = Neighbours::Beginning(hash_of(index, it.key));
-                Ok(Placed::In(Slot::new(index, is_entry), place))
+                Ok(Placed::In(Slot::new(index, it.key), place))
             }
             Parent::Item(id) => {
                 let place = self.known.place(id.client);
@@ -376,7 +380,7 @@ impl Walk<'_, '_> {
                 }
                 if let Some(index) = client.type_at(id.clock) {
                     let place = Neighbours::Beginning(hash_of(index, it.key));
-                    return Ok(Placed::In(Slot::new(index, is_entry), place));
+                    return Ok(Placed::In(Slot::new(index, it.key), place));
                 }
                 // A deleted type whose content is gone; Yjs collects what joins it.
                 if !client.deleted.contains(id.clock) {

@@ -11,7 +11,7 @@ use super::Refused;
 use super::chunks::Place;
 use super::known::{ClientKnown, Known, Slot};
 use super::ranges::{Range, Ranges, put_ranges};
-use super::structs::{Id, Kind, Struct, Values, mark_entry, put_content, read_struct};
+use super::structs::{Id, Kind, Struct, Values, as_content, as_entry, put_content, read_struct};
 use crate::lib0::{Reader, put_number};
 use crate::limits;
 use crate::meter::Meter;
@@ -419,7 +419,11 @@ impl<'a, 'o> Writer<'a, 'o, '_> {
         }
         // Yjs sets the key bit of every map entry it has integrated, and forgets it where it merges updates.
         if let Some(info) = self.out.get_mut(start).filter(|_| piece.kind.is_item()) {
-            *info = mark_entry(*info, piece.is_entry);
+            *info = if piece.is_entry {
+                as_entry(*info)
+            } else {
+                as_content(*info)
+            };
         }
         self.has_merged = false;
     }

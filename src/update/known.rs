@@ -1,7 +1,7 @@
 //! What a document holds, without its content: for each client the end clock, the parents, the shared types, the
 //! deletions, and where in the bytes a clock is.
 //!
-//! Owns [`Known`]. Must not hold content or know rooms. Key invariants: a client's clocks are known without gap from
+//! Owns [`Known`]; `client` is what it knows of one. Must not hold content or know rooms. Key invariants: a client's clocks are known without gap from
 //! 0 to its end; the parent of a type has a lower index than the type. Changes go through [`Known::push`] and can be
 //! taken back to a [`Mark`], so that an update is admitted whole or not at all. A copy shares what is large, so it costs
 //! some words for each client and each chunk. Tests: `admit` and `room::board`.
@@ -10,60 +10,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::chunks::{Chunks, Place};
-use super::ranges::{Range, Ranges, put_ranges};
+use super::chunks::Chunks;
+use super::ranges::{Range, put_ranges};
 use super::structs::Id;
 use crate::lib0::{number_bytes, put_number};
 
-/// Encoded bytes between two places of a client's index: a reader walks at most this far and one struct.
-const CHECKPOINT_BYTES: u32 = 1_024;
+mod client;
 
-/// Which shared type a clock belongs to, and whether as a map entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot(u32);
-
-impl Slot {
-    /// No type: collected, or in a type that is collected.
-    pub const GONE: Self = Self(u32::MAX);
-
-    /// The slot of entries (`is_entry`) or of list content of the type with this index.
-    #[must_use]
-    pub fn new(type_index: u32, is_entry: bool) -> Self {
-        Self(type_index << 1 | u32::from(is_entry))
-    }
-
-    /// The index of the type; `None` when it is gone.
-    #[must_use]
-    pub fn type_index(self) -> Option<u32> {
-        (self != Self::GONE).then_some(self.0 >> 1)
-    }
-
-    /// Whether what is here stands under a map key.
-    #[must_use]
-    pub fn is_entry(self) -> bool {
-        self != Self::GONE && self.0 & 1 == 1
-    }
-}
-
-/// From `start` on, up to the next run, all clocks are in one slot.
-#[derive(Clone, Copy, Debug)]
-pub struct Run {
-    /// The first clock.
-    pub start: u32,
-    /// Where it belongs.
-    pub slot: Slot,
-}
-
-/// A struct's start among the bytes of its client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// The clock of the struct.
-    pub clock: u32,
-    /// The byte offset of the struct from the client's first struct.
-    pub offset: u32,
-    /// Structs before it.
-    pub structs: u32,
-}
+use client::CHECKPOINT_BYTES;
+pub use client::{Checkpoint, ClientKnown, Run, Slot};
 
 /// A shared type.
 #[derive(Clone, Copy, Debug)]
@@ -74,125 +29,6 @@ pub struct Type {
     pub slot: Slot,
     /// Levels from the top; a top-level type is level 1.
     pub depth: u8,
-}
-
-/// What is known of one client.
-#[derive(Clone, Debug)]
-pub struct ClientKnown {
-    /// The client.
-    pub id: u64,
-    /// The clock after the last one.
-    pub end: u32,
-    /// Structs in the bytes.
-    pub structs: u32,
-    /// Bytes of the structs.
-    pub bytes: u32,
-    /// Deleted clocks.
-    pub deleted: Ranges,
-    /// Clocks that an item of somebody's was put behind, other than the next of a run that its author wrote on, and entries
-    /// that were deleted when they got another behind them.
-    pub origins: Ranges,
-    index: Chunks<Checkpoint>,
-    runs: Chunks<Run>,
-    types: Chunks<(u32, u32)>,
-}
-
-impl ClientKnown {
-    fn new(id: u64) -> Self {
-        Self {
-            id,
-            end: 0,
-            structs: 0,
-            bytes: 0,
-            deleted: Ranges::default(),
-            origins: Ranges::default(),
-            index: Chunks::default(),
-            runs: Chunks::default(),
-            types: Chunks::default(),
-        }
-    }
-
-    /// Where `clock` belongs; `GONE` for a clock that is not known.
-    #[must_use]
-    pub fn slot(&self, clock: u32) -> Slot {
-        if let Some(last) = self.runs.last()
-            && last.start <= clock
-        {
-            return last.slot;
-        }
-        let run = self.runs.last_where(|run| run.start <= clock);
-        run.map_or(Slot::GONE, |run| run.slot)
-    }
-
-    /// The runs in ascending order.
-    #[must_use]
-    pub fn runs(&self) -> &Chunks<Run> {
-        &self.runs
-    }
-
-    /// The index of the type that the item at `clock` holds.
-    #[must_use]
-    pub fn type_at(&self, clock: u32) -> Option<u32> {
-        let place: Place = self.types.partition_point(|t| t.0 < clock);
-        self.types.at(place).filter(|t| t.0 == clock).map(|t| t.1)
-    }
-
-    /// The last place of the index at or before `clock`.
-    #[must_use]
-    pub fn checkpoint(&self, clock: u32) -> Checkpoint {
-        let at = self.index.last_where(|c| c.clock <= clock);
-        at.copied().unwrap_or_default()
-    }
-
-    /// The last place of the index at or before the byte `offset`.
-    #[must_use]
-    pub fn checkpoint_at_byte(&self, offset: u32) -> Checkpoint {
-        let at = self.index.last_where(|c| c.offset <= offset);
-        at.copied().unwrap_or_default()
-    }
-
-    /// Bytes of the client's section: header and structs; 0 without structs.
-    fn section_bytes(&self) -> usize {
-        if self.structs == 0 {
-            return 0;
-        }
-        let header = number_bytes(u64::from(self.structs)).saturating_add(number_bytes(self.id));
-        // The clock of the first struct is 0: one byte.
-        header
-            .saturating_add(1)
-            .saturating_add(usize::try_from(self.bytes).unwrap_or(usize::MAX))
-    }
-
-    /// Bytes of the client's part of the delete set; 0 without deletions.
-    fn delete_bytes(&self) -> usize {
-        if self.deleted.is_empty() {
-            return 0;
-        }
-        let count = u64::try_from(self.deleted.len()).unwrap_or(u64::MAX);
-        number_bytes(self.id)
-            .saturating_add(number_bytes(count))
-            .saturating_add(self.deleted.encoded_bytes())
-    }
-
-    fn heap_bytes(&self) -> usize {
-        [
-            self.index.heap_bytes(),
-            self.runs.heap_bytes(),
-            self.types.heap_bytes(),
-            self.deleted.heap_bytes(),
-            self.origins.heap_bytes(),
-        ]
-        .into_iter()
-        .fold(size_of::<Self>().saturating_add(16), usize::saturating_add)
-    }
-
-    fn shrink(&mut self) {
-        self.index.shrink();
-        self.runs.shrink();
-        self.types.shrink();
-        self.deleted.shrink();
-        self.origins.shrink();
-    }
 }
 
 /// One struct to be added at the end of a client.

@@ -349,14 +349,16 @@ pub fn put_content(out: &mut Vec<u8>, kind: Kind, len: u32, values: &[u8]) {
     }
 }
 
-/// The first byte of an item with its key bit as it is for a map entry, or for list content.
+/// The first byte of an item with its key bit as it is for a map entry.
 #[must_use]
-pub fn mark_entry(info: u8, is_entry: bool) -> u8 {
-    if is_entry {
-        info | INFO_KEY
-    } else {
-        info & !INFO_KEY
-    }
+pub fn as_entry(info: u8) -> u8 {
+    info | INFO_KEY
+}
+
+/// The same as it is for list content.
+#[must_use]
+pub fn as_content(info: u8) -> u8 {
+    info & !INFO_KEY
 }
 
 /// Bytes of one delete range.

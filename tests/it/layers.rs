@@ -242,7 +242,8 @@ fn handed_on((module, code): &(String, String)) -> Vec<(String, String)> {
         if matches!(tokens[at - 1], "pub" | ")") {
             let mut spread = Vec::new();
             path(&tokens, at + 1, String::new(), &mut spread);
-            let children = |path: &String| absolute(module, path).unwrap_or(format!("{module}::{path}"));
+            let children =
+                |path: &String| absolute(module, path).unwrap_or_else(|| format!("{module}::{path}"));
             let names = spread.iter().map(|path| (last_of(path), children(path)));
             out.extend(names.map(|(name, path)| (format!("{module}::{name}"), path)));
         }

@@ -1,25 +1,21 @@
 //! Decisions that overtake each other, on a store that answers when it is told to.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use smol::channel::{Receiver, Sender, bounded};
 
 use super::*;
-use crate::access::secret::SecretKind;
-use crate::access::{Asked, Credentials, Facts, SecretFacts, TokenRights};
+use crate::access::{Asked, Credentials, Facts, TokenRights};
 use crate::audit::{Actor, Entry, EntryKey};
 use crate::boards::harness;
 use crate::boards::loader::Creation;
 use crate::boards::slots::RoomCell;
-use crate::ids::{Principal, SecretId, Subject};
+use crate::ids::{Principal, Subject};
 use crate::room::Effects;
 use crate::room::member::{Joiner, Pulse};
-use crate::store::owners::Account;
-use crate::store::redb::RedbStore;
-use crate::store::{
-    Footprint, Holder, Listed, Reclaimed, Store, StoreError, Stored, StoredBoard, StoredSecret, Summary,
-};
+use crate::store::front::Front;
+use crate::store::memory::MemoryStore;
+use crate::store::{Registry as _, Store, StoreError};
 use crate::time::UnixMillis;
 
 /// A look-up that is held back: says that it has read, and waits for leave to answer.
@@ -28,9 +24,10 @@ struct Held {
     leave: Receiver<()>,
 }
 
-/// A real store, of which one look-up can be held back after it has read.
+/// A store, of which one look-up can be held back after it has read.
+#[derive(Default)]
 struct Gated {
-    inner: RedbStore,
+    behind: MemoryStore,
     next: Mutex<Option<Held>>,
 }
 
@@ -43,96 +40,19 @@ impl Gated {
     }
 }
 
-impl Store for Gated {
+impl Front for Gated {
+    fn behind(&self) -> &dyn Store {
+        &self.behind
+    }
+
     fn access(&self, board: &BoardId, asked: &Asked) -> Result<Facts, StoreError> {
-        let facts = self.inner.access(board, asked);
+        let facts = self.behind.access(board, asked);
         let held = self.next.lock().unwrap().take();
         if let Some(Held { read, leave }) = held {
             read.try_send(()).unwrap();
             leave.recv_blocking().unwrap();
         }
         facts
-    }
-
-    fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
-        self.inner.load(board)
-    }
-
-    fn summary(&self, board: &BoardId) -> Result<Stored<Summary>, StoreError> {
-        self.inner.summary(board)
-    }
-
-    fn find_secrets(&self, ids: &[SecretId]) -> Result<BTreeMap<SecretId, SecretFacts>, StoreError> {
-        self.inner.find_secrets(ids)
-    }
-
-    fn list(
-        &self,
-        holder: &Holder,
-        after: Option<&BoardId>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, StoreError> {
-        self.inner.list(holder, after, limit)
-    }
-
-    fn grants(
-        &self,
-        board: &BoardId,
-        after: Option<&Principal>,
-        limit: usize,
-    ) -> Result<Vec<(Principal, Level)>, StoreError> {
-        self.inner.grants(board, after, limit)
-    }
-
-    fn secrets(
-        &self,
-        board: &BoardId,
-        kind: SecretKind,
-        after: Option<&SecretId>,
-        limit: usize,
-    ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError> {
-        self.inner.secrets(board, kind, after, limit)
-    }
-
-    fn audit(
-        &self,
-        board: &BoardId,
-        before: Option<EntryKey>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.inner.audit(board, before, limit)
-    }
-
-    fn account(&self, owner: &UserId) -> Arc<Account> {
-        self.inner.account(owner)
-    }
-
-    fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {
-        self.inner.prune_audit(before)
-    }
-
-    fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
-        self.inner.commit(changes)
-    }
-
-    fn probe(&self) -> Result<(), StoreError> {
-        self.inner.probe()
-    }
-
-    fn reopen(&self) -> Result<(), StoreError> {
-        self.inner.reopen()
-    }
-
-    fn footprint(&self) -> Footprint {
-        self.inner.footprint()
-    }
-
-    fn reclaim(&self) -> Result<Reclaimed, StoreError> {
-        self.inner.reclaim()
-    }
-
-    fn close(&self) {
-        self.inner.close();
     }
 }
 
@@ -180,13 +100,11 @@ fn join(boards: &Boards, cell: &RoomCell) -> crate::room::member::MemberId {
 
 #[test]
 fn a_decision_by_old_facts_is_not_carried_out_after_one_by_newer_facts() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Arc::new(Gated {
-        inner: RedbStore::open(&directory.path().join("boards.redb")).unwrap(),
-        next: Mutex::default(),
-    });
+    let store = Arc::new(Gated::default());
     let (owner, title) = (None, None);
-    let made = store.commit(&[act(Act::Create { owner, title }), bob(Level::Edit)]);
+    let made = store
+        .behind
+        .commit(&[act(Act::Create { owner, title }), bob(Level::Edit)]);
     assert_eq!(made, Ok(vec![Applied::Done; 2]));
     let (boards, executor) = harness::boards(harness::settings(), store.clone());
     smol::block_on(executor.run(async {

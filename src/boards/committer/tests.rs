@@ -13,7 +13,7 @@ use self::scripted::{Failure, Scripted};
 use super::*;
 use crate::audit::{Action, Actor, Entry, EntryKey};
 use crate::boards::harness::TestHost;
-use crate::store::{Act, OpenError, Reclaimed, Stored};
+use crate::store::{Act, BoardLog as _, OpenError, Reclaimed, Stored};
 use crate::time::UnixMillis;
 use bytes::Bytes;
 
@@ -545,7 +545,7 @@ fn over_a_disk_that_fails_now_and_then_what_was_reported_durable_is_stored_and_n
 #[test]
 fn a_failed_read_opens_the_store_again_and_an_unreadable_board_does_not() {
     let (store, committer, _outcomes) = started(Duration::ZERO);
-    committer.note_read_error(&StoreError::Unreadable(crate::store::Unreadable::Checksum));
+    committer.note_read_error(&StoreError::Unreadable(crate::store::Damage::Checksum));
     committer.submit(append("a", 1));
     committer.flush().unwrap();
     assert_eq!(store.script().reopenings, 0);

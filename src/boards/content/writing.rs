@@ -58,7 +58,7 @@ impl Writing<'_> {
             let (writes, value) = match open.document.read(|records| decide(records)) {
                 Ok(Ok(decided)) => decided,
                 Ok(Err(refused)) => {
-                    end_turn(self.boards, turn, true);
+                    end_turn(self.boards, turn);
                     return Err(Failed::Work(refused));
                 }
                 Err(unopened) => {
@@ -67,7 +67,7 @@ impl Writing<'_> {
                 }
             };
             if writes.is_empty() {
-                end_turn(self.boards, turn, true);
+                end_turn(self.boards, turn);
                 return Ok(Written::Done(value, None));
             }
             let (step, saved) = match self.write(open, &writes) {
@@ -79,7 +79,7 @@ impl Writing<'_> {
             };
             match step {
                 Step::Accepted => {
-                    end_turn(self.boards, turn, true);
+                    end_turn(self.boards, turn);
                     return Ok(Written::Done(value, saved));
                 }
                 Step::NotHeld => {
@@ -97,7 +97,7 @@ impl Writing<'_> {
                 }
             }
         }
-        end_turn(self.boards, turn, true);
+        end_turn(self.boards, turn);
         Err(Failed::Busy)
     }
 

@@ -33,7 +33,7 @@ fn pair(bounds: Bounds) -> (Incoming, TcpStream) {
 }
 
 /// Reads the head that the peer sends, and begins its request.
-fn begin(incoming: &mut Incoming) -> Result<(), Unreadable> {
+fn begin(incoming: &mut Incoming) -> Result<(), NoBody> {
     smol::block_on(async {
         let bytes = loop {
             match head::parse(incoming.ahead()) {
@@ -57,7 +57,7 @@ fn post(fields: &str, body: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-fn read(incoming: &mut Incoming) -> Result<Vec<u8>, Unreadable> {
+fn read(incoming: &mut Incoming) -> Result<Vec<u8>, NoBody> {
     smol::block_on(incoming.read_body())
 }
 
@@ -116,7 +116,7 @@ fn a_body_is_bounded_by_its_length_before_and_by_its_chunks_while_it_is_read() {
         let expected = if fits {
             Ok(vec![b'x'; bytes])
         } else {
-            Err(Unreadable::Body(BodyError::TooLarge))
+            Err(NoBody::Body(BodyError::TooLarge))
         };
         assert_eq!(read(&mut incoming), expected, "{bytes}");
         assert_eq!(incoming.body_has_ended(), fits, "{bytes}");
@@ -155,14 +155,14 @@ fn a_body_that_is_malformed_cut_off_or_late_is_the_end_of_the_connection() {
     peer.write_all(&post("Transfer-Encoding: chunked\r\n", b"x\r\n"))
         .unwrap();
     begin(&mut incoming).unwrap();
-    assert_eq!(read(&mut incoming), Err(Unreadable::Body(BodyError::Chunk)));
+    assert_eq!(read(&mut incoming), Err(NoBody::Body(BodyError::Chunk)));
     assert!(!incoming.body_has_ended());
 
     let (mut incoming, mut peer) = pair(loose(5));
     peer.write_all(&post("Content-Length: 5\r\n", b"hell")).unwrap();
     peer.shutdown(Shutdown::Write).unwrap();
     begin(&mut incoming).unwrap();
-    assert_eq!(read(&mut incoming), Err(Unreadable::CutOff));
+    assert_eq!(read(&mut incoming), Err(NoBody::CutOff));
     assert!(!incoming.body_has_ended());
 
     let bounds = Bounds {
@@ -172,9 +172,9 @@ fn a_body_that_is_malformed_cut_off_or_late_is_the_end_of_the_connection() {
     let (mut incoming, mut peer) = pair(bounds);
     peer.write_all(&post("Content-Length: 5\r\n", b"hell")).unwrap();
     begin(&mut incoming).unwrap();
-    assert_eq!(read(&mut incoming), Err(Unreadable::Late));
+    assert_eq!(read(&mut incoming), Err(NoBody::Late));
     assert!(!incoming.body_has_ended());
-    assert_eq!(Problem::from(Unreadable::Late).status, 408);
+    assert_eq!(Problem::from(NoBody::Late).status, 408);
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn many_bodies_that_never_end_are_held_to_the_bound() {
         for reader in readers {
             assert_eq!(
                 reader.join().unwrap(),
-                Err(Unreadable::CutOff),
+                Err(NoBody::CutOff),
                 "in the end all had their turn"
             );
         }

@@ -6,7 +6,8 @@
 
 use bytes::Bytes;
 
-use super::{Accepted, Board, Bound, Joining};
+use super::join::{Bound, Joining};
+use super::{Accepted, Board};
 use crate::limits;
 use crate::meter::Meter;
 use crate::update::Refused;
@@ -61,7 +62,7 @@ impl Journal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApartError {
     /// The captured bytes do not read: a bug of ours.
-    Unreadable,
+    NotAState,
     /// The result does not know what the capture knew: a bug of ours.
     Lossy,
     /// An update accepted since does not join the result as it joined the board.
@@ -73,7 +74,7 @@ pub enum ApartError {
 impl std::fmt::Display for ApartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Unreadable => "captured state does not read",
+            Self::NotAState => "captured state does not read",
             Self::Lossy => "what was made of the captured state lost something",
             Self::Diverged => "accepted update does not join what was made apart",
             Self::Stale => "capture is no longer awaited",

@@ -15,7 +15,7 @@ use crate::update::known::Known;
 /// Compacts a captured state: canonical, deleted content dropped. Pure; for a background thread.
 ///
 /// # Errors
-/// [`ApartError::Unreadable`], [`ApartError::Lossy`].
+/// [`ApartError::NotAState`], [`ApartError::Lossy`].
 pub fn compact(capture: &Capture) -> Result<Apart, ApartError> {
     compact_metered(capture, &mut Meter::unbounded())
 }
@@ -23,11 +23,11 @@ pub fn compact(capture: &Capture) -> Result<Apart, ApartError> {
 /// As [`compact`]; `meter` tells what it cost.
 ///
 /// # Errors
-/// As for [`compact`]; [`ApartError::Unreadable`] where the meter ends it.
+/// As for [`compact`]; [`ApartError::NotAState`] where the meter ends it.
 pub fn compact_metered(capture: &Capture, meter: &mut Meter) -> Result<Apart, ApartError> {
     let captured = &capture.board;
     let state = compact_update(&captured.known, |at| captured.bytes_of(at), meter)
-        .map_err(|_| ApartError::Unreadable)?;
+        .map_err(|_| ApartError::NotAState)?;
     let mut board = Board::load(state.into(), captured.budgets).map_err(|_| ApartError::Lossy)?;
     if !board.is_folded || !knows_all(&board.known, &captured.known) {
         return Err(ApartError::Lossy);

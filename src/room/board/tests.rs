@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::lib0::{number_bytes, put_blob};
-use crate::update::Reason;
+use crate::limits;
+use crate::update::scan::Outline;
 use crate::update::vector::StateVector;
+use crate::update::{Budget, Reason};
 
 mod apart;
 mod costly;
@@ -397,7 +399,7 @@ fn a_stored_state_loads_as_the_same_board() {
     assert_eq!(loaded.encoded_bytes(), full.len());
     assert_eq!(
         Board::load(Bytes::from_static(BANG), Budgets::default()).unwrap_err(),
-        Unreadable::Incomplete
+        NotAState::Incomplete
     );
     assert!(Board::load(full.slice(1..), Budgets::default()).is_err());
 }

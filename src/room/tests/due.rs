@@ -36,6 +36,11 @@ impl Pair {
         }
     }
 
+    /// Does the same to both, which must come of it the same.
+    fn same<T: PartialEq + std::fmt::Debug>(&mut self, act: impl Fn(&mut Table) -> T) {
+        self.both(act);
+    }
+
     fn both<T: PartialEq + std::fmt::Debug>(&mut self, act: impl Fn(&mut Table) -> T) -> T {
         let (always, seldom) = (act(&mut self.always), act(&mut self.seldom));
         assert_eq!(always, seldom);
@@ -82,10 +87,10 @@ impl Pair {
         let wait = Duration::from_millis(500 * n);
         match (kind, at) {
             (0, _) => {
-                let _ = self.both(|table| table.try_join(&format!("u{}", n % 3), level));
+                self.same(|table| table.try_join(&format!("u{}", n % 3), level));
             }
             (1, _) => {
-                let _ = self.both(|table| table.try_join_as(Subject::anonymous(), level));
+                self.same(|table| table.try_join_as(Subject::anonymous(), level));
             }
             (2, _) => self.both(|table| table.show(&agent(n))),
             (3, _) => (0..n).for_each(|_| self.pass()),
@@ -101,8 +106,8 @@ impl Pair {
             }),
             (5, _) => self.both(Table::commit_all),
             (6, _) => self.both(Table::broadcast),
-            (7, _) => self.both(|table| table.room.note_decided()),
-            (8, _) => self.both(|table| compact_if_free(table)),
+            (7, _) => self.both(|table| table.room.note_reconsidered()),
+            (8, _) => self.both(compact_if_free),
             (9, _) if n % 2 == 0 => {
                 self.both(|table| table.room.begin_joining().is_some());
             }
@@ -111,16 +116,16 @@ impl Pair {
             (11, Some(peer)) => self.write(peer, n),
             (12, Some(peer)) => {
                 let hole = insert(90, 1_000 + n, "x");
-                let _ = self.both(|table| table.update(peer, &hole));
+                self.same(|table| table.update(peer, &hole));
             }
             (13, Some(peer)) => {
                 self.clock += 1;
                 let (id, clock) = (500 + n % 4, self.clock);
                 let state = if n % 5 == 0 { "null" } else { "{}" };
-                let _ = self.both(|table| table.aware(peer, &[(id, clock, state)]));
+                self.same(|table| table.aware(peer, &[(id, clock, state)]));
             }
             (14, _) => self.come_and_go(n),
-            (15, Some(peer)) => drop(self.both(|table| table.read(peer))),
+            (15, Some(peer)) => self.same(|table| table.read(peer)),
             (16, Some(peer)) if n % 3 == 0 => self.both(|table| table.pulse(peer).flowing()),
             (16, Some(peer)) => self.both(|table| table.pulse(peer).blocked(table.now.tick)),
             (17, Some(peer)) => self.both(|table| grant(table, peer, level, wait)),
@@ -147,7 +152,7 @@ impl Pair {
         let written = self.written[client as usize];
         let update = insert(client + 1, written, "x");
         let before = self.both(|table| table.room.sequence());
-        let _ = self.both(|table| table.update(peer, &update));
+        self.same(|table| table.update(peer, &update));
         if self.both(|table| table.room.sequence()) > before {
             self.written[client as usize] += 1;
         }

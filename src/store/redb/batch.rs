@@ -15,7 +15,7 @@ use self::access::Access;
 use super::super::rows::audit::{encode_entry, entry_key};
 use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag, Tally};
 use super::super::{Act, Applied, Change, StoreError};
-use super::owners::{Moves, Owners};
+use super::owners::{Gains, Moves, Owners};
 use super::table::{Rows, Touched};
 use super::{AUDIT, BOARDS, IDS, SNAPSHOTS, UPDATES, engine, is_free, rows_of};
 use crate::audit;
@@ -66,9 +66,7 @@ struct Batch<'t> {
     audit: Rows<'t>,
     access: Access<'t>,
     pending: BTreeMap<BoardId, Pending>,
-    owners: &'t Owners,
-    /// Boards that owners get and lose by this commit.
-    gained: BTreeMap<UserId, i64>,
+    gains: Gains<'t>,
 }
 
 /// See `Store::commit`.
@@ -114,8 +112,7 @@ impl<'t> Batch<'t> {
             audit: open(AUDIT)?,
             access: Access::open(transaction, touched)?,
             pending: BTreeMap::new(),
-            owners,
-            gained: BTreeMap::new(),
+            gains: Gains::new(owners),
         })
     }
 
@@ -160,14 +157,14 @@ impl<'t> Batch<'t> {
     ) -> Result<Applied, StoreError> {
         match act {
             Act::Create { owner, title } => {
-                if matches!(pending.entry, Entry::Absent) && !self.may_gain(owner.as_ref()) {
+                if matches!(pending.entry, Entry::Absent) && !self.gains.take_a_board(owner.as_ref()) {
                     return Ok(Applied::TooManyBoards);
                 }
                 let applied = self.create(board, pending, || {
                     LiveBoard::new(owner.clone(), title.clone(), at)
                 })?;
                 if applied == Applied::Done {
-                    self.change_owner(board, None, owner.as_ref())?;
+                    self.change_owner((board, 0), None, owner.as_ref())?;
                 }
                 return Ok(applied);
             }
@@ -196,27 +193,14 @@ impl<'t> Batch<'t> {
         }
     }
 
-    /// Whether somebody may have one more board; a board may be nobody's.
-    fn may_gain(&self, owner: Option<&UserId>) -> bool {
-        owner.is_none_or(|owner| {
-            let account = self.owners.account(owner);
-            let gained = self.gained.get(owner).copied().unwrap_or(0);
-            account.takes_a_board_beside(account.boards().saturating_add_signed(gained))
-        })
-    }
-
-    /// Moves a board from one owner to another.
+    /// Moves a board of so many bytes from one owner to another.
     fn change_owner(
         &mut self,
-        board: &BoardId,
+        (board, bytes): (&BoardId, u64),
         from: Option<&UserId>,
         to: Option<&UserId>,
     ) -> Result<(), StoreError> {
-        for (owner, boards) in [(from, -1), (to, 1)] {
-            if let Some(owner) = owner {
-                *self.gained.entry(owner.clone()).or_default() += boards;
-            }
-        }
+        self.gains.moved(bytes, from, to);
         self.access.change_owner(board, from, to)
     }
 
@@ -243,16 +227,14 @@ impl<'t> Batch<'t> {
             .as_ref()
             .filter(|to| live.record.owner.as_ref() != Some(*to))
         {
-            let size = live
-                .size_bytes()
-                .saturating_add(u64::try_from(pending.blob.len()).unwrap_or(u64::MAX));
-            if !self.may_gain(Some(to)) {
+            let bytes = size_with(live, &pending.blob);
+            if !self.gains.take_a_board(Some(to)) {
                 return Ok(Applied::TooManyBoards);
             }
-            if self.owners.account(to).bytes_left() < size {
+            if !self.gains.take_bytes(to, bytes) {
                 return Ok(Applied::OwnerFull);
             }
-            self.change_owner(board, live.record.owner.as_ref(), Some(to))?;
+            self.change_owner((board, bytes), live.record.owner.as_ref(), Some(to))?;
             live.record.owner = Some(to.clone());
         }
         if let Some(title) = title {
@@ -332,7 +314,7 @@ impl<'t> Batch<'t> {
             return Ok(Applied::OutOfOrder);
         }
         live.covers = covers;
-        live.snapshot_bytes = Some(u64::try_from(state.len()).unwrap_or(u64::MAX));
+        live.snapshot_bytes = Some(length(state));
         pending.dirty = true;
         if live.last_sequence == covers {
             // What this commit was about to add is in the snapshot.
@@ -378,7 +360,8 @@ impl<'t> Batch<'t> {
     ) -> Result<Applied, StoreError> {
         match &pending.entry {
             Entry::Live(live) => {
-                self.change_owner(board, live.record.owner.as_ref(), None)?;
+                let bytes = size_with(live, &pending.blob);
+                self.change_owner((board, bytes), live.record.owner.as_ref(), None)?;
                 self.access.clear(board)?;
             }
             _ => {
@@ -404,8 +387,7 @@ impl<'t> Batch<'t> {
                 let blob = (pending.updates, pending.blob.as_slice());
                 let tally = write_blob(&mut self.updates, Tag::Update, (&board, pending.first), blob)?;
                 live.tallies.updates.join(tally);
-                live.log_bytes =
-                    (live.log_bytes).saturating_add(u64::try_from(pending.blob.len()).unwrap_or(u64::MAX));
+                live.log_bytes = live.log_bytes.saturating_add(length(&pending.blob));
             }
             let after = owned(&pending.entry);
             for (sign, side) in [(-1, pending.before), (1, after)] {
@@ -427,6 +409,15 @@ impl<'t> Batch<'t> {
         }
         Ok(moves)
     }
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// What a board takes, with what this commit is about to add.
+fn size_with(live: &LiveBoard, blob: &[u8]) -> u64 {
+    live.size_bytes().saturating_add(length(blob))
 }
 
 /// Who owns a board, if somebody does, and its bytes.

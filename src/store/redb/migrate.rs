@@ -8,9 +8,8 @@ use ::redb::{Database, ReadableTable, WriteTransaction};
 use super::super::StoreError;
 use super::super::rows::access::{HolderKey, encode_holder};
 use super::super::rows::{self, BoardRow, Tallies};
-use super::{
-    BOARDS, GRANTS, HOLDERS, KEYS, LINKS, SNAPSHOTS, TABLES, UPDATES, engine, rows_of, tally_of, write_format,
-};
+use super::handle::write_format;
+use super::{BOARDS, GRANTS, HOLDERS, KEYS, LINKS, SNAPSHOTS, TABLES, UPDATES, engine, rows_of, tally_of};
 
 /// From the format that was found to the present one.
 pub(super) fn migrate(database: &Database, found: u32) -> Result<(), StoreError> {

@@ -13,9 +13,10 @@ use ::redb::{
     Database, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table as OpenTable,
 };
 
-use super::super::{StoreError, Unreadable};
+use super::super::{Damage, StoreError};
+use super::handle::close;
 use super::table::RowKey;
-use super::{TABLES, close, engine};
+use super::{TABLES, engine};
 
 /// What a row costs a step besides its bytes: finding its place in two trees.
 const ROW_COST: usize = 256;
@@ -107,7 +108,7 @@ impl Moving {
         drop(targets);
         if !is_whole {
             // A branch page that is damaged hides rows: then the file is what must be kept.
-            return Err(Failed::Copy(StoreError::Unreadable(Unreadable::RecordMissing)));
+            return Err(Failed::Copy(StoreError::Unreadable(Damage::RecordMissing)));
         }
         writing.commit().map_err(of_copy)?;
         Ok(match is_through {

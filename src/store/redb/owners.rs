@@ -1,8 +1,9 @@
 //! The accounts of all owners, in memory.
 //!
-//! Owns [`Owners`]. Must not decide. Key invariant: outside of a commit an account says what the records of its owner's
-//! boards say. It is made from them whenever the file is opened, and changed by what a commit has done, never by what
-//! one was to do. Tests: `tests/owners.rs`.
+//! Owns [`Owners`], and [`Gains`], which says what one more board would come to. Key invariant: outside of a
+//! commit an account says what the records of its owner's boards say. It is made from them whenever the file
+//! is opened, and changed by what a commit has done, never by what one was to do. Tests:
+//! `contract/owners.rs`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -92,6 +93,49 @@ impl Owners {
             accounts.bytes = accounts.bytes.saturating_add_signed(bytes);
             if let Some(owner) = owner {
                 accounts.account(&owner).change_stored(boards, bytes);
+            }
+        }
+    }
+}
+
+/// What owners get and lose by one commit, beside what they have: boards, and the bytes of those.
+pub(super) struct Gains<'t> {
+    owners: &'t Owners,
+    of: BTreeMap<UserId, (i64, i64)>,
+}
+
+impl<'t> Gains<'t> {
+    pub(super) fn new(owners: &'t Owners) -> Self {
+        Self {
+            owners,
+            of: BTreeMap::new(),
+        }
+    }
+
+    fn of(&self, owner: &UserId) -> (i64, i64) {
+        self.of.get(owner).copied().unwrap_or_default()
+    }
+
+    /// Whether somebody may have one more board; a board may be nobody's.
+    pub(super) fn take_a_board(&self, owner: Option<&UserId>) -> bool {
+        owner.is_none_or(|owner| {
+            let account = self.owners.account(owner);
+            account.takes_a_board_beside(account.boards().saturating_add_signed(self.of(owner).0))
+        })
+    }
+
+    /// Whether somebody may have a board of so many bytes.
+    pub(super) fn take_bytes(&self, owner: &UserId, bytes: u64) -> bool {
+        bytes.saturating_add_signed(self.of(owner).1) <= self.owners.account(owner).bytes_left()
+    }
+
+    /// A board of so many bytes goes from one owner to another.
+    pub(super) fn moved(&mut self, bytes: u64, from: Option<&UserId>, to: Option<&UserId>) {
+        for (owner, sign) in [(from, -1), (to, 1)] {
+            if let Some(owner) = owner {
+                let (boards, of_bytes) = self.of.entry(owner.clone()).or_default();
+                *boards += sign;
+                *of_bytes = of_bytes.saturating_add(sign * i64::try_from(bytes).unwrap_or(i64::MAX));
             }
         }
     }

@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::redb::{Database, DatabaseError};
 
 use super::super::Footprint;
+use super::handle::{builder, new_file, sync_parent};
 #[cfg(any(test, fuzzing))]
 use super::simdisk::SimDisk;
-use super::{builder, new_file, sync_parent};
 use crate::limits;
 
 /// Added to the name of the data file for the copy that is to take its place.
@@ -66,7 +66,7 @@ impl Place {
                 found.file_bytes > most.saturating_add(limits::DATA_FILE_SPARE_BYTES) && !is_stuck
             }
             #[cfg(any(test, fuzzing))]
-            Self::Disk(_) => true,
+            Self::Disk(disk) => disk.is_too_large(),
         }
     }
 

@@ -1,7 +1,8 @@
-//! Removing what is too old from the audit log, a little at a time.
+//! Removing audit entries that are too old, a little at a time.
 //!
-//! Owns the walk from board to board. Must not read entries: their keys say how old they are. Key invariant: each call
-//! visits a bounded number of rows and goes on where the last one stopped. Tests: `tests/audit.rs`.
+//! Owns the walk from board to board. Must not read entries: their keys say how old they are. Key invariant:
+//! each call visits a bounded number of rows and goes on where the last one stopped. Tests: `tests/audit.rs`,
+//! `contract/audit.rs`.
 
 use ::redb::{Database, ReadableTable};
 
@@ -16,7 +17,8 @@ use crate::time::UnixMillis;
 /// Rows visited by one call, inclusive: each removed one, and one more of each board. Some 50 ms.
 pub(super) const ROWS_MAX: usize = 10_000;
 
-/// Removes entries older than `before`, from the key `from` on; gives the key to go on from, `None` at the end.
+/// Removes entries older than `before`, from the key `from` on; gives the key to go on from, `None` at the
+/// end.
 pub(super) fn audit(
     database: &Database,
     before: UnixMillis,

@@ -10,7 +10,7 @@ use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, Readabl
 use bytes::Bytes;
 
 use super::super::rows::{self, BoardRow, Chunk, LiveBoard, Tag, Tally};
-use super::super::{StoreError, Stored, StoredBoard, Summary, Unreadable};
+use super::super::{Damage, StoreError, Stored, StoredBoard, Summary};
 use super::{BOARDS, IDS, SNAPSHOTS, TABLES, UPDATES, engine, is_free, rows_of};
 use crate::ids::BoardId;
 
@@ -21,7 +21,7 @@ fn begin(database: &Database) -> Result<ReadTransaction, StoreError> {
     database.begin_read().map_err(engine)
 }
 
-fn broken(cause: Unreadable) -> StoreError {
+fn broken(cause: Damage) -> StoreError {
     StoreError::Unreadable(cause)
 }
 
@@ -35,11 +35,11 @@ fn row(transaction: &ReadTransaction, board: &BoardId) -> Result<Option<BoardRow
     let ids = transaction.open_table(IDS).map_err(engine)?;
     match is_free(&ids, key)? {
         true => Ok(None),
-        false => Err(broken(Unreadable::RecordMissing)),
+        false => Err(broken(Damage::RecordMissing)),
     }
 }
 
-/// See `Store::summary`.
+/// See `Registry::summary`.
 pub(super) fn summary(database: &Database, board: &BoardId) -> Result<Stored<Summary>, StoreError> {
     let transaction = begin(database)?;
     Ok(match row(&transaction, board)? {
@@ -56,7 +56,7 @@ fn summary_of(live: LiveBoard) -> Summary {
     }
 }
 
-/// See `Store::load`.
+/// See `BoardLog::load`.
 pub(super) fn load(database: &Database, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
     load_in(&begin(database)?, board)
 }
@@ -98,7 +98,7 @@ fn snapshot(
         {
             Ok(Some((live.covers, blob.bytes.into())))
         }
-        _ => Err(broken(Unreadable::SnapshotIncomplete)),
+        _ => Err(broken(Damage::SnapshotIncomplete)),
     }
 }
 
@@ -120,14 +120,14 @@ fn updates(
             }
             let expected = known.saturating_add(1);
             if sequence != expected {
-                return Err(broken(Unreadable::UpdateMissing(expected)));
+                return Err(broken(Damage::UpdateMissing(expected)));
             }
             known = sequence;
             updates.push((sequence, bytes.slice(range)));
         }
     }
     if known != live.last_sequence {
-        return Err(broken(Unreadable::UpdateMissing(known.saturating_add(1))));
+        return Err(broken(Damage::UpdateMissing(known.saturating_add(1))));
     }
     agree(tally, live.tallies.updates)?;
     Ok(updates)
@@ -137,7 +137,7 @@ fn updates(
 fn agree(found: Tally, promised: Tally) -> Result<(), StoreError> {
     match found == promised {
         true => Ok(()),
-        false => Err(broken(Unreadable::Tally)),
+        false => Err(broken(Damage::Tally)),
     }
 }
 
@@ -156,9 +156,9 @@ fn blobs(
     board: &BoardId,
     length: u64,
 ) -> Result<(Vec<Blob>, Tally), StoreError> {
-    let (table, missing): (_, fn(u64) -> Unreadable) = match tag {
-        Tag::Update => (UPDATES, Unreadable::UpdateMissing),
-        _ => (SNAPSHOTS, |_| Unreadable::SnapshotIncomplete),
+    let (table, missing): (_, fn(u64) -> Damage) = match tag {
+        Tag::Update => (UPDATES, Damage::UpdateMissing),
+        _ => (SNAPSHOTS, |_| Damage::SnapshotIncomplete),
     };
     let table = transaction.open_table(table).map_err(engine)?;
     let (start, end) = rows_of(board);

@@ -12,12 +12,13 @@ use std::sync::{PoisonError, TryLockError};
 use ::redb::Database;
 
 use super::super::{Footprint, Reclaimed, StoreError};
+use super::handle::close;
 use super::moving::{Failed, Moving, Progress};
 use super::table::Touched;
-use super::{RedbStore, Verified, close, engine, read};
+use super::{RedbStore, Verified, engine, read};
 
 /// What a row takes besides the document in it, about: its key, its checksum, and its share of half-full pages. An entry of
-/// the audit log with the name of a browser takes more, one of an index less.
+/// the audit with the name of a browser takes more, one of an index less.
 const ROW_BYTES: u64 = 256;
 
 /// Closes the old file, which nothing needs any more. That trims it, and gives a gigabyte back to the file system: some

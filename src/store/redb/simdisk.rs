@@ -62,6 +62,8 @@ struct Disk {
     countdown: Option<u64>,
     /// Bytes the disk has room for.
     room: Option<u64>,
+    /// Whether its file counts as no larger than it should be.
+    is_small: bool,
 }
 
 /// A disk; clones are the same disk.
@@ -151,6 +153,16 @@ impl SimDisk {
     /// Lets `count` more operations, reads included, succeed, and then fails each one; `None` mends the disk.
     pub fn fail_after(&self, count: Option<u64>) {
         self.disk().countdown = count;
+    }
+
+    /// Lets the file never be copied to a smaller one.
+    pub fn keep_file(&self) {
+        self.disk().is_small = true;
+    }
+
+    /// Whether a copy of the file is worth making: it is, so that tests need no large files.
+    pub fn is_too_large(&self) -> bool {
+        !self.disk().is_small
     }
 
     /// Bounds the disk's bytes; a write beyond fails with `StorageFull`.

@@ -1,88 +1,24 @@
-//! Tests of the store: what each change does, what is refused, and the life of the file.
+//! Tests of what is about rows and the data file; what every store must do is in `store/contract`.
 
 mod access;
 mod audit;
 mod check;
 mod damage;
-mod lists;
 mod migration;
 mod moving;
-mod owners;
 
+use super::handle::FORMAT_KEY;
 use super::*;
 use crate::access::secret::SecretHash;
-use crate::audit::{Action, Actor};
-use crate::ids::{Subject, UserId};
-use crate::store::{Act, BoardRecord};
+use crate::audit::Action;
+use crate::limits;
+use crate::store::Act;
+use crate::store::contract::changes::*;
+use crate::store::rows::FILE_FORMAT;
+use ::redb::{ReadableDatabase, ReadableTableMetadata, TableHandle};
 use bytes::Bytes;
+use std::io;
 use tempfile::TempDir;
-
-pub(super) fn id(text: &str) -> BoardId {
-    BoardId::parse(text).unwrap()
-}
-
-/// An entry at a time, of alice.
-pub(super) fn entry(at: u64, action: Action) -> Box<Entry> {
-    Box::new(Entry {
-        key: EntryKey {
-            at: UnixMillis(at),
-            n: 0,
-        },
-        actor: Actor {
-            subject: Subject::parse("user:alice").unwrap(),
-            address: None,
-            user_agent: None,
-        },
-        action,
-        level: None,
-        detail: serde_json::Value::Null,
-    })
-}
-
-/// An act at a time, asked for by nobody in particular.
-pub(super) fn act(board: &str, at: u64, act: Act) -> Change {
-    let action = match &act {
-        Act::Create { .. } => Action::BoardCreate,
-        Act::Update { .. } => Action::BoardUpdate,
-        Act::Delete => Action::BoardDelete,
-        Act::Grant { .. } => Action::PermissionSet,
-        Act::Ungrant { .. } => Action::PermissionRemove,
-        Act::AddSecret(_) => Action::LinkCreate,
-        Act::Revoke { .. } => Action::LinkRevoke,
-    };
-    Change::Act {
-        board: id(board),
-        act,
-        as_owner: None,
-        entry: entry(at, action),
-    }
-}
-
-pub(super) fn create(board: &str) -> Change {
-    let (owner, title) = (UserId::parse("alice"), Some("Plan".into()));
-    act(board, 10, Act::Create { owner, title })
-}
-
-pub(super) fn append(board: &str, sequence: u64, update: impl Into<Bytes>) -> Change {
-    Change::Append {
-        board: id(board),
-        sequence,
-        update: update.into(),
-        at: UnixMillis(10 + sequence),
-    }
-}
-
-pub(super) fn snapshot(board: &str, covers: u64, state: impl Into<Bytes>) -> Change {
-    Change::Snapshot {
-        board: id(board),
-        covers,
-        state: state.into(),
-    }
-}
-
-pub(super) fn delete(board: &str) -> Change {
-    act(board, 99, Act::Delete)
-}
 
 pub(super) fn fresh() -> (TempDir, RedbStore) {
     let directory = tempfile::tempdir().unwrap();
@@ -109,159 +45,79 @@ fn rows_in(store: &RedbStore, table: Table) -> u64 {
     store.with(count).unwrap()
 }
 
-#[test]
-fn a_board_reads_back_as_it_was_written() {
-    let (_directory, store) = fresh();
-    assert_eq!(store.load(&id("a")), Ok(Stored::Absent));
-    assert_eq!(store.summary(&id("a")), Ok(Stored::Absent));
-    let changes = [
-        create("a"),
-        append("a", 1, "one"),
-        append("a", 2, ""),
-        create("b"),
-        append("b", 1, "other"),
-    ];
-    assert_eq!(store.commit(&changes), Ok(vec![Applied::Done; 5]));
-    assert_eq!(store.commit(&[append("a", 3, "three")]), Ok(vec![Applied::Done]));
-    let stored = present(&store, "a");
-    let record = BoardRecord {
-        owner: UserId::parse("alice"),
-        title: Some("Plan".into()),
-        created_at: UnixMillis(10),
-        updated_at: UnixMillis(13),
-    };
-    assert_eq!(stored.record, record);
-    assert_eq!(stored.snapshot, None);
-    assert_eq!(
-        stored.updates,
-        [(1, "one".into()), (2, "".into()), (3, "three".into())]
-    );
-    assert_eq!(stored.last_sequence(), 3);
-    let size_bytes = [3, 0, 5].iter().map(|length| length + 4).sum();
-    assert_eq!(
-        store.summary(&id("a")),
-        Ok(Stored::Present(Summary { record, size_bytes }))
-    );
-    assert_eq!(
-        rows_in(&store, UPDATES),
-        3,
-        "one row for what one commit adds to a board"
-    );
+/// Does one act, at a time no other act of the test has.
+fn does(store: &RedbStore, board: &str, what: Act) -> Applied {
+    let at = 1_000 + rows_in(store, AUDIT);
+    store.commit(&[act(board, at, what)]).unwrap().remove(0)
 }
 
 #[test]
-fn a_snapshot_replaces_the_log_that_it_covers() {
+fn what_one_commit_adds_to_a_board_is_one_row_which_counts_until_all_of_it_is_covered() {
     let (_directory, store) = fresh();
-    let changes = [
-        create("a"),
-        append("a", 1, "1"),
-        append("a", 2, "2"),
-        append("a", 3, "3"),
-    ];
-    store.commit(&changes).unwrap();
-    store.commit(&[append("a", 4, "4")]).unwrap();
-    for covers in [0, 2, 3, 4] {
-        let state = format!("state {covers}");
-        assert_eq!(
-            store.commit(&[snapshot("a", covers, state.clone())]),
-            Ok(vec![Applied::Done])
-        );
-        let stored = present(&store, "a");
-        assert_eq!(stored.snapshot, Some((covers, state.into())));
-        let expected: Vec<_> = (covers + 1..=4)
-            .map(|n: u64| (n, Bytes::from(n.to_string())))
-            .collect();
-        assert_eq!(stored.updates, expected, "covers {covers}");
-        assert_eq!(stored.last_sequence(), 4);
-    }
-    assert_eq!(rows_in(&store, UPDATES), 0);
-    assert_eq!(rows_in(&store, SNAPSHOTS), 1);
+    store.commit(&[create("a"), append("a", 1, "1")]).unwrap();
     store
-        .commit(&[append("a", 5, "5"), snapshot("a", 5, "all"), append("a", 6, "6")])
+        .commit(&[append("a", 2, "22"), append("a", 3, "333"), append("a", 4, "4")])
         .unwrap();
-    assert_eq!(present(&store, "a").snapshot, Some((5, "all".into())));
-    assert_eq!(present(&store, "a").updates, [(6, "6".into())]);
-}
-
-#[test]
-fn changes_that_do_not_fit_leave_the_store_as_it_was() {
-    let (_directory, store) = fresh();
-    store
-        .commit(&[
-            create("a"),
-            append("a", 1, "1"),
-            append("a", 2, "2"),
-            snapshot("a", 1, "s"),
-        ])
-        .unwrap();
-    store
-        .commit(&[create("gone"), append("gone", 1, "1"), delete("gone")])
-        .unwrap();
-    let before = present(&store, "a");
-    let table = [
-        (create("a"), Applied::Exists),
-        (append("a", 2, "again"), Applied::OutOfOrder),
-        (append("a", 4, "gap"), Applied::OutOfOrder),
-        (snapshot("a", 0, "less than there is"), Applied::OutOfOrder),
-        (snapshot("a", 3, "more than there is"), Applied::OutOfOrder),
-        (append("never", 1, "x"), Applied::Absent),
-        (snapshot("never", 0, "x"), Applied::Absent),
-        (delete("never"), Applied::Absent),
-        (create("gone"), Applied::Deleted),
-        (append("gone", 2, "x"), Applied::Deleted),
-        (snapshot("gone", 1, "x"), Applied::Deleted),
-        (delete("gone"), Applied::Deleted),
-    ];
-    for (change, expected) in table {
-        assert_eq!(
-            store.commit(std::slice::from_ref(&change)),
-            Ok(vec![expected]),
-            "{change:?}"
-        );
-        assert_eq!(present(&store, "a"), before);
-        assert_eq!(store.load(&id("never")), Ok(Stored::Absent));
-        assert_eq!(store.load(&id("gone")), Ok(Stored::Deleted));
-    }
-    let mixed = [
-        append("gone", 1, "x"),
-        append("a", 3, "3"),
-        append("a", 5, "x"),
-        append("a", 4, "4"),
-    ];
-    let expected = vec![
-        Applied::Deleted,
-        Applied::Done,
-        Applied::OutOfOrder,
-        Applied::Done,
-    ];
-    assert_eq!(store.commit(&mixed), Ok(expected), "the others go through");
-    assert_eq!(present(&store, "a").last_sequence(), 4);
-}
-
-#[test]
-fn deleting_a_board_removes_each_of_its_rows_and_no_other() {
-    let (_directory, store) = fresh();
-    for board in ["a", "a-", "aa"] {
-        let large = vec![7; 3 * rows::CHUNK_BYTES];
-        let changes = [
-            create(board),
-            append(board, 1, large.clone()),
-            snapshot(board, 1, large),
-            append(board, 2, "2"),
-        ];
-        store.commit(&changes).unwrap();
-    }
-    store.commit(&[delete("a")]).unwrap();
-    assert_eq!(store.load(&id("a")), Ok(Stored::Deleted));
-    assert_eq!(store.summary(&id("a")), Ok(Stored::Deleted));
-    assert_eq!((rows_in(&store, SNAPSHOTS), rows_in(&store, UPDATES)), (6, 2));
-    for board in ["a-", "aa"] {
-        assert_eq!(present(&store, board).last_sequence(), 2);
+    for (covers, rows, size_bytes) in [(0, 2, 23), (1, 1, 18), (3, 1, 18), (4, 0, 0)] {
+        store.commit(&[snapshot("a", covers, "")]).unwrap();
+        assert_eq!(rows_in(&store, UPDATES), rows, "{covers}");
+        assert_eq!(rows_in(&store, SNAPSHOTS), 1, "{covers}");
+        let Ok(Stored::Present(summary)) = store.summary(&id("a")) else {
+            panic!("the board is there");
+        };
+        assert_eq!(summary.size_bytes, size_bytes, "{covers}");
+        assert_eq!(store.account(&user("alice")).bytes(), size_bytes, "{covers}");
+        assert_eq!(present(&store, "a").updates.len() as u64, 4 - covers);
     }
 }
 
 #[test]
-fn blobs_of_any_length_come_back_whole() {
+fn deleting_a_board_removes_each_of_its_rows_also_if_it_cannot_be_read() {
+    for is_readable in [true, false] {
+        let (_directory, store) = fresh();
+        for board in ["a", "a-"] {
+            let large = vec![7; 3 * rows::CHUNK_BYTES];
+            let changes = [
+                create(board),
+                append(board, 1, large.clone()),
+                snapshot(board, 1, large),
+                append(board, 2, "2"),
+            ];
+            store.commit(&changes).unwrap();
+            for to in ["user:bob", "team:bob", "public"] {
+                does(&store, board, grant(to, Level::View));
+            }
+            does(&store, board, secret(board, SecretKind::Link, "link"));
+            does(&store, board, secret(board, SecretKind::Key, "key"));
+        }
+        if !is_readable {
+            tamper(&store, BOARDS, |rows| {
+                drop(rows.insert(&b"a"[..], &[9; 40][..]).unwrap())
+            });
+            assert_eq!(
+                store.commit(&[act_as("alice", "a", 90, Act::Delete)]),
+                Ok(vec![Applied::Unreadable]),
+                "nobody knows whose it is"
+            );
+            assert_eq!(
+                does(&store, "a", grant("public", Level::View)),
+                Applied::Unreadable
+            );
+        }
+        let counts = || {
+            let tables = [SNAPSHOTS, UPDATES, GRANTS, LINKS, KEYS, SECRETS, HOLDERS, AUDIT];
+            tables.map(|table| rows_in(&store, table))
+        };
+        assert_eq!(counts(), [6, 2, 6, 2, 2, 4, 6, 12]);
+        assert_eq!(store.commit(&[delete("a")]), Ok(vec![Applied::Done]));
+        assert_eq!(counts(), [3, 1, 3, 1, 1, 2, 3, 13], "{is_readable}");
+        assert_eq!(store.audit(&id("a"), None, 100).unwrap().len(), 7);
+        assert!(store.check().unwrap().is_sound());
+    }
+}
+
+#[test]
+fn blobs_that_end_near_the_end_of_a_row_come_back_whole() {
     let (_directory, store) = fresh();
     store.commit(&[create("a")]).unwrap();
     let chunk = rows::CHUNK_BYTES;
@@ -275,7 +131,6 @@ fn blobs_of_any_length_come_back_whole() {
         chunk + 1,
         2 * chunk,
         2 * chunk + 1,
-        700_000,
     ];
     for (sequence, length) in (1..).zip(lengths) {
         let bytes: Bytes = (0..length).map(|n| (n % 251) as u8).collect();
@@ -329,45 +184,39 @@ fn a_board_that_lost_or_gained_a_row_is_refused_and_the_others_are_served() {
     let record = b"a".to_vec();
     let chunk = |sequence, part| rows::chunk_key(&id("a"), sequence, part);
     let cases = [
-        (
-            "record gone",
-            BOARDS,
-            record.clone(),
-            None,
-            Unreadable::RecordMissing,
-        ),
-        ("record rotten", BOARDS, record, rot, Unreadable::Checksum),
+        ("record gone", BOARDS, record.clone(), None, Damage::RecordMissing),
+        ("record rotten", BOARDS, record, rot, Damage::Checksum),
         (
             "part gone",
             SNAPSHOTS,
             chunk(1, 1),
             None,
-            Unreadable::SnapshotIncomplete,
+            Damage::SnapshotIncomplete,
         ),
         (
             "last part gone",
             SNAPSHOTS,
             chunk(1, 2),
             None,
-            Unreadable::SnapshotIncomplete,
+            Damage::SnapshotIncomplete,
         ),
-        ("part rotten", SNAPSHOTS, chunk(1, 0), rot, Unreadable::Checksum),
+        ("part rotten", SNAPSHOTS, chunk(1, 0), rot, Damage::Checksum),
         (
             "update gone",
             UPDATES,
             chunk(2, 0),
             None,
-            Unreadable::UpdateMissing(2),
+            Damage::UpdateMissing(2),
         ),
         (
             "last update gone",
             UPDATES,
             chunk(3, 0),
             None,
-            Unreadable::UpdateMissing(3),
+            Damage::UpdateMissing(3),
         ),
-        ("update rotten", UPDATES, chunk(3, 0), rot, Unreadable::Checksum),
-        ("unknown row", UPDATES, chunk(4, 0), rot, Unreadable::Checksum),
+        ("update rotten", UPDATES, chunk(3, 0), rot, Damage::Checksum),
+        ("unknown row", UPDATES, chunk(4, 0), rot, Damage::Checksum),
     ];
     for (name, table, key, value, cause) in cases {
         let (directory, store) = damaged(table, &key, value);
@@ -412,7 +261,7 @@ fn an_id_whose_past_cannot_be_read_is_not_taken_for_a_new_one() {
         } else {
             "a"
         };
-        let error = StoreError::Unreadable(Unreadable::RecordMissing);
+        let error = StoreError::Unreadable(Damage::RecordMissing);
         assert_eq!(store.load(&id(text)), Err(error.clone()), "{name}");
         assert_eq!(store.summary(&id(text)), Err(error), "{name}");
         assert_eq!(
@@ -427,23 +276,6 @@ fn an_id_whose_past_cannot_be_read_is_not_taken_for_a_new_one() {
             "{name}"
         );
     }
-}
-
-#[test]
-fn ids_stay_linked_in_whatever_order_boards_are_made() {
-    let (directory, store) = fresh();
-    let boards = ["m", "a", "z", "mm", "b", "~", "0", "m-"];
-    let (first, rest) = boards.split_at(3);
-    let changes: Vec<Change> = first.iter().map(|board| create(board)).collect();
-    store.commit(&changes).unwrap();
-    rest.iter()
-        .for_each(|board| drop(store.commit(&[create(board), delete(board)]).unwrap()));
-    for free in ["aa", "-", "zz", "mmm", "~~"] {
-        assert_eq!(store.load(&id(free)), Ok(Stored::Absent));
-    }
-    drop(store);
-    let report = check(&directory.path().join("boards.redb")).unwrap();
-    assert_eq!((report.is_sound(), report.boards, report.deleted), (true, 3, 5));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Owns their keys and values. Must not know the engine. Key invariants: the keys of one board's grants sort as
 //! [`Principal`] does, so that a list is a range; of a link or key only the hash of its text is in a row. Tests are below.
 
-use super::super::{StoredSecret, Unreadable};
+use super::super::{Damage, StoredSecret};
 use super::{Fields, Tag, board_key, level_byte, parse_board, push_text, seal, split_board_key, unseal};
 use crate::access::SecretFacts;
 use crate::access::secret::{SecretHash, SecretKind};
@@ -58,7 +58,7 @@ impl HolderKey {
     }
 
     /// Reads a key.
-    pub(crate) fn parse(key: &[u8]) -> Result<(Self, BoardId), Unreadable> {
+    pub(crate) fn parse(key: &[u8]) -> Result<(Self, BoardId), Damage> {
         let mut fields = Fields(key);
         let [kind] = fields.array()?;
         let mut parts = fields.0.splitn(2, |byte| *byte == 0);
@@ -70,7 +70,7 @@ impl HolderKey {
             2 => TeamId::parse(id).map(Self::Team),
             _ => None,
         });
-        holder.zip(board).ok_or(Unreadable::Malformed)
+        holder.zip(board).ok_or(Damage::Malformed)
     }
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn encode_holder(key: &[u8]) -> Vec<u8> {
 }
 
 /// Checks the value of a row of `holders`.
-pub(crate) fn decode_holder(key: &[u8], value: &[u8]) -> Result<(), Unreadable> {
+pub(crate) fn decode_holder(key: &[u8], value: &[u8]) -> Result<(), Damage> {
     Fields(unseal(Tag::Holder, key, value)?).end()
 }
 
@@ -98,17 +98,17 @@ pub(crate) fn grant_key(board: &BoardId, principal: &Principal) -> Vec<u8> {
 }
 
 /// Reads the key of a grant.
-pub(crate) fn parse_grant_key(key: &[u8]) -> Result<(BoardId, Principal), Unreadable> {
+pub(crate) fn parse_grant_key(key: &[u8]) -> Result<(BoardId, Principal), Damage> {
     let (board, rest) = split_board_key(key)?;
-    let (kind, id) = rest.split_first().ok_or(Unreadable::Malformed)?;
-    let id = std::str::from_utf8(id).map_err(|_| Unreadable::Malformed)?;
+    let (kind, id) = rest.split_first().ok_or(Damage::Malformed)?;
+    let id = std::str::from_utf8(id).map_err(|_| Damage::Malformed)?;
     let principal = match kind {
         1 => UserId::parse(id).map(Principal::User),
         2 => TeamId::parse(id).map(Principal::Team),
         3 if id.is_empty() => Some(Principal::Public),
         _ => None,
     };
-    Ok((board, principal.ok_or(Unreadable::Malformed)?))
+    Ok((board, principal.ok_or(Damage::Malformed)?))
 }
 
 /// The value of a grant.
@@ -117,9 +117,9 @@ pub(crate) fn encode_grant(key: &[u8], level: Level) -> Vec<u8> {
 }
 
 /// Reads the value of a grant.
-pub(crate) fn decode_grant(key: &[u8], value: &[u8]) -> Result<Level, Unreadable> {
+pub(crate) fn decode_grant(key: &[u8], value: &[u8]) -> Result<Level, Damage> {
     let mut fields = Fields(unseal(Tag::Grant, key, value)?);
-    let level = fields.level()?.ok_or(Unreadable::Malformed)?;
+    let level = fields.level()?.ok_or(Damage::Malformed)?;
     fields.end()?;
     Ok(level)
 }
@@ -130,15 +130,15 @@ pub(crate) fn secret_key(board: &BoardId, id: &SecretId) -> Vec<u8> {
 }
 
 /// Reads the key of a link or key in its table.
-pub(crate) fn parse_secret_key(key: &[u8]) -> Result<(BoardId, SecretId), Unreadable> {
+pub(crate) fn parse_secret_key(key: &[u8]) -> Result<(BoardId, SecretId), Damage> {
     let (board, id) = split_board_key(key)?;
     Ok((board, parse_secret_id(id)?))
 }
 
 /// Reads the id of a link or key, which is also the key of `secrets`.
-pub(crate) fn parse_secret_id(bytes: &[u8]) -> Result<SecretId, Unreadable> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::Malformed)?;
-    SecretId::parse(text).ok_or(Unreadable::Malformed)
+pub(crate) fn parse_secret_id(bytes: &[u8]) -> Result<SecretId, Damage> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Damage::Malformed)?;
+    SecretId::parse(text).ok_or(Damage::Malformed)
 }
 
 fn tag(kind: SecretKind) -> Tag {
@@ -163,17 +163,17 @@ pub(crate) fn encode_secret(key: &[u8], secret: &StoredSecret) -> Vec<u8> {
 }
 
 /// Reads a link or key.
-pub(crate) fn decode_secret(kind: SecretKind, key: &[u8], value: &[u8]) -> Result<StoredSecret, Unreadable> {
+pub(crate) fn decode_secret(kind: SecretKind, key: &[u8], value: &[u8]) -> Result<StoredSecret, Damage> {
     let mut fields = Fields(unseal(tag(kind), key, value)?);
     let (board, id) = parse_secret_key(key)?;
     let hash = SecretHash(fields.array()?);
-    let level = fields.level()?.ok_or(Unreadable::Malformed)?;
+    let level = fields.level()?.ok_or(Damage::Malformed)?;
     let (created_at, expires_at) = (UnixMillis(fields.u64()?), fields.u64()?);
     let created_by = fields.parsed(Subject::parse)?;
     let name = fields.text()?.map(str::to_owned);
     fields.end()?;
     if hash.id() != id {
-        return Err(Unreadable::Malformed);
+        return Err(Damage::Malformed);
     }
     Ok(StoredSecret {
         facts: SecretFacts {
@@ -199,15 +199,15 @@ pub(crate) fn encode_place(key: &[u8], kind: SecretKind, board: &BoardId) -> Vec
 }
 
 /// Reads a row of `secrets`.
-pub(crate) fn decode_place(key: &[u8], value: &[u8]) -> Result<(SecretKind, BoardId), Unreadable> {
+pub(crate) fn decode_place(key: &[u8], value: &[u8]) -> Result<(SecretKind, BoardId), Damage> {
     let body = unseal(Tag::Secret, key, value)?;
-    let (kind, board) = body.split_first().ok_or(Unreadable::Malformed)?;
+    let (kind, board) = body.split_first().ok_or(Damage::Malformed)?;
     let kind = match kind {
         1 => SecretKind::Link,
         2 => SecretKind::Key,
-        _ => return Err(Unreadable::Malformed),
+        _ => return Err(Damage::Malformed),
     };
-    Ok((kind, parse_board(board).ok_or(Unreadable::Malformed)?))
+    Ok((kind, parse_board(board).ok_or(Damage::Malformed)?))
 }
 
 #[cfg(test)]
@@ -239,19 +239,19 @@ mod tests {
     }
 
     /// That each flipped bit of a value, each cut and each other key is an error.
-    fn resists(key: &[u8], value: &[u8], decode: impl Fn(&[u8], &[u8]) -> Option<Unreadable>) {
+    fn resists(key: &[u8], value: &[u8], decode: impl Fn(&[u8], &[u8]) -> Option<Damage>) {
         assert_eq!(decode(key, value), None);
         for bit in 0..value.len().saturating_mul(8) {
             let mut rotten = value.to_vec();
             rotten[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(decode(key, &rotten), Some(Unreadable::Checksum), "bit {bit}");
+            assert_eq!(decode(key, &rotten), Some(Damage::Checksum), "bit {bit}");
         }
         for length in 0..value.len() {
             assert!(decode(key, &value[..length]).is_some());
         }
         let mut other = key.to_vec();
         other[0] ^= 1;
-        assert_eq!(decode(&other, value), Some(Unreadable::Checksum), "another key");
+        assert_eq!(decode(&other, value), Some(Damage::Checksum), "another key");
     }
 
     #[test]
@@ -276,7 +276,7 @@ mod tests {
                 let value = encode_secret(&key, &stored);
                 assert_eq!(decode_secret(kind, &key, &value), Ok(stored));
                 resists(&key, &value, |key, value| decode_secret(kind, key, value).err());
-                assert_eq!(decode_secret(other, &key, &value), Err(Unreadable::Checksum));
+                assert_eq!(decode_secret(other, &key, &value), Err(Damage::Checksum));
             }
             let id = SecretHash::of("x").id();
             let key = id.as_str().as_bytes();
@@ -295,23 +295,23 @@ mod tests {
         let key = grant_key(&board("b"), &Principal::Public);
         for body in [&b""[..], &[0], &[4], &[1, 1]] {
             let value = seal(Tag::Grant, &key, &[body]);
-            assert_eq!(decode_grant(&key, &value), Err(Unreadable::Malformed), "{body:?}");
+            assert_eq!(decode_grant(&key, &value), Err(Damage::Malformed), "{body:?}");
         }
         for body in [&b""[..], &[1], &[0, b'b'], &[3, b'b'], &[1, b'/']] {
             let value = seal(Tag::Secret, b"k", &[body]);
-            assert_eq!(decode_place(b"k", &value), Err(Unreadable::Malformed), "{body:?}");
+            assert_eq!(decode_place(b"k", &value), Err(Damage::Malformed), "{body:?}");
         }
         let stored = secret(SecretKind::Link, None, None);
         let key = secret_key(&board("b"), &SecretHash::of("another").id());
         let value = encode_secret(&key, &stored);
         assert_eq!(
             decode_secret(SecretKind::Link, &key, &value),
-            Err(Unreadable::Malformed),
+            Err(Damage::Malformed),
             "under the id of another secret"
         );
         assert_eq!(
             decode_holder(b"k", &seal(Tag::Holder, b"k", &[b"x"])),
-            Err(Unreadable::Malformed)
+            Err(Damage::Malformed)
         );
     }
 
@@ -345,7 +345,7 @@ mod tests {
             b"a\0\x04x",
             b"a\0\x01\n",
         ] {
-            assert_eq!(parse_grant_key(bad), Err(Unreadable::Malformed), "{bad:?}");
+            assert_eq!(parse_grant_key(bad), Err(Damage::Malformed), "{bad:?}");
         }
     }
 
@@ -378,7 +378,7 @@ mod tests {
             b"\0\0b",
             b"\0a\0/",
         ] {
-            assert_eq!(HolderKey::parse(bad), Err(Unreadable::Malformed), "{bad:?}");
+            assert_eq!(HolderKey::parse(bad), Err(Damage::Malformed), "{bad:?}");
         }
     }
 
@@ -390,7 +390,7 @@ mod tests {
             Ok((board("a"), id))
         );
         for bad in [&b""[..], b"a", b"a\0short", b"\x000123456789abcdef"] {
-            assert_eq!(parse_secret_key(bad), Err(Unreadable::Malformed), "{bad:?}");
+            assert_eq!(parse_secret_key(bad), Err(Damage::Malformed), "{bad:?}");
         }
     }
 }

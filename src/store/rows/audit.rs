@@ -1,4 +1,4 @@
-//! The rows of the audit log.
+//! The rows of the audit.
 //!
 //! Owns their keys and values. Must not know the engine. Key invariant: the keys of one board sort by time, so that
 //! reading from the newest on and removing the oldest are ranges. Tests are below.
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::super::Unreadable;
+use super::super::Damage;
 use super::{Fields, Tag, board_key, level_byte, push_text, seal, split_board_key, unseal};
 use crate::audit::{Action, Actor, Entry, EntryKey};
 use crate::ids::{BoardId, Subject};
@@ -22,7 +22,7 @@ pub(crate) fn entry_key(board: &BoardId, key: EntryKey) -> Vec<u8> {
 }
 
 /// Reads the key of an entry.
-pub(crate) fn parse_entry_key(key: &[u8]) -> Result<(BoardId, EntryKey), Unreadable> {
+pub(crate) fn parse_entry_key(key: &[u8]) -> Result<(BoardId, EntryKey), Damage> {
     let (board, rest) = split_board_key(key)?;
     let mut fields = Fields(rest);
     let at = UnixMillis(u64::from_be_bytes(fields.array()?));
@@ -56,7 +56,7 @@ pub(crate) fn encode_entry(key: &[u8], entry: &Entry) -> Vec<u8> {
 }
 
 /// Reads an entry.
-pub(crate) fn decode_entry(key: &[u8], value: &[u8]) -> Result<Entry, Unreadable> {
+pub(crate) fn decode_entry(key: &[u8], value: &[u8]) -> Result<Entry, Damage> {
     let mut fields = Fields(unseal(Tag::Audit, key, value)?);
     let (_, place) = parse_entry_key(key)?;
     let action = fields.parsed(Action::parse)?;
@@ -66,12 +66,12 @@ pub(crate) fn decode_entry(key: &[u8], value: &[u8]) -> Result<Entry, Unreadable
         [0] => None,
         [4] => Some(IpAddr::from(fields.array::<4>()?)),
         [6] => Some(IpAddr::from(fields.array::<16>()?)),
-        _ => return Err(Unreadable::Malformed),
+        _ => return Err(Damage::Malformed),
     };
     let user_agent = fields.text()?.map(str::to_owned);
     let detail = match fields.0 {
         [] => Value::Null,
-        json => serde_json::from_slice(json).map_err(|_| Unreadable::Malformed)?,
+        json => serde_json::from_slice(json).map_err(|_| Damage::Malformed)?,
     };
     Ok(Entry {
         key: place,
@@ -140,7 +140,7 @@ mod tests {
             for bit in 0..value.len() * 8 {
                 let mut rotten = value.clone();
                 rotten[bit / 8] ^= 1 << (bit % 8);
-                assert_eq!(decode_entry(&key, &rotten), Err(Unreadable::Checksum));
+                assert_eq!(decode_entry(&key, &rotten), Err(Damage::Checksum));
             }
             for length in 0..value.len() {
                 assert!(decode_entry(&key, &value[..length]).is_err());
@@ -152,7 +152,7 @@ mod tests {
                     n: 0,
                 },
             );
-            assert_eq!(decode_entry(&other, &value), Err(Unreadable::Checksum));
+            assert_eq!(decode_entry(&other, &value), Err(Damage::Checksum));
         }
     }
 
@@ -166,11 +166,11 @@ mod tests {
         longer.push(b'{');
         for body in [&body[..3], &body[..body.len() - 1], &longer, &[0xff; 8]] {
             let value = seal(Tag::Audit, &key, &[body]);
-            assert_eq!(decode_entry(&key, &value), Err(Unreadable::Malformed), "{body:?}");
+            assert_eq!(decode_entry(&key, &value), Err(Damage::Malformed), "{body:?}");
         }
         assert_eq!(
             decode_entry(b"k", &seal(Tag::Audit, b"k", &[&body])),
-            Err(Unreadable::Malformed)
+            Err(Damage::Malformed)
         );
     }
 
@@ -199,7 +199,7 @@ mod tests {
             b"a\0aaaaaaaabbbbb",
             b"\0aaaaaaaabbbb",
         ] {
-            assert_eq!(parse_entry_key(bad), Err(Unreadable::Malformed), "{bad:?}");
+            assert_eq!(parse_entry_key(bad), Err(Damage::Malformed), "{bad:?}");
         }
     }
 }

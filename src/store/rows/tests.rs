@@ -1,6 +1,9 @@
 //! Tests of the bytes of records, chunks and links between ids.
 
 use super::*;
+use crate::ids::UserId;
+use crate::store::BoardRecord;
+use crate::time::UnixMillis;
 
 fn board(id: &str) -> BoardId {
     BoardId::parse(id).unwrap()
@@ -35,10 +38,10 @@ fn a_record_of_format_2_reads_without_tallies_and_by_its_own_reader_only() {
         ..live()
     };
     assert_eq!(BoardRow::decode_2(b"b", &value), Ok(BoardRow::Live(without)));
-    assert_eq!(BoardRow::decode(b"b", &value), Err(Unreadable::Malformed));
+    assert_eq!(BoardRow::decode(b"b", &value), Err(Damage::Malformed));
     assert_eq!(
         BoardRow::decode_2(b"b", &row.encode(b"b")),
-        Err(Unreadable::Malformed)
+        Err(Damage::Malformed)
     );
 }
 
@@ -57,7 +60,7 @@ fn records_round_trip_and_any_flipped_bit_is_found() {
             rotten[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(
                 BoardRow::decode(b"b", &rotten),
-                Err(Unreadable::Checksum),
+                Err(Damage::Checksum),
                 "bit {bit}"
             );
         }
@@ -66,7 +69,7 @@ fn records_round_trip_and_any_flipped_bit_is_found() {
         }
         assert_eq!(
             BoardRow::decode(b"c", &value),
-            Err(Unreadable::Checksum),
+            Err(Damage::Checksum),
             "another board's row"
         );
     }
@@ -77,23 +80,19 @@ fn a_row_of_a_later_format_is_named() {
     let mut value = vec![2];
     value.extend_from_slice(&checksum(Tag::Board, b"b", 2, &[b"new"]));
     value.extend_from_slice(b"new");
-    assert_eq!(BoardRow::decode(b"b", &value), Err(Unreadable::RowFormat(2)));
+    assert_eq!(BoardRow::decode(b"b", &value), Err(Damage::RowFormat(2)));
 }
 
 #[test]
 fn a_row_that_was_sealed_wrong_is_malformed() {
     for body in [&b""[..], &[2], &[0, 1, 2], &[1, 0, 0, 0, 0, 0, 0, 0, 0, 9]] {
         let value = seal(Tag::Board, b"b", &[body]);
-        assert_eq!(
-            BoardRow::decode(b"b", &value),
-            Err(Unreadable::Malformed),
-            "{body:?}"
-        );
+        assert_eq!(BoardRow::decode(b"b", &value), Err(Damage::Malformed), "{body:?}");
     }
     let value = seal(Tag::Update, b"k", &[&[0; 8]]);
     assert_eq!(
         Chunk::decode(Tag::Update, b"k", &value),
-        Err(Unreadable::Malformed),
+        Err(Damage::Malformed),
         "no parts"
     );
 }
@@ -139,7 +138,7 @@ fn chunk_keys_sort_by_board_sequence_and_part_and_stay_inside_their_board() {
         );
     }
     for bad in [&b""[..], &[0; 12], &[0; 13], b"a\x01aaaabbbbcccc"] {
-        assert_eq!(parse_chunk_key(bad), Err(Unreadable::Malformed));
+        assert_eq!(parse_chunk_key(bad), Err(Damage::Malformed));
     }
 }
 
@@ -156,12 +155,9 @@ fn blobs_of_updates_split_into_what_went_in() {
         .collect();
     assert_eq!(parts, [&b"one"[..], b"", b"three"]);
     for count in [0, 2, 4] {
-        assert_eq!(split_updates(&blob, count), Err(Unreadable::Malformed));
+        assert_eq!(split_updates(&blob, count), Err(Damage::Malformed));
     }
-    assert_eq!(
-        split_updates(&blob[..blob.len() - 1], 3),
-        Err(Unreadable::Malformed)
-    );
+    assert_eq!(split_updates(&blob[..blob.len() - 1], 3), Err(Damage::Malformed));
 }
 
 #[test]
@@ -188,7 +184,7 @@ fn an_id_is_free_only_between_two_that_follow_each_other() {
     );
     assert_eq!(
         leaves_free(b"a", &value, b"c"),
-        Err(Unreadable::Checksum),
+        Err(Damage::Checksum),
         "under another key"
     );
 }
@@ -202,8 +198,5 @@ fn a_chunk_knows_its_table() {
     };
     let value = chunk.encode(Tag::Update, b"k");
     assert_eq!(Chunk::decode(Tag::Update, b"k", &value), Ok(chunk));
-    assert_eq!(
-        Chunk::decode(Tag::Snapshot, b"k", &value),
-        Err(Unreadable::Checksum)
-    );
+    assert_eq!(Chunk::decode(Tag::Snapshot, b"k", &value), Err(Damage::Checksum));
 }

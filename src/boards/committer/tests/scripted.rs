@@ -1,18 +1,13 @@
 //! A store in memory that fails, blocks and panics when told to.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard};
 
 use super::LONG;
-use crate::access::secret::SecretKind;
-use crate::access::{Asked, Facts, SecretFacts};
-use crate::audit::{Entry, EntryKey};
-use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
-use crate::store::owners::{Account, Quotas};
-use crate::store::{
-    Applied, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Store, StoreError, Stored, StoredBoard,
-    StoredSecret, Summary,
-};
+use crate::ids::BoardId;
+use crate::store::front::Front;
+use crate::store::memory::MemoryStore;
+use crate::store::{Applied, Change, OpenError, Reclaimed, Store, StoreError};
 use crate::time::UnixMillis;
 
 #[derive(Default)]
@@ -44,6 +39,8 @@ pub(super) enum Failure {
 /// The store, and a gate at which commits wait while it is shut.
 #[derive(Default)]
 pub(super) struct Scripted {
+    /// Nothing is stored in it.
+    behind: MemoryStore,
     script: Mutex<Script>,
     shut: Mutex<bool>,
     gate: Condvar,
@@ -60,54 +57,9 @@ impl Scripted {
     }
 }
 
-impl Store for Scripted {
-    fn close(&self) {}
-
-    fn load(&self, _: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
-        Ok(Stored::Absent)
-    }
-
-    fn summary(&self, _: &BoardId) -> Result<Stored<Summary>, StoreError> {
-        Ok(Stored::Absent)
-    }
-
-    fn access(&self, _: &BoardId, _: &Asked) -> Result<Facts, StoreError> {
-        Err(StoreError::Poisoned)
-    }
-
-    fn list(&self, _: &Holder, _: Option<&BoardId>, _: usize) -> Result<Vec<Listed>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn grants(
-        &self,
-        _: &BoardId,
-        _: Option<&Principal>,
-        _: usize,
-    ) -> Result<Vec<(Principal, Level)>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn secrets(
-        &self,
-        _: &BoardId,
-        _: SecretKind,
-        _: Option<&SecretId>,
-        _: usize,
-    ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn audit(&self, _: &BoardId, _: Option<EntryKey>, _: usize) -> Result<Vec<Entry>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn find_secrets(&self, _: &[SecretId]) -> Result<BTreeMap<SecretId, SecretFacts>, StoreError> {
-        Ok(BTreeMap::new())
-    }
-
-    fn account(&self, _: &UserId) -> Arc<Account> {
-        Arc::new(Account::new(Quotas::UNBOUNDED))
+impl Front for Scripted {
+    fn behind(&self) -> &dyn Store {
+        &self.behind
     }
 
     fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {
@@ -164,10 +116,6 @@ impl Store for Scripted {
         }
         script.poisoned = false;
         Ok(())
-    }
-
-    fn footprint(&self) -> Footprint {
-        Footprint::default()
     }
 
     fn reclaim(&self) -> Result<Reclaimed, StoreError> {

@@ -1,4 +1,4 @@
-//! Reading who may do what, lists of boards, and the audit log.
+//! Reading who may do what, lists of boards, and audit entries.
 //!
 //! Owns the queries over grants, links, keys and their indexes. Must not write, and must not decide about access. Key
 //! invariant: a row that cannot be read is an error, never "no grant" and never an unknown link or key.
@@ -15,7 +15,7 @@ use super::super::super::rows::access::{
 };
 use super::super::super::rows::audit::{decode_entry, entry_key};
 use super::super::super::rows::{self, BoardRow, Tallies, Tally};
-use super::super::super::{Holder, Listed, StoreError, StoredSecret, Unreadable};
+use super::super::super::{Damage, Holder, Listed, StoreError, StoredSecret};
 use super::super::{AUDIT, BOARDS, GRANTS, HOLDERS, KEYS, LINKS, SECRETS, Table, engine, rows_of};
 use super::{agree, begin, broken, row, summary_of};
 use crate::access::secret::SecretKind;
@@ -32,7 +32,7 @@ fn of_kind(kind: SecretKind) -> Table {
     }
 }
 
-/// See `Store::access`.
+/// See `Registry::access`.
 pub(in super::super) fn access(
     database: &Database,
     board: &BoardId,
@@ -58,7 +58,7 @@ pub(in super::super) fn access(
                 .map_err(engine)?
                 .is_some()
             {
-                return Err(broken(Unreadable::Disagreement));
+                return Err(broken(Damage::Disagreement));
             }
         }
     }
@@ -69,7 +69,7 @@ pub(in super::super) fn access(
     })
 }
 
-/// See `Store::find_secrets`.
+/// See `Registry::find_secrets`.
 pub(in super::super) fn find_secrets(
     database: &Database,
     ids: &[SecretId],
@@ -152,12 +152,12 @@ fn secret(transaction: &ReadTransaction, id: &SecretId) -> Result<Option<SecretF
     let key = secret_key(&board, id);
     let value = ReadableTable::get(&table, key.as_slice())
         .map_err(engine)?
-        .ok_or_else(|| broken(Unreadable::Disagreement))?;
+        .ok_or_else(|| broken(Damage::Disagreement))?;
     let secret = decode_secret(kind, &key, value.value()).map_err(broken)?;
     Ok(Some(secret.facts))
 }
 
-/// See `Store::grants`.
+/// See `Registry::grants`.
 pub(in super::super) fn grants(
     database: &Database,
     board: &BoardId,
@@ -179,7 +179,7 @@ pub(in super::super) fn grants(
     Ok(grants)
 }
 
-/// See `Store::secrets`.
+/// See `Registry::secrets`.
 pub(in super::super) fn secrets(
     database: &Database,
     (board, kind): (&BoardId, SecretKind),
@@ -205,7 +205,7 @@ pub(in super::super) fn secrets(
     Ok(secrets)
 }
 
-/// See `Store::audit`.
+/// See `Registry::audit`.
 pub(in super::super) fn audit(
     database: &Database,
     board: &BoardId,
@@ -263,7 +263,7 @@ impl Iterator for Source<'_> {
     }
 }
 
-/// See `Store::list`.
+/// See `Registry::list`.
 pub(in super::super) fn list(
     database: &Database,
     holder: &Holder,
@@ -303,7 +303,7 @@ pub(in super::super) fn list(
             Ok(Some(BoardRow::Tombstone(_))) => continue,
             // Claims name what they like; an index names only what was made.
             Ok(None) if !held => continue,
-            Ok(None) => (Err(Unreadable::Disagreement), BTreeMap::new()),
+            Ok(None) => (Err(Damage::Disagreement), BTreeMap::new()),
             Err(StoreError::Unreadable(cause)) => (Err(cause), BTreeMap::new()),
             Err(error) => return Err(error),
         };

@@ -13,10 +13,9 @@ use super::super::super::rows::access::{
     parse_secret_id, parse_secret_key, secret_key,
 };
 use super::super::super::rows::audit::decode_entry;
-use super::super::super::{StoreError, Stored, Unreadable};
+use super::super::super::{Damage, StoreError, Stored};
 use super::super::{
-    AUDIT, BOARDS, CheckReport, GRANTS, HOLDERS, IDS, KEYS, LINKS, SECRETS, SNAPSHOTS, Table, UPDATES,
-    engine, tally_of,
+    AUDIT, BOARDS, GRANTS, HOLDERS, IDS, KEYS, LINKS, SECRETS, SNAPSHOTS, Table, UPDATES, engine, tally_of,
 };
 use super::access::tallies;
 use super::{begin, broken, load_in};
@@ -32,7 +31,30 @@ enum State {
 }
 
 /// A finding about one row: of which board, and what.
-type Finding = (Option<BoardId>, Unreadable);
+type Finding = (Option<BoardId>, Damage);
+
+/// What [`check`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Boards that read whole.
+    pub boards: u64,
+    /// Tombstones of deleted boards.
+    pub deleted: u64,
+    /// Bytes of their snapshots and updates.
+    pub bytes: u64,
+    /// Boards that do not read, and why; by the id in the key, or `None` where the key is no board's.
+    pub unreadable: Vec<(Option<BoardId>, StoreError)>,
+    /// The engine found and mended damage in its own structures; a board may have lost what was in them.
+    pub mended: bool,
+}
+
+impl CheckReport {
+    /// Nothing is wrong.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.unreadable.is_empty() && !self.mended
+    }
+}
 
 /// Reads every row of every table, and finds rows that belong to none or do not agree.
 pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreError> {
@@ -49,9 +71,9 @@ pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreE
             Ok(())
         })?;
     }
-    let mut findings: BTreeMap<Option<BoardId>, Unreadable> = BTreeMap::new();
+    let mut findings: BTreeMap<Option<BoardId>, Damage> = BTreeMap::new();
     Rows::open(&transaction, &known)?.verify(&transaction, |(board, cause)| {
-        if cause == Unreadable::RecordMissing {
+        if cause == Damage::RecordMissing {
             lost.insert(board);
         } else {
             findings.entry(board).or_insert(cause);
@@ -59,7 +81,7 @@ pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreE
     })?;
     let lost = lost
         .into_iter()
-        .map(|board| (board, broken(Unreadable::RecordMissing)));
+        .map(|board| (board, broken(Damage::RecordMissing)));
     report.unreadable.extend(lost);
     let findings = findings.into_iter().map(|(board, cause)| (board, broken(cause)));
     report.unreadable.extend(findings);
@@ -87,7 +109,7 @@ fn boards(
     let mut known = BTreeMap::new();
     each_row(transaction, BOARDS, |key, _| {
         let Some(board) = rows::parse_board(key) else {
-            report.unreadable.push((None, broken(Unreadable::Malformed)));
+            report.unreadable.push((None, broken(Damage::Malformed)));
             return Ok(());
         };
         let mut refuse = |error| {
@@ -106,7 +128,7 @@ fn boards(
                 report.deleted += 1;
                 State::Deleted
             }
-            Ok(Stored::Absent) => refuse(broken(Unreadable::RecordMissing)),
+            Ok(Stored::Absent) => refuse(broken(Damage::RecordMissing)),
             Err(error) => refuse(error),
         };
         known.insert(board, state);
@@ -127,17 +149,12 @@ struct Rows<'a> {
     known: &'a BTreeMap<BoardId, State>,
 }
 
-fn has(table: &ReadRows, key: &[u8]) -> Result<bool, StoreError> {
-    Ok(ReadableTable::get(table, key).map_err(engine)?.is_some())
-}
-
-/// Two rows that must agree.
-fn agree(agree: bool) -> Result<(), Unreadable> {
-    if agree {
-        Ok(())
-    } else {
-        Err(Unreadable::Disagreement)
-    }
+/// That the row is there with which another one must agree.
+fn agrees(table: &ReadRows, key: &[u8]) -> Result<Result<(), Damage>, StoreError> {
+    Ok(match ReadableTable::get(table, key).map_err(engine)? {
+        Some(_) => Ok(()),
+        None => Err(Damage::Disagreement),
+    })
 }
 
 impl<'a> Rows<'a> {
@@ -160,8 +177,8 @@ impl<'a> Rows<'a> {
     ) -> Result<(), StoreError> {
         for (board, state) in self.known {
             if let State::Live(Some(owner)) = state {
-                let held = has(&self.holders, &HolderKey::Owner(owner.clone()).key(board))?;
-                note(Some(board.clone()), agree(held), &mut found);
+                let held = agrees(&self.holders, &HolderKey::Owner(owner.clone()).key(board))?;
+                note(Some(board.clone()), held, &mut found);
             }
         }
         each_row(transaction, GRANTS, |key, value| {
@@ -203,7 +220,7 @@ impl<'a> Rows<'a> {
                 ] {
                     let counted = match tally_of(table, board)? == tally {
                         true => Ok(()),
-                        false => Err(Unreadable::Tally),
+                        false => Err(Damage::Tally),
                     };
                     note(Some(board.clone()), counted, &mut found);
                 }
@@ -212,63 +229,55 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    fn is_known(&self, board: Option<&BoardId>) -> Result<(), Unreadable> {
+    fn is_known(&self, board: Option<&BoardId>) -> Result<(), Damage> {
         match board.and_then(|board| self.known.get(board)) {
             Some(_) => Ok(()),
-            None => Err(Unreadable::RecordMissing),
+            None => Err(Damage::RecordMissing),
         }
     }
 
     /// That a row may belong to the board: it is there, or its record cannot be read.
-    fn is_live(&self, board: &BoardId) -> Result<(), Unreadable> {
+    fn is_live(&self, board: &BoardId) -> Result<(), Damage> {
         match self.known.get(board) {
             Some(State::Live(_) | State::Unreadable) => Ok(()),
-            Some(State::Deleted) => Err(Unreadable::Disagreement),
-            None => Err(Unreadable::RecordMissing),
+            Some(State::Deleted) => Err(Damage::Disagreement),
+            None => Err(Damage::RecordMissing),
         }
     }
 
-    fn grant(&self, key: &[u8], value: &[u8]) -> Result<Result<(), Unreadable>, StoreError> {
+    fn grant(&self, key: &[u8], value: &[u8]) -> Result<Result<(), Damage>, StoreError> {
         let (board, principal) = match parse_grant_key(key) {
             Ok(parsed) => parsed,
             Err(cause) => return Ok(Err(cause)),
         };
         let held = match HolderKey::granted(&principal) {
-            Some(holder) => has(&self.holders, &holder.key(&board))?,
-            None => true,
+            Some(holder) => agrees(&self.holders, &holder.key(&board))?,
+            None => Ok(()),
         };
         Ok(decode_grant(key, value)
             .and_then(|_| self.is_live(&board))
-            .and_then(|()| agree(held)))
+            .and(held))
     }
 
-    fn secret(
-        &self,
-        kind: SecretKind,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<Result<(), Unreadable>, StoreError> {
+    fn secret(&self, kind: SecretKind, key: &[u8], value: &[u8]) -> Result<Result<(), Damage>, StoreError> {
         let (board, id) = match parse_secret_key(key) {
             Ok(parsed) => parsed,
             Err(cause) => return Ok(Err(cause)),
         };
         let place = id.as_str().as_bytes();
         let index = ReadableTable::get(&self.secrets, place).map_err(engine)?;
-        let indexed = index.is_some_and(|value| match decode_place(place, value.value()) {
-            Ok((place, of)) => (place, &of) == (kind, &board),
+        let indexed = match index.map(|value| decode_place(place, value.value())) {
+            Some(Ok((place, of))) if (place, &of) == (kind, &board) => Ok(()),
             // Reported where the index is read.
-            Err(_) => true,
-        });
+            Some(Err(_)) => Ok(()),
+            Some(Ok(_)) | None => Err(Damage::Disagreement),
+        };
         Ok(decode_secret(kind, key, value)
             .and_then(|_| self.is_live(&board))
-            .and_then(|()| agree(indexed)))
+            .and(indexed))
     }
 
-    fn place(
-        &self,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<(Option<BoardId>, Result<(), Unreadable>), StoreError> {
+    fn place(&self, key: &[u8], value: &[u8]) -> Result<(Option<BoardId>, Result<(), Damage>), StoreError> {
         let parsed = parse_secret_id(key).and_then(|id| Ok((id, decode_place(key, value)?)));
         let (id, (kind, board)) = match parsed {
             Ok(parsed) => parsed,
@@ -278,15 +287,11 @@ impl<'a> Rows<'a> {
             SecretKind::Link => &self.links,
             SecretKind::Key => &self.keys,
         };
-        let there = has(table, &secret_key(&board, &id))?;
-        Ok((Some(board), agree(there)))
+        let there = agrees(table, &secret_key(&board, &id))?;
+        Ok((Some(board), there))
     }
 
-    fn holder(
-        &self,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<(Option<BoardId>, Result<(), Unreadable>), StoreError> {
+    fn holder(&self, key: &[u8], value: &[u8]) -> Result<(Option<BoardId>, Result<(), Damage>), StoreError> {
         let parsed = HolderKey::parse(key).and_then(|parsed| decode_holder(key, value).map(|()| parsed));
         let (holder, board) = match parsed {
             Ok(parsed) => parsed,
@@ -298,18 +303,18 @@ impl<'a> Rows<'a> {
             HolderKey::Team(team) => Principal::Team(team),
             HolderKey::Owner(user) => {
                 let owns = match self.known.get(&board) {
-                    Some(State::Live(owner)) => owner.as_ref() == Some(&user),
-                    _ => true,
+                    Some(State::Live(owner)) if owner.as_ref() != Some(&user) => Err(Damage::Disagreement),
+                    _ => Ok(()),
                 };
-                return Ok((Some(board), live.and_then(|()| agree(owns))));
+                return Ok((Some(board), live.and(owns)));
             }
         };
-        let granted = has(&self.grants, &grant_key(&board, &principal))?;
-        Ok((Some(board), live.and_then(|()| agree(granted))))
+        let granted = agrees(&self.grants, &grant_key(&board, &principal))?;
+        Ok((Some(board), live.and(granted)))
     }
 }
 
-fn note(board: Option<BoardId>, verified: Result<(), Unreadable>, found: &mut impl FnMut(Finding)) {
+fn note(board: Option<BoardId>, verified: Result<(), Damage>, found: &mut impl FnMut(Finding)) {
     if let Err(cause) = verified {
         found((board, cause));
     }

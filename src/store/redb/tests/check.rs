@@ -1,6 +1,5 @@
-//! Tests of verifying the rows of who may do what and of the audit log.
+//! Tests of verifying the rows of who may do what and of the audit.
 
-use super::access::{grant, principal, secret};
 use super::*;
 use crate::store::rows::access::{
     HolderKey, encode_grant, encode_holder, encode_place, encode_secret, grant_key, secret_key,
@@ -56,7 +55,7 @@ fn each_row_that_is_missing_rotten_or_too_much_is_reported() {
     let owner = HolderKey::Owner(alice.clone()).key(&id("a"));
     let place = link.as_str().as_bytes();
     let logged = entry_key(&id("a"), entry(11, Action::PermissionSet).key);
-    let (broken, agree) = (Unreadable::Checksum, Unreadable::Disagreement);
+    let (broken, agree) = (Damage::Checksum, Damage::Disagreement);
     let rot: Option<&[u8]> = Some(&[1; 30]);
     let a = Some(id("a"));
     type Case<'a> = (
@@ -65,7 +64,7 @@ fn each_row_that_is_missing_rotten_or_too_much_is_reported() {
         &'a [u8],
         Option<&'a [u8]>,
         Option<BoardId>,
-        Unreadable,
+        Damage,
     );
     let cases: [Case<'_>; 12] = [
         ("grant gone", GRANTS, &on_a, None, a.clone(), agree),
@@ -78,7 +77,7 @@ fn each_row_that_is_missing_rotten_or_too_much_is_reported() {
         ("place gone", SECRETS, place, None, a.clone(), agree),
         ("place rotten", SECRETS, place, rot, None, broken),
         ("entry rotten", AUDIT, &logged, rot, a, broken),
-        ("no grant's key", GRANTS, b"a", rot, None, Unreadable::Malformed),
+        ("no grant's key", GRANTS, b"a", rot, None, Damage::Malformed),
         ("no entry's key", AUDIT, b"x", rot, None, broken),
     ];
     for (name, table, key, value, board, cause) in cases {
@@ -90,10 +89,7 @@ fn each_row_that_is_missing_rotten_or_too_much_is_reported() {
 #[test]
 fn rows_of_boards_that_are_not_there_are_reported() {
     let (bob, carol) = (principal("user:bob"), UserId::parse("carol").unwrap());
-    for (board, cause) in [
-        ("gone", Unreadable::Disagreement),
-        ("never", Unreadable::RecordMissing),
-    ] {
+    for (board, cause) in [("gone", Damage::Disagreement), ("never", Damage::RecordMissing)] {
         let granted = grant_key(&id(board), &bob);
         let held = HolderKey::Owner(carol.clone()).key(&id(board));
         let Act::AddSecret(stored) = secret(board, SecretKind::Key, "other") else {
@@ -102,7 +98,7 @@ fn rows_of_boards_that_are_not_there_are_reported() {
         let of = stored.facts.hash.id();
         let key = secret_key(&id(board), &of);
         let place = of.as_str().as_bytes();
-        let rows: [(Table, &[u8], Vec<u8>, Unreadable); 4] = [
+        let rows: [(Table, &[u8], Vec<u8>, Damage); 4] = [
             (GRANTS, &granted, encode_grant(&granted, Level::Edit), cause),
             (HOLDERS, &held, encode_holder(&held), cause),
             (KEYS, &key, encode_secret(&key, &stored), cause),
@@ -110,7 +106,7 @@ fn rows_of_boards_that_are_not_there_are_reported() {
                 SECRETS,
                 place,
                 encode_place(place, SecretKind::Key, &id(board)),
-                Unreadable::Disagreement,
+                Damage::Disagreement,
             ),
         ];
         for (table, key, value, cause) in rows {
@@ -125,7 +121,7 @@ fn rows_of_boards_that_are_not_there_are_reported() {
         assert_eq!(found.is_empty(), sound, "{board}: {found:?}");
     }
     let held = HolderKey::Owner(carol).key(&id("a"));
-    let expected = [(Some(id("a")), StoreError::Unreadable(Unreadable::Disagreement))];
+    let expected = [(Some(id("a")), StoreError::Unreadable(Damage::Disagreement))];
     assert_eq!(
         after(HOLDERS, &held, Some(&encode_holder(&held))),
         expected,

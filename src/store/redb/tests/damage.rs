@@ -2,7 +2,6 @@
 
 use super::super::fault_tests::{Random, on, times};
 use super::super::simdisk::SimDisk;
-use super::access::{grant, owned_by, principal, secret};
 use super::*;
 use std::collections::BTreeSet;
 
@@ -249,13 +248,13 @@ fn with_damaged_pages_what_nothing_counts_is_refused_and_the_boards_are_served()
     content[at] ^= 1;
     fs::write(&path, &content).unwrap();
     let store = RedbStore::open(&path).unwrap();
-    let damaged = StoreError::Unreadable(Unreadable::Damaged);
+    let damaged = StoreError::Unreadable(Damage::Pages);
     // Nothing proves that a copy would have all of it, however much too large the file is.
     let on_a_disk = on(&SimDisk::with_content(content)).unwrap();
     assert_eq!(on_a_disk.reclaim(), Ok(Reclaimed::Nothing));
     assert_eq!(
         store.load(&id("b")),
-        Err(StoreError::Unreadable(Unreadable::Checksum))
+        Err(StoreError::Unreadable(Damage::Checksum))
     );
     assert!(present(&store, "a").updates.is_empty());
     assert_eq!(

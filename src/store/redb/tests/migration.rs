@@ -1,8 +1,9 @@
 //! Tests of opening files of older formats.
 
 use super::super::fault_tests::on;
+use super::super::file::{Format, read_format};
+use super::super::handle::builder;
 use super::super::simdisk::{Kept, SimDisk};
-use super::access::{grant, secret};
 use super::*;
 use crate::store::rows::{BoardRow, LiveBoard};
 
@@ -97,7 +98,7 @@ fn is_migrated(store: &RedbStore) {
     );
     assert!(matches!(store.load(&id("b")), Ok(Stored::Present(_))));
     assert_eq!(store.load(&id("c")), Ok(Stored::Deleted));
-    let rotten = StoreError::Unreadable(Unreadable::Checksum);
+    let rotten = StoreError::Unreadable(Damage::Checksum);
     assert_eq!(store.load(&id("d")), Err(rotten));
     for table in TABLES {
         rows_in(store, table);
@@ -122,7 +123,7 @@ fn a_file_of_format_1_is_brought_up_to_the_present_one_at_opening() {
         assert_eq!(store.with(stored), Ok(FILE_FORMAT));
     }
     let report = check(&path).unwrap();
-    let rotten = StoreError::Unreadable(Unreadable::Checksum);
+    let rotten = StoreError::Unreadable(Damage::Checksum);
     assert_eq!(report.unreadable, [(Some(id("d")), rotten)]);
     assert_eq!((report.boards, report.deleted), (2, 1));
     let store = RedbStore::open(&path).unwrap();

@@ -1,0 +1,155 @@
+//! What is to be made durable, and what became of it.
+//!
+//! Owns [`Change`] and [`Applied`]. Must not know how anything is stored. Key invariant: a change says all
+//! that it needs to be decided in the transaction that makes it, so that nobody has to look first. Tests:
+//! `contract/`.
+
+use bytes::Bytes;
+
+use super::StoredSecret;
+use crate::access::secret::SecretKind;
+use crate::audit::Entry;
+use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
+use crate::time::UnixMillis;
+
+/// One change to be made durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Adds one accepted update.
+    Append {
+        /// Whose.
+        board: BoardId,
+        /// The last stored sequence plus one.
+        sequence: u64,
+        /// Update v1, as accepted.
+        update: Bytes,
+        /// When it was accepted.
+        at: UnixMillis,
+    },
+    /// Replaces the log up to and including `covers` by one full state.
+    Snapshot {
+        /// Whose.
+        board: BoardId,
+        /// The last sequence contained in `state`.
+        covers: u64,
+        /// The full state, update v1.
+        state: Bytes,
+    },
+    /// Does something to a board as a whole, and writes the audit entry of it if it is done.
+    Act {
+        /// Which.
+        board: BoardId,
+        /// What is done; when is the entry's time.
+        act: Act,
+        /// Only while this user owns the board: who was allowed to ask may have lost it since. Not looked at
+        /// by `Create`; of a board that cannot be read nobody knows the owner.
+        as_owner: Option<UserId>,
+        /// For the audit.
+        entry: Box<Entry>,
+    },
+    /// Writes an entry to the audit of a board that exists, in place of one under the same key.
+    Audit {
+        /// Whose.
+        board: BoardId,
+        /// What happened.
+        entry: Box<Entry>,
+    },
+}
+
+/// What can be done to a board as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Makes it.
+    Create {
+        /// Its owner, if somebody is.
+        owner: Option<UserId>,
+        /// Its title; at most `limits::TITLE_BYTES_MAX`.
+        title: Option<String>,
+    },
+    /// Changes its record; what is `None` stays as it is.
+    Update {
+        /// The new title, or none.
+        title: Option<Option<String>>,
+        /// The new owner.
+        owner: Option<UserId>,
+    },
+    /// Removes every row of it but its audit entries, and leaves a tombstone. Also of a board that cannot be
+    /// read.
+    Delete,
+    /// Grants a level, in place of one granted before.
+    Grant {
+        /// To whom.
+        principal: Principal,
+        /// What.
+        level: Level,
+    },
+    /// Takes a grant back.
+    Ungrant {
+        /// Whose.
+        principal: Principal,
+    },
+    /// Adds a link or key; its `facts.board` is this board.
+    AddSecret(Box<StoredSecret>),
+    /// Revokes a link or key.
+    Revoke {
+        /// Which of the two it must be.
+        kind: SecretKind,
+        /// Its id.
+        id: SecretId,
+    },
+}
+
+/// What an act or an entry weighs at most, about: a title, a name, a `User-Agent`.
+const ACT_WEIGHT: usize = 4 * 1024;
+
+impl Change {
+    /// The board that the change is about.
+    #[must_use]
+    pub fn board(&self) -> &BoardId {
+        match self {
+            Self::Append { board, .. }
+            | Self::Snapshot { board, .. }
+            | Self::Act { board, .. }
+            | Self::Audit { board, .. } => board,
+        }
+    }
+
+    /// What the change weighs in a queue, in bytes: its payload and its own memory.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let payload = match self {
+            Self::Append { update, .. } => update.len(),
+            Self::Snapshot { state, .. } => state.len(),
+            Self::Act { .. } | Self::Audit { .. } => ACT_WEIGHT,
+        };
+        payload.saturating_add(size_of::<Self>())
+    }
+}
+
+/// What became of one change of a commit that succeeded. All but `Done` left the store as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It is durable.
+    Done,
+    /// `Create`: the board is there already. `AddSecret`: one with this id is.
+    Exists,
+    /// The board was deleted.
+    Deleted,
+    /// There is no such board.
+    Absent,
+    /// `Ungrant`, `Revoke`: the board has no such grant, link or key.
+    NotThere,
+    /// `Grant`, `AddSecret`: the board has as many as `limits` allows.
+    TooMany,
+    /// `Create`, `Update`: whoever would own the board has as many as [`super::owners::Quotas`] allow.
+    TooManyBoards,
+    /// `Update`: with the board its new owner would have more bytes than [`super::owners::Quotas`] allow.
+    OwnerFull,
+    /// The act was asked for by somebody who owns the board no more.
+    NotOwner,
+    /// `Append`: the sequence is not the last one plus one. `Snapshot`: it covers what is not stored, or less
+    /// than the snapshot that is there. A bug of ours, or a room that outlived a failed commit.
+    OutOfOrder,
+    /// The board's rows cannot be read; [`super::BoardLog::load`] names the cause.
+    Unreadable,
+}

@@ -1,0 +1,258 @@
+//! What every store must do: one rule a test, tried on each way to store.
+//!
+//! Owns the rules of [`BoardLog`], [`Registry`] and [`Store`], also while the disk fails. Must not know how
+//! anything is stored: what is about redb or its file is in `redb/tests`. A new way to store is a [`Place`],
+//! and a line at the end of this file.
+
+mod acts;
+mod audit;
+pub(super) mod changes;
+mod faults;
+mod log;
+mod owners;
+mod registry;
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use tempfile::TempDir;
+
+use self::changes::*;
+use super::owners::Quotas;
+use super::redb::simdisk::SimDisk;
+use super::redb::{self, RedbStore};
+use super::*;
+use crate::access::secret::SecretKind;
+use crate::audit::Entry;
+use crate::ids::Level;
+
+/// Somewhere to store; there is nothing at first.
+trait Place: Default {
+    /// Opens what is stored there. Whatever was open on it is closed.
+    fn open(&self, quotas: Quotas) -> Result<Box<dyn Store>, OpenError>;
+
+    /// That each thing stored there belongs to something that is there, however it is stored.
+    fn verify(&self);
+}
+
+/// A place that fails when it is told to.
+trait Failing: Place {
+    /// Lets so many more operations succeed, and then fails each one; `None` mends it.
+    fn fail_after(&self, count: Option<u64>);
+}
+
+/// A data file.
+struct File(TempDir);
+
+impl Default for File {
+    fn default() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+}
+
+impl Place for File {
+    fn open(&self, quotas: Quotas) -> Result<Box<dyn Store>, OpenError> {
+        let store = RedbStore::open(&self.0.path().join("boards.redb"))?;
+        Ok(Box::new(store.with_quotas(quotas)))
+    }
+
+    fn verify(&self) {
+        let report = redb::check(&self.0.path().join("boards.redb")).unwrap();
+        assert!(report.is_sound(), "{report:?}");
+    }
+}
+
+impl Place for SimDisk {
+    fn open(&self, quotas: Quotas) -> Result<Box<dyn Store>, OpenError> {
+        Ok(Box::new(RedbStore::open_disk(self)?.with_quotas(quotas)))
+    }
+
+    fn verify(&self) {
+        let report = RedbStore::open_disk(self).unwrap().check().unwrap();
+        assert!(report.is_sound(), "{report:?}");
+    }
+}
+
+impl Failing for SimDisk {
+    fn fail_after(&self, count: Option<u64>) {
+        Self::fail_after(self, count);
+    }
+}
+
+impl Place for memory::Disk {
+    fn open(&self, quotas: Quotas) -> Result<Box<dyn Store>, OpenError> {
+        Ok(Box::new(memory::MemoryStore::open(self, quotas)?))
+    }
+
+    fn verify(&self) {}
+}
+
+impl Failing for memory::Disk {
+    fn fail_after(&self, count: Option<u64>) {
+        Self::fail_after(self, count);
+    }
+}
+
+/// A store on a place of its own, which is verified in the end.
+struct Tried<P: Place> {
+    place: P,
+    quotas: Quotas,
+    store: Option<Box<dyn Store>>,
+}
+
+/// An empty store.
+fn fresh<P: Place>() -> Tried<P> {
+    limited(Quotas::UNBOUNDED)
+}
+
+/// An empty store with bounds on what one owner may have.
+fn limited<P: Place>(quotas: Quotas) -> Tried<P> {
+    let place = P::default();
+    Tried {
+        store: Some(place.open(quotas).unwrap()),
+        place,
+        quotas,
+    }
+}
+
+impl<P: Place> Deref for Tried<P> {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        &**self.store.as_ref().unwrap()
+    }
+}
+
+impl<P: Place> Drop for Tried<P> {
+    fn drop(&mut self) {
+        drop(self.store.take());
+        if !std::thread::panicking() {
+            self.place.verify();
+        }
+    }
+}
+
+impl<P: Place> Tried<P> {
+    /// Closes the store and opens what is there anew, as another process does.
+    fn restart(&mut self) {
+        drop(self.store.take());
+        self.store = Some(self.place.open(self.quotas).unwrap());
+    }
+
+    /// Commits changes that must all be done.
+    fn done(&self, changes: &[Change]) {
+        assert_eq!(self.commit(changes), Ok(vec![Applied::Done; changes.len()]));
+    }
+
+    /// Does one act, at a time no other act of the test has.
+    fn does(&self, board: &str, what: Act) -> Applied {
+        let at = 1_000 + self.entries(board).len() as u64;
+        self.commit(&[act(board, at, what)]).unwrap().remove(0)
+    }
+
+    fn present(&self, board: &str) -> StoredBoard {
+        match self.load(&id(board)) {
+            Ok(Stored::Present(stored)) => stored,
+            other => panic!("{board}: {other:?}"),
+        }
+    }
+
+    /// The audit entries of a board, newest first.
+    fn entries(&self, board: &str) -> Vec<Entry> {
+        self.audit(&id(board), None, usize::MAX).unwrap()
+    }
+
+    /// All that is said about a board.
+    fn told(&self, board: &str) -> String {
+        let everyone = ["user:alice", "user:bob", "team:bob", "public"];
+        let board = id(board);
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            self.load(&board),
+            self.summary(&board),
+            self.access(&board, &asked(&everyone, &[])),
+            self.grants(&board, None, usize::MAX),
+            self.secrets(&board, SecretKind::Link, None, usize::MAX),
+            self.secrets(&board, SecretKind::Key, None, usize::MAX),
+            self.audit(&board, None, usize::MAX),
+            self.list(&everything(), None, usize::MAX),
+        )
+    }
+}
+
+/// Tries rules on a place.
+macro_rules! tries {
+    ($place:ty; $($topic:ident: $($rule:ident)+;)+) => {
+        $(mod $topic {
+            $(#[test]
+            fn $rule() {
+                crate::store::contract::$topic::$rule::<$place>();
+            })+
+        })+
+    };
+}
+
+/// Tries the rules of every store.
+macro_rules! keeps_the_rules {
+    ($place:ty) => {
+        tries! { $place;
+            log:
+                a_board_reads_back_as_it_was_written
+                a_snapshot_replaces_the_log_that_it_covers
+                changes_that_do_not_fit_leave_the_store_as_it_was
+                updates_of_any_length_come_back_whole
+                a_summary_says_how_much_is_stored
+                an_id_is_used_once_in_whatever_order_boards_are_made
+                what_was_committed_is_there_after_a_restart_and_nothing_works_after_closing;
+            acts:
+                each_act_has_its_outcome_and_an_entry_if_and_only_if_it_is_done
+                who_owns_the_board_no_more_changes_nothing
+                races_in_one_commit_are_decided_by_their_order
+                a_grant_too_many_is_refused_and_replacing_one_never_is
+                a_link_or_key_too_many_is_refused_unless_expired_ones_make_room
+                updating_a_board_changes_what_it_says_and_moves_it_to_its_new_owner
+                deleting_a_board_removes_all_of_it_but_its_audit_entries_and_nothing_of_another;
+            registry:
+                access_finds_what_was_asked_for_and_nothing_else
+                links_and_keys_are_found_on_whatever_board
+                grants_links_and_keys_are_listed_in_order_and_in_pages
+                a_holders_boards_are_listed_once_each_in_order_and_in_pages;
+            audit:
+                entries_are_read_newest_first_and_one_under_the_same_key_replaces_the_old_one
+                pruning_removes_what_is_older_from_all_boards_and_nothing_else;
+            owners:
+                an_owner_gets_so_many_boards_however_they_are_asked_for
+                what_boards_take_is_counted_for_their_owner_through_their_life_and_after_a_restart
+                a_board_is_given_to_who_has_room_for_its_bytes
+                boards_given_in_one_commit_count_together;
+        }
+    };
+}
+
+/// Tries what must hold while the place fails.
+macro_rules! keeps_the_rules_while_it_fails {
+    ($place:ty) => {
+        tries! { $place;
+            faults:
+                a_commit_that_fails_at_any_operation_is_done_whole_or_not_at_all
+                after_a_failure_nothing_is_written_until_the_store_is_open_again
+                a_probe_finds_what_a_commit_would_and_changes_nothing
+                after_a_failed_commit_the_accounts_say_what_is_stored
+                pruning_that_fails_is_a_failed_commit;
+        }
+    };
+}
+
+mod on_a_file {
+    keeps_the_rules!(super::super::File);
+}
+
+mod on_a_simulated_disk {
+    keeps_the_rules!(crate::store::redb::simdisk::SimDisk);
+    keeps_the_rules_while_it_fails!(crate::store::redb::simdisk::SimDisk);
+}
+
+mod in_memory {
+    keeps_the_rules!(crate::store::memory::Disk);
+    keeps_the_rules_while_it_fails!(crate::store::memory::Disk);
+}

@@ -1,0 +1,198 @@
+//! Why a store did not do what it was asked.
+//!
+//! Owns [`StoreError`], [`OpenError`] and [`Damage`], and their words. Must not know which board or file it
+//! was: who asked does. Key invariant: no bytes of a board are in an error.
+
+use std::fmt;
+use std::io;
+
+/// What is wrong with a board's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// A row's bytes do not match its checksum, or its key.
+    Checksum,
+    /// A row is of a format this version does not know.
+    RowFormat(u8),
+    /// A row's checksum is right and its content does not decode: a bug of ours, or of an earlier version.
+    Malformed,
+    /// Part of the snapshot is missing, or there is too much of it.
+    SnapshotIncomplete,
+    /// The update with this sequence is missing, or an unexpected one is in its place.
+    UpdateMissing(u64),
+    /// There is no record, and no proof that there never was one.
+    RecordMissing,
+    /// Two rows that must agree do not, or one of them is missing: a record, grant, link or key and its
+    /// index.
+    Disagreement,
+    /// Pages of the file are damaged, and nothing proves that what was not found is not there.
+    Pages,
+    /// The rows that there are are not those that the board's record counts: one is missing, too many, or an
+    /// older one.
+    Tally,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Checksum => f.write_str("a row does not match its checksum"),
+            Self::RowFormat(format) => write!(f, "a row has the unknown format {format}"),
+            Self::Malformed => f.write_str("a row does not decode"),
+            Self::SnapshotIncomplete => f.write_str("the snapshot is incomplete"),
+            Self::UpdateMissing(sequence) => write!(f, "update {sequence} is missing"),
+            Self::RecordMissing => f.write_str("the board's record is missing"),
+            Self::Disagreement => f.write_str("a row and its index do not agree"),
+            Self::Pages => f.write_str("the data file has damaged pages, so what it holds cannot be listed"),
+            Self::Tally => f.write_str("a row is missing, too many, or an older one"),
+        }
+    }
+}
+
+impl std::error::Error for Damage {}
+
+/// Why the store did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// The board's rows cannot be trusted. Other boards are not touched by it.
+    Unreadable(Damage),
+    /// The file system has no room left.
+    Full,
+    /// Input or output failed.
+    Io {
+        /// What the operating system's answer means.
+        kind: io::ErrorKind,
+        /// Its number, where there is one.
+        code: Option<i32>,
+    },
+    /// The engine found its own structures damaged; in its words.
+    Engine(String),
+    /// A commit failed earlier: nothing is written until [`super::Store::reopen`] succeeds.
+    Poisoned,
+    /// The engine panicked; treated like a failed commit.
+    Panicked,
+    /// [`super::Store::reopen`] could not open the file.
+    Open(OpenError),
+}
+
+impl StoreError {
+    /// Whether the whole store is out of order, and not only one board's rows: after a failed read too the
+    /// engine answers nothing until [`super::Store::reopen`].
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unreadable(_) | Self::Engine(_) => false,
+            Self::Full | Self::Io { .. } | Self::Poisoned | Self::Panicked | Self::Open(_) => true,
+        }
+    }
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            kind => Self::Io {
+                kind,
+                code: error.raw_os_error(),
+            },
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(_) => f.write_str("the board's stored state is unreadable"),
+            Self::Full => f.write_str("the disk is full"),
+            Self::Io { kind, code: None } => write!(f, "disk input or output failed: {kind}"),
+            Self::Io {
+                kind,
+                code: Some(code),
+            } => write!(f, "disk input or output failed: {kind} (os error {code})"),
+            Self::Engine(words) => write!(f, "the storage engine refused: {words}"),
+            Self::Poisoned => f.write_str("an earlier commit failed and the store is not open again yet"),
+            Self::Panicked => f.write_str("the storage engine panicked"),
+            Self::Open(_) => f.write_str("the data file did not open again"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable(cause) => Some(cause),
+            Self::Open(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+/// Why the data file was not opened. Nothing was written to it, except by `Io` and `Engine` during recovery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// Another process has it open.
+    InUse,
+    /// It is not empty and not a file of the storage engine.
+    NotAStore,
+    /// It is a file of the storage engine without Boardwire's format version: another program's.
+    NoFormat,
+    /// A newer Boardwire wrote it.
+    NewerFormat {
+        /// The version in the file.
+        found: u32,
+        /// The newest this program knows.
+        known: u32,
+    },
+    /// The engine's file format is older than the engine reads.
+    EngineFormat(u8),
+    /// The file system has no room left.
+    Full,
+    /// Input or output failed, or access was denied.
+    Io {
+        /// What the operating system's answer means.
+        kind: io::ErrorKind,
+        /// Its number, where there is one.
+        code: Option<i32>,
+    },
+    /// The engine found the file damaged; in its words.
+    Engine(String),
+    /// The engine panicked on the file.
+    Panicked,
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            kind => Self::Io {
+                kind,
+                code: error.raw_os_error(),
+            },
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse => f.write_str("the data file is in use by another process"),
+            Self::NotAStore => f.write_str("the data file is not a Boardwire data file"),
+            Self::NoFormat => {
+                f.write_str("the data file has no Boardwire format version; it belongs to another program")
+            }
+            Self::NewerFormat { found, known } => write!(
+                f,
+                "the data file has format {found}, and this version knows formats up to {known}; use a newer Boardwire"
+            ),
+            Self::EngineFormat(found) => write!(f, "the data file has the old engine format {found}"),
+            Self::Full => f.write_str("the disk is full"),
+            Self::Io { kind, code: None } => write!(f, "the data file cannot be opened: {kind}"),
+            Self::Io {
+                kind,
+                code: Some(code),
+            } => write!(f, "the data file cannot be opened: {kind} (os error {code})"),
+            Self::Engine(words) => write!(f, "the data file is damaged: {words}"),
+            Self::Panicked => f.write_str("the storage engine panicked on the data file"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}

@@ -1,0 +1,136 @@
+//! Test support: a store in front of another one, which says itself only what it has to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::owners::Account;
+use super::{
+    Applied, BoardLog, Change, Footprint, Holder, Listed, Reclaimed, Registry, Store, StoreError, Stored,
+    StoredBoard, StoredSecret, Summary,
+};
+use crate::access::secret::SecretKind;
+use crate::access::{Asked, Facts, SecretFacts};
+use crate::audit::{Entry, EntryKey};
+use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
+use crate::time::UnixMillis;
+
+/// What a store says itself; all else, and what is left as it is here, the one behind it says.
+pub(crate) trait Front: Send + Sync {
+    /// The store behind it.
+    fn behind(&self) -> &dyn Store;
+
+    fn access(&self, board: &BoardId, asked: &Asked) -> Result<Facts, StoreError> {
+        self.behind().access(board, asked)
+    }
+
+    fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
+        self.behind().commit(changes)
+    }
+
+    fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {
+        self.behind().prune_audit(before)
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        self.behind().probe()
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        self.behind().reopen()
+    }
+
+    fn reclaim(&self) -> Result<Reclaimed, StoreError> {
+        self.behind().reclaim()
+    }
+}
+
+impl<T: Front> BoardLog for T {
+    fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+        self.behind().load(board)
+    }
+}
+
+impl<T: Front> Registry for T {
+    fn summary(&self, board: &BoardId) -> Result<Stored<Summary>, StoreError> {
+        self.behind().summary(board)
+    }
+
+    fn access(&self, board: &BoardId, asked: &Asked) -> Result<Facts, StoreError> {
+        Front::access(self, board, asked)
+    }
+
+    fn find_secrets(&self, ids: &[SecretId]) -> Result<BTreeMap<SecretId, SecretFacts>, StoreError> {
+        self.behind().find_secrets(ids)
+    }
+
+    fn list(
+        &self,
+        holder: &Holder,
+        after: Option<&BoardId>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        self.behind().list(holder, after, limit)
+    }
+
+    fn grants(
+        &self,
+        board: &BoardId,
+        after: Option<&Principal>,
+        limit: usize,
+    ) -> Result<Vec<(Principal, Level)>, StoreError> {
+        self.behind().grants(board, after, limit)
+    }
+
+    fn secrets(
+        &self,
+        board: &BoardId,
+        kind: SecretKind,
+        after: Option<&SecretId>,
+        limit: usize,
+    ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError> {
+        self.behind().secrets(board, kind, after, limit)
+    }
+
+    fn audit(
+        &self,
+        board: &BoardId,
+        before: Option<EntryKey>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.behind().audit(board, before, limit)
+    }
+
+    fn account(&self, owner: &UserId) -> Arc<Account> {
+        self.behind().account(owner)
+    }
+}
+
+impl<T: Front> Store for T {
+    fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
+        Front::commit(self, changes)
+    }
+
+    fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {
+        Front::prune_audit(self, before)
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        Front::probe(self)
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        Front::reopen(self)
+    }
+
+    fn footprint(&self) -> Footprint {
+        self.behind().footprint()
+    }
+
+    fn reclaim(&self) -> Result<Reclaimed, StoreError> {
+        Front::reclaim(self)
+    }
+
+    fn close(&self) {
+        self.behind().close();
+    }
+}

@@ -1,0 +1,367 @@
+//! What a store holds, and the plainest reading of what is done to it and answered about it.
+//!
+//! Owns [`Contents`]. Must share no code with other stores but the types of the seams: it is what they are
+//! compared with. Key invariant: a change that is not done leaves all as it was. Quotas are not looked at.
+//! Tests: `contract/`.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::super::{
+    Act, Applied, BoardRecord, Change, Holder, Listed, Stored, StoredBoard, StoredSecret, Summary,
+};
+use crate::access::secret::SecretKind;
+use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
+use crate::audit::{Entry, EntryKey};
+use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
+use crate::limits;
+use crate::time::UnixMillis;
+
+/// A board that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Board {
+    stored: StoredBoard,
+    grants: BTreeMap<Principal, Level>,
+    secrets: BTreeMap<SecretId, StoredSecret>,
+}
+
+impl Board {
+    fn new(owner: Option<UserId>, title: Option<String>, at: UnixMillis) -> Self {
+        let record = BoardRecord {
+            owner,
+            title,
+            created_at: at,
+            updated_at: at,
+        };
+        Self {
+            stored: StoredBoard {
+                record,
+                snapshot: None,
+                updates: Vec::new(),
+            },
+            grants: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        }
+    }
+
+    fn owner(&self) -> Option<&UserId> {
+        self.stored.record.owner.as_ref()
+    }
+
+    /// Each update counts with the four bytes of its length.
+    fn size_bytes(&self) -> u64 {
+        let state = self.stored.snapshot.iter().map(|(_, state)| state.len());
+        let updates = self.stored.updates.iter().map(|(_, update)| update.len() + 4);
+        u64::try_from(state.chain(updates).sum::<usize>()).unwrap_or(u64::MAX)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary {
+            record: self.stored.record.clone(),
+            size_bytes: self.size_bytes(),
+        }
+    }
+
+    fn grants_to(&self, principals: &[Principal]) -> BTreeMap<Principal, Level> {
+        let mut grants = self.grants.clone();
+        grants.retain(|principal, _| principals.contains(principal));
+        grants
+    }
+
+    fn secrets_of(&self, kind: SecretKind) -> impl Iterator<Item = (&SecretId, &StoredSecret)> {
+        let secrets = self.secrets.iter();
+        secrets.filter(move |(_, secret)| secret.facts.kind == kind)
+    }
+
+    fn append(&mut self, sequence: u64, update: &Bytes, at: UnixMillis) -> Applied {
+        if sequence != self.stored.last_sequence() + 1 {
+            return Applied::OutOfOrder;
+        }
+        self.stored.updates.push((sequence, update.clone()));
+        self.stored.record.updated_at = self.stored.record.updated_at.max(at);
+        Applied::Done
+    }
+
+    fn snapshot(&mut self, covers: u64, state: &Bytes) -> Applied {
+        let least = self.stored.snapshot.as_ref().map_or(0, |(covers, _)| *covers);
+        if covers < least || covers > self.stored.last_sequence() {
+            return Applied::OutOfOrder;
+        }
+        self.stored.updates.retain(|(sequence, _)| *sequence > covers);
+        self.stored.snapshot = Some((covers, state.clone()));
+        Applied::Done
+    }
+
+    fn grant(&mut self, principal: &Principal, level: Level) -> Applied {
+        if !self.grants.contains_key(principal) && self.grants.len() >= limits::GRANTS_PER_BOARD_MAX {
+            return Applied::TooMany;
+        }
+        self.grants.insert(principal.clone(), level);
+        Applied::Done
+    }
+
+    /// Adds a link or key; where there are as many as there may be, those that have expired by `at` make
+    /// room.
+    fn add_secret(&mut self, secret: &StoredSecret, at: UnixMillis) -> Applied {
+        let kind = secret.facts.kind;
+        let most = match kind {
+            SecretKind::Link => limits::LINKS_PER_BOARD_MAX,
+            SecretKind::Key => limits::KEYS_PER_BOARD_MAX,
+        };
+        let is_over = |other: &StoredSecret| {
+            other.facts.kind == kind && other.facts.expires_at.is_some_and(|end| end <= at)
+        };
+        if self.secrets_of(kind).count() >= most {
+            self.secrets.retain(|_, other| !is_over(other));
+        }
+        if self.secrets_of(kind).count() >= most {
+            return Applied::TooMany;
+        }
+        self.secrets.insert(secret.facts.hash.id(), secret.clone());
+        Applied::Done
+    }
+
+    fn revoke(&mut self, kind: SecretKind, id: &SecretId) -> Applied {
+        let found = self.secrets.get(id).map(|secret| secret.facts.kind);
+        there((found == Some(kind)).then(|| self.secrets.remove(id)))
+    }
+
+    fn update(&mut self, title: Option<&Option<String>>, owner: Option<&UserId>, at: UnixMillis) -> Applied {
+        let record = &mut self.stored.record;
+        if let Some(title) = title {
+            record.title.clone_from(title);
+        }
+        if let Some(owner) = owner {
+            record.owner = Some(owner.clone());
+        }
+        record.updated_at = record.updated_at.max(at);
+        Applied::Done
+    }
+}
+
+/// `Done` if something was removed.
+fn there<T>(removed: Option<T>) -> Applied {
+    match removed {
+        Some(_) => Applied::Done,
+        None => Applied::NotThere,
+    }
+}
+
+/// What a store holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Each board that there ever was; `None` for a deleted one.
+    boards: BTreeMap<BoardId, Option<Board>>,
+    /// Kept when the board is deleted.
+    audit: BTreeMap<(BoardId, EntryKey), Entry>,
+}
+
+/// What is done, as [`Store::commit`](super::super::Store::commit) says.
+impl Contents {
+    /// Does one change; quotas are not looked at.
+    pub fn apply(&mut self, change: &Change) -> Applied {
+        let board = change.board();
+        let applied = match change {
+            Change::Act {
+                act, as_owner, entry, ..
+            } => self.act(board, act, as_owner.as_ref(), entry.key.at),
+            Change::Append {
+                sequence, update, at, ..
+            } => self.change(board, |board| board.append(*sequence, update, *at)),
+            Change::Snapshot { covers, state, .. } => {
+                self.change(board, |board| board.snapshot(*covers, state))
+            }
+            Change::Audit { .. } => self.change(board, |_| Applied::Done),
+        };
+        if let (Applied::Done, Change::Act { entry, .. } | Change::Audit { entry, .. }) = (applied, change) {
+            self.audit.insert((board.clone(), entry.key), Entry::clone(entry));
+        }
+        applied
+    }
+
+    fn change(&mut self, board: &BoardId, change: impl FnOnce(&mut Board) -> Applied) -> Applied {
+        match self.boards.get_mut(board) {
+            None => Applied::Absent,
+            Some(None) => Applied::Deleted,
+            Some(Some(board)) => change(board),
+        }
+    }
+
+    fn act(&mut self, id: &BoardId, act: &Act, as_owner: Option<&UserId>, at: UnixMillis) -> Applied {
+        if let (Act::Create { owner, title }, None) = (act, self.boards.get(id)) {
+            let board = Board::new(owner.clone(), title.clone(), at);
+            self.boards.insert(id.clone(), Some(board));
+            return Applied::Done;
+        }
+        let is_taken = match act {
+            Act::AddSecret(secret) => !self.find_secrets(&[secret.facts.hash.id()]).is_empty(),
+            _ => false,
+        };
+        let applied = self.change(id, |board| match act {
+            Act::Create { .. } => Applied::Exists,
+            _ if as_owner.is_some() && board.owner() != as_owner => Applied::NotOwner,
+            Act::Update { title, owner } => board.update(title.as_ref(), owner.as_ref(), at),
+            Act::Delete => Applied::Done,
+            Act::Grant { principal, level } => board.grant(principal, *level),
+            Act::Ungrant { principal } => there(board.grants.remove(principal)),
+            Act::AddSecret(_) if is_taken => Applied::Exists,
+            Act::AddSecret(secret) => board.add_secret(secret, at),
+            Act::Revoke { kind, id } => board.revoke(*kind, id),
+        });
+        if matches!((act, applied), (Act::Delete, Applied::Done)) {
+            self.boards.insert(id.clone(), None);
+        }
+        applied
+    }
+
+    /// Removes the audit entries older than `before`.
+    pub fn prune(&mut self, before: UnixMillis) {
+        self.audit.retain(|(_, key), _| key.at >= before);
+    }
+}
+
+/// What is answered, as [`super::super::BoardLog`] and [`super::super::Registry`] say.
+impl Contents {
+    fn get(&self, id: &BoardId) -> Stored<&Board> {
+        match self.boards.get(id) {
+            None => Stored::Absent,
+            Some(None) => Stored::Deleted,
+            Some(Some(board)) => Stored::Present(board),
+        }
+    }
+
+    fn live(&self) -> impl Iterator<Item = (&BoardId, &Board)> {
+        let boards = self.boards.iter();
+        boards.filter_map(|(id, board)| Some((id, board.as_ref()?)))
+    }
+
+    /// How many boards somebody owns, and their bytes.
+    pub(super) fn owned_by(&self, owner: &UserId) -> (u64, u64) {
+        let owned = self.live().filter(|(_, board)| board.owner() == Some(owner));
+        owned.fold((0, 0), |(boards, bytes), (_, board)| {
+            (boards + 1, bytes + board.size_bytes())
+        })
+    }
+
+    /// Bytes of all documents.
+    pub(super) fn size_bytes(&self) -> u64 {
+        self.live().map(|(_, board)| board.size_bytes()).sum()
+    }
+
+    /// See [`super::super::BoardLog::load`].
+    #[must_use]
+    pub fn load(&self, board: &BoardId) -> Stored<StoredBoard> {
+        map(self.get(board), |board| board.stored.clone())
+    }
+
+    /// See [`super::super::Registry::summary`].
+    #[must_use]
+    pub fn summary(&self, board: &BoardId) -> Stored<Summary> {
+        map(self.get(board), Board::summary)
+    }
+
+    /// See [`super::super::Registry::access`].
+    #[must_use]
+    pub fn access(&self, board: &BoardId, asked: &Asked) -> Facts {
+        let (facts, grants) = match self.get(board) {
+            Stored::Absent => (BoardFacts::Absent, BTreeMap::new()),
+            Stored::Deleted => (BoardFacts::Deleted, BTreeMap::new()),
+            Stored::Present(board) => {
+                let owner = board.owner().cloned();
+                (BoardFacts::Present { owner }, board.grants_to(&asked.principals))
+            }
+        };
+        Facts {
+            board: facts,
+            grants,
+            secrets: self.find_secrets(&asked.secrets),
+        }
+    }
+
+    /// See [`super::super::Registry::find_secrets`].
+    #[must_use]
+    pub fn find_secrets(&self, ids: &[SecretId]) -> BTreeMap<SecretId, SecretFacts> {
+        let all = self.live().flat_map(|(_, board)| &board.secrets);
+        let asked = all.filter(|(id, _)| ids.contains(id));
+        asked
+            .map(|(id, secret)| (id.clone(), secret.facts.clone()))
+            .collect()
+    }
+
+    /// See [`super::super::Registry::list`].
+    #[must_use]
+    pub fn list(&self, holder: &Holder, after: Option<&BoardId>, limit: usize) -> Vec<Listed> {
+        let mut principals = holder.principals.clone();
+        principals.retain(|principal| *principal != Principal::Public);
+        let is_held = |id: &BoardId, board: &Board| {
+            holder.everything
+                || holder.claimed.contains(id)
+                || board.owner().is_some_and(|owner| holder.owners.contains(owner))
+                || !board.grants_to(&principals).is_empty()
+        };
+        let held = self
+            .live()
+            .filter(|(id, board)| after.is_none_or(|after| after < *id) && is_held(id, board));
+        let asked = [principals.as_slice(), &[Principal::Public]].concat();
+        let listed = held.take(limit).map(|(id, board)| Listed {
+            board: id.clone(),
+            summary: Ok(board.summary()),
+            grants: board.grants_to(&asked),
+        });
+        listed.collect()
+    }
+
+    /// See [`super::super::Registry::grants`].
+    #[must_use]
+    pub fn grants(
+        &self,
+        board: &BoardId,
+        after: Option<&Principal>,
+        limit: usize,
+    ) -> Vec<(Principal, Level)> {
+        let Stored::Present(board) = self.get(board) else {
+            return Vec::new();
+        };
+        let grants = board.grants.clone().into_iter();
+        let grants = grants.filter(|(principal, _)| after.is_none_or(|after| after < principal));
+        grants.take(limit).collect()
+    }
+
+    /// See [`super::super::Registry::secrets`].
+    #[must_use]
+    pub fn secrets(
+        &self,
+        board: &BoardId,
+        kind: SecretKind,
+        after: Option<&SecretId>,
+        limit: usize,
+    ) -> Vec<(SecretId, StoredSecret)> {
+        let Stored::Present(board) = self.get(board) else {
+            return Vec::new();
+        };
+        let secrets = board
+            .secrets_of(kind)
+            .filter(|(id, _)| after.is_none_or(|after| after < *id));
+        let secrets = secrets.map(|(id, secret)| (id.clone(), secret.clone()));
+        secrets.take(limit).collect()
+    }
+
+    /// See [`super::super::Registry::audit`].
+    #[must_use]
+    pub fn audit(&self, board: &BoardId, before: Option<EntryKey>, limit: usize) -> Vec<Entry> {
+        let entries = self.audit.iter().rev();
+        let entries = entries
+            .filter(|((of, key), _)| of == board && before.is_none_or(|before| *key < before))
+            .map(|(_, entry)| entry.clone());
+        entries.take(limit).collect()
+    }
+}
+
+fn map<T, U>(stored: Stored<T>, to: impl FnOnce(T) -> U) -> Stored<U> {
+    match stored {
+        Stored::Absent => Stored::Absent,
+        Stored::Deleted => Stored::Deleted,
+        Stored::Present(found) => Stored::Present(to(found)),
+    }
+}

@@ -1,0 +1,235 @@
+//! The life of the data file: making, opening, refusing, copying and checking it.
+//!
+//! Owns the names of new files, the format in `meta`, and what an error of the engine means for who opens.
+//! Must not know what rows mean, nor commit anything. Key invariants: a file that is not ours, or newer, is
+//! not written to; a crash leaves no half-made file. Tests: `tests.rs`, `tests/migration.rs`,
+//! `tests/damage.rs`.
+
+use std::fs;
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use ::redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
+    TableHandle, backends::FileBackend,
+};
+
+use super::super::rows::{self, FILE_FORMAT};
+use super::super::{Damage, OpenError, StoreError};
+use super::handle::{FORMAT_KEY, builder, new_file, sync_parent, write_format};
+use super::place::{self, Place};
+use super::read::check::CheckReport;
+use super::verify::{self, Verified};
+use super::{IDS, META, TABLES, engine, migrate, read};
+use crate::limits;
+
+/// What each redb file begins with (redb, docs/design.md, "magic number").
+const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
+
+pub(super) fn opening(error: DatabaseError) -> OpenError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse,
+        DatabaseError::UpgradeRequired(found) => OpenError::EngineFormat(found),
+        DatabaseError::Storage(StorageError::Io(error)) => error.into(),
+        other => OpenError::Engine(other.to_string()),
+    }
+}
+
+pub(super) fn refused(error: StoreError) -> OpenError {
+    match error {
+        StoreError::Full => OpenError::Full,
+        StoreError::Io { kind, code } => OpenError::Io { kind, code },
+        StoreError::Open(error) => error,
+        StoreError::Panicked => OpenError::Panicked,
+        StoreError::Engine(words) => OpenError::Engine(words),
+        StoreError::Unreadable(_) | StoreError::Poisoned => OpenError::Engine(error.to_string()),
+    }
+}
+
+pub(super) fn open_at(place: &Place) -> Result<Database, OpenError> {
+    let opened = catch_unwind(AssertUnwindSafe(|| match place {
+        Place::File(path, _) => {
+            let database = open_file(path)?;
+            place.opened()?;
+            // Of a process that was killed while it made a copy. Whether it goes does not matter.
+            drop(place.remove_copy());
+            Ok(database)
+        }
+        #[cfg(any(test, fuzzing))]
+        Place::Disk(disk) => {
+            let database = builder().create_with_backend(disk.handle()?).map_err(opening)?;
+            ensure_format(&database)?;
+            Ok(database)
+        }
+    }));
+    opened.unwrap_or(Err(OpenError::Panicked))
+}
+
+/// Has the engine look through the whole file, before it is opened first. Nothing is written.
+pub(super) fn verify_file(path: &Path) -> io::Result<Verified> {
+    if is_missing_or_empty(path)? {
+        return Ok(Verified::Sound);
+    }
+    match fs::metadata(path)? {
+        found if !found.is_file() => Ok(Verified::AtOpening),
+        found if found.len() > limits::VERIFY_AT_START_BYTES_MAX => Ok(Verified::TooLarge),
+        _ => {
+            // For writing too: some file systems lock only what may be written.
+            let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
+            match FileBackend::new(file) {
+                Ok(backend) => verify::verify(backend),
+                Err(_) => Ok(Verified::AtOpening),
+            }
+        }
+    }
+}
+
+pub(super) fn open_file(path: &Path) -> Result<Database, OpenError> {
+    if is_missing_or_empty(path)? {
+        create_file(path)?;
+    }
+    let mut magic = [0; MAGIC.len()];
+    match fs::File::open(path)?.read_exact(&mut magic) {
+        Ok(()) if magic == MAGIC => {}
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error.into()),
+        _ => return Err(OpenError::NotAStore),
+    }
+    let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
+    let number = place::number_of(&file.metadata()?);
+    let database = builder().create_file(file).map_err(opening)?;
+    if place::number_of(&fs::metadata(path)?) != number {
+        // Whoever had it open has put a smaller one in its place just now, and has that.
+        return Err(OpenError::InUse);
+    }
+    ensure_format(&database)?;
+    Ok(database)
+}
+
+pub(super) fn is_missing_or_empty(path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(found.is_file() && found.len() == 0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a data file under another name, whole and durable, and only then gives it its name: a crash on the
+/// way leaves no half-made file that the next start would have to refuse.
+fn create_file(path: &Path) -> Result<(), OpenError> {
+    let mut name = path
+        .file_name()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?
+        .to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let making = path.with_file_name(name);
+    if making.exists() {
+        // Ours: of a process with this id that died here.
+        fs::remove_file(&making)?;
+    }
+    let database = builder().create_file(new_file(&making)?).map_err(opening)?;
+    ensure_format(&database)?;
+    drop(database);
+    // Another process may have been quicker; its file stays.
+    if is_missing_or_empty(path)? {
+        fs::rename(&making, path)?;
+    } else {
+        fs::remove_file(&making)?;
+    }
+    sync_parent(path)?;
+    Ok(())
+}
+
+/// Writes the format to a file in which nothing was ever stored, brings an older one up to the present one,
+/// and refuses files of other makers and newer ones.
+fn ensure_format(database: &Database) -> Result<(), OpenError> {
+    let found = read_format(database).map_err(refused)?;
+    match found {
+        Format::Fresh => write_tables(database).map_err(refused),
+        Format::None => Err(OpenError::NoFormat),
+        Format::Version(found) if found > FILE_FORMAT => Err(OpenError::NewerFormat {
+            found,
+            known: FILE_FORMAT,
+        }),
+        Format::Version(found @ 1..FILE_FORMAT) => migrate::migrate(database, found).map_err(refused),
+        Format::Version(_) => Ok(()),
+    }
+}
+
+pub(super) enum Format {
+    /// Not one table.
+    Fresh,
+    /// Tables, and no version that could be ours.
+    None,
+    Version(u32),
+}
+
+pub(super) fn read_format(database: &Database) -> Result<Format, StoreError> {
+    let transaction = database.begin_read().map_err(engine)?;
+    let mut names = transaction.list_tables().map_err(engine)?.peekable();
+    if names.peek().is_none() {
+        return Ok(Format::Fresh);
+    }
+    if !names.any(|table| table.name() == META.name()) {
+        return Ok(Format::None);
+    }
+    let Ok(meta) = transaction.open_table(META) else {
+        return Ok(Format::None);
+    };
+    let value = ReadableTable::get(&meta, FORMAT_KEY).map_err(engine)?;
+    let version = value.and_then(|value| Some(u32::from_le_bytes(value.value().try_into().ok()?)));
+    Ok(version
+        .filter(|version| *version > 0)
+        .map_or(Format::None, Format::Version))
+}
+
+/// Makes the tables of a new file.
+fn write_tables(database: &Database) -> Result<(), StoreError> {
+    let transaction = database.begin_write().map_err(engine)?;
+    for table in TABLES {
+        transaction.open_table(table).map_err(engine)?;
+    }
+    let mut ids = transaction.open_table(IDS).map_err(engine)?;
+    ids.insert([].as_slice(), rows::encode_next(&[], &[]).as_slice())
+        .map_err(engine)?;
+    drop(ids);
+    write_format(transaction)
+}
+
+/// Copies all tables, as of one moment, to a new file.
+pub(super) fn copy(database: &Database, file: fs::File) -> Result<(), StoreError> {
+    let from = database.begin_read().map_err(engine)?;
+    let copy = builder().create_file(file).map_err(engine)?;
+    let to = copy.begin_write().map_err(engine)?;
+    for table in TABLES {
+        let source = from.open_table(table).map_err(engine)?;
+        let mut target = to.open_table(table).map_err(engine)?;
+        for row in ReadableTable::iter(&source).map_err(engine)? {
+            let (key, value) = row.map_err(engine)?;
+            target.insert(key.value(), value.value()).map_err(engine)?;
+        }
+        if target.len().map_err(engine)? != source.len().map_err(engine)? {
+            return Err(StoreError::Unreadable(Damage::RecordMissing));
+        }
+    }
+    to.commit().map_err(engine)
+}
+
+/// Verifies a data file that no server has open: the engine's page checksums, then every row of every board.
+/// Like any opening, it first recovers a file that was not closed in order.
+///
+/// # Errors
+/// Where the file cannot be opened; damage inside it is in the report.
+pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
+    if is_missing_or_empty(path)? {
+        return Err(OpenError::NotAStore);
+    }
+    let checked = catch_unwind(|| {
+        let mut database = open_file(path)?;
+        let sound = database.check_integrity().map_err(opening)?;
+        let mut report = read::check::check(&database).map_err(refused)?;
+        report.mended = !sound;
+        Ok(report)
+    });
+    checked.unwrap_or(Err(OpenError::Panicked))
+}
