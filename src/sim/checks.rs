@@ -77,7 +77,7 @@ impl Content {
     fn brief(&self) -> String {
         let mut values = self.values.clone();
         values.truncate(300);
-        format!("{:?} {values}", self.ends)
+        format!("{:?} without {:?}: {values}", self.ends, self.deleted)
     }
 }
 
@@ -272,7 +272,8 @@ impl Book {
         let notes = self.lock();
         let lost = |id: &u64| notes.liars.contains(id) || notes.gone.contains_key(id);
         let more = |(id, end): (&u64, &u32)| lost(id) && ours.ends.get(id) < Some(end);
-        client.is.level != Level::Edit && theirs.ends.iter().any(more)
+        let deletes_more = !theirs.deleted.diff(&ours.deleted).is_empty() && !notes.gone.is_empty();
+        client.is.level != Level::Edit && (deletes_more || theirs.ends.iter().any(more))
     }
 
     /// Once all is quiet, each board that was in memory is one full state.

@@ -116,22 +116,6 @@ impl World {
         self.state.lock().unwrap()
     }
 
-    /// Drops what is left: tasks name the world that holds them.
-    pub(super) fn end(&self) {
-        loop {
-            let mut state = self.lock();
-            let left = (
-                std::mem::take(&mut state.tasks),
-                std::mem::take(&mut state.timers),
-            );
-            // What is dropped may look at the world once more.
-            drop(state);
-            if left.0.is_empty() && left.1.is_empty() {
-                return;
-            }
-        }
-    }
-
     /// Asks chance.
     pub(super) fn random<T>(&self, ask: impl FnOnce(&mut Random) -> T) -> T {
         ask(&mut self.lock().random)
@@ -211,6 +195,24 @@ impl World {
             ids.iter().filter_map(|id| state.tasks.remove(id)).collect()
         };
         drop(dead);
+    }
+
+    /// Ends all that goes on; returns whether nobody holds on to this world any more.
+    pub(super) fn end(&self) -> bool {
+        loop {
+            let (tasks, timers) = {
+                let mut state = self.lock();
+                (
+                    std::mem::take(&mut state.tasks),
+                    std::mem::take(&mut state.timers),
+                )
+            };
+            // What a task held may start another as it goes.
+            if tasks.is_empty() && timers.is_empty() {
+                return Arc::strong_count(&self.state) == 1;
+            }
+            drop((tasks, timers));
+        }
     }
 
     /// Is over after so long.
