@@ -1,7 +1,8 @@
 //! Writes the table of the page's files: with the feature `page` what `web/dist` holds, else nothing.
 //!
-//! Owns how files become `OUT_DIR/page_files.rs`, which `src/api/page.rs` includes. Must not decide how they are served.
-//! Key invariant: a file that the server would not know how to serve ends the build. Tests: tests/it/page.rs.
+//! Owns how files become `OUT_DIR/page_files.rs`, which `src/api/page.rs` includes. Must not decide how they
+//! are served. Key invariant: a file that the server would not know how to serve ends the build. Tests:
+//! tests/it/page.rs.
 #![allow(
     clippy::print_stdout,
     reason = "a build script speaks to cargo on its standard output"

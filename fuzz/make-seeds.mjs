@@ -1,5 +1,6 @@
-// Writes fuzz/seeds: a few small inputs for each target, the same bytes in every run. The histories are made by Yjs, so
-// `npm ci` in tests/node comes first; then `node fuzz/make-seeds.mjs`. Findings are added to fuzz/seeds by hand.
+// Writes fuzz/seeds: a few small inputs for each target, the same bytes in every run. The histories are made
+// by Yjs, so `npm ci` in tests/node comes first; then `node fuzz/make-seeds.mjs`. Findings are added to
+// fuzz/seeds by hand.
 import { createRequire } from 'node:module'
 import { mkdirSync, writeFileSync } from 'node:fs'
 
@@ -14,7 +15,8 @@ const write = (target, seeds) => {
   }
 }
 
-// --- HTTP ------------------------------------------------------------------------------------------------------
+// --- HTTP
+// ------------------------------------------------------------------------------------------------------
 
 const lines = (...all) => all.map(line => line + '\r\n').join('') + '\r\n'
 const upgrade = (path, ...more) => lines(
@@ -56,7 +58,8 @@ write('target', {
   parameters: '/?a&b=&=c&a=1&a=2&&+=%2B'
 })
 
-// --- tokens ----------------------------------------------------------------------------------------------------
+// --- tokens
+// ----------------------------------------------------------------------------------------------------
 
 write('token', {
   // RFC 7515, A.1: signed with another secret.
@@ -75,7 +78,8 @@ write('base64url', {
   bytes: [0xff, 0xfe, 0x00]
 })
 
-// --- histories -------------------------------------------------------------------------------------------------
+// --- histories
+// -------------------------------------------------------------------------------------------------
 
 /** Documents that keep what they sent; `give` lets one have all that another sent. */
 const people = (...ids) => {
@@ -192,7 +196,8 @@ write('sync_message', {
   unknown: [9, 1, 2, 3]
 })
 
-// --- items ------------------------------------------------------------------------------------------------------
+// --- items
+// ------------------------------------------------------------------------------------------------------
 
 /** Records by key, then an operation a line; see `items`. */
 const items = (records, ...operations) => [records, ...operations].map(value => JSON.stringify(value)).join('\n')
@@ -222,7 +227,8 @@ write('items', {
   refused: items(drawn, ['update', 'n', { content: { txt: 1 } }], ['create', 'n', { id: 'n', type: 'text', x: 1e10 }])
 })
 
-// --- step sequences ----------------------------------------------------------------------------------------------
+// --- step sequences
+// ----------------------------------------------------------------------------------------------
 
 /** Four bytes a step: who, what, where, with what; see `compact_vs_model`. */
 const steps = (seed, count) => Buffer.from(Array.from({ length: count * 4 }, () => {
@@ -236,7 +242,8 @@ write('compact', {
   mixed_2: steps(2, 60)
 })
 write('store_ops', {
-  // One byte a step, some with operands: create 9, append 0, snapshot 7, delete 11, commit 12, fail 14, close and open 15.
+  // One byte a step, some with operands: create 9, append 0, snapshot 7, delete 11, commit 12, fail 14, close
+  // and open 15.
   write: [9, 12, 0, 40, 0, 50, 12, 7, 0, 90, 12, 0, 10, 15, 0],
   remove: [9, 0, 9, 12, 11, 0, 12, 9, 12],
   neighbours: [9, 0x29, 0x49, 0x69, 12, 0, 5, 0x20, 6, 0x40, 7, 0x60, 8, 12, 0x27, 1, 9, 12],
@@ -246,7 +253,8 @@ write('store_ops', {
   mixed_2: steps(4, 30)
 })
 write('session_ops', {
-  // The first byte tells honest clients (even) from hostile ones; then operation, client and operands, see `operate`.
+  // The first byte tells honest clients (even) from hostile ones; then operation, client and operands, see
+  // `operate`.
   honest: [0, 0, 0, 0, 0, 0, 0, 2, 0, 5, 3, 1, 3, 5, 0, 5, 1, 8, 0, 2, 9, 0, 1, 0, 0, 0, 1, 13, 0, 6, 0, 12, 0],
   presence: [0, 0, 0, 0, 0, 0, 2, 11, 0, 3, 1, 2, 12, 0, 5, 0, 5, 1, 7, 0, 200, 12, 1, 1, 0, 0, 0, 0],
   levels: [0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2, 0, 4, 10, 0, 1, 5, 0, 8, 0, 3, 5, 0],

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Wraps prose, in documents and in whole-line comments, at 110 columns. `--check` only says where it is not.
 //
-// A paragraph is wrapped anew only where a line of it is too long. Tables, code blocks, headings and images are left as
-// they are, and links and code are not broken.
+// A paragraph is wrapped anew only where a line of it is too long. Tables, code blocks, headings and images
+// are left as they are, and links and code are not broken.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 

@@ -1,17 +1,18 @@
 //! Access: which level a request has on a board, and whether the board is created for it.
 //!
-//! Owns the one decision, [`decide`], from credentials that were verified and facts that were looked up, and where in a
-//! request credentials stand ([`Presented`]). Must not verify,
-//! look up or remember anything. Key invariants: nothing is granted without a credential or a public grant that says so,
-//! and a board is created only where none ever was. Tests: `access/tests.rs`, over every combination.
+//! Owns the one decision, [`decide`], from credentials that were verified and facts that were looked up, and
+//! where in a request credentials stand ([`Presented`]). Must not verify, look up or remember anything. Key
+//! invariants: nothing is granted without a credential or a public grant that says so, and a board is created
+//! only where none ever was. Tests: `access/tests.rs`, over every combination.
 //!
 //! # Who learns what
-//! Without a credential the answer is 401 whatever the board is, unless it is public: a stranger cannot find out which
-//! boards exist. Whoever holds a valid token is told 404 for a board that never existed, 410 for a deleted one and 403
-//! for one that is somebody else's, so that an application can tell a wrong link from a missing grant. A link or key is
-//! bound to its board; alone it gives 403 everywhere else, whether there is such a board or not, and beside a credential that gives
-//! something it is merely of no use. One that was revoked is gone, and cannot be told from one that never was: 401.
-//! Ids that must not be guessed are the random ones the server makes.
+//! Without a credential the answer is 401 whatever the board is, unless it is public: a stranger cannot find
+//! out which boards exist. Whoever holds a valid token is told 404 for a board that never existed, 410 for a
+//! deleted one and 403 for one that is somebody else's, so that an application can tell a wrong link from a
+//! missing grant. A link or key is bound to its board; alone it gives 403 everywhere else, whether there is
+//! such a board or not, and beside a credential that gives something it is merely of no use. One that was
+//! revoked is gone, and cannot be told from one that never was: 401. Ids that must not be guessed are the
+//! random ones the server makes.
 
 pub(crate) mod presented;
 pub mod secret;
@@ -26,7 +27,8 @@ use crate::ids::{BoardId, Level, Principal, SecretId, Subject, TeamId, UserId};
 use crate::jwt::Claims;
 use crate::time::UnixMillis;
 
-/// What a request or connection came with, as far as it matters for one board; small, since a connection keeps it.
+/// What a request or connection came with, as far as it matters for one board; small, since a connection
+/// keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {
     /// Of the JWTs, each verified, in the order sent: none, one, or one each from header and query.
@@ -63,7 +65,8 @@ impl TokenRights {
         }
     }
 
-    /// As what it manages a board of `owner`. An admin who owns it is an admin: that does not end with a transfer.
+    /// As what it manages a board of `owner`. An admin who owns it is an admin: that does not end with a
+    /// transfer.
     fn manage(&self, owner: Option<&UserId>) -> Manage {
         if self.admin {
             Manage::Admin
@@ -227,9 +230,9 @@ pub enum Moment {
 pub struct Grant {
     /// The highest level that anything gives.
     pub level: Level,
-    /// Who acts: whoever manages the board, else the user of a token (also one that gives nothing), else the key, else
-    /// the link, else `anonymous`. Of two alike the one with the higher level, and then the one sent first. A link or
-    /// key of another board acts for nobody.
+    /// Who acts: whoever manages the board, else the user of a token (also one that gives nothing), else the
+    /// key, else the link, else `anonymous`. Of two alike the one with the higher level, and then the one
+    /// sent first. A link or key of another board acts for nobody.
     pub subject: Subject,
     /// Whether it may rename, share and delete the board. Then `level` is `Edit`.
     pub manage: Manage,
@@ -276,16 +279,18 @@ pub struct Question<'a> {
 
 /// Decides what credentials may do with a board.
 ///
-/// The owner and an admin have `edit` and manage; the claim `boards`, a grant to the user, to a team or to the public, a
-/// link and a key give their level; in `--dev` a token gives `edit`; the highest counts. A missing board is created, owned
-/// by the token's user, for an admin, for a claim of `edit` on it, and in `--dev` for every valid token, but only for a
-/// request: an open connection whose board is missing has lost it.
+/// The owner and an admin have `edit` and manage; the claim `boards`, a grant to the user, to a team or to
+/// the public, a link and a key give their level; in `--dev` a token gives `edit`; the highest counts. A
+/// missing board is created, owned by the token's user, for an admin, for a claim of `edit` on it, and in
+/// `--dev` for every valid token, but only for a request: an open connection whose board is missing has lost
+/// it.
 ///
 /// # Errors
-/// `Refused`. Of a request: with `InvalidCredential` or `ExpiredCredential`, for the first credential that is not valid,
-/// whatever the others are; else with `NoCredential`; else, for whoever has no token, `NoPermission`; else
-/// `BoardDeleted`, `NoSuchBoard` or `NoPermission`. Of a connection: with `BoardDeleted`; else with `ExpiredCredential`
-/// where a credential is no longer valid; else `NoSuchBoard` or `NoPermission`.
+/// `Refused`. Of a request: with `InvalidCredential` or `ExpiredCredential`, for the first credential that is
+/// not valid, whatever the others are; else with `NoCredential`; else, for whoever has no token,
+/// `NoPermission`; else `BoardDeleted`, `NoSuchBoard` or `NoPermission`. Of a connection: with
+/// `BoardDeleted`; else with `ExpiredCredential` where a credential is no longer valid; else `NoSuchBoard` or
+/// `NoPermission`.
 #[must_use]
 pub fn decide(credentials: &Credentials, question: Question<'_>) -> Decision {
     let valid = Valid::of(credentials, question);
@@ -404,8 +409,8 @@ impl<'a> Valid<'a> {
 
 /// What one credential gives, and whom it acts for.
 ///
-/// The one who acts is the greatest by whether it manages, by rank, and by level. So a user acts even where a key sent
-/// beside the token gives the level: the log names the person.
+/// The one who acts is the greatest by whether it manages, by rank, and by level. So a user acts even where a
+/// key sent beside the token gives the level: the log names the person.
 struct Given {
     level: Option<Level>,
     manage: Manage,
@@ -436,8 +441,8 @@ fn by_token(token: &TokenRights, owner: Option<&UserId>, question: Question<'_>)
     }
 }
 
-/// What a link or key gives; nothing where it is that of another board, and then it acts for nobody either: the log of
-/// one board names no secrets of others.
+/// What a link or key gives; nothing where it is that of another board, and then it acts for nobody either:
+/// the log of one board names no secrets of others.
 fn by_secret(id: &SecretId, facts: &SecretFacts, question: Question<'_>) -> Option<Given> {
     (facts.board == *question.board).then(|| Given {
         level: Some(facts.level),

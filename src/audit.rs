@@ -1,7 +1,7 @@
 //! The audit log as values: what an entry says.
 //!
-//! Owns [`Entry`], [`Action`] and [`EntryKey`]. Must not store or send anything. Key invariant: an entry holds no credential: who
-//! acted is named by an id, never by what was sent. Tests are below.
+//! Owns [`Entry`], [`Action`] and [`EntryKey`]. Must not store or send anything. Key invariant: an entry
+//! holds no credential: who acted is named by an id, never by what was sent. Tests are below.
 
 use std::net::IpAddr;
 
@@ -78,7 +78,8 @@ impl Action {
     }
 }
 
-/// Where an entry stands in a board's log: by time, then by a number that tells those of one millisecond apart.
+/// Where an entry stands in a board's log: by time, then by a number that tells those of one millisecond
+/// apart.
 ///
 /// An entry written again under its key replaces the first; that is how repeated refusals are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! The parser of the command line, made from the table of settings.
 //!
-//! Owns commands, flags and help. Must not read the environment, the clock or a file itself: all come in as values, so
-//! that everything here is tested as a function. Tests are in `cli/tests.rs`.
+//! Owns commands, flags and help. Must not read the environment, the clock or a file itself: all come in as
+//! values, so that everything here is tested as a function. Tests are in `cli/tests.rs`.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -208,7 +208,8 @@ fn argument(setting: &'static Setting, heading: &'static str) -> Arg {
         .help_heading(heading);
     match setting.kind {
         Kind::Switch => argument.action(ArgAction::SetTrue),
-        // A value that begins with a dash is no flag: a secret may, and of a negative number it is said what is wrong.
+        // A value that begins with a dash is no flag: a secret may, and of a negative number it is said what
+        // is wrong.
         Kind::Single | Kind::Secret => argument
             .value_name(setting.placeholder)
             .action(ArgAction::Set)

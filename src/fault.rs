@@ -1,8 +1,8 @@
 //! The closed list of ways a request is refused or a connection ended, by cause.
 //!
-//! Owns [`Fault`]. What goes on the wire for each (HTTP status, close code, words) and into the log is decided in
-//! one table, `net::disposition`; lower layers only name the cause. Payloads are our own numbers and words,
-//! never a peer's text.
+//! Owns [`Fault`]. What goes on the wire for each (HTTP status, close code, words) and into the log is
+//! decided in one table, `net::disposition`; lower layers only name the cause. Payloads are our own numbers
+//! and words, never a peer's text.
 
 use std::fmt;
 
@@ -31,11 +31,13 @@ pub enum Fault {
     MessageTooLarge,
     /// An update would take the board over one of its budgets.
     OverBudget,
-    /// An update would take the bytes of its board's owner over `--max-bytes-per-owner`, or a board given away would.
+    /// An update would take the bytes of its board's owner over `--max-bytes-per-owner`, or a board given
+    /// away would.
     OwnerFull,
     /// Whoever would own the board has `--max-boards-per-owner` already.
     TooManyBoards,
-    /// An update, or what it makes stock clients do, would cost work or memory out of proportion to its bytes.
+    /// An update, or what it makes stock clients do, would cost work or memory out of proportion to its
+    /// bytes.
     TooCostly,
     /// The peer sent a text frame.
     TextFrame,

@@ -1,8 +1,9 @@
-//! Names that came from outside, checked once and then carried as types; and what a room calls its connections.
+//! Names that came from outside, checked once and then carried as types; and what a room calls its
+//! connections.
 //!
-//! Owns [`BoardId`], [`ItemId`], [`UserId`], [`TeamId`], [`SecretId`], [`Level`], [`Principal`], [`Subject`] and [`MemberId`].
-//! Must not know where a name came from (path, token, row). Key invariant: a name of these types satisfies the rules of
-//! the contract, "Names".
+//! Owns [`BoardId`], [`ItemId`], [`UserId`], [`TeamId`], [`SecretId`], [`Level`], [`Principal`], [`Subject`]
+//! and [`MemberId`]. Must not know where a name came from (path, token, row). Key invariant: a name of these
+//! types satisfies the rules of the contract, "Names".
 
 use std::fmt;
 use std::sync::Arc;
@@ -258,8 +259,8 @@ impl Subject {
         Self("anonymous".into())
     }
 
-    /// Whether many people are this one subject, strangers to each other: those without a credential, and those who have
-    /// the same link.
+    /// Whether many people are this one subject, strangers to each other: those without a credential, and
+    /// those who have the same link.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         *self.0 == *"anonymous" || self.0.starts_with("link:")

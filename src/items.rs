@@ -1,8 +1,9 @@
 //! Items: what agents and applications see of a board's drawing, and the tldraw records behind it.
 //!
-//! Owns the way from an item to records of the Y.Map `tldraw` and back. Must not know documents, rooms or HTTP: records
-//! come in through [`Records`], and what must be written goes out as values. Key invariant: every record that leaves
-//! here is valid for the tldraw version that web/ pins; several operations change all or nothing.
+//! Owns the way from an item to records of the Y.Map `tldraw` and back. Must not know documents, rooms or
+//! HTTP: records come in through [`Records`], and what must be written goes out as values. Key invariant:
+//! every record that leaves here is valid for the tldraw version that web/ pins; several operations change
+//! all or nothing.
 
 mod apply;
 mod asset;
@@ -111,8 +112,8 @@ pub struct Item {
     /// The key of the page that it is on, where it is on one. Not part of the JSON.
     #[serde(skip)]
     pub page: Option<String>,
-    /// What it takes to answer with it: bytes of its strings, or of the records behind it, which may hold more than it
-    /// shows; the larger, about. Not part of the JSON.
+    /// What it takes to answer with it: bytes of its strings, or of the records behind it, which may hold
+    /// more than it shows; the larger, about. Not part of the JSON.
     #[serde(skip)]
     pub bytes: usize,
 }
@@ -135,7 +136,8 @@ pub enum Outcome {
     Repeated(Item),
     /// The item was changed.
     Updated(Item),
-    /// This is what it was; `None` where a repeated request finds that it is gone, whatever it had done to it.
+    /// This is what it was; `None` where a repeated request finds that it is gone, whatever it had done to
+    /// it.
     Deleted(Option<Item>),
 }
 
@@ -199,8 +201,8 @@ pub enum Why {
 
 /// What operations do to records, each seeing those before it, and what to answer once it is written.
 ///
-/// Where one creation finds the item that the same request made before, the whole request was done before (all of it, or
-/// it would not be there): nothing is written, and each operation reports what is there now.
+/// Where one creation finds the item that the same request made before, the whole request was done before
+/// (all of it, or it would not be there): nothing is written, and each operation reports what is there now.
 ///
 /// # Errors
 /// The first operation that cannot be done; then none is.

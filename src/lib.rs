@@ -14,8 +14,8 @@
 //! | L7 | [`server`] | the process |
 //! | L8 | `main` | command line to configuration to run |
 //!
-//! Below L5 nothing touches a socket, and below L4 nothing reads a clock or awaits: bytes, instants and failures come in as
-//! values, and what must be done comes out as values.
+//! Below L5 nothing touches a socket, and below L4 nothing reads a clock or awaits: bytes, instants and
+//! failures come in as values, and what must be done comes out as values.
 
 pub mod access;
 pub mod api;

@@ -1,8 +1,8 @@
 //! lib0's encoding: numbers, bytes and strings, read from a slice or appended to a vector.
 //!
-//! Owns [`Reader`] and the `put_*` functions, for messages, awareness and updates alike. Must not know what is read.
-//! Key invariants: reading is total and strict; every number has one encoding (the shortest), so what is read and
-//! written again is byte for byte the same. Tests at the end of the file.
+//! Owns [`Reader`] and the `put_*` functions, for messages, awareness and updates alike. Must not know what
+//! is read. Key invariants: reading is total and strict; every number has one encoding (the shortest), so
+//! what is read and written again is byte for byte the same. Tests at the end of the file.
 //!
 //! # Source
 //! lib0 0.2, encoding.js and decoding.js: `writeVarUint`, `writeVarUint8Array`, `writeVarString`.
@@ -193,8 +193,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether a text is so short that calling the checker of UTF-8 would take longer than looking, and needs none: most keys and
-/// many values are.
+/// Whether a text is so short that calling the checker of UTF-8 would take longer than looking, and needs
+/// none: most keys and many values are.
 #[inline]
 fn is_short_ascii(text: &[u8]) -> bool {
     text.len() <= 16 && text.iter().fold(0, |all, byte| all | byte) < 0x80
@@ -250,8 +250,8 @@ fn utf16_len_short(chunk: &[u8]) -> usize {
 
 /// Where `units` UTF-16 code units of valid UTF-8 end.
 ///
-/// Returns the byte offset of the character boundary at or before the place, and whether the place is in the middle
-/// of a surrogate pair (the character at the offset is then cut in two).
+/// Returns the byte offset of the character boundary at or before the place, and whether the place is in the
+/// middle of a surrogate pair (the character at the offset is then cut in two).
 #[must_use]
 pub fn utf16_offset(text: &[u8], units: usize) -> (usize, bool) {
     let ascii = text.get(..units).is_some_and(<[u8]>::is_ascii);

@@ -1,8 +1,8 @@
 //! Every bound of the server: name, unit, default, reason.
 //!
-//! Owns the constants and nothing else; those of HTTP, of WebSockets and of presence are in `limits/`. Bounds that are
-//! settings name their flag; the constant is the default. Each has a test at its edge (n - 1, n, n + 1) beside the code
-//! that enforces it, and a row in docs/limits.md.
+//! Owns the constants and nothing else; those of HTTP, of WebSockets and of presence are in `limits/`. Bounds
+//! that are settings name their flag; the constant is the default. Each has a test at its edge (n - 1, n, n +
+//! 1) beside the code that enforces it, and a row in docs/limits.md.
 
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ pub use socket::*;
 
 // --- names ------------------------------------------------------------------------------------------------
 
-/// Bytes of a board id, inclusive. Long enough for two UUIDs and a prefix, short enough for a key in every row.
+/// Bytes of a board id, inclusive. Long enough for two UUIDs and a prefix, short enough for a key in every
+/// row.
 pub const BOARD_ID_BYTES_MAX: usize = 128;
 
 /// Bytes of a user or team id, inclusive. E-mail addresses (254) and opaque ids of identity providers fit.
@@ -44,30 +45,32 @@ pub const ITEM_SIDE_MIN: f64 = 1.0;
 /// The greatest width and height of an item, inclusive.
 pub const ITEM_SIDE_MAX: f64 = 1e6;
 
-/// Bytes of an item's text, and of an image's description, inclusive. More is a file; each key pressed in it would
-/// send it all.
+/// Bytes of an item's text, and of an image's description, inclusive. More is a file; each key pressed in it
+/// would send it all.
 pub const ITEM_TEXT_BYTES_MAX: usize = 64 * 1024;
 
-/// Letters of a word in an item's text, inclusive, where lines break between words only: a browser takes seconds to break one
-/// of 6,000, again and again. web/ cuts longer ones where it draws them (`WORD_MAX` in endless.ts); other pages do not.
+/// Letters of a word in an item's text, inclusive, where lines break between words only: a browser takes
+/// seconds to break one of 6,000, again and again. web/ cuts longer ones where it draws them (`WORD_MAX` in
+/// endless.ts); other pages do not.
 pub const ITEM_WORD_LETTERS_MAX: usize = 1_000;
 
 /// Bytes of an item's URL, inclusive; browsers and servers take at least this.
 pub const ITEM_URL_BYTES_MAX: usize = 8 * 1024;
 
-/// Bytes of an image that stands in its own URL, inclusive. It is part of the board, and goes to everybody who joins.
+/// Bytes of an image that stands in its own URL, inclusive. It is part of the board, and goes to everybody
+/// who joins.
 pub const ITEM_IMAGE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Bytes of items in one answer, or of the records behind them, inclusive, past the first: an image may be in a thousand
-/// items, and is in each of their answers. What a full body asks for fits.
+/// Bytes of items in one answer, or of the records behind them, inclusive, past the first: an image may be in
+/// a thousand items, and is in each of their answers. What a full body asks for fits.
 pub const ITEM_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Shapes that the deletions of one request move out of frames, inclusive, past the first frame: each of nested frames
-/// would move them all again.
+/// Shapes that the deletions of one request move out of frames, inclusive, past the first frame: each of
+/// nested frames would move them all again.
 pub const ITEM_MOVES_MAX: usize = 20_000;
 
-/// Frames of a board among which is looked for the one that an item is put into, inclusive: each operation of a batch may
-/// look through all of them. On a board of more, items stay on the page.
+/// Frames of a board among which is looked for the one that an item is put into, inclusive: each operation of
+/// a batch may look through all of them. On a board of more, items stay on the page.
 pub const ITEM_FRAMES_MAX: usize = 1_000;
 
 /// Bytes of items, or of the records behind them, after which a page of them ends early.
@@ -95,15 +98,16 @@ pub const LINK_SECONDS_MAX: u64 = 10 * 366 * 24 * 3_600;
 /// Bytes kept of a `User-Agent`. Browsers send about 120.
 pub const USER_AGENT_BYTES_MAX: usize = 256;
 
-/// Reads and writes of one actor on one board over HTTP make one audit entry in this time; repeated refusals likewise.
+/// Reads and writes of one actor on one board over HTTP make one audit entry in this time; repeated refusals
+/// likewise.
 pub const AUDIT_ONCE_IN: Duration = Duration::from_secs(3_600);
 
-/// Kinds of refusal (board, who, address, why) at boards that exist that are told apart in [`AUDIT_ONCE_IN`]; past it those
-/// of a board are counted into one, and past twice as many boards none are.
+/// Kinds of refusal (board, who, address, why) at boards that exist that are told apart in [`AUDIT_ONCE_IN`];
+/// past it those of a board are counted into one, and past twice as many boards none are.
 pub const AUDIT_REFUSALS_MAX: usize = 10_000;
 
-/// Entries that refusals make in one board's audit log in [`AUDIT_ONCE_IN`], inclusive; what is beyond is counted into
-/// one more.
+/// Entries that refusals make in one board's audit log in [`AUDIT_ONCE_IN`], inclusive; what is beyond is
+/// counted into one more.
 pub const AUDIT_REFUSALS_PER_BOARD_MAX: usize = 100;
 
 /// Actors on boards over HTTP whose last audit entry is remembered; past it some are noted more than once.
@@ -132,16 +136,17 @@ pub const TYPE_DEPTH_MAX: usize = 64;
 /// Levels of nested arrays and objects in one Any or JSON value, inclusive. Decoders recurse.
 pub const ANY_DEPTH_MAX: usize = 64;
 
-/// Steps that integrating a whole state may take for each of its bytes, inclusive, beside `INTEGRATION_STEPS`. A step is an item
-/// passed or a mark copied, about 0.2 us in a browser. Five people who put entries first in a feed, each up to 200
-/// changes behind, take 38 a byte; whatever else people do, less than one.
+/// Steps that integrating a whole state may take for each of its bytes, inclusive, beside
+/// `INTEGRATION_STEPS`. A step is an item passed or a mark copied, about 0.2 us in a browser. Five people who
+/// put entries first in a feed, each up to 200 changes behind, take 38 a byte; whatever else people do, less
+/// than one.
 pub const INTEGRATION_STEPS_PER_BYTE: u64 = 32;
 
 /// Steps that integrating a whole state may take however small it is, inclusive: a second in a browser.
 pub const INTEGRATION_STEPS: u64 = 4_000_000;
 
-/// Steps that integrating a whole state may take however large it is, inclusive. A board of 32 MiB takes 14 million where all is
-/// honest, and no browser should hang for minutes.
+/// Steps that integrating a whole state may take however large it is, inclusive. A board of 32 MiB takes 14
+/// million where all is honest, and no browser should hang for minutes.
 pub const INTEGRATION_STEPS_MAX: u64 = 64_000_000;
 
 /// The largest client id: JavaScript's `Number.MAX_SAFE_INTEGER`.
@@ -150,18 +155,19 @@ pub const CLIENT_ID_MAX: u64 = (1 << 53) - 1;
 /// The largest clock, and the largest end of a range of clocks: beyond it yrs wraps.
 pub const CLOCK_MAX: u64 = (1 << 31) - 1;
 
-/// Bytes from which an update is read and joined off the room's lock, on a copy of the board: what is done under the lock
-/// for a smaller one takes less than 2 ms (benches/micro/costly.rs).
+/// Bytes from which an update is read and joined off the room's lock, on a copy of the board: what is done
+/// under the lock for a smaller one takes less than 2 ms (benches/micro/costly.rs).
 pub const APART_FROM_BYTES: usize = 64 * 1024;
 
-/// Updates that are joined apart at a time: each may take a second of a processor, and others load and compact beside them.
+/// Updates that are joined apart at a time: each may take a second of a processor, and others load and
+/// compact beside them.
 pub const APART_MAX: usize = 2;
 
 /// How often an update is joined apart anew when something accepted meanwhile does not go with it.
 pub const APART_ATTEMPTS: usize = 8;
 
-/// Steps of reading an update and letting it join, for its bytes: a struct takes two bytes and more, and is looked at four
-/// times at most; so is a range.
+/// Steps of reading an update and letting it join, for its bytes: a struct takes two bytes and more, and is
+/// looked at four times at most; so is a range.
 pub const UPDATE_STEPS: Allowance = Allowance {
     per_byte: 8,
     base: 1_024,
@@ -193,27 +199,29 @@ pub const COMPACT_EVERY: Duration = Duration::from_secs(30);
 /// Log bytes of a board at which it is compacted at once.
 pub const COMPACT_LOG_BYTES: usize = 4 * 1024 * 1024;
 
-/// `--max-boards-per-owner`: boards of one owner, inclusive. An application may make the boards of all its people under one
-/// name; an empty board takes some hundred bytes.
+/// `--max-boards-per-owner`: boards of one owner, inclusive. An application may make the boards of all its
+/// people under one name; an empty board takes some hundred bytes.
 pub const BOARDS_PER_OWNER_MAX: u64 = 10_000;
 
-/// `--max-bytes-per-owner`: bytes of all boards of one owner, inclusive: their full states and what came since. A hundred
-/// boards of the largest size, or some ten thousand usual ones; and not yet a small disk.
+/// `--max-bytes-per-owner`: bytes of all boards of one owner, inclusive: their full states and what came
+/// since. A hundred boards of the largest size, or some ten thousand usual ones; and not yet a small disk.
 pub const BYTES_PER_OWNER_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
-/// Largest data file, in bytes, inclusive, whose pages are all verified before the server starts. A disk reads that in
-/// seconds; a larger one would hold up each start, and not only the one after a crash.
+/// Largest data file, in bytes, inclusive, whose pages are all verified before the server starts. A disk
+/// reads that in seconds; a larger one would hold up each start, and not only the one after a crash.
 pub const VERIFY_AT_START_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// How many times what lives in the data file it may be large, beside [`DATA_FILE_SPARE_BYTES`]. What lives is written once
-/// more to make it smaller; and a file that doubles when it grows, and holds two full states while one takes the other's
-/// place, would come back to it at once with less.
+/// How many times what lives in the data file it may be large, beside [`DATA_FILE_SPARE_BYTES`]. What lives
+/// is written once more to make it smaller; and a file that doubles when it grows, and holds two full states
+/// while one takes the other's place, would come back to it at once with less.
 pub const DATA_FILE_TIMES: u64 = 3;
 
-/// See [`DATA_FILE_TIMES`]. Below it nothing is gained; the file is never smaller than 1 MiB, and grows by doubling.
+/// See [`DATA_FILE_TIMES`]. Below it nothing is gained; the file is never smaller than 1 MiB, and grows by
+/// doubling.
 pub const DATA_FILE_SPARE_BYTES: u64 = 2 * 1024 * 1024;
 
-/// Bytes copied in one step on the way to a smaller file, which holds up commits: some milliseconds, as a commit.
+/// Bytes copied in one step on the way to a smaller file, which holds up commits: some milliseconds, as a
+/// commit.
 pub const MOVE_STEP_BYTES: usize = 512 * 1024;
 
 /// `--room-idle`: a room without clients and without activity for this long unloads.
@@ -222,7 +230,8 @@ pub const ROOM_IDLE: Duration = Duration::from_secs(30 * 60);
 /// `--room-sweep`: how often idle rooms are looked for.
 pub const ROOM_SWEEP: Duration = Duration::from_secs(5 * 60);
 
-/// Bytes accepted and not yet committed, in all; past it connections are not read until the disk has caught up.
+/// Bytes accepted and not yet committed, in all; past it connections are not read until the disk has caught
+/// up.
 pub const COMMIT_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How often a helper thread looks whether the executor falls behind.
@@ -243,8 +252,8 @@ pub const TICK_MIN: Duration = Duration::from_millis(25);
 /// `--drain`: how long a shutdown may take from the signal to the exit.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
-/// Bytes of saved echoes that a connection may have coming; past it the connection is not read until the disk has
-/// caught up and they have left.
+/// Bytes of saved echoes that a connection may have coming; past it the connection is not read until the disk
+/// has caught up and they have left.
 pub const ECHOES_OWED_BYTES_MAX: usize = 1024 * 1024;
 
 /// An author's structs echoed when its client id is known again after a reconnect, in bytes.
@@ -252,32 +261,36 @@ pub const ECHO_AGAIN_BYTES_MAX: usize = 64 * 1024;
 
 // --- Redis ------------------------------------------------------------------------------------------------
 
-/// Bytes of one message of a Redis channel, inclusive, both ways. An item is some hundred; this leaves room for long texts.
+/// Bytes of one message of a Redis channel, inclusive, both ways. An item is some hundred; this leaves room
+/// for long texts.
 pub const REDIS_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Bytes that a value of Redis may have while it arrives; past it the connection is closed. More than a message, so that
-/// one that is too large is dropped alone; not much more, since many small values take far more memory than their bytes.
+/// Bytes that a value of Redis may have while it arrives; past it the connection is closed. More than a
+/// message, so that one that is too large is dropped alone; not much more, since many small values take far
+/// more memory than their bytes.
 pub const REDIS_REPLY_BYTES_MAX: usize = 2 * REDIS_MESSAGE_BYTES_MAX;
 
-/// Bytes, as they take memory, of messages from Redis that wait to be applied to one board, inclusive; the oldest are
-/// dropped.
+/// Bytes, as they take memory, of messages from Redis that wait to be applied to one board, inclusive; the
+/// oldest are dropped.
 pub const REDIS_LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The same for all boards, inclusive.
 pub const REDIS_INBOX_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Messages from Redis that are applied to a board at once, inclusive, since each time is one wait for the disk.
+/// Messages from Redis that are applied to a board at once, inclusive, since each time is one wait for the
+/// disk.
 pub const REDIS_MESSAGES_AT_ONCE_MAX: usize = 64;
 
-/// Boards whose messages from Redis are looked up and decided at a time, inclusive. Fewer than [`BLOCKING_MAX`], so that
-/// requests need not wait behind a flood of messages for many boards, or for none.
+/// Boards whose messages from Redis are looked up and decided at a time, inclusive. Fewer than
+/// [`BLOCKING_MAX`], so that requests need not wait behind a flood of messages for many boards, or for none.
 pub const REDIS_LINES_AT_ONCE_MAX: usize = 2;
 
-/// Bytes of messages that wait to be published, inclusive; the oldest are dropped. Some ten thousand changes of items.
+/// Bytes of messages that wait to be published, inclusive; the oldest are dropped. Some ten thousand changes
+/// of items.
 pub const REDIS_OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// How long a message may wait to be published, inclusive: a restart of Redis. What is older would undo what others have
-/// done since.
+/// How long a message may wait to be published, inclusive: a restart of Redis. What is older would undo what
+/// others have done since.
 pub const REDIS_OUTBOX_AGE_MAX: Duration = Duration::from_secs(60);
 
 /// Bytes published at once before Redis is asked whether it got them.

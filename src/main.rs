@@ -1,6 +1,7 @@
 //! The command line: turns arguments and environment into a configuration and runs it.
 //!
-//! Owns the process: its arguments, its standard streams and its exit code. Must not decide anything about boards.
+//! Owns the process: its arguments, its standard streams and its exit code. Must not decide anything about
+//! boards.
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -21,8 +22,8 @@ mod cli;
 use cli::welcome::Page;
 use cli::{Command, Parsed};
 
-/// Gives memory back to the system soon after it was freed. That of the C library keeps what an attack made it take in
-/// pieces, for as long as one of them is in use.
+/// Gives memory back to the system soon after it was freed. That of the C library keeps what an attack made
+/// it take in pieces, for as long as one of them is in use.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -124,7 +125,8 @@ fn prepare(config: &mut Config) -> Result<(), String> {
     Ok(())
 }
 
-/// Why there is no secret of `--dev`. The path is shown whole: most often the working directory is another than meant.
+/// Why there is no secret of `--dev`. The path is shown whole: most often the working directory is another
+/// than meant.
 fn no_dev_secret(path: &Path, error: &io::Error) -> String {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     match error.kind() {

@@ -1,8 +1,9 @@
 //! What a walk over bytes of strangers may cost.
 //!
-//! Owns [`Meter`] and [`Allowance`]. Must not know what is walked. Key invariant: a walk that spends a step for each
-//! thing it looks at (a struct, a range, a value, a run of copied bytes) ends, with [`Exhausted`] at the latest, after
-//! a number of steps that is linear in the bytes that came. The figures are in `limits`. Tests at the end of the file.
+//! Owns [`Meter`] and [`Allowance`]. Must not know what is walked. Key invariant: a walk that spends a step
+//! for each thing it looks at (a struct, a range, a value, a run of copied bytes) ends, with [`Exhausted`] at
+//! the latest, after a number of steps that is linear in the bytes that came. The figures are in `limits`.
+//! Tests at the end of the file.
 
 /// The allowance of a walk is spent: it would cost more than its bytes are worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! What is counted and measured for `GET /metrics`, and how it is written.
 //!
-//! Owns [`Metrics`]: the registry, every metric, its name and its help. Must not know who may read it (`api::metrics`) or
-//! when something happens; those who know call one small method. Key invariants: counting a message or a write is a few
-//! relaxed atomic additions, without lock, lookup or allocation; every series is there from the start, since a rate needs
-//! a zero to start from; no label comes from a peer. Tests are below, in `tests/it/metrics.rs` and in `tests/docs.rs`.
+//! Owns [`Metrics`]: the registry, every metric, its name and its help. Must not know who may read it
+//! (`api::metrics`) or when something happens; those who know call one small method. Key invariants: counting
+//! a message or a write is a few relaxed atomic additions, without lock, lookup or allocation; every series
+//! is there from the start, since a rate needs a zero to start from; no label comes from a peer. Tests are
+//! below, in `tests/it/metrics.rs` and in `tests/docs.rs`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,13 +41,14 @@ const CHANGES: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384
 /// The `reason` of a connection that its peer ended.
 const LEFT: &str = "left";
 
-/// The code, and the `reason`, of a connection that was refused for the page it came from, before anything was decided.
+/// The code, and the `reason`, of a connection that was refused for the page it came from, before anything
+/// was decided.
 pub(crate) const ORIGIN_REFUSED: &str = "origin_refused";
 
 /// A count that only grows. Its name ends in `_total`.
 ///
-/// The library's own counter puts `_total` behind the name in samples only, as OpenMetrics has it; readers of the plain
-/// text format would then not know its type.
+/// The library's own counter puts `_total` behind the name in samples only, as OpenMetrics has it; readers of
+/// the plain text format would then not know its type.
 #[derive(Clone, Debug, Default)]
 pub struct Total(Counter);
 

@@ -1,8 +1,8 @@
 //! Replays every committed seed of fuzz/seeds through its fuzz body, on stable, in each `cargo test`.
 //!
-//! Test support only. Owns the list of bodies, and that it is the list of fuzz/: a target without seeds, a folder
-//! without a target or a target that calls another body fails here. A finding of the fuzzer is kept by copying its
-//! file into fuzz/seeds/<target>/.
+//! Test support only. Owns the list of bodies, and that it is the list of fuzz/: a target without seeds, a
+//! folder without a target or a target that calls another body fails here. A finding of the fuzzer is kept by
+//! copying its file into fuzz/seeds/<target>/.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,9 +1,9 @@
 //! One connection's protocol state: what its messages mean, and what they may do.
 //!
-//! Owns the order of checks: decode, rate, rights, room. Must not know sockets or timers; it says how long to wait
-//! before the next message is read, and which update has to join off the room's lock. Key invariants: an update of somebody
-//! without edit is never accepted, nor read where it is large; what a message costs beyond its own counts as further
-//! messages.
+//! Owns the order of checks: decode, rate, rights, room. Must not know sockets or timers; it says how long to
+//! wait before the next message is read, and which update has to join off the room's lock. Key invariants: an
+//! update of somebody without edit is never accepted, nor read where it is large; what a message costs beyond
+//! its own counts as further messages.
 
 use std::time::Duration;
 
@@ -124,8 +124,8 @@ impl Session {
             return Err(fault);
         }
         if room.is_retired() {
-            // The board has, or will have, another room, or is being deleted: this connection is closed as soon as that is
-            // certain, and what it brings now comes again at its next one.
+            // The board has, or will have, another room, or is being deleted: this connection is closed as
+            // soon as that is certain, and what it brings now comes again at its next one.
             return Ok(Handled::Done(Duration::ZERO));
         }
         let frame = rest.frame.clone();
@@ -160,7 +160,8 @@ impl Session {
         Ok(Handled::Done(wait))
     }
 
-    /// Counts awareness that changed nothing: as one message for each so many steps. Stock clients send back what they learn.
+    /// Counts awareness that changed nothing: as one message for each so many steps. Stock clients send back
+    /// what they learn.
     fn take_idle(&mut self, steps: u64, now: Tick) -> Duration {
         let idle = self.idle_steps.saturating_add(steps);
         self.idle_steps = idle % limits::AWARENESS_IDLE_STEPS;
@@ -210,7 +211,8 @@ impl Session {
         let Step { room, now, effects } = step;
         let is_large = update.len() >= limits::APART_FROM_BYTES;
         if room.level(self.member) != Some(Level::Edit) {
-            // A large one is not looked into: whether it brings something new is not worth what finding out takes.
+            // A large one is not looked into: whether it brings something new is not worth what finding out
+            // takes.
             if is_large || room.would_change(update, effects).map_err(Refused::fault)? {
                 effects.tally.denied += 1;
                 if due(&mut self.denied_at, now.tick) {
@@ -260,7 +262,8 @@ fn units(bytes: usize, steps: u64) -> u32 {
     u32::try_from(by_bytes.saturating_add(by_steps).saturating_add(1)).unwrap_or(u32::MAX)
 }
 
-/// The bytes of `part`, which lies in `frame`: shared, unless that would keep a much larger frame in memory for it.
+/// The bytes of `part`, which lies in `frame`: shared, unless that would keep a much larger frame in memory
+/// for it.
 fn owned(frame: &Bytes, part: &[u8]) -> Bytes {
     if part.len() < frame.len() / 2 {
         Bytes::copy_from_slice(part)

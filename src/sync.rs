@@ -1,8 +1,8 @@
 //! The messages of the Yjs sync, awareness and auth protocols: bytes to values and back.
 //!
-//! Owns the framing of protocol messages inside a WebSocket message. Must not look into an update, a state vector or
-//! an awareness payload; `update` and `room::awareness` do. Key invariant: decoding borrows, and never panics.
-//! Fuzz body: `fuzzing::sync_message`.
+//! Owns the framing of protocol messages inside a WebSocket message. Must not look into an update, a state
+//! vector or an awareness payload; `update` and `room::awareness` do. Key invariant: decoding borrows, and
+//! never panics. Fuzz body: `fuzzing::sync_message`.
 //!
 //! # Source
 //! y-protocols 1.0.7: sync.js, awareness.js, auth.js; y-websocket 3.1, the message types of `y-websocket.js`.

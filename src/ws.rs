@@ -1,5 +1,5 @@
-//! RFC 6455 framing: headers of the unmasked frames that the server sends, and close codes; [`reader`] for what clients
-//! send.
+//! RFC 6455 framing: headers of the unmasked frames that the server sends, and close codes; [`reader`] for
+//! what clients send.
 //!
 //! Owns how a message becomes bytes on the wire, so that a room can encode a frame once for all its members.
 //! Must not know what a message means.

@@ -1,7 +1,7 @@
 //! Keeps the documents true: limits, settings, the HTTP API, links, sizes, the code map.
 //!
-//! Owns what a document must mention. Must not know what it says about it; that is for people. Key invariant: what
-//! is checked comes from the code (limits.rs, the help, the file system), never from a list kept here.
+//! Owns what a document must mention. Must not know what it says about it; that is for people. Key invariant:
+//! what is checked comes from the code (limits.rs, the help, the file system), never from a list kept here.
 #![expect(clippy::expect_used, reason = "test code that clippy does not see as such")]
 
 use std::collections::BTreeSet;

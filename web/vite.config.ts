@@ -1,5 +1,5 @@
-// How the page is built. What the server may rely on: index.html, sw.js, a few named files and licenses/ at the root,
-// everything else under assets/ with a hash of its content in its name.
+// How the page is built. What the server may rely on: index.html, sw.js, a few named files and licenses/ at
+// the root, everything else under assets/ with a hash of its content in its name.
 import { defineConfig } from 'vitest/config'
 import { GATHERED, licenses } from './build/licenses.ts'
 import { precache, WORKER } from './build/precache.ts'
@@ -8,7 +8,8 @@ const server = process.env['BOARDWIRE_URL'] ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
   plugins: [precache(), licenses()],
-  // The document is told where it is by the server; all else finds its like from where it is itself, under any base path.
+  // The document is told where it is by the server; all else finds its like from where it is itself, under
+  // any base path.
   experimental: {
     renderBuiltUrl: (file, { hostType }) => hostType === 'html' ? '/' + file : { relative: true }
   },

@@ -132,7 +132,8 @@ fn capture(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| board.capture());
 }
 
-/// What a compaction costs under the room's lock: putting the result in place, with 100 updates accepted since.
+/// What a compaction costs under the room's lock: putting the result in place, with 100 updates accepted
+/// since.
 #[divan::bench(sample_size = 1)]
 fn install_with_100_updates_since(bencher: Bencher<'_, '_>) {
     bencher

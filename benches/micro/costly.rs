@@ -1,4 +1,5 @@
-//! The costliest updates that are joined under a room's lock: just below the size from which that is done apart.
+//! The costliest updates that are joined under a room's lock: just below the size from which that is done
+//! apart.
 //!
 //! Source: `limits::APART_FROM_BYTES`; what is done under the lock for one message is to stay below 2 ms.
 

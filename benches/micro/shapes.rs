@@ -1,6 +1,8 @@
-//! The board that is measured: 5,000 shapes as tldraw records in one map, by twenty clients, each moved five times.
+//! The board that is measured: 5,000 shapes as tldraw records in one map, by twenty clients, each moved five
+//! times.
 //!
-//! Written straight in update format v1, so that making it costs nothing; 30,000 updates, 1.8 MB once compacted.
+//! Written straight in update format v1, so that making it costs nothing; 30,000 updates, 1.8 MB once
+//! compacted.
 
 use std::sync::LazyLock;
 

@@ -1,7 +1,7 @@
 //! Where credentials stand in a request.
 //!
-//! Owns [`Presented`]. Must not verify anything. Key invariant: a credential that was sent is found or refused, never
-//! passed over; an empty parameter counts as not sent. Tests are below.
+//! Owns [`Presented`]. Must not verify anything. Key invariant: a credential that was sent is found or
+//! refused, never passed over; an empty parameter counts as not sent. Tests are below.
 
 use std::fmt;
 

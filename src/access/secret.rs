@@ -1,7 +1,8 @@
 //! Share links and API keys as secrets: how they are made, hashed, named and compared.
 //!
-//! Owns [`SecretHash`] and the text form of both. Must not draw randomness or look anything up. Key invariant: what is
-//! kept is the hash; the text exists in the answer that shows it once, and in requests. Tests are below.
+//! Owns [`SecretHash`] and the text form of both. Must not draw randomness or look anything up. Key
+//! invariant: what is kept is the hash; the text exists in the answer that shows it once, and in requests.
+//! Tests are below.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::fmt;

@@ -1,4 +1,5 @@
-//! Tests of the decision: by example, over every combination against an oracle, and by properties of random worlds.
+//! Tests of the decision: by example, over every combination against an oracle, and by properties of random
+//! worlds.
 
 mod combinations;
 mod properties;
@@ -92,7 +93,8 @@ fn question<'a>(board: &'a BoardId, facts: &'a Facts, moment: Moment) -> Questio
     }
 }
 
-/// In short: level, who, and `m` for an owner's and `a` for an admin's management, `c` for create; or the refusal.
+/// In short: level, who, and `m` for an owner's and `a` for an admin's management, `c` for create; or the
+/// refusal.
 fn words(decision: &Decision) -> String {
     match decision {
         Decision::Refused(fault) => fault.to_string(),

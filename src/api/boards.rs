@@ -1,7 +1,7 @@
 //! `/v1/boards` and `/v1/boards/{board}`: boards as a whole.
 //!
-//! Owns the shape of a board in JSON. Must not decide access or touch rooms. Key invariant: what is answered is durable.
-//! Tests: tests/it/boards.rs.
+//! Owns the shape of a board in JSON. Must not decide access or touch rooms. Key invariant: what is answered
+//! is durable. Tests: tests/it/boards.rs.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

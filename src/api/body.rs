@@ -1,12 +1,13 @@
 //! JSON bodies: from bytes to checked values, or to a refusal that names the member.
 //!
 //! Owns the difference between what cannot be parsed (400 `invalid_json`) and what says something wrong (422
-//! `invalid_value`). Must not know what a member means. Key invariant: a body means the same to everybody who reads it:
-//! a member that stands twice is refused, however deep.
+//! `invalid_value`). Must not know what a member means. Key invariant: a body means the same to everybody who
+//! reads it: a member that stands twice is refused, however deep.
 //!
-//! A resource declares a struct of `Option<Value>` members, with `#[serde(default, deserialize_with = "body::present")]`
-//! where `null` and nothing mean different things, and takes each through one of the functions below. Members that it
-//! does not name are ignored, so that clients may be newer than the server.
+//! A resource declares a struct of `Option<Value>` members, with
+//! `#[serde(default, deserialize_with = "body::present")]` where `null` and nothing mean different things,
+//! and takes each through one of the functions below. Members that it does not name are ignored, so that
+//! clients may be newer than the server.
 
 use std::cell::Cell;
 use std::fmt;
@@ -23,7 +24,8 @@ use crate::limits;
 /// Parses a body that must be one JSON object.
 ///
 /// # Errors
-/// 400 `invalid_json`, 413 `body_too_large` for more than `limits::JSON_VALUES_MAX` values, 422 `invalid_value`.
+/// 400 `invalid_json`, 413 `body_too_large` for more than `limits::JSON_VALUES_MAX` values, 422
+/// `invalid_value`.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Response> {
     let value = parse_value(bytes)?;
     if !value.is_object() {
@@ -50,7 +52,8 @@ fn text_of(bytes: &[u8]) -> Result<&str, Response> {
             "the body is empty; a JSON object is expected".to_owned(),
         ));
     }
-    // No JSON has a zero byte, and all of it in UTF-16 or UTF-32 begins with one, or has one behind its first.
+    // No JSON has a zero byte, and all of it in UTF-16 or UTF-32 begins with one, or has one behind its
+    // first.
     if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..] = bytes {
         return Err(not_json(
             "the body is UTF-16 or UTF-32; send it as UTF-8".to_owned(),

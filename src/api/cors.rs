@@ -1,11 +1,11 @@
 //! CORS: what pages of other origins are told, and `OPTIONS`.
 //!
-//! Owns the `Access-Control-*` fields. Must not know resources. Key invariants: a page of an origin that is not named by
-//! `--allow-origin` is told nothing; nothing is ever shared with credentials of the browser, since there are no cookies
-//! here. Tests: tests/it/http.rs.
+//! Owns the `Access-Control-*` fields. Must not know resources. Key invariants: a page of an origin that is
+//! not named by `--allow-origin` is told nothing; nothing is ever shared with credentials of the browser,
+//! since there are no cookies here. Tests: tests/it/http.rs.
 //!
-//! A refused page is answered as curl is: what it may not read it does not get to see, and it could have sent no more
-//! than anybody.
+//! A refused page is answered as curl is: what it may not read it does not get to see, and it could have sent
+//! no more than anybody.
 
 use std::sync::Arc;
 

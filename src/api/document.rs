@@ -1,7 +1,8 @@
-//! `/v1/boards/{board}/document`: the board's state as a Yjs update, or its shared types as JSON; and updates to it.
+//! `/v1/boards/{board}/document`: the board's state as a Yjs update, or its shared types as JSON; and updates
+//! to it.
 //!
-//! Key invariants: an update is answered once all of it is durable, and accepted by rights that hold at that moment;
-//! neither reading nor writing creates a board. Tests: tests/it/document.rs.
+//! Key invariants: an update is answered once all of it is durable, and accepted by rights that hold at that
+//! moment; neither reading nor writing creates a board. Tests: tests/it/document.rs.
 
 use std::sync::Arc;
 
@@ -49,7 +50,8 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
     let cell = cell.map_err(admission::problem)?;
     match form {
         Form::Update { lacking: None } => {
-            // One body for all who ask before the board changes: who finds none has room for one, and writes it in turn.
+            // One body for all who ask before the board changes: who finds none has room for one, and writes
+            // it in turn.
             let written = cell.lock().folded();
             if let Some(state) = written.filter(|state| call.joins(state)) {
                 return Ok(update_response(state));
@@ -135,7 +137,8 @@ fn update_response(update: Bytes) -> Response {
     Response::new(200)
         .with_body("application/octet-stream", update)
         .field("Cache-Control", "no-store")
-        // Opened as an address it is saved, and never shown: editors made these bytes, and the page's origin is around them.
+        // Opened as an address it is saved, and never shown: editors made these bytes, and the page's origin
+        // is around them.
         .field("Content-Disposition", "attachment")
 }
 

@@ -1,8 +1,8 @@
 //! `/v1/boards/{board}/items`: what is drawn on a board, one by one, in pages, and in batches.
 //!
-//! Owns the way of a request through `items` and `boards::content`, and what is answered. Must not know records. Key
-//! invariants: a change is answered once it is durable, and by rights that hold at that moment; a batch is one change.
-//! Tests: tests/it/items.rs.
+//! Owns the way of a request through `items` and `boards::content`, and what is answered. Must not know
+//! records. Key invariants: a change is answered once it is durable, and by rights that hold at that moment;
+//! a batch is one change. Tests: tests/it/items.rs.
 
 mod conditions;
 
@@ -303,7 +303,8 @@ impl Write {
                 at,
             };
             let (writes, mut decision) = self.decide(records, stamp)?;
-            // It is the board's turn until the room accepts the change: the places are in the order of the changes.
+            // It is the board's turn until the room accepts the change: the places are in the order of the
+            // changes.
             let outlet = outlet.clone().filter(|_| decision.is_changed);
             decision.announcement = outlet.map(|outlet| outlet.reserve(&board));
             Ok((writes, decision))

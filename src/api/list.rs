@@ -1,10 +1,12 @@
 //! Lists: a page at a time, with a cursor for the next.
 //!
-//! Owns the parameters `limit` and `cursor` and the envelope of every list. Must not know what is listed. Key invariant:
-//! a cursor means the same until the end of time: it is the place behind the last item that was shown, not a count.
+//! Owns the parameters `limit` and `cursor` and the envelope of every list. Must not know what is listed. Key
+//! invariant: a cursor means the same until the end of time: it is the place behind the last item that was
+//! shown, not a count.
 //!
 //! # Shape
-//! `{"items":[...],"next_cursor":"..."|null}`. A cursor is base64url, without padding, of a text of the resource's choice.
+//! `{"items":[...],"next_cursor":"..."|null}`. A cursor is base64url, without padding, of a text of the
+//! resource's choice.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -64,8 +66,8 @@ impl Page {
         invalid_parameter("cursor", "is not one that this list gave")
     }
 
-    /// Answers with up to `limit` of `items`, of which [`Self::lookup`] were asked for; `place` is the text of the cursor
-    /// behind an item.
+    /// Answers with up to `limit` of `items`, of which [`Self::lookup`] were asked for; `place` is the text
+    /// of the cursor behind an item.
     pub(crate) fn answer<T: Serialize>(&self, items: &[T], place: impl FnOnce(&T) -> String) -> Response {
         let shown = items.get(..self.limit).unwrap_or(items);
         let last = shown.last().filter(|_| items.len() > shown.len());

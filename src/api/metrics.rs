@@ -1,7 +1,8 @@
 //! `GET /metrics`: what the server counts, for those who run it.
 //!
-//! Owns who may read it. Must not know what is counted; `metrics` does. Key invariant: with `--metrics-token` the
-//! token alone decides; without it, nothing that came through a proxy is answered, since behind one everybody is loopback.
+//! Owns who may read it. Must not know what is counted; `metrics` does. Key invariant: with `--metrics-token`
+//! the token alone decides; without it, nothing that came through a proxy is answered, since behind one
+//! everybody is loopback.
 
 use std::net::IpAddr;
 

@@ -1,8 +1,9 @@
 //! The HTTP resources: one file each, and the table of routes (`routes`, and `page` for what people see).
 //!
-//! Owns how a request comes to its resource, and what that is given (`Call`). Must not know sockets.
-//! Key invariants: every path answers `HEAD` where it answers `GET`, `OPTIONS`, and any other method with 405 and
-//! `Allow`; a body is read only by a resource that wants one, after it has decided who may. Tests: tests/it/http.rs.
+//! Owns how a request comes to its resource, and what that is given (`Call`). Must not know sockets. Key
+//! invariants: every path answers `HEAD` where it answers `GET`, `OPTIONS`, and any other method with 405 and
+//! `Allow`; a body is read only by a resource that wants one, after it has decided who may. Tests:
+//! tests/it/http.rs.
 
 mod audit;
 mod boards;
@@ -66,7 +67,8 @@ impl<'a> Call<'a> {
         &self.shell.boards
     }
 
-    /// The segment that stands for the path's `index`th in braces, decoded; empty where there are not so many.
+    /// The segment that stands for the path's `index`th in braces, decoded; empty where there are not so
+    /// many.
     pub(crate) fn captured(&self, index: usize) -> &str {
         self.captured.get(index).copied().unwrap_or_default()
     }
@@ -139,8 +141,8 @@ impl<'a> Call<'a> {
         body.map_err(|why| Response::problem(&why.into()))
     }
 
-    /// Keeps room for an answer of up to `bytes`, before it is made; waits for it where much is on its way to others. Ask
-    /// after access is decided.
+    /// Keeps room for an answer of up to `bytes`, before it is made; waits for it where much is on its way to
+    /// others. Ask after access is decided.
     ///
     /// # Errors
     /// The refusal: there was none for long.

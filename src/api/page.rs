@@ -1,12 +1,12 @@
 //! The page: `/`, `/board/{board}` and the files they need, out of the binary itself.
 //!
-//! Owns which file answers which path, packed how and kept for how long, and what a browser is told about its rights
-//! ([`SECURITY`]). Must not know what the page does. Key invariants: what a cache may keep without asking has a name that
-//! changes with its content; every answer forbids scripts and requests of other origins. Tests are below, and over TCP
-//! in tests/it/page.rs.
+//! Owns which file answers which path, packed how and kept for how long, and what a browser is told about its
+//! rights ([`SECURITY`]). Must not know what the page does. Key invariants: what a cache may keep without
+//! asking has a name that changes with its content; every answer forbids scripts and requests of other
+//! origins. Tests are below, and over TCP in tests/it/page.rs.
 //!
-//! `build.rs` writes the table of files: it is empty without the feature `page`, and then the page's paths say how to get
-//! it. The table of routes that docs/openapi.yaml describes does not have these paths.
+//! `build.rs` writes the table of files: it is empty without the feature `page`, and then the page's paths
+//! say how to get it. The table of routes that docs/openapi.yaml describes does not have these paths.
 
 use std::sync::OnceLock;
 
@@ -59,7 +59,8 @@ pub(crate) const FILE: &Route = &Route {
     methods: &[(Method::Get, Parameters::Any, |call| Box::pin(file(call)))],
 };
 
-/// What a browser may do with what it gets here, and for whom, beside what every answer says. SECURITY.md says why, part by part.
+/// What a browser may do with what it gets here, and for whom, beside what every answer says. SECURITY.md
+/// says why, part by part.
 const SECURITY: [(&str, &str); 4] = [
     (
         POLICY,
@@ -106,8 +107,9 @@ fn document(call: &Call<'_>) -> Option<Response> {
     serve_under(&call.shell.settings.base_path, &FILES, call.request.head)
 }
 
-/// What somebody gets whose address is beside the page's paths: with a slash too many they are led to the right one; who
-/// came with a browser gets the page, which says where one can go. `None` where neither is meant.
+/// What somebody gets whose address is beside the page's paths: with a slash too many they are led to the
+/// right one; who came with a browser gets the page, which says where one can go. `None` where neither is
+/// meant.
 pub(crate) fn beside(shell: &Shell, request: &Request<'_>) -> Option<Response> {
     let Request { head, target, .. } = request;
     if !matches!(head.method, Method::Get | Method::Head) {
@@ -134,7 +136,8 @@ pub(crate) fn beside(shell: &Shell, request: &Request<'_>) -> Option<Response> {
     Some(page)
 }
 
-/// From `/board/plan/?share=x` to `../plan?share=x`. Relative, so that it holds whatever a proxy has in front of the path.
+/// From `/board/plan/?share=x` to `../plan?share=x`. Relative, so that it holds whatever a proxy has in front
+/// of the path.
 fn without_slash(target: &str) -> Option<String> {
     let (path, query) = target
         .split_once('?')
@@ -196,7 +199,8 @@ fn serve(files: &'static [File], path: &[&str], head: &Head<'_>) -> Option<Respo
     }))
 }
 
-/// The answer that `fill` puts the content into, unless the client has it already; without a validator it may keep it.
+/// The answer that `fill` puts the content into, unless the client has it already; without a validator it may
+/// keep it.
 fn answer(
     head: &Head<'_>,
     coding: Coding,
@@ -237,8 +241,8 @@ impl File {
         self.path.starts_with("assets/")
     }
 
-    /// The bytes as the client would like them best, and how they are packed. Of what it likes equally it gets the
-    /// smallest, which is the order here.
+    /// The bytes as the client would like them best, and how they are packed. Of what it likes equally it
+    /// gets the smallest, which is the order here.
     fn packed_for(&self, head: &Head<'_>) -> (Coding, &'static [u8]) {
         let packings = [
             (Coding::Brotli, self.brotli),

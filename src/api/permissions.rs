@@ -1,7 +1,7 @@
 //! `/v1/boards/{board}/permissions`: grants to users, teams and the public.
 //!
-//! Must not decide what a grant is worth. Key invariant: a grant is answered once it is durable; who is connected is
-//! decided about again right after. Tests: tests/it/permissions.rs.
+//! Must not decide what a grant is worth. Key invariant: a grant is answered once it is durable; who is
+//! connected is decided about again right after. Tests: tests/it/permissions.rs.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The table of routes: which path and method leads to which resource.
 //!
-//! Must not know what a resource does, nor the paths of the WebSocket; those of the page are in `page`. Key invariant: a path
-//! stands once, and has each method once. Tests are below.
+//! Must not know what a resource does, nor the paths of the WebSocket; those of the page are in `page`. Key
+//! invariant: a path stands once, and has each method once. Tests are below.
 
 use crate::access::secret::SecretKind;
 use crate::api::permissions::Whose;
@@ -154,7 +154,8 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// Every path and method of the table: what docs/openapi.yaml must describe.
 ///
-/// `HEAD` and `OPTIONS` are left out, since they answer everywhere, and so are the paths of the WebSocket and the page.
+/// `HEAD` and `OPTIONS` are left out, since they answer everywhere, and so are the paths of the WebSocket and
+/// the page.
 pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
     parameters().map(|(path, method, _)| (path, method))
 }

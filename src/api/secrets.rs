@@ -1,7 +1,7 @@
 //! `/v1/boards/{board}/links` and `/v1/boards/{board}/keys`: share links and API keys.
 //!
-//! Owns both, since they differ in a name and an expiry. Key invariant: the text of a link or key is in one answer, the one
-//! that made it, and nowhere else. Tests: tests/it/secrets.rs.
+//! Owns both, since they differ in a name and an expiry. Key invariant: the text of a link or key is in one
+//! answer, the one that made it, and nowhere else. Tests: tests/it/secrets.rs.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

@@ -1,6 +1,7 @@
 //! Ids in the form of UUIDs: random ones, and those that follow from what was sent.
 //!
-//! Key invariant: an id of the one kind is never of the other. Source: RFC 9562, 5.4 and 5.8. Tests are below.
+//! Key invariant: an id of the one kind is never of the other. Source: RFC 9562, 5.4 and 5.8. Tests are
+//! below.
 
 use crate::fault::Fault;
 

@@ -1,8 +1,8 @@
 //! Acts on boards as a whole.
 //!
-//! Owns creation, deletion and changes of who may do what. Must not know HTTP. Key invariants: an act is answered once it is
-//! durable; while a board is made or deleted no room of it can be loaded. Tests: `acts/tests.rs`, and over TCP
-//! tests/it/{boards,permissions,revocation}.rs.
+//! Owns creation, deletion and changes of who may do what. Must not know HTTP. Key invariants: an act is
+//! answered once it is durable; while a board is made or deleted no room of it can be loaded. Tests:
+//! `acts/tests.rs`, and over TCP tests/it/{boards,permissions,revocation}.rs.
 
 use std::sync::Arc;
 
@@ -28,7 +28,8 @@ impl Boards {
     /// Makes a board for somebody, and waits until it is durable.
     ///
     /// # Errors
-    /// [`Fault::BoardDeleted`], [`Fault::TooManyBoards`], [`Fault::StoreFailed`], [`Fault::StateUnreadable`]. `Applied` is `Done` or `Exists`.
+    /// [`Fault::BoardDeleted`], [`Fault::TooManyBoards`], [`Fault::StoreFailed`], [`Fault::StateUnreadable`].
+    /// `Applied` is `Done` or `Exists`.
     pub(crate) async fn create_board(
         self: &Arc<Self>,
         board: BoardId,
@@ -36,7 +37,8 @@ impl Boards {
         title: Option<String>,
         actor: Actor,
     ) -> Result<Applied, Fault> {
-        // Held for the time of it: a connection that makes the board at the same moment would go on under its own owner.
+        // Held for the time of it: a connection that makes the board at the same moment would go on under its
+        // own owner.
         let _hold = loop {
             match self.slots.find(&board) {
                 Found::Live(_) => return Ok(Applied::Exists),
@@ -94,9 +96,10 @@ impl Boards {
     /// Does something to a board for somebody who manages it, and waits until it is durable.
     ///
     /// # Errors
-    /// [`Fault::NoPermission`], [`Fault::ExpiredCredential`], [`Fault::BoardDeleted`], [`Fault::NoSuchBoard`],
-    /// [`Fault::StateUnreadable`], [`Fault::StoreFailed`]; of somebody who is given a board, [`Fault::TooManyBoards`] and
-    /// [`Fault::OwnerFull`]. What remains is `Done`, `Exists`, `NotThere` or `TooMany`.
+    /// [`Fault::NoPermission`], [`Fault::ExpiredCredential`], [`Fault::BoardDeleted`],
+    /// [`Fault::NoSuchBoard`], [`Fault::StateUnreadable`], [`Fault::StoreFailed`]; of somebody who is given a
+    /// board, [`Fault::TooManyBoards`] and [`Fault::OwnerFull`]. What remains is `Done`, `Exists`, `NotThere`
+    /// or `TooMany`.
     pub(crate) async fn act(
         self: &Arc<Self>,
         granted: &Granted,

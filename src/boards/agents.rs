@@ -1,7 +1,7 @@
 //! Agents that only call HTTP, shown in presence for what they change.
 //!
-//! Owns the awareness state that is made for them; web/ draws it like any other. Must not know what they change. Key
-//! invariant: an agent's call never waits for this. Tests: tests/it/items.rs.
+//! Owns the awareness state that is made for them; web/ draws it like any other. Must not know what they
+//! change. Key invariant: an agent's call never waits for this. Tests: tests/it/items.rs.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;

@@ -1,13 +1,15 @@
-//! The budget of large answers on their way out: what is made for a peer and stays until the peer has taken it.
+//! The budget of large answers on their way out: what is made for a peer and stays until the peer has taken
+//! it.
 //!
-//! Owns the count and who waits for room in it. Must not know what is answered. Key invariants: bytes that several
-//! answers share count once; who waited longest goes first; an answer larger than the whole budget goes alone. Tests at
-//! the end of the file, and over TCP in tests/it/memory.rs.
+//! Owns the count and who waits for room in it. Must not know what is answered. Key invariants: bytes that
+//! several answers share count once; who waited longest goes first; an answer larger than the whole budget
+//! goes alone. Tests at the end of the file, and over TCP in tests/it/memory.rs.
 //!
-//! How to use it: take a [`Permit`] for as much as the answer may be, before it is made; then [`Permit::hold`] the body,
-//! which counts what it really is, and keep the permit until the last byte has left. A task awaits
-//! [`Answers::permit`]; a `poll` function keeps a [`Waiting`] and polls it; who cannot wait calls
-//! [`Answers::try_permit`]. A body that somebody else is being sent already needs no room: [`Answers::join`].
+//! How to use it: take a [`Permit`] for as much as the answer may be, before it is made; then
+//! [`Permit::hold`] the body, which counts what it really is, and keep the permit until the last byte has
+//! left. A task awaits [`Answers::permit`]; a `poll` function keeps a [`Waiting`] and polls it; who cannot
+//! wait calls [`Answers::try_permit`]. A body that somebody else is being sent already needs no room:
+//! [`Answers::join`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;

@@ -1,9 +1,10 @@
 //! What takes too long for a room's lock or an executor thread: large updates, and answers of large boards.
 //!
-//! Owns the way of such work: a copy is taken under the lock, worked on on the blocking pool, and what came of it is put in
-//! place under the lock. Must not know what an update means. Key invariants: not more than `limits::APART_MAX` updates are
-//! worked on at a time; a room is free for other such work again whatever becomes of this; rights hold at the moment at which
-//! the result is put in place. Tests: `apart/tests.rs`, tests/it/costly.rs.
+//! Owns the way of such work: a copy is taken under the lock, worked on on the blocking pool, and what came
+//! of it is put in place under the lock. Must not know what an update means. Key invariants: not more than
+//! `limits::APART_MAX` updates are worked on at a time; a room is free for other such work again whatever
+//! becomes of this; rights hold at the moment at which the result is put in place. Tests: `apart/tests.rs`,
+//! tests/it/costly.rs.
 
 use std::sync::Arc;
 
@@ -26,8 +27,8 @@ use crate::update::{Budgets, Refused};
 
 /// What became of an update that was to join apart.
 pub(crate) struct Joined {
-    /// What the room made of it; `None` where the one who sent it may not do so any more, or the room is no longer the
-    /// board's.
+    /// What the room made of it; `None` where the one who sent it may not do so any more, or the room is no
+    /// longer the board's.
     pub(crate) outcome: Option<UpdateOutcome>,
     /// Told when it is durable, if it brought something new.
     pub(crate) saved: Option<Receiver<Applied>>,
@@ -111,7 +112,8 @@ impl Boards {
 
     /// Makes an answer, and hands it to those who wait for it.
     ///
-    /// Its bytes count among those of all answers on their way out, once for all who share them, until the last has them.
+    /// Its bytes count among those of all answers on their way out, once for all who share them, until the
+    /// last has them.
     pub(crate) async fn answer(self: Arc<Self>, cell: Arc<RoomCell>, mut job: Job) {
         let on_its_way = job.at_hand().and_then(|body| self.answers.join(&body));
         let mut permit = match on_its_way {
@@ -179,8 +181,8 @@ fn attempt(capture: Capture, mut joining: Joining) -> (Result<Attempt, Refused>,
     (attempt, joining)
 }
 
-/// Lets what was accepted meanwhile join what was made apart, until so little is left that it can be put in place. `None`
-/// where that does not go.
+/// Lets what was accepted meanwhile join what was made apart, until so little is left that it can be put in
+/// place. `None` where that does not go.
 pub(super) async fn catch_up(host: &Arc<dyn Host>, cell: &RoomCell, mut apart: Apart) -> Option<Apart> {
     loop {
         let behind = cell.lock().behind(&apart);

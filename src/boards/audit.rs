@@ -1,7 +1,7 @@
 //! The audit log's way in: who did what, and which of many like events are written.
 //!
-//! Owns [`Audit`]. Must not block or await. Key invariants: an event is queued before anything that follows from it;
-//! however many refusals come, the memory and the entries they take are bounded. Tests are below.
+//! Owns [`Audit`]. Must not block or await. Key invariants: an event is queued before anything that follows
+//! from it; however many refusals come, the memory and the entries they take are bounded. Tests are below.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,7 +1,7 @@
 //! What follows from commits: echoes, new decisions, and the end of rooms of which something was lost.
 //!
-//! Called by the writer. Must not know the disk. Key invariant: a room is told of what is durable and of nothing else, and a
-//! room that is ahead of the disk for good goes. Tests: tests/it/durability.rs, `sim`.
+//! Called by the writer. Must not know the disk. Key invariant: a room is told of what is durable and of
+//! nothing else, and a room that is ahead of the disk for good goes. Tests: tests/it/durability.rs, `sim`.
 
 use std::sync::Arc;
 
@@ -52,8 +52,8 @@ impl Boards {
         }
     }
 
-    /// A change was lost: the room that it was of is ahead of the disk and must go. Clients keep their changes. Returns
-    /// whether there was such a room.
+    /// A change was lost: the room that it was of is ahead of the disk and must go. Clients keep their
+    /// changes. Returns whether there was such a room.
     fn lose(self: &Arc<Self>, link: &Link, fault: Fault) -> bool {
         let cell = self.slots.live(&link.board);
         let lost = link.chain.as_ref();

@@ -1,12 +1,13 @@
 //! The one writer: gathers the changes of all boards and makes them durable together, one fsync a group.
 //!
-//! Owns the queue and the health of the disk; what empties it is `committer/writer.rs`. Must not know rooms, sockets or the
-//! engine behind [`Store`]. Key invariant: a change is reported durable only after the commit that contains it returned,
-//! each change is reported once, and after a change of a [`Chain`] was lost nothing more of that chain is stored: what
-//! follows a lost change would make a later echo a lie. Tests: `committer/tests.rs`.
+//! Owns the queue and the health of the disk; what empties it is `committer/writer.rs`. Must not know rooms,
+//! sockets or the engine behind [`Store`]. Key invariant: a change is reported durable only after the commit
+//! that contains it returned, each change is reported once, and after a change of a [`Chain`] was lost
+//! nothing more of that chain is stored: what follows a lost change would make a later echo a lie. Tests:
+//! `committer/tests.rs`.
 //!
-//! A group is committed when its first change has waited for the window, at once when the writer was idle for as long
-//! (waiting gains nothing), when it is large, and when somebody waits for it (`flush`, `finish`).
+//! A group is committed when its first change has waited for the window, at once when the writer was idle for
+//! as long (waiting gains nothing), when it is large, and when somebody waits for it (`flush`, `finish`).
 
 mod writer;
 
@@ -25,11 +26,12 @@ use crate::metrics::CommitMetrics;
 use crate::store::{Applied, Change, Store, StoreError};
 use crate::time::{Clock, Tick, UnixMillis};
 
-/// Weight at which a group is committed without waiting for more, and beyond which the rest waits for the next one.
+/// Weight at which a group is committed without waiting for more, and beyond which the rest waits for the
+/// next one.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
-/// The changes of one room, of which each builds on those before. Once one of them was lost it is broken for good: the room
-/// must go, and what it still submits is dropped.
+/// The changes of one room, of which each builds on those before. Once one of them was lost it is broken for
+/// good: the room must go, and what it still submits is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Chain(AtomicBool);
 
@@ -58,7 +60,8 @@ pub(crate) struct Link {
 pub(crate) enum Settled {
     /// The commit returned.
     Committed(Committed),
-    /// Nothing of these that was submitted and not reported before may be taken as stored. Their chains are broken.
+    /// Nothing of these that was submitted and not reported before may be taken as stored. Their chains are
+    /// broken.
     Failed {
         /// Whose changes were lost, each once.
         lost: Vec<Link>,
@@ -72,10 +75,11 @@ pub(crate) enum Settled {
 pub(crate) struct Committed {
     /// Boards with the last of their sequences that is durable now, each board once.
     pub(crate) durable: Vec<(BoardId, u64)>,
-    /// Boards of which another act than their creation was done: who may do what with them may have changed. Each board once.
+    /// Boards of which another act than their creation was done: who may do what with them may have changed.
+    /// Each board once.
     pub(crate) acted: Vec<BoardId>,
-    /// Boards an update of which did not fit what is stored, or that were not made; nothing after it was stored, and their
-    /// chains are broken.
+    /// Boards an update of which did not fit what is stored, or that were not made; nothing after it was
+    /// stored, and their chains are broken.
     pub(crate) refused: Vec<(Link, Applied)>,
 }
 
@@ -180,8 +184,8 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    /// A committer, and the writer that somebody must run. A store that takes no write is known to be failing from the start
-    /// on, before anybody has brought a change.
+    /// A committer, and the writer that somebody must run. A store that takes no write is known to be failing
+    /// from the start on, before anybody has brought a change.
     pub(crate) fn new(parts: Parts) -> (Self, Writer) {
         let mut queue = Queue::new();
         if let Err(error) = writer::guarded(|| parts.store.probe()) {
@@ -206,8 +210,8 @@ impl Committer {
         self.enqueue(change, chain, None);
     }
 
-    /// As [`Committer::submit`], for somebody who waits: the channel gives what became of the change once that is
-    /// durable, after [`Notify`] was told, and closes without a word when the change was lost.
+    /// As [`Committer::submit`], for somebody who waits: the channel gives what became of the change once
+    /// that is durable, after [`Notify`] was told, and closes without a word when the change was lost.
     #[must_use]
     pub(crate) fn submit_awaited(&self, change: Change, chain: Option<&Arc<Chain>>) -> Receiver<Applied> {
         let (answer, answered) = bounded(1);
@@ -253,8 +257,8 @@ impl Committer {
         self.shared.stir(&mut queue);
     }
 
-    /// Tells the writer that reading failed: where the whole store is out of order it is opened again, since nothing
-    /// else would, without a commit to fail. Who reads from the store passes each error on.
+    /// Tells the writer that reading failed: where the whole store is out of order it is opened again, since
+    /// nothing else would, without a commit to fail. Who reads from the store passes each error on.
     pub(crate) fn note_read_error(&self, error: &StoreError) {
         if error.is_outage() {
             let mut queue = self.shared.lock();
@@ -296,7 +300,8 @@ impl Committer {
         done.recv().await.unwrap_or(Err(StoreError::Poisoned))
     }
 
-    /// Commits everything that is queued, takes nothing more, and ends the writer; what that cannot do until `by` is lost.
+    /// Commits everything that is queued, takes nothing more, and ends the writer; what that cannot do until
+    /// `by` is lost.
     pub(crate) async fn finish(&self, by: Tick) -> Finished {
         let ended = {
             let mut queue = self.shared.lock();

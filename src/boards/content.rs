@@ -1,9 +1,11 @@
-//! A board's content, read and written by the server itself: opened documents, and the way of a write through the room.
+//! A board's content, read and written by the server itself: opened documents, and the way of a write through
+//! the room.
 //!
-//! Owns which boards are open as documents, and for how long. Must not know what a record means, nor yrs. Key invariants:
-//! work on one board's content is done one after the other, off the executor threads and off the room's lock; a write
-//! goes the way of every update (checked, relayed, durable), and is made of what the board was when it was decided; a
-//! document that holds what the board did not accept is closed. Tests: `content/tests.rs`, tests/it/items.rs.
+//! Owns which boards are open as documents, and for how long. Must not know what a record means, nor yrs. Key
+//! invariants: work on one board's content is done one after the other, off the executor threads and off the
+//! room's lock; a write goes the way of every update (checked, relayed, durable), and is made of what the
+//! board was when it was decided; a document that holds what the board did not accept is closed. Tests:
+//! `content/tests.rs`, tests/it/items.rs.
 
 #[cfg(test)]
 mod tests;
@@ -43,8 +45,8 @@ pub(crate) enum Failed<E> {
     Fault(Fault),
     /// It cannot be opened as a document.
     Unsupported,
-    /// Others kept changing the board while a write that wants it unchanged was decided; or work on it takes too long, or
-    /// what it would take is in use.
+    /// Others kept changing the board while a write that wants it unchanged was decided; or work on it takes
+    /// too long, or what it would take is in use.
     Busy,
     /// The work itself refused.
     Work(E),
@@ -108,10 +110,11 @@ pub(crate) struct Documents {
     open: Mutex<Vec<Weak<RoomCell>>>,
     /// What the client ids are made of that the server writes under.
     ///
-    /// A board's is the same for as long as possible, since each board may know only so many; but never one under which
-    /// something may have been lost, since its clocks would be given out again.
+    /// A board's is the same for as long as possible, since each board may know only so many; but never one
+    /// under which something may have been lost, since its clocks would be given out again.
     seed: u64,
-    /// Turns to work on content, apart from permits for loads: a hostile board must not hold up joins of others.
+    /// Turns to work on content, apart from permits for loads: a hostile board must not hold up joins of
+    /// others.
     turns: Arc<Turns>,
     /// Bytes of JSON that was not sent yet.
     json_bytes: Arc<AtomicUsize>,
@@ -135,7 +138,8 @@ impl Documents {
         }
     }
 
-    /// The client id that the server writes under in a board: 32 random bits, as Yjs makes them. Another one after each loss.
+    /// The client id that the server writes under in a board: 32 random bits, as Yjs makes them. Another one
+    /// after each loss.
     pub(crate) fn writer(&self, cell: &RoomCell) -> u64 {
         let mut hasher = DefaultHasher::new();
         (self.seed, cell.id(), cell.losses()).hash(&mut hasher);
@@ -150,8 +154,9 @@ impl Documents {
         }
     }
 
-    /// Takes out the documents that were not used for [`limits::DOCUMENT_IDLE`], and of the others those used longest ago
-    /// until the rest has [`limits::DOCUMENTS_BYTES_MAX`] of [`Document::weight`]. Dropping them takes a while.
+    /// Takes out the documents that were not used for [`limits::DOCUMENT_IDLE`], and of the others those used
+    /// longest ago until the rest has [`limits::DOCUMENTS_BYTES_MAX`] of [`Document::weight`]. Dropping them
+    /// takes a while.
     pub(crate) fn take_idle(&self, now: Tick) -> Vec<impl Send + use<>> {
         let mut rooms = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let mut idle = Vec::new();
@@ -278,8 +283,8 @@ impl Boards {
 
     /// Decides what to write by a board's records, writes it, and waits until it is durable.
     ///
-    /// `decide` may be called several times; the last call counts. Where it wants nothing written, what it saw is waited
-    /// for, so that an answer never tells of what may be lost.
+    /// `decide` may be called several times; the last call counts. Where it wants nothing written, what it
+    /// saw is waited for, so that an answer never tells of what may be lost.
     ///
     /// # Errors
     /// [`Failed`].
@@ -338,7 +343,8 @@ impl Boards {
         Err(Fault::NoPermission)
     }
 
-    /// Waits until an update is durable; `saved` is `None` where it brought nothing new, which may be on its way.
+    /// Waits until an update is durable; `saved` is `None` where it brought nothing new, which may be on its
+    /// way.
     ///
     /// # Errors
     /// [`Fault::StoreFailed`].
@@ -359,8 +365,8 @@ impl Boards {
     }
 }
 
-/// The board's whole state, written off the room's lock, and the number of the last update in it; no state where that is
-/// `known`. Whoever asks next shares its bytes.
+/// The board's whole state, written off the room's lock, and the number of the last update in it; no state
+/// where that is `known`. Whoever asks next shares its bytes.
 fn written(cell: &RoomCell, known: Option<u64>) -> (Bytes, u64) {
     let (mut snapshot, sequence) = {
         let mut room = cell.lock();

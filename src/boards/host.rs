@@ -1,8 +1,8 @@
 //! What a node stands on.
 //!
-//! Owns [`Host`], the one way to time, tasks, a pool for what blocks, and chance. Must not know boards. Key invariant: whoever is
-//! given a host reads no clock, starts no thread and draws no random number otherwise, so that a node can run on an invented
-//! one (`sim`).
+//! Owns [`Host`], the one way to time, tasks, a pool for what blocks, and chance. Must not know boards. Key
+//! invariant: whoever is given a host reads no clock, starts no thread and draws no random number otherwise,
+//! so that a node can run on an invented one (`sim`).
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -18,7 +18,8 @@ pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Work that may block.
 pub(crate) type Work = Box<dyn FnOnce() + Send>;
 
-/// Time, tasks, a pool for what blocks, and chance. The time of its [`Clock`] is also that of [`Host::sleep`].
+/// Time, tasks, a pool for what blocks, and chance. The time of its [`Clock`] is also that of
+/// [`Host::sleep`].
 pub(crate) trait Host: Clock {
     /// Starts a task.
     fn start(&self, task: Task);

@@ -1,7 +1,7 @@
 //! From a board's name to its room: what is known about it, and the one load.
 //!
-//! Owns how stored rows become a room. Must not decide access. Key invariants: a board that cannot be read is refused
-//! and never replaced by an empty one; however many ask at once, it is loaded once.
+//! Owns how stored rows become a room. Must not decide access. Key invariants: a board that cannot be read is
+//! refused and never replaced by an empty one; however many ask at once, it is loaded once.
 
 use std::sync::Arc;
 

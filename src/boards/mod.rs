@@ -1,9 +1,9 @@
 //! Boards: what is done with them as long as they are in memory and on disk, whoever asks.
 //!
-//! Owns [`Boards`]: the table of slots, loading, rights, acts, content, upkeep and the one writer. Must not know sockets, HTTP
-//! or processes, and reads no clock but its [`Host`]'s. Key invariants: at most one live room a board; a step's changes are
-//! given to the committer under the room's lock, so that they are stored in the order they were accepted; tasks never block
-//! on the disk.
+//! Owns [`Boards`]: the table of slots, loading, rights, acts, content, upkeep and the one writer. Must not
+//! know sockets, HTTP or processes, and reads no clock but its [`Host`]'s. Key invariants: at most one live
+//! room a board; a step's changes are given to the committer under the room's lock, so that they are stored
+//! in the order they were accepted; tasks never block on the disk.
 
 pub(crate) mod acts;
 pub(crate) mod agents;
@@ -231,7 +231,8 @@ impl Boards {
         })
     }
 
-    /// As [`Self::step`], for somebody who waits until the last change of the step is durable, if it made one.
+    /// As [`Self::step`], for somebody who waits until the last change of the step is durable, if it made
+    /// one.
     pub(crate) fn step_awaited<T>(
         self: &Arc<Self>,
         cell: &Arc<RoomCell>,
@@ -281,7 +282,8 @@ impl Boards {
         value
     }
 
-    /// As [`Self::step`], for those who serve many rooms: a room whose step panics is given up, and the others go on.
+    /// As [`Self::step`], for those who serve many rooms: a room whose step panics is given up, and the
+    /// others go on.
     fn step_fenced<T>(
         self: &Arc<Self>,
         cell: &Arc<RoomCell>,

@@ -1,7 +1,7 @@
 //! Who else is told of the items that agents change: the bridge, where there is one.
 //!
-//! Owns the traits. Must not know how it is told. Key invariant: telling never waits and never fails; who changes items is not
-//! held up by it.
+//! Owns the traits. Must not know how it is told. Key invariant: telling never waits and never fails; who
+//! changes items is not held up by it.
 
 use std::sync::Arc;
 

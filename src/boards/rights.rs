@@ -1,9 +1,10 @@
-//! What somebody may do with a board: decided by what they came with and what is stored, and decided again after changes.
+//! What somebody may do with a board: decided by what they came with and what is stored, and decided again
+//! after changes.
 //!
-//! Owns [`Granted`], joining, and the new decision about who is connected. Must not know requests. Key invariants: whatever
-//! was decided counts only while [`Granted::holds_in`] the room; who is in a room is decided about again after every change
-//! that is durable, by facts at least as new; where the facts cannot be read, nobody keeps a right. Tests:
-//! tests/it/{permissions,revocation,secrets}.rs.
+//! Owns [`Granted`], joining, and the new decision about who is connected. Must not know requests. Key
+//! invariants: whatever was decided counts only while [`Granted::holds_in`] the room; who is in a room is
+//! decided about again after every change that is durable, by facts at least as new; where the facts cannot
+//! be read, nobody keeps a right. Tests: tests/it/{permissions,revocation,secrets}.rs.
 
 use std::sync::Arc;
 
@@ -33,8 +34,8 @@ pub(crate) struct Granted {
 }
 
 impl Granted {
-    /// Whether nothing has changed since the decision, seen from under the room's lock: changes after that find whom
-    /// they concern in the room.
+    /// Whether nothing has changed since the decision, seen from under the room's lock: changes after that
+    /// find whom they concern in the room.
     pub(crate) fn holds_in(&self, boards: &Boards, cell: &RoomCell, room: &Room) -> bool {
         !room.is_retired() && cell.access_mark() == self.mark && !self.has_ended(boards)
     }
@@ -60,7 +61,8 @@ impl Boards {
     /// Decides by what is stored now; `origin` is from where, whoever it is. No room is touched.
     ///
     /// # Errors
-    /// The [`Fault`] to refuse with; [`Fault::ShuttingDown`], [`Fault::StoreFailed`], [`Fault::StateUnreadable`].
+    /// The [`Fault`] to refuse with; [`Fault::ShuttingDown`], [`Fault::StoreFailed`],
+    /// [`Fault::StateUnreadable`].
     pub(crate) async fn decide(
         self: &Arc<Self>,
         board: BoardId,
@@ -143,8 +145,8 @@ impl Boards {
         }
     }
 
-    /// Begins to decide again about everybody in a room; a room where that fails is given up, since nobody may keep what
-    /// was taken away.
+    /// Begins to decide again about everybody in a room; a room where that fails is given up, since nobody
+    /// may keep what was taken away.
     pub(crate) fn reconsider_room(self: &Arc<Self>, cell: Arc<RoomCell>) {
         let boards = Arc::clone(self);
         self.spawn(async move {

@@ -1,12 +1,12 @@
 //! The table of boards: one slot a board, and what its life is.
 //!
-//! Owns the slots and the locks of the rooms. Must not load, wait or know who asks: it tells one caller to load, and the
-//! others when that has ended. Key invariants: at most one live room a board; a lock is held for the length of one step,
-//! never while waiting; a room that left its slot is retired, so that who still holds it looks again. Tests:
-//! `slots/tests.rs`.
+//! Owns the slots and the locks of the rooms. Must not load, wait or know who asks: it tells one caller to
+//! load, and the others when that has ended. Key invariants: at most one live room a board; a lock is held
+//! for the length of one step, never while waiting; a room that left its slot is retired, so that who still
+//! holds it looks again. Tests: `slots/tests.rs`.
 //!
-//! A slot is empty, held by one caller (who loads the board, or does what no room may see), or has the live room. A board
-//! that lives on another node would be a fourth state.
+//! A slot is empty, held by one caller (who loads the board, or does what no room may see), or has the live
+//! room. A board that lives on another node would be a fourth state.
 //!
 //! | from | what happens | to | and |
 //! | --- | --- | --- | --- |
@@ -20,7 +20,8 @@
 //! | live | [`Slots::unload`] | empty | the room is retired |
 //! | any | [`Slots::note_access_change`] | the same | decisions from before do not hold any more |
 //!
-//! An empty slot goes, unless it has something to remember: that something is unsettled, or how often there was a loss.
+//! An empty slot goes, unless it has something to remember: that something is unsettled, or how often there
+//! was a loss.
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
@@ -61,8 +62,8 @@ impl RoomCell {
 
     /// Locks the room for one step.
     ///
-    /// A panic inside a step poisons the lock; the room's members are then closed and the room given up, so poison is not
-    /// looked at here.
+    /// A panic inside a step poisons the lock; the room's members are then closed and the room given up, so
+    /// poison is not looked at here.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Room> {
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -180,7 +181,8 @@ impl Hold {
         Arc::clone(&self.holding)
     }
 
-    /// Whether changes of a room that went may be on their way to the disk: these must settle before the board is read.
+    /// Whether changes of a room that went may be on their way to the disk: these must settle before the
+    /// board is read.
     pub(crate) fn is_unsettled(&self) -> bool {
         self.unsettled
     }
@@ -325,7 +327,8 @@ impl Slots {
         }
     }
 
-    /// Takes the board's slot, and retires its room if there is one: none can be loaded until the slot is free.
+    /// Takes the board's slot, and retires its room if there is one: none can be loaded until the slot is
+    /// free.
     pub(crate) fn take(self: &Arc<Self>, board: &BoardId) -> Taken {
         let mut shard = self.shard(board);
         let live = match shard.get(board).map(|slot| &slot.place) {
@@ -362,8 +365,8 @@ impl Slots {
         }
     }
 
-    /// Takes a room out of its slot that is not to be trusted, or of which something was lost; the next who asks loads the
-    /// board anew. Nothing happens when another room has taken its place.
+    /// Takes a room out of its slot that is not to be trusted, or of which something was lost; the next who
+    /// asks loads the board anew. Nothing happens when another room has taken its place.
     pub(crate) fn give_up(&self, cell: &Arc<RoomCell>) {
         let mut shard = self.shard(cell.id());
         if let Some(slot) = live_slot(&mut shard, cell) {
@@ -374,8 +377,8 @@ impl Slots {
         }
     }
 
-    /// Takes a room out of its slot if `may` says so at this very moment; returns whether it did. Where nothing of the board
-    /// is stored yet, its creation may still be under way.
+    /// Takes a room out of its slot if `may` says so at this very moment; returns whether it did. Where
+    /// nothing of the board is stored yet, its creation may still be under way.
     pub(crate) fn unload(&self, cell: &Arc<RoomCell>, may: impl FnOnce(&Room) -> bool) -> bool {
         let mut shard = self.shard(cell.id());
         let Some(slot) = live_slot(&mut shard, cell) else {
@@ -393,11 +396,12 @@ impl Slots {
         true
     }
 
-    /// A mark that changes with who may do what with the board. Whoever decides by facts and acts later looks whether it is
-    /// what it was before the facts were read.
+    /// A mark that changes with who may do what with the board. Whoever decides by facts and acts later looks
+    /// whether it is what it was before the facts were read.
     ///
-    /// It may also change when the board comes into memory; then, while it stays there, by changes of that board alone: where
-    /// changes of others come faster than joins are decided about, somebody gets in all the same.
+    /// It may also change when the board comes into memory; then, while it stays there, by changes of that
+    /// board alone: where changes of others come faster than joins are decided about, somebody gets in all
+    /// the same.
     pub(crate) fn access_mark(&self, board: &BoardId) -> u64 {
         let shard = self.shard(board);
         let mark = shard.get(board).map_or(&self.changes, |slot| &slot.marks.access);

@@ -1,7 +1,7 @@
 //! What happens by itself: ticks, compactions, unloading.
 //!
-//! Owns when rooms are looked at. Must not know what a tick does. Key invariant: compactions work on a copy, off the
-//! room's lock and off the executor threads, one at a time.
+//! Owns when rooms are looked at. Must not know what a tick does. Key invariant: compactions work on a copy,
+//! off the room's lock and off the executor threads, one at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,8 @@ use crate::room::{Room, board};
 use crate::time::{Tick, UnixMillis};
 
 impl Boards {
-    /// Looks at the rooms that want it, again and again: ticks them, and asks for their compaction when that is due.
+    /// Looks at the rooms that want it, again and again: ticks them, and asks for their compaction when that
+    /// is due.
     pub(super) async fn keep_ticking(self: Arc<Self>) {
         let room = &self.settings.room;
         let shortest = (room.compact_after)

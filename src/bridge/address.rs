@@ -1,7 +1,7 @@
 //! Where Redis is, and how one signs in there: the value of `--redis`.
 //!
-//! Owns [`Address`]. Must not connect. Key invariants: what cannot be done (TLS, Unix sockets, parameters) is refused and
-//! never ignored; no way of printing an address shows its user or password. Tests are below.
+//! Owns [`Address`]. Must not connect. Key invariants: what cannot be done (TLS, Unix sockets, parameters) is
+//! refused and never ignored; no way of printing an address shows its user or password. Tests are below.
 
 use std::fmt;
 

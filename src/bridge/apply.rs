@@ -1,8 +1,9 @@
 //! What came in from Redis is written into boards.
 //!
-//! Owns what a message means for the items that there are. Must not know how records are written (`boards::content`) nor
-//! what an item is made of (`items`). Key invariants: no board is ever made; one message that cannot be applied stops no
-//! other; nothing of it is published again. Tests are below, and in `tests/it/redis.rs`.
+//! Owns what a message means for the items that there are. Must not know how records are written
+//! (`boards::content`) nor what an item is made of (`items`). Key invariants: no board is ever made; one
+//! message that cannot be applied stops no other; nothing of it is published again. Tests are below, and in
+//! `tests/it/redis.rs`.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -21,8 +22,8 @@ use crate::items::{self, Operation, Records, Stamp, Write};
 use crate::metrics::redis::Reception;
 use crate::time::UnixMillis;
 
-/// Applies messages of one board and one actor in their order, and waits until they are durable; `permit` is given back
-/// once it is decided what they change.
+/// Applies messages of one board and one actor in their order, and waits until they are durable; `permit` is
+/// given back once it is decided what they change.
 pub(super) async fn apply(
     boards: &Arc<Boards>,
     board: &BoardId,
@@ -103,8 +104,8 @@ fn plan(records: &dyn Records, messages: &[Message], at: UnixMillis) -> (Vec<Wri
 
 /// What a message asks for, where its item is there or not; `None` where that is so already.
 ///
-/// A service that says "create" of what is there, or "update" of what is not, has seen another past than this board: what
-/// it says of the item holds all the same.
+/// A service that says "create" of what is there, or "update" of what is not, has seen another past than this
+/// board: what it says of the item holds all the same.
 fn operation(message: &Message, is_there: bool) -> Option<Operation> {
     let id = message.id.clone();
     match (message.action, is_there) {

@@ -1,8 +1,8 @@
 //! How long to wait before Redis is tried again.
 //!
 //! Owns [`Backoff`]. Must not wait, nor make random numbers. Key invariants: every wait lies between
-//! `limits::REDIS_RETRY_MIN` and `limits::REDIS_RETRY_MAX`, and is random, so that many servers do not come back at once;
-//! a connection that did not last counts as one more failure. Tests are below.
+//! `limits::REDIS_RETRY_MIN` and `limits::REDIS_RETRY_MAX`, and is random, so that many servers do not come
+//! back at once; a connection that did not last counts as one more failure. Tests are below.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The wait before the next attempt, after a connection that lasted for `lasted`: zero where none came about.
+    /// The wait before the next attempt, after a connection that lasted for `lasted`: zero where none came
+    /// about.
     ///
     /// Between half and all of what doubles with each failure; `random` says where.
     pub fn next(&mut self, lasted: Duration, random: u32) -> Duration {

@@ -1,9 +1,9 @@
 //! Messages that came in and wait to be applied.
 //!
-//! Owns [`Inbox`]: a line for each board. Must not apply, nor wait. Key invariants: the messages of one board leave in the
-//! order in which they came, some at a time; a board has at most `limits::REDIS_LINE_BYTES_MAX` waiting, all boards at most
-//! `limits::REDIS_INBOX_BYTES_MAX`; what does not fit costs the oldest of the same board, so that no board pays for
-//! another. Tests are below.
+//! Owns [`Inbox`]: a line for each board. Must not apply, nor wait. Key invariants: the messages of one board
+//! leave in the order in which they came, some at a time; a board has at most `limits::REDIS_LINE_BYTES_MAX`
+//! waiting, all boards at most `limits::REDIS_INBOX_BYTES_MAX`; what does not fit costs the oldest of the
+//! same board, so that no board pays for another. Tests are below.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -66,8 +66,8 @@ impl Inbox {
         }
     }
 
-    /// The next messages of a board, all of one actor, to be applied before this is called again; none ends the serving of
-    /// the line.
+    /// The next messages of a board, all of one actor, to be applied before this is called again; none ends
+    /// the serving of the line.
     pub fn take(&mut self, board: &BoardId) -> Vec<Message> {
         let Some(line) = self.lines.get_mut(board) else {
             return Vec::new();

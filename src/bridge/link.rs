@@ -1,8 +1,9 @@
 //! One connection to Redis.
 //!
-//! Owns [`Link`]: finding, connecting, signing in, sending and receiving, each within a time. Must not know boards. Key
-//! invariants: nothing here blocks the executor, and no wait is without end but [`Link::receive`], whose caller sets one;
-//! an error holds neither credentials nor what Redis wrote. Tests are in `tests/it/redis.rs`, with servers that misbehave.
+//! Owns [`Link`]: finding, connecting, signing in, sending and receiving, each within a time. Must not know
+//! boards. Key invariants: nothing here blocks the executor, and no wait is without end but
+//! [`Link::receive`], whose caller sets one; an error holds neither credentials nor what Redis wrote. Tests
+//! are in `tests/it/redis.rs`, with servers that misbehave.
 
 use std::fmt;
 use std::future::Future;

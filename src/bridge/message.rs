@@ -1,8 +1,8 @@
 //! The messages of the channels `board:*:updates`, as values.
 //!
-//! Owns how a message is read and written. Must not know sockets, rooms or what an item's members mean: `items` checks
-//! those. Key invariants: what is read is bounded, names a valid board and a valid item, and is not our own; no error holds
-//! a byte of a message. Tests are below; the fuzz target is `redis_message`.
+//! Owns how a message is read and written. Must not know sockets, rooms or what an item's members mean:
+//! `items` checks those. Key invariants: what is read is bounded, names a valid board and a valid item, and
+//! is not our own; no error holds a byte of a message. Tests are below; the fuzz target is `redis_message`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -89,8 +89,8 @@ pub fn parse(channel: &[u8], payload: &[u8], node: &str) -> Result<Message, Unre
     })
 }
 
-/// Writes a message; `None` where it would be longer than [`limits::REDIS_MESSAGE_BYTES_MAX`]. Of a deletion only the `id`
-/// counts: where the item is too long, it is written with nothing else.
+/// Writes a message; `None` where it would be longer than [`limits::REDIS_MESSAGE_BYTES_MAX`]. Of a deletion
+/// only the `id` counts: where the item is too long, it is written with nothing else.
 #[must_use]
 pub fn encode(action: Action, item: &Value, node: &str) -> Option<Vec<u8>> {
     let whole = encode_whole(action, item, node);
@@ -159,7 +159,8 @@ pub mod fuzzing {
 
     use super::*;
 
-    /// A channel, a line feed, a payload: reading gives a message that survives writing, or an error, and is never our own.
+    /// A channel, a line feed, a payload: reading gives a message that survives writing, or an error, and is
+    /// never our own.
     pub fn redis_message(data: &[u8]) {
         let at = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
         let (name, payload) = (&data[..at], data.get(at + 1..).unwrap_or_default());

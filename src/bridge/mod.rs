@@ -1,9 +1,10 @@
 //! The Redis bridge: changes of items that others publish reach boards, and ours are published.
 //!
-//! Owns `Bridge` and its two tasks, one for each direction and connection. Must not know what an item is made of. Key
-//! invariants: whatever Redis does, or does not do, neither a connection nor an API call waits for it or fails by it; all that
-//! waits is bounded in bytes; no log line, error or answer holds a message, or the credentials for Redis. Everything that can be is
-//! a value beside it: [`address`], [`backoff`], [`message`], [`inbox`], [`outbox`], [`replies`]. Tests: `tests/it/redis.rs`.
+//! Owns `Bridge` and its two tasks, one for each direction and connection. Must not know what an item is made
+//! of. Key invariants: whatever Redis does, or does not do, neither a connection nor an API call waits for it
+//! or fails by it; all that waits is bounded in bytes; no log line, error or answer holds a message, or the
+//! credentials for Redis. Everything that can be is a value beside it: [`address`], [`backoff`], [`message`],
+//! [`inbox`], [`outbox`], [`replies`]. Tests: `tests/it/redis.rs`.
 
 pub mod address;
 mod apply;
@@ -209,7 +210,8 @@ impl Bridge {
     }
 }
 
-/// 128 random bits: another one for each process, so that it never takes an earlier one's messages for its own.
+/// 128 random bits: another one for each process, so that it never takes an earlier one's messages for its
+/// own.
 fn node_id() -> String {
     // Without randomness nothing else of the server works either.
     let random = || getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));

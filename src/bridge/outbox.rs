@@ -1,9 +1,10 @@
 //! Messages that wait to be published.
 //!
-//! Owns [`Outbox`]. Must not send, nor read a clock. Key invariants: the messages of one board leave in the order in which
-//! their places were reserved, whenever they come; at most `limits::REDIS_OUTBOX_BYTES_MAX` wait, and what does not fit costs
-//! the oldest; what has waited for `limits::REDIS_OUTBOX_AGE_MAX` is not published any more, since others have gone on; what
-//! was taken and not confirmed goes back to where it was. Tests are below.
+//! Owns [`Outbox`]. Must not send, nor read a clock. Key invariants: the messages of one board leave in the
+//! order in which their places were reserved, whenever they come; at most `limits::REDIS_OUTBOX_BYTES_MAX`
+//! wait, and what does not fit costs the oldest; what has waited for `limits::REDIS_OUTBOX_AGE_MAX` is not
+//! published any more, since others have gone on; what was taken and not confirmed goes back to where it was.
+//! Tests are below.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -47,8 +48,8 @@ pub struct Outbox {
     waiting: VecDeque<Outgoing>,
     /// Of those that wait, and of those that are held back.
     bytes: usize,
-    /// The places of each board from the oldest that is not settled, by their numbers, with the messages that are held
-    /// back by it. A board without such a place has no entry.
+    /// The places of each board from the oldest that is not settled, by their numbers, with the messages that
+    /// are held back by it. A board without such a place has no entry.
     places: HashMap<BoardId, Places>,
     /// Of those that are held back: 0 <= held <= bytes.
     held: usize,
@@ -70,8 +71,8 @@ impl Outbox {
         }
     }
 
-    /// Puts messages in their place, or none where it is given up; gives how many were dropped for them. They wait to be
-    /// taken once all earlier places of the board are settled.
+    /// Puts messages in their place, or none where it is given up; gives how many were dropped for them. They
+    /// wait to be taken once all earlier places of the board are settled.
     pub fn settle(&mut self, place: Place, mut messages: Vec<Outgoing>) -> usize {
         let Some(places) = self.places.get_mut(&place.board) else {
             return 0;
@@ -101,8 +102,8 @@ impl Outbox {
         dropped + self.shrink()
     }
 
-    /// Takes the oldest: one, and more while they have no more than [`limits::REDIS_BATCH_BYTES`]; gives how many were
-    /// dropped because they had waited too long, too.
+    /// Takes the oldest: one, and more while they have no more than [`limits::REDIS_BATCH_BYTES`]; gives how
+    /// many were dropped because they had waited too long, too.
     pub fn take(&mut self, now: Tick) -> (Vec<Outgoing>, usize) {
         let (mut batch, mut bytes, mut late) = (Vec::new(), 0usize, 0);
         while let Some(message) = self.waiting.front() {

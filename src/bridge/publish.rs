@@ -1,7 +1,8 @@
 //! The way out: what waits in the outbox is published.
 //!
-//! Owns one connection. Must not know who changed what. Key invariants: messages leave in their order; what Redis has not
-//! confirmed when the connection ends is published again, so that a message may come twice and is not lost.
+//! Owns one connection. Must not know who changed what. Key invariants: messages leave in their order; what
+//! Redis has not confirmed when the connection ends is published again, so that a message may come twice and
+//! is not lost.
 
 use std::convert::Infallible;
 

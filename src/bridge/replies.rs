@@ -1,8 +1,9 @@
 //! From the bytes that Redis sends to values, within bounds.
 //!
-//! Owns [`Replies`], around the parser of the redis crate. Must not read a socket. Key invariants: that parser takes memory
-//! by what has arrived and never by a length that is only announced, and what has arrived of one value is bounded here, by
-//! `limits::REDIS_REPLY_BYTES_MAX`; after an error nothing more is read. Tests are below.
+//! Owns [`Replies`], around the parser of the redis crate. Must not read a socket. Key invariants: that
+//! parser takes memory by what has arrived and never by a length that is only announced, and what has arrived
+//! of one value is bounded here, by `limits::REDIS_REPLY_BYTES_MAX`; after an error nothing more is read.
+//! Tests are below.
 
 use std::io::{self, Read};
 
@@ -36,8 +37,8 @@ impl Default for Replies {
 }
 
 impl Replies {
-    /// The next value, from what was kept and `bytes`, from which is taken what was read; `None` where more bytes are needed,
-    /// and then all were taken.
+    /// The next value, from what was kept and `bytes`, from which is taken what was read; `None` where more
+    /// bytes are needed, and then all were taken.
     ///
     /// # Errors
     /// [`BadReply`]; the connection is of no more use.
@@ -129,7 +130,8 @@ mod tests {
         for bytes in nonsense {
             let shown = bytes.escape_ascii().to_string();
             assert_eq!(read(bytes, bytes.len()), Err(BadReply::Nonsense), "{shown}");
-            // Alone in its piece, a byte that begins nothing makes the parser wait for more, which time and size bound.
+            // Alone in its piece, a byte that begins nothing makes the parser wait for more, which time and
+            // size bound.
             for piece in 1..8 {
                 assert!(
                     matches!(read(bytes, piece), Err(BadReply::Nonsense) | Ok(_)),

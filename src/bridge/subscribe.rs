@@ -1,8 +1,9 @@
 //! The way in: what others publish is read, queued by board and applied.
 //!
-//! Owns one connection, and the tasks that serve the inbox's lines. Must not know what a message does (`bridge::apply`). Key
-//! invariants: reading never waits for a board; a board that is slow or failing holds up no other, and some are looked up at
-//! a time, so that no request waits behind Redis. Tests are below, and in `tests/it/redis.rs`.
+//! Owns one connection, and the tasks that serve the inbox's lines. Must not know what a message does
+//! (`bridge::apply`). Key invariants: reading never waits for a board; a board that is slow or failing holds
+//! up no other, and some are looked up at a time, so that no request waits behind Redis. Tests are below, and
+//! in `tests/it/redis.rs`.
 
 use std::convert::Infallible;
 use std::sync::Arc;

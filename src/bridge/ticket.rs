@@ -1,8 +1,9 @@
 //! A change that is to be published: its place in the order, from when the board has it until it is durable.
 //!
-//! Owns [`Ticket`]. Must not know why a change may fail. Key invariants: the places of one board are in the order in which
-//! the board accepted the changes, if each is reserved in the board's turn; a ticket that is dropped gives its place up, so
-//! that a change that failed or a request that went away holds up no other. Tests are below, and in `tests/it/redis.rs`.
+//! Owns [`Ticket`]. Must not know why a change may fail. Key invariants: the places of one board are in the
+//! order in which the board accepted the changes, if each is reserved in the board's turn; a ticket that is
+//! dropped gives its place up, so that a change that failed or a request that went away holds up no other.
+//! Tests are below, and in `tests/it/redis.rs`.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! How often the log says that messages were dropped.
 //!
-//! Owns [`Told`]. Must not log. Key invariant: of one kind a line is due at most every `limits::REDIS_TELL_EVERY`, and says
-//! how many there were since the last; no kind hides another. Tests are below.
+//! Owns [`Told`]. Must not log. Key invariant: of one kind a line is due at most every
+//! `limits::REDIS_TELL_EVERY`, and says how many there were since the last; no kind hides another. Tests are
+//! below.
 
 use crate::limits;
 use crate::time::Tick;

@@ -1,8 +1,8 @@
 //! `boardwire health`: asks a running server how it is, for a container's health check.
 //!
-//! Owns the one request, and what its answer means for the exit code. Must not know why a server is not well; the line it
-//! prints has the server's own words. Key invariant: it ends within [`PATIENCE`] for each step, whatever the other side
-//! does. Tests are below, and in tests/it/health.rs over a real server.
+//! Owns the one request, and what its answer means for the exit code. Must not know why a server is not well;
+//! the line it prints has the server's own words. Key invariant: it ends within [`PATIENCE`] for each step,
+//! whatever the other side does. Tests are below, and in tests/it/health.rs over a real server.
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};

@@ -1,7 +1,7 @@
 //! `boardwire token`: mints a token with the server's own settings.
 //!
-//! Owns the flags of that command and the choice of the signing secret. Key invariant: a token that is printed verifies
-//! under the settings it was made with, once its time has come.
+//! Owns the flags of that command and the choice of the signing secret. Key invariant: a token that is
+//! printed verifies under the settings it was made with, once its time has come.
 
 use std::path::PathBuf;
 use std::time::Duration;

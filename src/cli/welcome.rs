@@ -22,8 +22,8 @@ pub(crate) enum Page {
     Absent,
 }
 
-/// The whole text: what to open first, and then what to connect with. `base` is where people reach the server, without a
-/// slash at its end.
+/// The whole text: what to open first, and then what to connect with. `base` is where people reach the
+/// server, without a slash at its end.
 pub(crate) fn text(keys: &Keys, base: &str, now: UnixMillis, page: Page) -> String {
     // Of http comes ws, and of https wss.
     let sockets = base.replacen("http", "ws", 1);

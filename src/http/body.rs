@@ -1,8 +1,8 @@
 //! Body framing: takes the framing off a request body, piece by piece.
 //!
-//! Owns [`Decoder`], a state machine over `Content-Length` and the chunked coding. Must not keep body bytes; they are
-//! handed on as slices of the input. Key invariant: what is decoded does not depend on how the input was cut. Tests are
-//! below; the fuzz body is `http::fuzzing::body`.
+//! Owns [`Decoder`], a state machine over `Content-Length` and the chunked coding. Must not keep body bytes;
+//! they are handed on as slices of the input. Key invariant: what is decoded does not depend on how the input
+//! was cut. Tests are below; the fuzz body is `http::fuzzing::body`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::fmt;
@@ -129,8 +129,8 @@ impl Decoder {
 
     /// Decodes as much of `input` as leads to one run of body bytes, or to the end.
     ///
-    /// Trailers are checked for their form and dropped. Chunk extensions are refused: nobody sends them but those who
-    /// hide a second request in them.
+    /// Trailers are checked for their form and dropped. Chunk extensions are refused: nobody sends them but
+    /// those who hide a second request in them.
     ///
     /// # Errors
     /// [`BodyError`]; the decoder is of no use afterwards.

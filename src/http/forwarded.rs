@@ -1,7 +1,8 @@
 //! The client's address when proxies stand before the server.
 //!
-//! Owns [`Cidr`] and [`client_address`]. Must not know sockets; addresses are plain values. Key invariant: nothing that
-//! a stranger writes into `X-Forwarded-For` is believed, only what a trusted proxy appended. Tests are below.
+//! Owns [`Cidr`] and [`client_address`]. Must not know sockets; addresses are plain values. Key invariant:
+//! nothing that a stranger writes into `X-Forwarded-For` is believed, only what a trusted proxy appended.
+//! Tests are below.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use core::fmt;
@@ -31,7 +32,8 @@ impl fmt::Debug for Cidr {
 }
 
 impl Cidr {
-    /// Reads a range; `None` when it is none. Bits beyond the prefix are taken off: `10.1.2.3/8` is `10.0.0.0/8`.
+    /// Reads a range; `None` when it is none. Bits beyond the prefix are taken off: `10.1.2.3/8` is
+    /// `10.0.0.0/8`.
     ///
     /// # Source
     /// RFC 4632, 3.1; RFC 4291, 2.3.
@@ -89,12 +91,13 @@ fn network(address: IpAddr, prefix_bits: u8) -> IpAddr {
 
 /// The address a request came from: the last one that is not a trusted proxy's.
 ///
-/// Starts at the peer and walks `X-Forwarded-For` from its end, for as long as the address at hand is trusted. An
-/// entry that is no address ends the walk at the proxy that wrote it. Where all are trusted, it is the first of them.
+/// Starts at the peer and walks `X-Forwarded-For` from its end, for as long as the address at hand is
+/// trusted. An entry that is no address ends the walk at the proxy that wrote it. Where all are trusted, it
+/// is the first of them.
 ///
 /// # Shape
-/// `values`: the values of all `X-Forwarded-For` fields in order, each a comma-separated list of addresses, with or
-/// without port. The answer is in canonical form: an IPv4 address mapped into IPv6 becomes IPv4.
+/// `values`: the values of all `X-Forwarded-For` fields in order, each a comma-separated list of addresses,
+/// with or without port. The answer is in canonical form: an IPv4 address mapped into IPv6 becomes IPv4.
 #[must_use]
 pub fn client_address<'a>(
     peer: IpAddr,

@@ -79,7 +79,8 @@ fn str_len(text: Option<&str>) -> usize {
 fn agrees_with_httparse(head: &head::Head<'_>, data: &[u8]) {
     let mut fields = [httparse::EMPTY_HEADER; 128];
     let mut request = httparse::Request::new(&mut fields);
-    // httparse skips more before the request line and is told nothing of hosts and bodies: we accept less than it.
+    // httparse skips more before the request line and is told nothing of hosts and bodies: we accept less
+    // than it.
     let taken = request
         .parse(data)
         .expect("what we accept, httparse accepts")

@@ -1,11 +1,12 @@
 //! The request head: request line and header fields, read from a byte slice.
 //!
-//! Owns [`Head`], which borrows from the bytes it was read from and lives as long as a request is being answered, so
-//! an idle connection keeps nothing of it. Must not know what a path or a header means to the application.
+//! Owns [`Head`], which borrows from the bytes it was read from and lives as long as a request is being
+//! answered, so an idle connection keeps nothing of it. Must not know what a path or a header means to the
+//! application.
 //!
-//! Key invariant: [`parse`] is a function of the bytes alone. Once it has an answer for a prefix, more bytes never
-//! change it; the fuzz body `http::fuzzing::request_head` checks it, and that httparse reads the same. Tests are
-//! in `head/tests.rs`.
+//! Key invariant: [`parse`] is a function of the bytes alone. Once it has an answer for a prefix, more bytes
+//! never change it; the fuzz body `http::fuzzing::request_head` checks it, and that httparse reads the same.
+//! Tests are in `head/tests.rs`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::fmt;
@@ -131,9 +132,10 @@ impl fmt::Debug for Head<'_> {
 /// Reads a request head from the beginning of `bytes`.
 ///
 /// # Shape
-/// `[CRLF] request-line CRLF *(name ":" OWS value OWS CRLF) CRLF`; at most `limits::HEAD_BYTES_MAX` bytes in all and
-/// `limits::HEADERS_MAX` fields, both inclusive. `Some` holds the head and the number of bytes it took; what
-/// follows is the body. `None` means that more bytes are needed. One empty line before the request line is skipped.
+/// `[CRLF] request-line CRLF *(name ":" OWS value OWS CRLF) CRLF`; at most `limits::HEAD_BYTES_MAX` bytes in
+/// all and `limits::HEADERS_MAX` fields, both inclusive. `Some` holds the head and the number of bytes it
+/// took; what follows is the body. `None` means that more bytes are needed. One empty line before the request
+/// line is skipped.
 ///
 /// # Errors
 /// [`HeadError`]: the peer's fault; answer with its status and close.
@@ -197,7 +199,8 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Head<'_>, usize)>, HeadError> {
 
 /// How far a head that arrives in pieces was looked at, so that no byte is looked at again for each piece.
 ///
-/// Its answers are those of [`parse`] for the same bytes; what [`parse`] would refuse, it refuses with the same piece.
+/// Its answers are those of [`parse`] for the same bytes; what [`parse`] would refuse, it refuses with the
+/// same piece.
 #[derive(Clone, Debug, Default)]
 pub struct Outline {
     /// Bytes known to hold no end of a line beyond [`Self::line`].
@@ -222,8 +225,8 @@ enum Part {
 }
 
 impl Outline {
-    /// Looks at `bytes`, which begin as those of the last call did: how many the head takes once it is complete and
-    /// [`parse`] takes it, `None` while more are needed.
+    /// Looks at `bytes`, which begin as those of the last call did: how many the head takes once it is
+    /// complete and [`parse`] takes it, `None` while more are needed.
     ///
     /// # Errors
     /// As [`parse`].
@@ -354,8 +357,9 @@ fn field_line(line: &[u8]) -> Result<(&[u8], &[u8]), HeadError> {
     Ok((name, value))
 }
 
-/// The target in origin form. The absolute form, which RFC 9112, 3.2.2 obliges a server to accept, is cut down to it
-/// where its authority says the same as `Host`; authority and asterisk form belong to proxies and are refused.
+/// The target in origin form. The absolute form, which RFC 9112, 3.2.2 obliges a server to accept, is cut
+/// down to it where its authority says the same as `Host`; authority and asterisk form belong to proxies and
+/// are refused.
 fn origin_form<'a>(target: &'a str, host: Option<&str>) -> Result<&'a str, HeadError> {
     if target.contains('#') {
         return Err(HeadError::Target);

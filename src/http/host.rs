@@ -1,8 +1,9 @@
 //! The `Host` rule: under which names the server is reached, and which requests are for it.
 //!
-//! Owns [`PublicUrl`] and [`Served`]. Must not know settings or heads; it is given the header's value. Key invariant: where
-//! the rule holds, a name that a stranger's DNS can point at this server is not served, so that no page of theirs becomes
-//! of the same origin as a board (DNS rebinding). Addresses and `localhost` need no DNS, and pass. Tests are below.
+//! Owns [`PublicUrl`] and [`Served`]. Must not know settings or heads; it is given the header's value. Key
+//! invariant: where the rule holds, a name that a stranger's DNS can point at this server is not served, so
+//! that no page of theirs becomes of the same origin as a board (DNS rebinding). Addresses and `localhost`
+//! need no DNS, and pass. Tests are below.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::fmt;
@@ -23,8 +24,8 @@ impl PublicUrl {
     pub const EXPECTED: &str = "http:// or https://, a host, and a port and a path where there are any, such as \
                                 https://boards.example.com or https://example.com:8443/boards";
 
-    /// Reads `https://host[:port][/path]`; `None` where it is something else, or has more: a user, a query, a fragment.
-    /// A slash at its end is left out.
+    /// Reads `https://host[:port][/path]`; `None` where it is something else, or has more: a user, a query, a
+    /// fragment. A slash at its end is left out.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let authority_at = text.find("://")?.checked_add(3)?;
@@ -88,7 +89,8 @@ pub enum Served {
 }
 
 impl Served {
-    /// Whether a request with this `Host` is served; `None` is one without, which only HTTP/1.0 may be and no browser is.
+    /// Whether a request with this `Host` is served; `None` is one without, which only HTTP/1.0 may be and no
+    /// browser is.
     ///
     /// The port is not compared: a proxy may leave it out, and who has the name has all of its ports.
     ///

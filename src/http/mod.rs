@@ -1,11 +1,12 @@
 //! HTTP/1.1 by hand: request bytes to values, values to response bytes.
 //!
-//! Owns the request head ([`head`]), its target ([`target`]), body framing ([`body`]), responses ([`response`]), what
-//! a client will take ([`negotiate`]), the WebSocket upgrade ([`upgrade`]), the `Origin` rule ([`origin`]), the
-//! `Host` rule ([`host`]) and the client's address behind proxies ([`forwarded`]). Must not know sockets, clocks, boards or credentials.
+//! Owns the request head ([`head`]), its target ([`target`]), body framing ([`body`]), responses
+//! ([`response`]), what a client will take ([`negotiate`]), the WebSocket upgrade ([`upgrade`]), the `Origin`
+//! rule ([`origin`]), the `Host` rule ([`host`]) and the client's address behind proxies ([`forwarded`]).
+//! Must not know sockets, clocks, boards or credentials.
 //!
-//! Key invariant: what two servers could read differently is refused, never guessed, so nothing can be smuggled past a
-//! proxy. Each file has its tests beside it; the fuzz bodies are in `fuzzing`.
+//! Key invariant: what two servers could read differently is refused, never guessed, so nothing can be
+//! smuggled past a proxy. Each file has its tests beside it; the fuzz bodies are in `fuzzing`.
 
 pub mod body;
 pub mod forwarded;

@@ -1,7 +1,8 @@
 //! What a client will take: content codings, and what it has already.
 //!
-//! Owns the reading of `Accept-Encoding` ([`Coding`]) and of `If-None-Match` ([`has_already`]). Must not know what is
-//! served. Key invariant: a client that says nothing, or nonsense, gets the bytes as they are. Tests are below.
+//! Owns the reading of `Accept-Encoding` ([`Coding`]) and of `If-None-Match` ([`has_already`]). Must not know
+//! what is served. Key invariant: a client that says nothing, or nonsense, gets the bytes as they are. Tests
+//! are below.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use super::trim;
@@ -30,8 +31,8 @@ impl Coding {
 
     /// The one of `offered` that the elements of `Accept-Encoding` weigh most; of equals the earliest.
     ///
-    /// Where none is acceptable it is [`Coding::Identity`]: an answer is of more use than a refusal, which the RFC leaves
-    /// to us.
+    /// Where none is acceptable it is [`Coding::Identity`]: an answer is of more use than a refusal, which
+    /// the RFC leaves to us.
     ///
     /// # Source
     /// RFC 9110, 12.5.3 and 12.4.2.
@@ -98,7 +99,8 @@ fn thousandths(text: &[u8]) -> Option<u16> {
 
 /// Whether one of the elements of `If-None-Match` is `etag`, quotes included, or `*`.
 ///
-/// Elements are what commas cut apart: an entity tag of ours has none, and a foreign one that has some is not ours.
+/// Elements are what commas cut apart: an entity tag of ours has none, and a foreign one that has some is not
+/// ours.
 ///
 /// # Source
 /// RFC 9110, 13.1.2 and 8.8.3.2 (weak comparison).

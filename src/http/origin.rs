@@ -1,8 +1,8 @@
 //! The `Origin` rule: which web pages may open a connection.
 //!
-//! Owns [`Origin`] and [`allowed`]. Must not know settings or heads; it is given the header values. Key invariant: a
-//! page of another host gets in only when it is listed; clients that are not browsers send no `Origin` and pass,
-//! since they could send any. Tests are below.
+//! Owns [`Origin`] and [`allowed`]. Must not know settings or heads; it is given the header values. Key
+//! invariant: a page of another host gets in only when it is listed; clients that are not browsers send no
+//! `Origin` and pass, since they could send any. Tests are below.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::borrow::Cow;
@@ -11,7 +11,8 @@ use std::fmt;
 /// An entry of the list of `--allow-origin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// `*`: every page, opaque origins left out. Credentials are never cookies here, so this only lends out the address.
+    /// `*`: every page, opaque origins left out. Credentials are never cookies here, so this only lends out
+    /// the address.
     Any,
     /// `null`: pages without an origin of their own, such as files and sandboxed frames.
     Opaque,
@@ -130,8 +131,9 @@ fn split_authority(authority: &str, scheme: Scheme) -> Option<(&str, u16)> {
 
 /// Whether a request with this `Origin` and `Host` may go on.
 ///
-/// No `Origin`: yes. The same host and port as the request was sent to: yes, the scheme left aside, since a proxy may
-/// have ended TLS. Otherwise only what `listed` names; an `Origin` that does not parse is none of these.
+/// No `Origin`: yes. The same host and port as the request was sent to: yes, the scheme left aside, since a
+/// proxy may have ended TLS. Otherwise only what `listed` names; an `Origin` that does not parse is none of
+/// these.
 ///
 /// # Source
 /// RFC 6455, 10.2.

@@ -1,8 +1,9 @@
 //! Responses: status line, header fields and body to bytes.
 //!
-//! Owns [`Response`] and [`Problem`]. Must not know which problem exists when; callers name them. Key invariants: every
-//! response delimits its body, no header value can end its line, no browser guesses a type, and what names no policy of
-//! its own gets the one under which nothing runs. Tests are below, and over TCP in tests/it/http.rs.
+//! Owns [`Response`] and [`Problem`]. Must not know which problem exists when; callers name them. Key
+//! invariants: every response delimits its body, no header value can end its line, no browser guesses a type,
+//! and what names no policy of its own gets the one under which nothing runs. Tests are below, and over TCP
+//! in tests/it/http.rs.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::borrow::Cow;
@@ -25,11 +26,11 @@ const NOSNIFF: (&str, &str) = ("X-Content-Type-Options", "nosniff");
 /// The name of the field in which a browser is told what may run.
 pub const POLICY: &str = "Content-Security-Policy";
 
-/// What every answer says that names no policy of its own. A document lies on the origin of the page, and an editor made
-/// its bytes: opened in a browser it has no scripts, no origin and no frame around it.
+/// What every answer says that names no policy of its own. A document lies on the origin of the page, and an
+/// editor made its bytes: opened in a browser it has no scripts, no origin and no frame around it.
 ///
-/// `Cross-Origin-Resource-Policy` is about requests without CORS only, which no page can read but may take in (as a
-/// picture, a script): pages that `--allow-origin` names ask with CORS, and are not touched by it.
+/// `Cross-Origin-Resource-Policy` is about requests without CORS only, which no page can read but may take in
+/// (as a picture, a script): pages that `--allow-origin` names ask with CORS, and are not touched by it.
 const INERT: [(&str, &str); 2] = [
     (POLICY, "default-src 'none'; sandbox; frame-ancestors 'none'"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
@@ -76,8 +77,8 @@ impl Eq for Share {}
 /// An error as the client reads it: a problem document.
 ///
 /// # Shape
-/// `application/problem+json` with the members `type` (`urn:boardwire:problem:` and the code), `title`, `status`,
-/// `detail`, `code`, and `field` where one is at fault.
+/// `application/problem+json` with the members `type` (`urn:boardwire:problem:` and the code), `title`,
+/// `status`, `detail`, `code`, and `field` where one is at fault.
 ///
 /// # Source
 /// RFC 9457, 3.
@@ -130,7 +131,8 @@ impl Response {
     /// The same with a header field. `Content-Length` and `Connection`, and what no answer is without
     /// (`X-Content-Type-Options` and a policy), are added when it is encoded.
     ///
-    /// A value with bytes that do not belong into a field value loses them, so that none can start a new line.
+    /// A value with bytes that do not belong into a field value loses them, so that none can start a new
+    /// line.
     #[must_use]
     pub fn field(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         let mut value = value.into();
@@ -334,7 +336,8 @@ impl From<BodyError> for Problem {
     }
 }
 
-/// The reason phrase of a status that this server sends (RFC 9110, 15); empty for others, as the grammar allows.
+/// The reason phrase of a status that this server sends (RFC 9110, 15); empty for others, as the grammar
+/// allows.
 #[must_use]
 pub fn phrase(status: u16) -> &'static str {
     match status {

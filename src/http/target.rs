@@ -1,8 +1,8 @@
 //! The request target: percent-decoded path segments and query parameters.
 //!
-//! Owns [`Target`]. Must not know routes. Key invariant: segments are split before they are decoded, so an encoded `/`
-//! stays within its segment, and nothing is normalised: `.` and `..` are segments like others. Tests are below;
-//! the fuzz body is `http::fuzzing::target`.
+//! Owns [`Target`]. Must not know routes. Key invariant: segments are split before they are decoded, so an
+//! encoded `/` stays within its segment, and nothing is normalised: `.` and `..` are segments like others.
+//! Tests are below; the fuzz body is `http::fuzzing::target`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::borrow::Cow;
@@ -108,7 +108,8 @@ impl<'a> Target<'a> {
         self.segments.iter().map(|segment| &**segment).collect()
     }
 
-    /// The same target without the base path `base`, where it begins with that: `/wb/board/b` is `/board/b` under `/wb`.
+    /// The same target without the base path `base`, where it begins with that: `/wb/board/b` is `/board/b`
+    /// under `/wb`.
     ///
     /// `base` is empty, or has a leading slash and none at its end, and needs no escapes.
     #[must_use]
@@ -132,8 +133,8 @@ impl<'a> Target<'a> {
     /// The value of the parameter `name`, if it was sent and is not empty.
     ///
     /// # Errors
-    /// [`TargetError::Duplicate`] when it was sent twice with a value: which of two credentials counts must not depend
-    /// on who reads them.
+    /// [`TargetError::Duplicate`] when it was sent twice with a value: which of two credentials counts must
+    /// not depend on who reads them.
     pub fn parameter(&self, name: &str) -> Result<Option<&str>, TargetError> {
         let mut values = self.parameters.iter().filter(|(n, v)| n == name && !v.is_empty());
         let value = values.next().map(|(_, value)| &**value);

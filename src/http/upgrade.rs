@@ -1,8 +1,8 @@
 //! The WebSocket upgrade: what RFC 6455 asks of the request, and the 101 that answers it.
 //!
-//! Owns [`Upgrade`] and [`UpgradeError`]. Must not know boards, credentials or origins. Key invariant: no extension is
-//! ever negotiated, and a subprotocol is answered only with one that was offered. Tests are in `upgrade/tests.rs`; the
-//! fuzz body is `http::fuzzing::upgrade`.
+//! Owns [`Upgrade`] and [`UpgradeError`]. Must not know boards, credentials or origins. Key invariant: no
+//! extension is ever negotiated, and a subprotocol is answered only with one that was offered. Tests are in
+//! `upgrade/tests.rs`; the fuzz body is `http::fuzzing::upgrade`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::fmt;

@@ -1,7 +1,8 @@
 //! Operations on items: what each writes, and what is answered.
 //!
-//! Owns the order of checks, what a repeated request gets, and what a deletion takes along. Must not know JSON of HTTP.
-//! Key invariants: each operation sees those before it; the first refusal undoes them all. Tests: src/items/tests.rs.
+//! Owns the order of checks, what a repeated request gets, and what a deletion takes along. Must not know
+//! JSON of HTTP. Key invariants: each operation sees those before it; the first refusal undoes them all.
+//! Tests: src/items/tests.rs.
 
 use serde_json::{Value, json};
 
@@ -203,7 +204,8 @@ impl Pen<'_> {
         asset::show(&mut self.overlay, key, record, source)
     }
 
-    /// A shape that was put somewhere belongs to the frame there, or to the page; one of a group stays with it.
+    /// A shape that was put somewhere belongs to the frame there, or to the page; one of a group stays with
+    /// it.
     fn put_down(&mut self, kind: Kind, key: &str, record: &mut Record) {
         let parent = record
             .get("parentId")
@@ -317,8 +319,8 @@ impl Pen<'_> {
         }
     }
 
-    /// The page that new shapes belong on; made, with the document's own record, where there is none: both as tldraw
-    /// makes them (`createIntegrityChecker` in src/TLStore.ts of @tldraw/tlschema 3.15.6).
+    /// The page that new shapes belong on; made, with the document's own record, where there is none: both as
+    /// tldraw makes them (`createIntegrityChecker` in src/TLStore.ts of @tldraw/tlschema 3.15.6).
     fn page(&mut self) -> String {
         if self.overlay.get(DOCUMENT).is_none() {
             let document = json!({

@@ -1,7 +1,7 @@
 //! Assets: where the picture of an image is kept, apart from its shape.
 //!
-//! Owns the asset record (`@tldraw/tlschema` 3.15.6, src/assets/TLImageAsset.ts). Key invariant: an asset that another
-//! shape shows is neither changed nor removed. Tests: src/items/tests.rs.
+//! Owns the asset record (`@tldraw/tlschema` 3.15.6, src/assets/TLImageAsset.ts). Key invariant: an asset
+//! that another shape shows is neither changed nor removed. Tests: src/items/tests.rs.
 
 use serde_json::{Value, json};
 
@@ -29,8 +29,8 @@ pub(super) fn source(asset: Option<&Record>) -> &str {
         .unwrap_or_default()
 }
 
-/// Lets an image show another picture; its shape is written by the caller, who then calls [`release`] with what this
-/// returns: the asset that it no longer shows.
+/// Lets an image show another picture; its shape is written by the caller, who then calls [`release`] with
+/// what this returns: the asset that it no longer shows.
 pub(super) fn show(overlay: &mut Overlay<'_>, key: &str, shape: &mut Record, url: &str) -> Option<String> {
     let old = of(overlay, shape);
     if source(old.as_ref().map(|(_, asset)| asset)) == url {

@@ -1,8 +1,8 @@
 //! What somebody wants an item to be: JSON to checked values, or a refusal that names the member.
 //!
-//! Owns the rules for members that are sent, of new items and of patches alike (RFC 7396: `null` is the default). Must
-//! not know records. Key invariant: an unknown member is refused, so that an agent's typing error does not vanish.
-//! Tests: src/items/tests.rs.
+//! Owns the rules for members that are sent, of new items and of patches alike (RFC 7396: `null` is the
+//! default). Must not know records. Key invariant: an unknown member is refused, so that an agent's typing
+//! error does not vanish. Tests: src/items/tests.rs.
 
 use serde_json::Value;
 
@@ -55,8 +55,8 @@ impl Change {
         Ok(change)
     }
 
-    /// The members of a patch that differ from what the item `shown` is now: what people drew may lie beyond the bounds
-    /// of what is asked for, and must not be refused when it comes back with one member changed.
+    /// The members of a patch that differ from what the item `shown` is now: what people drew may lie beyond
+    /// the bounds of what is asked for, and must not be refused when it comes back with one member changed.
     pub(super) fn patch(kind: Kind, shown: &Value, patch: &Record) -> Result<Self, Why> {
         let news = news(patch, shown);
         for field in ["id", "type"] {
@@ -227,7 +227,8 @@ fn styles(kind: Kind, value: &Value) -> Result<Vec<(Style, &'static str)>, Why> 
     members.iter().map(read).collect()
 }
 
-/// Whether a word is too long for a browser to break in time. Scripts that are written without spaces break anywhere.
+/// Whether a word is too long for a browser to break in time. Scripts that are written without spaces break
+/// anywhere.
 fn has_endless_word(text: &str) -> bool {
     let mut words = text.split(|letter: char| letter.is_whitespace() || letter >= '\u{2e80}');
     words.any(|word| word.chars().nth(limits::ITEM_WORD_LETTERS_MAX).is_some())

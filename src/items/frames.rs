@@ -1,9 +1,10 @@
 //! Frames: which of them takes a shape that is put down.
 //!
-//! Owns the rule, which is tldraw's for a drop (`getDraggingOverShape` and `onDragShapesIn` of 3.15.6), with the middle of
-//! the shape for the pointer: the topmost frame that is not locked and shows that point. A shape that is larger than the
-//! frame stays outside, so that a frame drawn around another does not end up in it. Must not know types of items. Key
-//! invariant: of a frame, no more is read than where and how large it is. Tests: src/items/tests/frames.rs.
+//! Owns the rule, which is tldraw's for a drop (`getDraggingOverShape` and `onDragShapesIn` of 3.15.6), with
+//! the middle of the shape for the pointer: the topmost frame that is not locked and shows that point. A
+//! shape that is larger than the frame stays outside, so that a frame drawn around another does not end up in
+//! it. Must not know types of items. Key invariant: of a frame, no more is read than where and how large it
+//! is. Tests: src/items/tests/frames.rs.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! The fuzz body of items: any records, any operations.
 //!
-//! The input is lines of JSON: the records by key, and then an operation a line, `["create", id, item, request]`,
-//! `["update", id, patch]` or `["delete", id]`. Seeds: fuzz/seeds/items.
+//! The input is lines of JSON: the records by key, and then an operation a line,
+//! `["create", id, item, request]`, `["update", id, patch]` or `["delete", id]`. Seeds: fuzz/seeds/items.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -63,8 +63,8 @@ const STAMP: Stamp<'static> = Stamp {
     at: UnixMillis(1_000),
 };
 
-/// Nothing panics; what is written is valid as far as this side can tell; sending an item back changes nothing; what was
-/// answered is what is read.
+/// Nothing panics; what is written is valid as far as this side can tell; sending an item back changes
+/// nothing; what was answered is what is read.
 pub fn items(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.lines();

@@ -1,10 +1,10 @@
 //! Index keys: where a shape stands among its siblings.
 //!
-//! Owns which keys tldraw takes, and the next one above. A key is an integer part, whose first letter says how long it is
-//! (`a` to `y`: 2 to 26 characters, `Z` down to `B`: 2 to 26 as well), and a fraction; keys compare as text. Keys of the
-//! outermost letters are longer still; they are taken for odd ones here, so that nobody can make every later key long.
-//! Source: fractional-indexing-jittered 1.1.0, as `validateIndexKey` of @tldraw/utils 3.15.6 uses it. Tests are below,
-//! and in tests/node/items-schema.test.mjs.
+//! Owns which keys tldraw takes, and the next one above. A key is an integer part, whose first letter says
+//! how long it is (`a` to `y`: 2 to 26 characters, `Z` down to `B`: 2 to 26 as well), and a fraction; keys
+//! compare as text. Keys of the outermost letters are longer still; they are taken for odd ones here, so that
+//! nobody can make every later key long. Source: fractional-indexing-jittered 1.1.0, as `validateIndexKey` of
+//! @tldraw/utils 3.15.6 uses it. Tests are below, and in tests/node/items-schema.test.mjs.
 
 /// The key of the first shape, and of the first page.
 pub(super) const FIRST: &str = "a1";
@@ -31,8 +31,8 @@ pub(super) fn counts(key: &str) -> bool {
     integer(key).is_some()
 }
 
-/// A key above `below`, and above every key with the same integer part; the first key where there is none, or only an odd
-/// one.
+/// A key above `below`, and above every key with the same integer part; the first key where there is none, or
+/// only an odd one.
 pub(super) fn above(below: Option<&str>) -> String {
     let next = below.and_then(integer).and_then(increment);
     next.unwrap_or_else(|| FIRST.to_owned())

@@ -1,7 +1,7 @@
 //! The types of item, and what tldraw calls them.
 //!
-//! Owns which shape stands for which type, its default size, and which members its content has. Must not know records.
-//! Tests: src/items/tests.rs.
+//! Owns which shape stands for which type, its default size, and which members its content has. Must not know
+//! records. Tests: src/items/tests.rs.
 
 /// The type of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Addresses: which links and image sources an item takes.
 //!
-//! Owns the two checks. Key invariant: what passes is an URL for `new URL()` of browsers, and one that tldraw's `linkUrl`
-//! or `srcUrl` takes, so it makes no record invalid; it is stricter where browsers repair (white space, backslashes).
-//! Sources: WHATWG URL (host parsing), @tldraw/validate 3.15.6. Tests are below, and in tests/node/items-schema.test.mjs.
+//! Owns the two checks. Key invariant: what passes is an URL for `new URL()` of browsers, and one that
+//! tldraw's `linkUrl` or `srcUrl` takes, so it makes no record invalid; it is stricter where browsers repair
+//! (white space, backslashes). Sources: WHATWG URL (host parsing), @tldraw/validate 3.15.6. Tests are below,
+//! and in tests/node/items-schema.test.mjs.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -11,7 +12,8 @@ pub(super) fn is_link(text: &str) -> bool {
     is_clean(text) && (is_web(text) || strip(text, "mailto:").is_some_and(|rest| rest.contains('@')))
 }
 
-/// Whether `text` may be the source of an image: http, https, a path on the board's own origin, or a data URL.
+/// Whether `text` may be the source of an image: http, https, a path on the board's own origin, or a data
+/// URL.
 pub(super) fn is_image_source(text: &str) -> bool {
     is_clean(text) && (is_web(text) || is_path(text) || is_image_data(text))
 }
@@ -72,8 +74,8 @@ fn is_port(text: &str) -> bool {
     text.is_empty() || text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
-/// An ASCII name, or an IPv4 address in its usual form. Names in Punycode can be wrong in ways that take tables to see,
-/// and a wrong one would make the record invalid.
+/// An ASCII name, or an IPv4 address in its usual form. Names in Punycode can be wrong in ways that take
+/// tables to see, and a wrong one would make the record invalid.
 fn is_host(text: &str) -> bool {
     let named = |label: &str| {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');

@@ -1,8 +1,8 @@
 //! Notes: tldraw's have no width and height, but a scale, and as much more height as their text needs.
 //!
-//! Owns how a box that is asked for becomes scale and growth, and the memory of it in `meta.asked`. Key invariants: a note
-//! never leaves its box to the right; what was asked for counts only as long as scale and growth are what it led to.
-//! Source: tldraw 3.15.6, src/lib/shapes/note. Tests: src/items/tests.rs.
+//! Owns how a box that is asked for becomes scale and growth, and the memory of it in `meta.asked`. Key
+//! invariants: a note never leaves its box to the right; what was asked for counts only as long as scale and
+//! growth are what it led to. Source: tldraw 3.15.6, src/lib/shapes/note. Tests: src/items/tests.rs.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Numbers of records: read with a default, and written as JavaScript would.
 //!
-//! Key invariant: a number that is written is finite, and a whole one has no fraction in its text, whatever it went
-//! through. Tests are below.
+//! Key invariant: a number that is written is finite, and a whole one has no fraction in its text, whatever
+//! it went through. Tests are below.
 
 use serde_json::{Number, Value};
 
@@ -24,7 +24,8 @@ pub(super) fn of(record: &Record, member: &str, default: f64) -> f64 {
     record.get(member).and_then(Value::as_f64).unwrap_or(default)
 }
 
-/// Sets a prop that is a number, where it is another one; what has become of extreme ones is not finite, and is not set.
+/// Sets a prop that is a number, where it is another one; what has become of extreme ones is not finite, and
+/// is not set.
 pub(super) fn set(props: &mut Record, name: &str, wanted: Option<f64>) {
     if let Some(wanted) = wanted.filter(|wanted| wanted.is_finite())
         && props.get(name).and_then(Value::as_f64) != Some(wanted)

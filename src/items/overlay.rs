@@ -1,7 +1,8 @@
 //! The records of a document as the operations done so far would leave them.
 //!
-//! Owns what has changed, and a survey of who belongs to whom, made once and kept up. Must not know what records mean
-//! beyond that. Key invariant: nothing of the document changes; who drops an overlay has done nothing.
+//! Owns what has changed, and a survey of who belongs to whom, made once and kept up. Must not know what
+//! records mean beyond that. Key invariant: nothing of the document changes; who drops an overlay has done
+//! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -1,7 +1,7 @@
 //! Where a shape is: its own coordinates are its parent's, an item's are the page's.
 //!
-//! Owns the way up through frames and groups, bounded, and back. Must not know types of items. Key invariant: of what a
-//! shape lies in, no more is read than its place, however large it is. Tests: src/items/tests.rs.
+//! Owns the way up through frames and groups, bounded, and back. Must not know types of items. Key invariant:
+//! of what a shape lies in, no more is read than its place, however large it is. Tests: src/items/tests.rs.
 
 use serde_json::Value;
 
@@ -38,7 +38,8 @@ impl Frame {
         frames.take(PARENTS_MAX).reduce(Self::within)
     }
 
-    /// The coordinates inside of the shape `id`, of which no more is read than that; `None` where it has no place.
+    /// The coordinates inside of the shape `id`, of which no more is read than that; `None` where it has no
+    /// place.
     fn inside_of(records: &dyn Records, id: &str) -> Option<Self> {
         Some(Self {
             x: records.number(id, "x")?,
@@ -157,7 +158,8 @@ fn up_from(records: &dyn Records, id: &str) -> impl Iterator<Item = String> {
     std::iter::successors(first, move |id| records.text(id, "parentId").filter(is_short))
 }
 
-/// A shape and what it lies in, up to the page, which is the last; `None` where the way up does not end at one.
+/// A shape and what it lies in, up to the page, which is the last; `None` where the way up does not end at
+/// one.
 pub(super) fn way_up(records: &dyn Records, id: &str) -> Option<Vec<String>> {
     let way: Vec<String> = up_from(records, id).take(PARENTS_MAX.saturating_add(1)).collect();
     let end = way.iter().position(|id| !id.starts_with("shape:"))?;

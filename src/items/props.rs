@@ -1,7 +1,8 @@
 //! Props: how the parts of a record are reached, and what the shapes of several types have alike in them.
 //!
-//! Owns the text of a shape and the face that it is set in. Must not know what an item makes of them. Key invariant: a
-//! record that somebody else has written reads as if it lacked what is not as tldraw writes it. Tests: src/items/tests.rs.
+//! Owns the text of a shape and the face that it is set in. Must not know what an item makes of them. Key
+//! invariant: a record that somebody else has written reads as if it lacked what is not as tldraw writes it.
+//! Tests: src/items/tests.rs.
 
 use serde_json::Value;
 

@@ -1,7 +1,8 @@
 //! From a shape's record to the item that it stands for.
 //!
-//! Owns which records are items, and the contract's JSON. Must not know who asks. Key invariants: any JSON is read without
-//! a panic; what the meta of a copied shape says about its original is not said of the copy. Tests: src/items/tests.rs.
+//! Owns which records are items, and the contract's JSON. Must not know who asks. Key invariants: any JSON is
+//! read without a panic; what the meta of a copied shape says about its original is not said of the copy.
+//! Tests: src/items/tests.rs.
 
 use serde_json::{Map, Value};
 

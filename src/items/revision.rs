@@ -1,7 +1,7 @@
 //! Revisions: what changes whenever a record of an item does.
 //!
-//! Owns the canonical form that is hashed: members in their order, numbers as 64-bit floats, so that it does not matter
-//! through which encoding a record went. Tests: src/items/tests.rs.
+//! Owns the canonical form that is hashed: members in their order, numbers as 64-bit floats, so that it does
+//! not matter through which encoding a record went. Tests: src/items/tests.rs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,8 +29,8 @@ impl Counted {
     }
 }
 
-/// The revision of an item with these records, at this place on the page (which its parents' records decide); and the
-/// bytes of the records, about.
+/// The revision of an item with these records, at this place on the page (which its parents' records decide);
+/// and the bytes of the records, about.
 pub(super) fn of(records: &[&Record], place: Point) -> (String, usize) {
     let mut hash = Counted::default();
     for record in records {

@@ -1,7 +1,8 @@
 //! Rich text: plain text to tldraw's TipTap JSON, and any TipTap JSON to plain text.
 //!
-//! Owns the two ways, and how a document's title stands before its text. Must not know records. Key invariant: what
-//! people and hostile clients wrote costs time by its size and stack by a bound. Tests are below.
+//! Owns the two ways, and how a document's title stands before its text. Must not know records. Key
+//! invariant: what people and hostile clients wrote costs time by its size and stack by a bound. Tests are
+//! below.
 
 use serde_json::{Value, json};
 
@@ -90,8 +91,8 @@ impl Lines {
     }
 }
 
-/// A document's rich text as title and text: the first paragraph is the title where all of it is bold, or where it is
-/// empty and another follows.
+/// A document's rich text as title and text: the first paragraph is the title where all of it is bold, or
+/// where it is empty and another follows.
 pub(super) struct Titled<'a> {
     title: Option<&'a Value>,
     rest: &'a [Value],

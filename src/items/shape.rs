@@ -1,8 +1,8 @@
 //! Shapes: the tldraw record of a new item, what an item of a record is, and what a change does to it.
 //!
-//! Owns the props of note, text, geo, frame and image (`@tldraw/tlschema` 3.15.6, src/shapes), but for an image's source,
-//! which `asset` has. Key invariant: a member that a change does not name, and whatever the item does not show, stays as
-//! it is. Tests: src/items/tests.rs.
+//! Owns the props of note, text, geo, frame and image (`@tldraw/tlschema` 3.15.6, src/shapes), but for an
+//! image's source, which `asset` has. Key invariant: a member that a change does not name, and whatever the
+//! item does not show, stays as it is. Tests: src/items/tests.rs.
 
 use serde_json::{Value, json};
 

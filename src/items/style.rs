@@ -1,7 +1,8 @@
 //! Styles: tldraw's own words, and which shape has which.
 //!
-//! Owns the lists of tldraw 3.15.6 (`@tldraw/tlschema`, src/styles and src/shapes/TLGeoShape.ts) and the defaults of
-//! new items. Must not know records. Tests: src/items/tests.rs, and tests/node/items-schema.test.mjs against tlschema.
+//! Owns the lists of tldraw 3.15.6 (`@tldraw/tlschema`, src/styles and src/shapes/TLGeoShape.ts) and the
+//! defaults of new items. Must not know records. Tests: src/items/tests.rs, and
+//! tests/node/items-schema.test.mjs against tlschema.
 
 use crate::items::kind::Kind;
 
@@ -124,8 +125,8 @@ impl Style {
         }
     }
 
-    /// The word of a new item that says nothing: tldraw's own, but paper is yellow for a sticky, and white for a document
-    /// with small print.
+    /// The word of a new item that says nothing: tldraw's own, but paper is yellow for a sticky, and white
+    /// for a document with small print.
     pub(super) fn default_word(self, kind: Kind) -> &'static str {
         match (self, kind) {
             (Self::Color, Kind::Sticky) => "yellow",

@@ -1,8 +1,9 @@
 //! How much room a text takes: an estimate, since only a browser can measure.
 //!
-//! Owns widths of letters, font sizes and padding as tldraw 3.15.6 has them. Must not know records. Key invariant: the time
-//! is linear in the text. Sources: tldraw src/lib/shapes/shared/default-shape-constants.ts and the `get...LabelSize` of
-//! its note, geo and text shapes; widths are averages of the glyphs in @tldraw/assets 3.15.6. Tests are below.
+//! Owns widths of letters, font sizes and padding as tldraw 3.15.6 has them. Must not know records. Key
+//! invariant: the time is linear in the text. Sources: tldraw
+//! src/lib/shapes/shared/default-shape-constants.ts and the `get...LabelSize` of its note, geo and text
+//! shapes; widths are averages of the glyphs in @tldraw/assets 3.15.6. Tests are below.
 
 /// Height of a line, in font sizes.
 const LINE_HEIGHT: f64 = 1.35;

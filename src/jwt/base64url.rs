@@ -1,7 +1,8 @@
 //! base64url without padding, strictly.
 //!
-//! Owns the two conversions. Key invariant: exactly one text decodes to given bytes (no padding, no white space, unused
-//! bits zero), so a token cannot be changed and stay valid. Tests are below; the fuzz body is `jwt::fuzzing::base64url`.
+//! Owns the two conversions. Key invariant: exactly one text decodes to given bytes (no padding, no white
+//! space, unused bits zero), so a token cannot be changed and stay valid. Tests are below; the fuzz body is
+//! `jwt::fuzzing::base64url`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,7 +1,7 @@
 //! Claims: what a verified token says.
 //!
-//! Owns [`Claims`] and how they are read from JSON. Must not be called before the signature was verified. Key invariant:
-//! a claim of this server that is malformed refuses the whole token; claims of others are ignored.
+//! Owns [`Claims`] and how they are read from JSON. Must not be called before the signature was verified. Key
+//! invariant: a claim of this server that is malformed refuses the whole token; claims of others are ignored.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::fmt;
@@ -123,8 +123,8 @@ fn user(claim: &Value) -> Option<UserId> {
     }
 }
 
-/// The first millisecond that no four-digit year has. What is beyond was given in milliseconds: so is every such date
-/// after January 1978.
+/// The first millisecond that no four-digit year has. What is beyond was given in milliseconds: so is every
+/// such date after January 1978.
 const YEAR_10000: u64 = 253_402_300_800_000;
 
 /// A date that somebody can have meant.

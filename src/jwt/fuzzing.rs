@@ -20,7 +20,8 @@ fn valid() -> String {
     mint(&secret(), Algorithm::Hs256, None, &claims)
 }
 
-/// No token but one that was signed verifies; what is signed never panics, whatever its header and claims are.
+/// No token but one that was signed verifies; what is signed never panics, whatever its header and claims
+/// are.
 pub fn token(data: &[u8]) {
     let verifier = Verifier::new(Keys::single(secret()));
     let text = String::from_utf8_lossy(data);

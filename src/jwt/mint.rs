@@ -1,6 +1,7 @@
 //! The mint: signs tokens, for `boardwire token`, the links that `--dev` prints, and tests.
 //!
-//! Owns the writing side only. Key invariant: what is minted here with a configured secret, [`super::Verifier`] accepts.
+//! Owns the writing side only. Key invariant: what is minted here with a configured secret,
+//! [`super::Verifier`] accepts.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use serde_json::{Map, Value, json};

@@ -1,8 +1,8 @@
 //! HMAC-signed JSON Web Tokens: the verifier, and a mint for `boardwire token` and the tests.
 //!
-//! Owns the compact form, signatures and claims ([`Verifier`], [`Claims`], [`mint()`]). Must not know boards' stored
-//! facts, nor where a token came from; the time is given. Key invariant: claims are read only after a signature by a
-//! configured secret, under a configured algorithm, has been verified in constant time.
+//! Owns the compact form, signatures and claims ([`Verifier`], [`Claims`], [`mint()`]). Must not know boards'
+//! stored facts, nor where a token came from; the time is given. Key invariant: claims are read only after a
+//! signature by a configured secret, under a configured algorithm, has been verified in constant time.
 //!
 //! Tests are in `jwt/tests.rs`, with the vectors of RFC 7515 and RFC 4231; the fuzz bodies are in `fuzzing`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
@@ -214,7 +214,8 @@ impl TokenError {
         Self::Boards,
     ];
 
-    /// Whether it is a mistake of whoever holds the secret: the signature verifies, and a claim is wrong from the start.
+    /// Whether it is a mistake of whoever holds the secret: the signature verifies, and a claim is wrong from
+    /// the start.
     #[must_use]
     pub fn is_of_the_issuer(self) -> bool {
         match self {

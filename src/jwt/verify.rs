@@ -43,7 +43,8 @@ impl Verifier {
     /// A token with `kid` is checked against the secret of that name only, one without against all.
     ///
     /// # Shape
-    /// `base64url(header) "." base64url(claims) "." base64url(signature)`, at most `limits::TOKEN_BYTES_MAX` bytes.
+    /// `base64url(header) "." base64url(claims) "." base64url(signature)`, at most `limits::TOKEN_BYTES_MAX`
+    /// bytes.
     ///
     /// # Errors
     /// [`TokenError`]: the first check that fails. The peer is told its fault only, the log its name.

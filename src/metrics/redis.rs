@@ -1,7 +1,8 @@
 //! What is counted of the Redis bridge.
 //!
-//! Owns [`RedisMetrics`] and the words for what becomes of messages. Must not know Redis. Key invariant: every outcome has
-//! its series from the start, also without `--redis`. Tests are in `metrics/tests.rs` and `tests/it/redis.rs`.
+//! Owns [`RedisMetrics`] and the words for what becomes of messages. Must not know Redis. Key invariant:
+//! every outcome has its series from the start, also without `--redis`. Tests are in `metrics/tests.rs` and
+//! `tests/it/redis.rs`.
 
 use super::Totals;
 

@@ -1,8 +1,8 @@
 //! What a request may do with a board: the checks before a room is touched, in their order.
 //!
-//! Owns [`Request`] and [`grant`]: shutdown, board id, credentials, the disk's health, permission. Must not know whether
-//! the request is an upgrade. Key invariants: a credential that was sent and does not verify is a refusal, never
-//! ignored; no room is created or loaded for somebody who is refused.
+//! Owns [`Request`] and [`grant`]: shutdown, board id, credentials, the disk's health, permission. Must not
+//! know whether the request is an upgrade. Key invariants: a credential that was sent and does not verify is
+//! a refusal, never ignored; no room is created or loaded for somebody who is refused.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -43,7 +43,8 @@ pub(crate) async fn grant(shell: &Arc<Shell>, request: &Request<'_>, board: &str
     let credentials = match credentials(shell, request, &board) {
         Ok(credentials) => Arc::new(credentials),
         Err(fault) => {
-            // Only what is refused at a board that exists is noted: made-up ids must not fill the log's memory.
+            // Only what is refused at a board that exists is noted: made-up ids must not fill the log's
+            // memory.
             let facts = shell.boards.facts(&board, Asked::default()).await;
             if facts.is_ok_and(|facts| matches!(facts.board, BoardFacts::Present { .. })) {
                 shell.boards.note_refusal(&board, origin, fault);
@@ -118,7 +119,8 @@ pub(crate) async fn identify(shell: &Arc<Shell>, request: &Request<'_>) -> Resul
     })
 }
 
-/// The credentials that were sent, as far as they matter for `board`; a token that does not verify is a refusal.
+/// The credentials that were sent, as far as they matter for `board`; a token that does not verify is a
+/// refusal.
 fn credentials(shell: &Shell, request: &Request<'_>, board: &BoardId) -> Result<Credentials, Fault> {
     let presented = Presented::find(request.head, request.target).map_err(|_| Fault::InvalidCredential)?;
     Ok(Credentials {

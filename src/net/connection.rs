@@ -1,8 +1,9 @@
-//! One WebSocket connection: a single task that reads, hands to its session, and writes what its room has due.
+//! One WebSocket connection: a single task that reads, hands to its session, and writes what its room has
+//! due.
 //!
-//! Owns the order of reading and writing on one socket and how a connection ends. Must not know what messages mean.
-//! Key invariants: whole frames leave in order; the room's lock is never held over an await or a system call; a
-//! connection that cannot send does not hold up the room.
+//! Owns the order of reading and writing on one socket and how a connection ends. Must not know what messages
+//! mean. Key invariants: whole frames leave in order; the room's lock is never held over an await or a system
+//! call; a connection that cannot send does not hold up the room.
 
 use std::cell::RefCell;
 use std::io;
@@ -78,8 +79,8 @@ pub(crate) struct Connection {
     session: Session,
     stream: Messages,
     pulse: Arc<Pulse>,
-    /// What the kernel has not taken yet, and how much of it has left: the rest of a gathered run of frames, or one
-    /// frame with a large body.
+    /// What the kernel has not taken yet, and how much of it has left: the rest of a gathered run of frames,
+    /// or one frame with a large body.
     sending: Option<(Out, usize)>,
     /// How slowly the message under way comes.
     pace: Pace,
@@ -91,7 +92,8 @@ pub(crate) struct Connection {
     burst_bytes: usize,
     /// Reading goes on when it fires.
     pause: Option<Timer>,
-    /// An update that joins off the room's lock, and what is left of its message; nothing is read before it has.
+    /// An update that joins off the room's lock, and what is left of its message; nothing is read before it
+    /// has.
     joining: Option<(JoinApart, Rest)>,
     /// Bytes of large frames that may be written before others have their turn.
     write_allowance: usize,
@@ -211,8 +213,8 @@ impl Connection {
         }
     }
 
-    /// Whether so many pongs or saved echoes wait for the peer, or a step 2, which may be as large as the board, that it
-    /// is not read for now.
+    /// Whether so many pongs or saved echoes wait for the peer, or a step 2, which may be as large as the
+    /// board, that it is not read for now.
     fn owes_much(&self) -> bool {
         self.stream.control_len() > CONTROL_BYTES_MAX
             || self.pulse.owed() > limits::ECHOES_OWED_BYTES_MAX
@@ -259,8 +261,8 @@ impl Connection {
         })
     }
 
-    /// Bytes handled before others get their turn: were it more than a part of their outbox, those who read all they
-    /// are sent could be too far behind before they were asked to.
+    /// Bytes handled before others get their turn: were it more than a part of their outbox, those who read
+    /// all they are sent could be too far behind before they were asked to.
     fn burst_bytes_max(&self) -> usize {
         READ_BURST_BYTES.min(self.shell.settings.outbox_bytes / 8)
     }
@@ -420,7 +422,8 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// Leaves the room; after a bug of ours the room is given up, since what a step left half done is not to be trusted.
+    /// Leaves the room; after a bug of ours the room is given up, since what a step left half done is not to
+    /// be trusted.
     pub(crate) fn leave_room(&self, end: End) {
         self.shell.metrics.ended(end.fault());
         if let End::Fault(fault @ Fault::Internal) = end {
@@ -432,7 +435,8 @@ impl Connection {
             .step(&self.cell, |room, effects| room.leave(member, now.tick, effects));
     }
 
-    /// Ends the connection: what was being sent, the close frame, and the peer's half of the closing handshake.
+    /// Ends the connection: what was being sent, the close frame, and the peer's half of the closing
+    /// handshake.
     ///
     /// Bounded by [`limits::CLOSE_TIME_MAX`]; a peer that does not read by then is cut off.
     pub(crate) async fn finish(mut self, end: End) {

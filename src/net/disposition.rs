@@ -1,7 +1,7 @@
 //! One table: fault to HTTP status, close code, public words and log level.
 //!
-//! Owns what the outside sees of a [`Fault`]; the wire side is the table "Refusals and closes" of docs/protocol.md.
-//! Key invariant: the match has no catch-all arm, so a new fault cannot be forgotten here.
+//! Owns what the outside sees of a [`Fault`]; the wire side is the table "Refusals and closes" of
+//! docs/protocol.md. Key invariant: the match has no catch-all arm, so a new fault cannot be forgotten here.
 
 use tracing::Level as LogLevel;
 

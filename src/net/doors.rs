@@ -1,7 +1,8 @@
 //! Who may come in at all: counts of connections, and the hold for those who were refused before.
 //!
-//! Owns the bounds on sockets and on connections, in all and per address, and the memory of refusals. Must not know
-//! boards or credentials. Key invariant: every place is given back when its [`SocketPlace`] or [`ConnectionPlace`] is dropped.
+//! Owns the bounds on sockets and on connections, in all and per address, and the memory of refusals. Must
+//! not know boards or credentials. Key invariant: every place is given back when its [`SocketPlace`] or
+//! [`ConnectionPlace`] is dropped.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -78,9 +79,9 @@ impl Doors {
 
     /// Counts a socket that was accepted from `peer`; `None` when it must be closed at once.
     ///
-    /// There are some more places for sockets than for connections: for `/health`, and for telling clients that the server
-    /// is full. One address has its share of them. Loopback and the `trusted` proxies are exempt from that bound, since
-    /// many clients stand behind them.
+    /// There are some more places for sockets than for connections: for `/health`, and for telling clients
+    /// that the server is full. One address has its share of them. Loopback and the `trusted` proxies are
+    /// exempt from that bound, since many clients stand behind them.
     pub(crate) fn open_socket(self: &Arc<Self>, peer: IpAddr, trusted: &[Cidr]) -> Option<SocketPlace> {
         let peer = peer.to_canonical();
         let exempt = peer.is_loopback() || trusted.iter().any(|range| range.contains(peer));
@@ -133,7 +134,8 @@ impl Doors {
         })
     }
 
-    /// Counts a refusal of `address`; `None` when too many are held already, so that nothing more is spent on it.
+    /// Counts a refusal of `address`; `None` when too many are held already, so that nothing more is spent on
+    /// it.
     pub(crate) fn refuse(self: &Arc<Self>, address: IpAddr, now: Tick) -> Option<Hold> {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         if refusals.len() >= limits::REFUSALS_REMEMBERED_MAX {

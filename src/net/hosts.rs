@@ -1,7 +1,7 @@
 //! Requests for hosts that are not this server's: how they are refused, and how often the log says so.
 //!
-//! Owns the refusal. Must not know which hosts are served (`http::host`). Key invariant: a refused request is told nothing
-//! of what is served. Tests: tests/it/hosts.rs.
+//! Owns the refusal. Must not know which hosts are served (`http::host`). Key invariant: a refused request is
+//! told nothing of what is served. Tests: tests/it/hosts.rs.
 
 use crate::http::response::{Problem, Response};
 use crate::net::Shell;

@@ -1,9 +1,9 @@
 //! A peer's socket as HTTP uses it: what was received ahead, and the body of the request at hand.
 //!
-//! Owns [`Incoming`]: a [`Socket`] and the reading of heads' bytes and bodies from it, within their bounds of bytes, time
-//! and memory. Must not know what a path or a body means. Key invariants: a body is read only when somebody wants it, and only then the peer is told to
-//! go on; after a body that was not read to its end no further request is read. Tests: `incoming/tests.rs`, and over TCP
-//! tests/it/http.rs.
+//! Owns [`Incoming`]: a [`Socket`] and the reading of heads' bytes and bodies from it, within their bounds of
+//! bytes, time and memory. Must not know what a path or a body means. Key invariants: a body is read only
+//! when somebody wants it, and only then the peer is told to go on; after a body that was not read to its end
+//! no further request is read. Tests: `incoming/tests.rs`, and over TCP tests/it/http.rs.
 
 use std::io;
 
@@ -171,8 +171,8 @@ impl Incoming {
 
     /// The same for up to `bytes_max`, where `beside` is what they take beside what is received ahead.
     async fn room_beside(&mut self, bytes_max: usize, beside: impl Fn(usize) -> usize) -> usize {
-        // What was used goes first. What is left is less than a head, or than was read at once, and is moved once only:
-        // from now on nothing before it is used.
+        // What was used goes first. What is left is less than a head, or than was read at once, and is moved
+        // once only: from now on nothing before it is used.
         self.socket.settle_ahead();
         self.count();
         let held = self.held();
@@ -183,7 +183,8 @@ impl Incoming {
         self.place.room(held, bytes_max, after).await
     }
 
-    /// Waits until there is something to receive, or the end. Room for it is taken then: a peer that sends nothing has none.
+    /// Waits until there is something to receive, or the end. Room for it is taken then: a peer that sends
+    /// nothing has none.
     pub(crate) async fn readable(&mut self) -> io::Result<()> {
         self.socket.readable().await
     }
@@ -225,8 +226,8 @@ impl Incoming {
 
     /// Reads the body whole; empty where there is none, or where it was read before.
     ///
-    /// Who waits for `100 Continue` gets it now. What was read counts among what is being received until the next
-    /// request begins.
+    /// Who waits for `100 Continue` gets it now. What was read counts among what is being received until the
+    /// next request begins.
     ///
     /// # Errors
     /// [`NoBody`]; there is no finding the next request then.
@@ -303,8 +304,8 @@ impl Incoming {
         }
     }
 
-    /// Ends the request at hand: its body counts no more, and is skipped if nobody read it and it is short, so that the
-    /// next request is found behind it.
+    /// Ends the request at hand: its body counts no more, and is skipped if nobody read it and it is short,
+    /// so that the next request is found behind it.
     ///
     /// It is not skipped where the peer waits to be told to send it: it will not be told.
     ///
@@ -361,7 +362,8 @@ impl Incoming {
         Ok(())
     }
 
-    /// Whether `body` is on its way to somebody already; the answer to the request at hand then shares its room.
+    /// Whether `body` is on its way to somebody already; the answer to the request at hand then shares its
+    /// room.
     pub(crate) fn joins(&mut self, body: &Bytes) -> bool {
         let joined = self.bounds.answers.join(body);
         let is_joined = joined.is_some();
@@ -370,13 +372,14 @@ impl Incoming {
         is_joined
     }
 
-    /// Lets the answer to the request at hand be sent whatever else is on its way: it is for who runs the server.
+    /// Lets the answer to the request at hand be sent whatever else is on its way: it is for who runs the
+    /// server.
     pub(crate) fn insist(&mut self) {
         self.permit = Some(self.bounds.answers.must(&Bytes::new()));
     }
 
-    /// Counts the answer's body, and gives up room that was kept for it and is not needed. An answer that nobody kept room
-    /// for becomes another where there is none: 503 to who only asked.
+    /// Counts the answer's body, and gives up room that was kept for it and is not needed. An answer that
+    /// nobody kept room for becomes another where there is none: 503 to who only asked.
     pub(crate) fn admit(&mut self, response: Response, method: Method) -> Response {
         let permit = self.permit.take();
         let Some(body) = response.held().filter(|_| !response.payload(method).is_empty()) else {

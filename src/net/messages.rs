@@ -1,8 +1,10 @@
-//! A WebSocket's messages: the socket's bytes through the frame reader, within the budget of what is being received.
+//! A WebSocket's messages: the socket's bytes through the frame reader, within the budget of what is being
+//! received.
 //!
-//! Owns how much is read at a time, and the answers to pings and close frames, which the connection puts between its own
-//! frames. Must not know what a message means. Key invariant: nothing is read that the budget has not made room for, and
-//! all that is held (of an incomplete message, and read ahead) is counted in it. Tests: tests/it/memory.rs.
+//! Owns how much is read at a time, and the answers to pings and close frames, which the connection puts
+//! between its own frames. Must not know what a message means. Key invariant: nothing is read that the budget
+//! has not made room for, and all that is held (of an incomplete message, and read ahead) is counted in it.
+//! Tests: tests/it/memory.rs.
 
 use std::io;
 use std::task::{Context, Poll, ready};
@@ -89,7 +91,8 @@ impl Messages {
         messages
     }
 
-    /// Counts what is held now: with what `handling` says of messages that were taken and are still being handled.
+    /// Counts what is held now: with what `handling` says of messages that were taken and are still being
+    /// handled.
     pub(crate) fn count(&mut self, handling: usize) {
         let held = self.held();
         self.place.set(held + handling);

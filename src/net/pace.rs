@@ -1,8 +1,8 @@
 //! How slowly an incomplete message may come, and an answer leave.
 //!
-//! Owns [`Pace`], one message's clock, which stands still while we do not listen, and [`Leaving`], the time of an answer
-//! to a request. Must not know sockets or timers. Key invariant: what a peer makes us hold, it keeps moving: a message
-//! has [`limits::MESSAGE_TIME_MIN`], and the time that the bytes moved since take at
+//! Owns [`Pace`], one message's clock, which stands still while we do not listen, and [`Leaving`], the time
+//! of an answer to a request. Must not know sockets or timers. Key invariant: what a peer makes us hold, it
+//! keeps moving: a message has [`limits::MESSAGE_TIME_MIN`], and the time that the bytes moved since take at
 //! [`limits::MESSAGE_BYTES_PER_SECOND_MIN`]. Tests at the end of the file.
 
 use std::time::Duration;

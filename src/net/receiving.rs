@@ -1,9 +1,10 @@
 //! The budget of what all connections together hold of messages, heads and bodies that are not complete yet.
 //!
-//! Owns the count, and who goes on past the bound: one at a time, the holder, until what it receives is complete; all
-//! others that hold anything worth counting are not read. Must not know what is received. Key invariants: a place asks
-//! before its connection reads, so the count never exceeds the bound by more than what one message or body may have;
-//! somebody always goes on. Tests at the end of the file, and over TCP in tests/it/memory.rs.
+//! Owns the count, and who goes on past the bound: one at a time, the holder, until what it receives is
+//! complete; all others that hold anything worth counting are not read. Must not know what is received. Key
+//! invariants: a place asks before its connection reads, so the count never exceeds the bound by more than
+//! what one message or body may have; somebody always goes on. Tests at the end of the file, and over TCP in
+//! tests/it/memory.rs.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -44,8 +45,8 @@ pub(crate) struct Place {
     ticket: Option<u64>,
 }
 
-/// What is counted of so many bytes: the smallest messages and heads are not, so that whoever sends only such is never
-/// held up by others.
+/// What is counted of so many bytes: the smallest messages and heads are not, so that whoever sends only such
+/// is never held up by others.
 fn counted(bytes: usize) -> usize {
     if bytes <= limits::RECEIVING_FREE_BYTES {
         0
@@ -166,7 +167,8 @@ impl Place {
             self.go_on(more);
             return true;
         }
-        // The ticket is counted before the bound is looked at again: whoever gives bytes back is seen here, or sees it.
+        // The ticket is counted before the bound is looked at again: whoever gives bytes back is seen here,
+        // or sees it.
         let ticket = *self.ticket.get_or_insert_with(|| {
             self.receiving.tickets.fetch_add(1, Ordering::SeqCst);
             self.receiving.next_ticket.fetch_add(1, Ordering::SeqCst)

@@ -1,4 +1,5 @@
-//! Refusals that come in floods: how often the log tells of them, and how much of what a stranger sent it shows.
+//! Refusals that come in floods: how often the log tells of them, and how much of what a stranger sent it
+//! shows.
 //!
 //! Owns [`Seldom`] and [`shown`]. Must not know what is refused. Key invariant: of a flood, one line a
 //! `limits::REFUSALS_TOLD_EVERY` is logged, with names of bounded length. Tests are below.

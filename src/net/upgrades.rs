@@ -1,7 +1,8 @@
 //! From an upgrade request to a member of a room, or to a refusal that a browser can read.
 //!
-//! Owns what becomes of an upgrade request: its origin, its places, its answer. Must not know what messages mean. Key invariants: no room is created or loaded for a refused client; a refused
-//! upgrade is completed, told why and closed with a code.
+//! Owns what becomes of an upgrade request: its origin, its places, its answer. Must not know what messages
+//! mean. Key invariants: no room is created or loaded for a refused client; a refused upgrade is completed,
+//! told why and closed with a code.
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -116,7 +117,8 @@ fn check_origin(shell: &Shell, head: &Head<'_>) -> Result<(), Response> {
     }))
 }
 
-/// Tells of a WebSocket that a proxy made a plain request of: it has the key, which a proxy passes on like any field.
+/// Tells of a WebSocket that a proxy made a plain request of: it has the key, which a proxy passes on like
+/// any field.
 fn tell_stripped(shell: &Shell, head: &Head<'_>) {
     if head.values("sec-websocket-key").next().is_none() {
         return;

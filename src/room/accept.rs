@@ -1,8 +1,9 @@
 //! How an update joins a room's board: at once under its lock, or apart, on a copy of the board.
 //!
-//! Owns what follows when one has joined: it is relayed, numbered, queued for the disk, and its author's echo with it.
-//! Must not know who may send updates; `session` decides it. Key invariants: an update gets its number in the order it was
-//! accepted; one that is refused leaves the board as it was. Tests: `room/tests.rs`.
+//! Owns what follows when one has joined: it is relayed, numbered, queued for the disk, and its author's echo
+//! with it. Must not know who may send updates; `session` decides it. Key invariants: an update gets its
+//! number in the order it was accepted; one that is refused leaves the board as it was. Tests:
+//! `room/tests.rs`.
 
 use bytes::Bytes;
 
@@ -28,7 +29,8 @@ impl Room {
         would
     }
 
-    /// Accepts an update: relays what is new, numbers it and queues it for the disk. `author` is the member that sent it, if one did.
+    /// Accepts an update: relays what is new, numbers it and queues it for the disk. `author` is the member
+    /// that sent it, if one did.
     ///
     /// # Errors
     /// [`Refused`] when it does not decode, goes over a budget or costs too much; the board is unchanged.
@@ -101,7 +103,8 @@ impl Room {
                 UpdateOutcome::New
             }
         };
-        // What a step 2 repeats may be the whole delete set of the board; only a small one can be a lost echo.
+        // What a step 2 repeats may be the whole delete set of the board; only a small one can be a lost
+        // echo.
         let is_small = outcome == UpdateOutcome::New || update.len() <= limits::ECHO_AGAIN_BYTES_MAX;
         if let Some(author) = author.filter(|_| is_small) {
             self.queue_echo(author, update.clone(), effects);
@@ -111,15 +114,15 @@ impl Room {
 
     // --- apart --------------------------------------------------------------------------------------
 
-    /// What was accepted since a copy was taken, and has to join what was made of it before that is installed. Nothing
-    /// where little is left.
+    /// What was accepted since a copy was taken, and has to join what was made of it before that is
+    /// installed. Nothing where little is left.
     #[must_use]
     pub fn behind(&self, apart: &Apart) -> Vec<Bytes> {
         self.board.behind(apart)
     }
 
-    /// Takes a copy of the board to let an update join it apart. `None` where another copy is being worked on: its end has to
-    /// be waited for.
+    /// Takes a copy of the board to let an update join it apart. `None` where another copy is being worked
+    /// on: its end has to be waited for.
     pub fn begin_joining(&mut self) -> Option<Capture> {
         if self.is_apart() {
             return None;
@@ -148,10 +151,12 @@ impl Room {
         self.took(author, (update, accepted), now, effects)
     }
 
-    /// Puts the board that an update has joined apart in place, with what was accepted meanwhile, and does what follows.
+    /// Puts the board that an update has joined apart in place, with what was accepted meanwhile, and does
+    /// what follows.
     ///
     /// # Errors
-    /// [`ApartError`] where something accepted meanwhile does not go with it; the update has to be tried anew.
+    /// [`ApartError`] where something accepted meanwhile does not go with it; the update has to be tried
+    /// anew.
     pub fn finish_joining(
         &mut self,
         author: Option<MemberId>,

@@ -1,8 +1,8 @@
 //! Agents that only call HTTP: shown among the members for a few seconds after each change.
 //!
-//! Owns who is shown so, and until when. Must not know what they did. Key invariants: an agent takes no place of a
-//! connection, receives nothing, and its awareness id is nobody else's; who shows itself by a connection is not shown
-//! twice. Tests: `room/tests/agents.rs`.
+//! Owns who is shown so, and until when. Must not know what they did. Key invariants: an agent takes no place
+//! of a connection, receives nothing, and its awareness id is nobody else's; who shows itself by a connection
+//! is not shown twice. Tests: `room/tests/agents.rs`.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! Answers to step 1: exactly the structs that the state vector lacks, and the whole delete set.
 //!
-//! Owns which answers are being made, and who waits for them. Must not know sockets or threads. Key invariants: an answer is
-//! of the moment at which it was asked for: made of a later board, it could hold what its reader has sent since and is not
-//! durable yet; it leaves in its place among what its reader is sent; equal answers are made once. Tests: `room/tests/answers.rs`.
+//! Owns which answers are being made, and who waits for them. Must not know sockets or threads. Key
+//! invariants: an answer is of the moment at which it was asked for: made of a later board, it could hold
+//! what its reader has sent since and is not durable yet; it leaves in its place among what its reader is
+//! sent; equal answers are made once. Tests: `room/tests/answers.rs`.
 
 use bytes::Bytes;
 
@@ -87,7 +88,8 @@ impl Room {
     /// Answers a step 1, or has the answer made: [`Effects::answers`].
     ///
     /// # Errors
-    /// [`Fault::MalformedMessage`] when the state vector does not decode, or has more bytes than a board may have clients.
+    /// [`Fault::MalformedMessage`] when the state vector does not decode, or has more bytes than a board may
+    /// have clients.
     pub fn answer_step_1(&mut self, id: MemberId, asked: &[u8], effects: &mut Effects) -> Result<(), Fault> {
         if asked.len() > limits::VECTOR_BYTES_MAX {
             return Err(Fault::MalformedMessage);
@@ -164,7 +166,8 @@ impl Room {
         self.answers.making.retain(|making| making.ticket != job.ticket);
     }
 
-    /// Hands an answer to those who wait for it, each of whom is owed what `hold` stands for until it has left.
+    /// Hands an answer to those who wait for it, each of whom is owed what `hold` stands for until it has
+    /// left.
     pub fn answered(&mut self, made: Made, hold: &Hold, effects: &mut Effects) {
         let Made {
             ticket,

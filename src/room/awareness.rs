@@ -1,16 +1,17 @@
 //! Presence: who is on the board, with which state, and who may say so.
 //!
-//! Owns the table of awareness ids: clock, state, owner. `entry` is one of them, `telling` what
-//! leaves; `payload` reads and writes messages, `voices` knows what each connection speaks for, `bonds` whose ids were whose. Not `yrs::sync::Awareness`, which
-//! trusts every entry and never expires one. Must not know sockets or frames. Key invariants: a state is changed only by
-//! connections of the subject whose id it is, or was; a message costs in proportion to its bytes.
-//! Tests: `room/awareness_tests.rs`.
+//! Owns the table of awareness ids: clock, state, owner. `entry` is one of them, `telling` what leaves;
+//! `payload` reads and writes messages, `voices` knows what each connection speaks for, `bonds` whose ids
+//! were whose. Not `yrs::sync::Awareness`, which trusts every entry and never expires one. Must not know
+//! sockets or frames. Key invariants: a state is changed only by connections of the subject whose id it is,
+//! or was; a message costs in proportion to its bytes. Tests: `room/awareness_tests.rs`.
 //!
-//! Stock clients send back every state that they learn, so entries about other people's ids are normal traffic and
-//! are dropped without a word, before their JSON is read. And they take any state for their own id as their own, if its
-//! clock is higher. So an id stays its subject's after it has gone (`bonds`). Of a subject that is many people (anonymous, a
-//! link) nobody can tell who returns: there only the owner speaks for an id, and one that has passed from one connection
-//! to another is shown for nobody while several claim it.
+//! Stock clients send back every state that they learn, so entries about other people's ids are normal
+//! traffic and are dropped without a word, before their JSON is read. And they take any state for their own
+//! id as their own, if its clock is higher. So an id stays its subject's after it has gone (`bonds`). Of a
+//! subject that is many people (anonymous, a link) nobody can tell who returns: there only the owner speaks
+//! for an id, and one that has passed from one connection to another is shown for nobody while several claim
+//! it.
 
 mod bonds;
 mod entry;
@@ -95,7 +96,8 @@ impl Awareness {
         speaker: Speaker<'_>,
         meter: &mut Meter,
     ) -> Result<Applied, Refused> {
-        // Checked whole before anything is applied, and read twice rather than held: a payload may claim millions.
+        // Checked whole before anything is applied, and read twice rather than held: a payload may claim
+        // millions.
         let mut count = 0usize;
         let mut last = None;
         read(payload, |incoming| {
@@ -128,8 +130,8 @@ impl Awareness {
         Ok(applied)
     }
 
-    /// Whether an entry can be more than an echo: what is not is dropped with its JSON unread. Entries before it in its
-    /// message only raise clocks.
+    /// Whether an entry can be more than an echo: what is not is dropped with its JSON unread. Entries before
+    /// it in its message only raise clocks.
     fn may_count(&self, incoming: Incoming<'_>, speaker: Speaker<'_>) -> bool {
         let entry = self.entries.get(&incoming.id).map(|e| (e.clock, &e.subject));
         let known = entry.or_else(|| self.bonds.get(incoming.id).map(|b| (b.clock, &b.subject)));
@@ -218,8 +220,8 @@ impl Awareness {
         let Some(entry) = self.entries.get_mut(&id) else {
             return false;
         };
-        // Only a claim may bring back a state with the clock that it was removed at: its owner never saw the removal.
-        // Anything else with that clock is the late echo of another tab.
+        // Only a claim may bring back a state with the clock that it was removed at: its owner never saw the
+        // removal. Anything else with that clock is the late echo of another tab.
         let may_repeat = state.is_none() || spoken == Spoken::Claimed;
         let renewed = clock == entry.clock && may_repeat && state.is_some() != entry.state.is_some();
         if !renewed && !is_next(entry.clock, clock) {
@@ -243,8 +245,9 @@ impl Awareness {
         true
     }
 
-    /// Sets the state of somebody without a connection, whose place is `member` and whose id is that number; returns
-    /// whether there is something to broadcast. Not where the id is somebody else's. It counts in nobody's bytes.
+    /// Sets the state of somebody without a connection, whose place is `member` and whose id is that number;
+    /// returns whether there is something to broadcast. Not where the id is somebody else's. It counts in
+    /// nobody's bytes.
     pub fn show(&mut self, member: MemberId, subject: &Subject, state: &str, now: Tick) -> bool {
         let id = u64::from(member.number());
         match self.entries.get_mut(&id) {
@@ -322,8 +325,8 @@ impl Awareness {
         false
     }
 
-    /// Removes states not renewed for [`limits::AWARENESS_TIMEOUT`], and ids that nobody speaks for any more; returns
-    /// whether there is something to broadcast.
+    /// Removes states not renewed for [`limits::AWARENESS_TIMEOUT`], and ids that nobody speaks for any more;
+    /// returns whether there is something to broadcast.
     pub fn expire(&mut self, now: Tick) -> bool {
         let mut changed = false;
         while let Some((_, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {

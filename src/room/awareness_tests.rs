@@ -1,5 +1,5 @@
-//! Tests of the awareness table: claims, owners, heirs, bounds at their edges. Those of whose ids stay whose, and of what
-//! a message may cost, are below in modules of their own.
+//! Tests of the awareness table: claims, owners, heirs, bounds at their edges. Those of whose ids stay whose,
+//! and of what a message may cost, are below in modules of their own.
 
 use super::*;
 use crate::room::harness::{awareness, user};

@@ -1,10 +1,10 @@
 //! The board state: one document as encoded bytes, with an index over them.
 //!
-//! Owns [`Board`]; `join` is how an update gets into it. Must not know members, connections or the disk. Key invariants: the bytes of a client (its section
-//! in `base`, then its tail) hold its structs from clock 0 on without gap; an update joins whole or not at all; what
-//! [`Board::diff`] answers does not depend on how the updates were cut; a copy of a board shares its bytes, so what takes
-//! long is done on one (`apart`, `snapshot`). Tests: `board/tests.rs`, and
-//! `tests/algebra` with Yjs and yrs as oracles.
+//! Owns [`Board`]; `join` is how an update gets into it. Must not know members, connections or the disk. Key
+//! invariants: the bytes of a client (its section in `base`, then its tail) hold its structs from clock 0 on
+//! without gap; an update joins whole or not at all; what [`Board::diff`] answers does not depend on how the
+//! updates were cut; a copy of a board shares its bytes, so what takes long is done on one (`apart`,
+//! `snapshot`). Tests: `board/tests.rs`, and `tests/algebra` with Yjs and yrs as oracles.
 
 use bytes::Bytes;
 
@@ -121,7 +121,8 @@ impl Board {
         }
     }
 
-    /// Loads a stored state. The budgets bind later updates only: a lowered setting makes no board unreadable.
+    /// Loads a stored state. The budgets bind later updates only: a lowered setting makes no board
+    /// unreadable.
     ///
     /// # Errors
     /// [`NotAState`]; the caller refuses the board and never replaces it.
@@ -171,7 +172,8 @@ impl Board {
         &self.budgets
     }
 
-    /// The whole state as one update, clients in descending order; the same bytes for all until the next accept.
+    /// The whole state as one update, clients in descending order; the same bytes for all until the next
+    /// accept.
     pub fn full(&mut self) -> Bytes {
         if !self.is_folded {
             self.fold();

@@ -1,8 +1,9 @@
 //! A board opened as a yrs document, where the server itself reads or writes content.
 //!
-//! Owns the one use of yrs, fenced: canonical state only, past `update::gate`, and never again after an error or a
-//! panic. Must not know rooms or members. Key invariants: what strangers sent reaches yrs only as the compacted state
-//! of a board, never as it came; what yrs encodes is stored only where the server wrote it. Tests: `document/tests.rs`.
+//! Owns the one use of yrs, fenced: canonical state only, past `update::gate`, and never again after an error
+//! or a panic. Must not know rooms or members. Key invariants: what strangers sent reaches yrs only as the
+//! compacted state of a board, never as it came; what yrs encodes is stored only where the server wrote it.
+//! Tests: `document/tests.rs`.
 
 use std::collections::HashMap;
 use std::io;
@@ -33,7 +34,8 @@ pub const RECORDS: &str = "tldraw";
 /// Why a board cannot be opened as a document; it still syncs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unopened {
-    /// It holds content that yrs must not be given, or no records where they should be; or its JSON would be too large.
+    /// It holds content that yrs must not be given, or no records where they should be; or its JSON would be
+    /// too large.
     Unsupported,
     /// What it would take is in use by others.
     Busy,
@@ -43,15 +45,16 @@ pub enum Unopened {
 
 /// The shared types of a board by name, as JSON of at most [`limits::JSON_BYTES_MAX`].
 ///
-/// A map becomes an object, an array an array, a text its string, XML its string, a buffer a string of base64; a type of
-/// both kinds shows its entries. `state` is any complete state of a board. `reserve` is asked for each piece of memory, in
-/// bytes, before it is taken.
+/// A map becomes an object, an array an array, a text its string, XML its string, a buffer a string of
+/// base64; a type of both kinds shows its entries. `state` is any complete state of a board. `reserve` is
+/// asked for each piece of memory, in bytes, before it is taken.
 ///
 /// # Errors
 /// [`Unopened`]; [`Unopened::Busy`] where `reserve` refused.
 ///
 /// # Panics
-/// Never: a panic of yrs is caught, and the document it happened in is leaked, since dropping it could panic again.
+/// Never: a panic of yrs is caught, and the document it happened in is leaked, since dropping it could panic
+/// again.
 pub fn to_json(state: Bytes, reserve: &mut dyn FnMut(usize) -> bool) -> Result<Vec<u8>, Unopened> {
     let canonical = Canonical::of(state)?;
     let mut document = Document::empty(READER_CLIENT);
@@ -157,8 +160,8 @@ pub struct Document {
 }
 
 impl Document {
-    /// Opens a board whose complete state is `state`, to be written to under the client id `writer`: one that nobody else
-    /// uses, and that was never used for anything that may have been lost.
+    /// Opens a board whose complete state is `state`, to be written to under the client id `writer`: one that
+    /// nobody else uses, and that was never used for anything that may have been lost.
     ///
     /// # Errors
     /// [`Unopened`].
@@ -182,8 +185,8 @@ impl Document {
         }
     }
 
-    /// Takes in what the board has and the document lacks. `state` is the board's complete state by now; all of it goes
-    /// through the gate again, since what is new may be harmful only together with what was there.
+    /// Takes in what the board has and the document lacks. `state` is the board's complete state by now; all
+    /// of it goes through the gate again, since what is new may be harmful only together with what was there.
     ///
     /// # Errors
     /// [`Unopened`]; the document is of no use then.
@@ -230,7 +233,8 @@ impl Document {
         })
     }
 
-    /// How much memory it takes, compared with others: encoded bytes, or 16 for each struct and value where that is more.
+    /// How much memory it takes, compared with others: encoded bytes, or 16 for each struct and value where
+    /// that is more.
     #[must_use]
     pub fn weight(&self) -> usize {
         self.weight
@@ -374,7 +378,8 @@ impl<T: ReadTxn> Records for Reader<T> {
     }
 }
 
-/// As a browser would show it; what JSON has no word for is null. As deep as the board's budgets let values be.
+/// As a browser would show it; what JSON has no word for is null. As deep as the board's budgets let values
+/// be.
 fn value_of(any: &Any) -> Value {
     match any {
         Any::Null | Any::Undefined | Any::Buffer(_) => Value::Null,

@@ -96,8 +96,8 @@ impl Pulse {
         self.owed.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Bytes of echoes promised and not on their way. Past a bound the connection is not read: echoes do not count
-    /// towards its outbox, since one commit may bring many at once to somebody who reads everything.
+    /// Bytes of echoes promised and not on their way. Past a bound the connection is not read: echoes do not
+    /// count towards its outbox, since one commit may bring many at once to somebody who reads everything.
     #[must_use]
     pub fn owed(&self) -> usize {
         self.owed.load(Ordering::Relaxed)
@@ -147,7 +147,8 @@ pub struct Member {
     /// Until when it is not told of others where ids have passed, unless it says before which is its own: see
     /// [`crate::room::awareness::Awareness::has_passed`].
     pub(crate) unheard_until: Option<Tick>,
-    /// The first id whose awareness state it has yet to be told, of those that were there when it joined or asked.
+    /// The first id whose awareness state it has yet to be told, of those that were there when it joined or
+    /// asked.
     pub(crate) states_from: Option<u64>,
     /// When it was last asked to fill a hole.
     pub(crate) asked_at: Option<Tick>,
@@ -243,7 +244,8 @@ impl Member {
         Some(out)
     }
 
-    /// What kind the next step 2 is. Only one at a time waits free of charge: each may be as large as the board.
+    /// What kind the next step 2 is. Only one at a time waits free of charge: each may be as large as the
+    /// board.
     pub(crate) fn next_answer(&self) -> Kind {
         if self.joins == 0 { Kind::Join } else { Kind::Answer }
     }

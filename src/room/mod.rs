@@ -2,10 +2,11 @@
 //!
 //! Owns the board state, the awareness table, the outbox and the list of members, and decides what each event
 //! makes due. Must not know sockets, clocks or disks: instants come in, [`Effects`] come out. Here: members;
-//! `time`, what it brings; `accept`, how an update joins; `outbound`, what members are sent, and `answers` to step 1;
-//! `presence`, awareness; `agents`, those without a connection; `persistence`, the way to the disk and back.
-//! Key invariants: an update gets its sequence number in the order it was accepted; nothing is echoed to its author
-//! before that number is durable; one member never waits for another. Tests: `room/tests.rs`.
+//! `time`, what it brings; `accept`, how an update joins; `outbound`, what members are sent, and `answers` to
+//! step 1; `presence`, awareness; `agents`, those without a connection; `persistence`, the way to the disk
+//! and back. Key invariants: an update gets its sequence number in the order it was accepted; nothing is
+//! echoed to its author before that number is durable; one member never waits for another. Tests:
+//! `room/tests.rs`.
 
 mod accept;
 pub mod agents;
@@ -260,8 +261,8 @@ impl Room {
         self.member(member).map(|m| m.joiner.level)
     }
 
-    /// Whether what `member` sends may still change the board: it holds edit, is not about to end, and the room is the
-    /// board's.
+    /// Whether what `member` sends may still change the board: it holds edit, is not about to end, and the
+    /// room is the board's.
     #[must_use]
     pub fn may_write(&self, member: MemberId) -> bool {
         let is_here = |m: &Member| m.closing.is_none() && m.joiner.level == Level::Edit;
@@ -346,14 +347,15 @@ impl Room {
         held.collect()
     }
 
-    /// Notes that what was decided about [`Self::held`] was carried out; the next end of a credential is told again.
+    /// Notes that what was decided about [`Self::held`] was carried out; the next end of a credential is told
+    /// again.
     pub fn note_reconsidered(&mut self) {
         self.reconsidering = false;
         self.look_by(Tick::default());
     }
 
-    /// Carries out what was decided anew about a member: one that is raised to edit is asked for its changes; one that
-    /// is lowered stays, and is told at its next write; one that is refused ends.
+    /// Carries out what was decided anew about a member: one that is raised to edit is asked for its changes;
+    /// one that is lowered stays, and is told at its next write; one that is refused ends.
     ///
     /// Nothing happens when the member has left meanwhile.
     pub fn set_access(&mut self, held: &Held, decision: &Decision, now: Tick, effects: &mut Effects) {
@@ -392,8 +394,8 @@ impl Room {
         }
     }
 
-    /// Marks the room as no longer the board's room: whoever still holds it must look again. Its members are about to be
-    /// closed, and nothing they send counts any more.
+    /// Marks the room as no longer the board's room: whoever still holds it must look again. Its members are
+    /// about to be closed, and nothing they send counts any more.
     pub fn retire(&mut self) {
         self.retired = true;
     }

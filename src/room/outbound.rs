@@ -1,8 +1,8 @@
 //! What leaves a room: a member's own frames first, then the outbox from its cursor on.
 //!
-//! Owns the order of what a member is sent, the bound on what waits for it, and the cutting of the outbox. Must not know
-//! sockets. Key invariants: one member never waits for another; what waits for one member is bounded, the first of its
-//! step 2 apart. Tests: `room/tests/outbox.rs`.
+//! Owns the order of what a member is sent, the bound on what waits for it, and the cutting of the outbox.
+//! Must not know sockets. Key invariants: one member never waits for another; what waits for one member is
+//! bounded, the first of its step 2 apart. Tests: `room/tests/outbox.rs`.
 
 use std::task::Waker;
 
@@ -38,7 +38,8 @@ impl Room {
         let Some(member) = members.get_mut(id.index()).and_then(Option::as_mut) else {
             return Due::Close(Fault::ConnectionLost);
         };
-        // An answer that is being made holds up what comes after it, so that all leaves in the order it was queued in.
+        // An answer that is being made holds up what comes after it, so that all leaves in the order it was
+        // queued in.
         let is_held = |member: &Member| member.peek().is_some_and(|next| next.awaited.is_some());
         while let Some(next) = member.peek().filter(|next| next.awaited.is_none()) {
             if next.body.len() >= LARGE_BODY_BYTES && !buffer.is_empty() {

@@ -1,7 +1,7 @@
 //! What a room sends: one run of frames for all, one cursor a member.
 //!
-//! Owns the [`Outbox`], a run of ready WebSocket frames. Must not know sockets, members or messages.
-//! Key invariants: a cursor always stands between two frames; `first <= cursor <= end`; an update costs the room
+//! Owns the [`Outbox`], a run of ready WebSocket frames. Must not know sockets, members or messages. Key
+//! invariants: a cursor always stands between two frames; `first <= cursor <= end`; an update costs the room
 //! the same whether 5 or 5,000 look on, and what gathered while a socket was busy leaves in one write.
 
 use std::collections::VecDeque;
@@ -124,8 +124,8 @@ impl Outbox {
             .map_or(self.weight_start, |entry| entry.weight_end)
     }
 
-    /// Copies whole frames from `cursor` on to `into`, those of `reader` left out, until `into` holds `bytes_max`
-    /// or more, or a large frame is next; returns the cursor after them.
+    /// Copies whole frames from `cursor` on to `into`, those of `reader` left out, until `into` holds
+    /// `bytes_max` or more, or a large frame is next; returns the cursor after them.
     pub fn gather(&self, cursor: Cursor, reader: MemberId, into: &mut Vec<u8>, bytes_max: usize) -> Cursor {
         let mut next = cursor.0.max(self.first);
         let mut run = self.position(cursor)..self.position(cursor);

@@ -1,7 +1,8 @@
 //! What leaves a room for one member: bytes in the order of their frames, and what they are.
 //!
-//! Owns [`Out`] and its [`Kind`]. Must not know members or queues; `member` and `outbox` hold them. Key invariant: an
-//! [`Out`] is whole frames, of which only the body may be shared. Tests: `room/tests/outbox.rs`.
+//! Owns [`Out`] and its [`Kind`]. Must not know members or queues; `member` and `outbox` hold them. Key
+//! invariant: an [`Out`] is whole frames, of which only the body may be shared. Tests:
+//! `room/tests/outbox.rs`.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -69,8 +70,8 @@ impl Out {
         }
     }
 
-    /// What it counts towards the outbox bound: a joiner's step 2 nothing, a further one all its bytes, anything else no
-    /// more than `weight_max`.
+    /// What it counts towards the outbox bound: a joiner's step 2 nothing, a further one all its bytes,
+    /// anything else no more than `weight_max`.
     pub(super) fn weight(&self, weight_max: usize) -> usize {
         let bytes = self.head.len() + self.body.len();
         match self.kind {

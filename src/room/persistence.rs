@@ -1,8 +1,9 @@
 //! How far the disk is behind a room, and what becomes of its log.
 //!
-//! Owns sequence numbers, saved echoes, compaction and unloading. Must not know members' queues or the disk; it is told
-//! what was accepted and what became durable. Key invariants: `durable <= sequence`; nothing is echoed to its author
-//! before its number is durable; a room that was retired changes nothing on disk any more. Tests: `room/tests.rs`.
+//! Owns sequence numbers, saved echoes, compaction and unloading. Must not know members' queues or the disk;
+//! it is told what was accepted and what became durable. Key invariants: `durable <= sequence`; nothing is
+//! echoed to its author before its number is durable; a room that was retired changes nothing on disk any
+//! more. Tests: `room/tests.rs`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -54,7 +55,8 @@ enum Compaction {
 }
 
 impl Persistence {
-    /// Of a board as it was loaded, whose last stored update has the number `sequence`; see `uncompacted_since`.
+    /// Of a board as it was loaded, whose last stored update has the number `sequence`; see
+    /// `uncompacted_since`.
     pub(super) fn new(sequence: u64, uncompacted_since: Option<Tick>, now: Tick) -> Self {
         Self {
             sequence,
@@ -154,7 +156,8 @@ impl Room {
         self.persistence.durable == 0
     }
 
-    /// Whether a copy of the board is being worked on, to be installed: a compaction, or an update that joins apart.
+    /// Whether a copy of the board is being worked on, to be installed: a compaction, or an update that joins
+    /// apart.
     #[must_use]
     pub fn is_apart(&self) -> bool {
         self.persistence.compaction == Compaction::Running || self.persistence.joining
@@ -239,7 +242,8 @@ impl Room {
         self.unload_due(idle).is_some_and(|at| now >= at)
     }
 
-    /// When it may, should nothing happen to it before; `None` while somebody is here, or something is pending.
+    /// When it may, should nothing happen to it before; `None` while somebody is here, or something is
+    /// pending.
     #[must_use]
     pub fn unload_due(&self, idle: Duration) -> Option<Tick> {
         let persistence = &self.persistence;

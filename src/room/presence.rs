@@ -1,8 +1,9 @@
 //! What a room tells its members of each other's presence, and when.
 //!
-//! Owns the coalescing of awareness and the nudges that make a returning client visible at once. Must not know who
-//! may say what; `awareness` decides it. Key invariants: one broadcast is due at a time, and bounded; a client is made to
-//! announce itself at its claim, and otherwise at most once in `limits::RETELL_EVERY`. Tests: `room/tests/presence.rs`.
+//! Owns the coalescing of awareness and the nudges that make a returning client visible at once. Must not
+//! know who may say what; `awareness` decides it. Key invariants: one broadcast is due at a time, and
+//! bounded; a client is made to announce itself at its claim, and otherwise at most once in
+//! `limits::RETELL_EVERY`. Tests: `room/tests/presence.rs`.
 
 use crate::ids::{Level, MemberId, Subject};
 use crate::limits;
@@ -23,7 +24,8 @@ pub struct Present {
     pub level: Level,
     /// When it connected; of an agent, since when it is shown.
     pub connected_at: UnixMillis,
-    /// Its awareness state, as JSON; `None` while it has none. Of one that speaks for several ids, that which it claimed.
+    /// Its awareness state, as JSON; `None` while it has none. Of one that speaks for several ids, that which
+    /// it claimed.
     pub state: Option<String>,
 }
 
@@ -32,9 +34,9 @@ pub struct Present {
 pub struct Heard {
     /// Something changed: it counts as a message, and by its bytes.
     pub changed: bool,
-    /// Steps spent, as [`limits::AWARENESS_STEPS`] allows them. A message that changed nothing is meant to count as one
-    /// message for each [`limits::AWARENESS_IDLE_STEPS`] of them: less than one for what a stock client sends back, ten
-    /// and more for the largest message that is about other people's ids.
+    /// Steps spent, as [`limits::AWARENESS_STEPS`] allows them. A message that changed nothing is meant to
+    /// count as one message for each [`limits::AWARENESS_IDLE_STEPS`] of them: less than one for what a stock
+    /// client sends back, ten and more for the largest message that is about other people's ids.
     pub steps: u64,
 }
 
@@ -109,8 +111,8 @@ impl Room {
         }
     }
 
-    /// Makes those announce themselves anew who owe it, each at most once in [`limits::RETELL_EVERY`]; the others are
-    /// left to a later [`Room::tick`].
+    /// Makes those announce themselves anew who owe it, each at most once in [`limits::RETELL_EVERY`]; the
+    /// others are left to a later [`Room::tick`].
     pub(super) fn nudge_owing(&mut self, now: Tick, effects: &mut Effects) {
         let mut due = Vec::new();
         let mut later: Option<Tick> = None;
@@ -151,7 +153,8 @@ impl Room {
         }
     }
 
-    /// Who is connected, in the order of their places, then agents that are shown: the first `limit` after `after`.
+    /// Who is connected, in the order of their places, then agents that are shown: the first `limit` after
+    /// `after`.
     #[must_use]
     pub fn present(&self, after: Option<MemberId>, limit: usize) -> Vec<Present> {
         let from = after.map_or(0, |after| after.index().saturating_add(1));

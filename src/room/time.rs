@@ -1,9 +1,9 @@
 //! What time brings to a room, and when it next brings something.
 //!
-//! Owns what a look at the time does ([`Room::tick`]) and when the next one is worth it ([`Room::next_due`]). Must not read
-//! a clock. Key invariant: whatever makes something due earlier says so to `Room::look_by`, or is asked where it lies.
-//! Tests: `room/tests/time.rs`, and `room/tests/due.rs`, in which a room that is looked at only when it says so does what
-//! one does that is looked at all the time.
+//! Owns what a look at the time does ([`Room::tick`]) and when the next one is worth it ([`Room::next_due`]).
+//! Must not read a clock. Key invariant: whatever makes something due earlier says so to `Room::look_by`, or
+//! is asked where it lies. Tests: `room/tests/time.rs`, and `room/tests/due.rs`, in which a room that is
+//! looked at only when it says so does what one does that is looked at all the time.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ use crate::time::{Now, Tick, UnixMillis};
 #[derive(Debug)]
 pub(super) struct Looks {
     last: Tick,
-    /// Before this nothing becomes due for a member or an agent. It is found by one walk over all of them at each look;
-    /// between two looks it only moves to earlier.
+    /// Before this nothing becomes due for a member or an agent. It is found by one walk over all of them at
+    /// each look; between two looks it only moves to earlier.
     next: Option<Tick>,
 }
 
@@ -35,18 +35,19 @@ impl Looks {
 }
 
 impl Room {
-    /// When to look at the room next: [`Self::tick`], then [`Self::compaction_due`]. Not before `now`; `None` is for not
-    /// before something else happens to it. Unloading is not in it: [`Self::unload_due`].
+    /// When to look at the room next: [`Self::tick`], then [`Self::compaction_due`]. Not before `now`; `None`
+    /// is for not before something else happens to it. Unloading is not in it: [`Self::unload_due`].
     ///
-    /// To be asked anew after each step of the room, after each look, and after what is done to it without effects:
-    /// [`Self::note_reconsidered`], [`Self::abandon_joining`] and [`Self::abandon_compaction`]. Nothing has to be said of signs
-    /// of life: they put off what is due, or ([`Pulse::blocked`]) bring something that is later than the next look. What
-    /// they have put off is found at a look that finds nothing to do, at most one in [`limits::KEEPALIVE_AFTER`].
+    /// To be asked anew after each step of the room, after each look, and after what is done to it without
+    /// effects: [`Self::note_reconsidered`], [`Self::abandon_joining`] and [`Self::abandon_compaction`].
+    /// Nothing has to be said of signs of life: they put off what is due, or ([`Pulse::blocked`]) bring
+    /// something that is later than the next look. What they have put off is found at a look that finds
+    /// nothing to do, at most one in [`limits::KEEPALIVE_AFTER`].
     ///
     /// # Resolution
     /// Exact, but for two things. What was sent is dropped from memory, and who is too far behind ends,
-    /// [`limits::TICK_MAX`] after the last look. Where the calendar clock was set, the end of a credential is seen at the
-    /// look after, at most [`limits::KEEPALIVE_AFTER`] later.
+    /// [`limits::TICK_MAX`] after the last look. Where the calendar clock was set, the end of a credential is
+    /// seen at the look after, at most [`limits::KEEPALIVE_AFTER`] later.
     ///
     /// # Cost
     /// The same for any number of members.
@@ -70,8 +71,8 @@ impl Room {
         self.looks.next = Some(self.looks.next.map_or(at, |next| next.min(at)));
     }
 
-    /// Does what has become due: pings, keepalives, ends of credentials (which are decided about outside), silent and stuck
-    /// connections, expired presence. Nothing is, before [`Self::next_due`].
+    /// Does what has become due: pings, keepalives, ends of credentials (which are decided about outside),
+    /// silent and stuck connections, expired presence. Nothing is, before [`Self::next_due`].
     pub fn tick(&mut self, now: Now, effects: &mut Effects) {
         if self.awareness.expire(now.tick) {
             self.schedule_awareness(effects);

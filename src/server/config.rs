@@ -1,8 +1,9 @@
 //! The configuration of a server: plain data, checked as a whole before anything starts.
 //!
-//! Owns [`Config`] and how it is made from [`Values`]. Must not know the command line's parser, nor start anything.
-//! Key invariant: a `Config` that exists is one that the server can run with, so nothing downstream checks a setting
-//! again. The settings themselves are the table in `config/settings.rs`; tests are in `config/tests.rs`.
+//! Owns [`Config`] and how it is made from [`Values`]. Must not know the command line's parser, nor start
+//! anything. Key invariant: a `Config` that exists is one that the server can run with, so nothing downstream
+//! checks a setting again. The settings themselves are the table in `config/settings.rs`; tests are in
+//! `config/tests.rs`.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -397,7 +398,8 @@ fn listen_in(values: &Values, mode: Mode) -> Result<SocketAddr, ConfigError> {
     Ok(listen)
 }
 
-/// `--allow-origin`, and the origin of `--public-url`: a proxy may rewrite the `Host` that it would else be compared with.
+/// `--allow-origin`, and the origin of `--public-url`: a proxy may rewrite the `Host` that it would else be
+/// compared with.
 fn origins(values: &Values, public_url: Option<&PublicUrl>) -> Result<Vec<Origin>, ConfigError> {
     let mut origins = values.list(
         "allow-origin",

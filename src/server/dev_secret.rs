@@ -1,7 +1,7 @@
 //! The secret of `--dev`: made once, and kept beside the data file so that links survive a restart.
 //!
-//! Owns that file. Must not be used outside `--dev`. Key invariant: the file is readable by its owner only, from the
-//! moment it exists, and one that is there is never replaced.
+//! Owns that file. Must not be used outside `--dev`. Key invariant: the file is readable by its owner only,
+//! from the moment it exists, and one that is there is never replaced.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -27,7 +27,8 @@ pub fn load_or_create(path: &Path) -> io::Result<Secret> {
     }
 }
 
-/// Reads the secret at `path`, where a server with `--dev` made it: another would sign what that server refuses.
+/// Reads the secret at `path`, where a server with `--dev` made it: another would sign what that server
+/// refuses.
 ///
 /// # Errors
 /// As for [`load_or_create`]; `NotFound` where there is none.

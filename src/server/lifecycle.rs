@@ -1,7 +1,8 @@
 //! From configuration to a running server, and from a signal to its end.
 //!
-//! Owns start-up, the accept loop, the executor's threads and shutdown. Key invariant: a shutdown stops accepting,
-//! closes with the shutdown code, commits and compacts, and ends within `--drain`; a second signal ends at once.
+//! Owns start-up, the accept loop, the executor's threads and shutdown. Key invariant: a shutdown stops
+//! accepting, closes with the shutdown code, commits and compacts, and ends within `--drain`; a second signal
+//! ends at once.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;

@@ -1,6 +1,8 @@
-//! The process: configuration, start and stop, threads, clocks, logs, and which part of the house answers a request.
+//! The process: configuration, start and stop, threads, clocks, logs, and which part of the house answers a
+//! request.
 //!
-//! Must not know what a board is. Key invariants: executor threads never block on a disk; a shutdown ends within `--drain`.
+//! Must not know what a board is. Key invariants: executor threads never block on a disk; a shutdown ends
+//! within `--drain`.
 
 pub mod clock;
 pub mod config;

@@ -1,8 +1,9 @@
 //! One HTTP connection: request after request, until it closes or becomes a WebSocket.
 //!
-//! Owns reading heads within their bounds of bytes and time, keep-alive, which hosts are served, and what every answer
-//! gets (CORS). Must not know what a path means. Key invariant: requests are answered in order; after an answer that
-//! could be misread (an error in the head, a body that was not read to its end) the connection closes.
+//! Owns reading heads within their bounds of bytes and time, keep-alive, which hosts are served, and what
+//! every answer gets (CORS). Must not know what a path means. Key invariant: requests are answered in order;
+//! after an answer that could be misread (an error in the head, a body that was not read to its end) the
+//! connection closes.
 
 use std::io;
 use std::net::{IpAddr, TcpStream};
@@ -37,7 +38,8 @@ enum Next {
 
 /// Serves one accepted TCP connection until it ends; `_place` counts it for as long.
 pub(crate) async fn serve(shell: Arc<Shell>, stream: Async<TcpStream>, peer: IpAddr, _place: SocketPlace) {
-    // What comes before and after is boxed, so that the long life as a WebSocket does not pay for it in memory.
+    // What comes before and after is boxed, so that the long life as a WebSocket does not pay for it in
+    // memory.
     let entered = Box::pin(fenced(enter(shell, stream, peer))).await;
     if let Ok(Some(mut connected)) = entered {
         let end = connected.run().await;
@@ -52,7 +54,8 @@ async fn enter(
     peer: IpAddr,
 ) -> Option<Box<upgrades::Connected>> {
     let (opening, socket) = exchange(&shell, Socket::new(stream), peer).await?;
-    // Boxed, as the answering of a request is, so that a connection that waits for its next request stays small.
+    // Boxed, as the answering of a request is, so that a connection that waits for its next request stays
+    // small.
     Box::pin(upgrades::enter(&shell, *opening, socket)).await
 }
 
@@ -83,7 +86,8 @@ async fn exchange(
 
             Next::Request => {
                 patience = limits::KEEP_ALIVE_IDLE_MAX;
-                // Who sends faster than we answer is never waited for: without this it would have the thread for itself.
+                // Who sends faster than we answer is never waited for: without this it would have the thread
+                // for itself.
                 smol::future::yield_now().await;
             }
             Next::Close => {
@@ -155,7 +159,8 @@ async fn answer(
         Err(response) => cors::share(shell, &head, response),
     };
     let response = match incoming.end_body().await {
-        // Somebody who only asked is told that the question was malformed; who changed something, what came of it.
+        // Somebody who only asked is told that the question was malformed; who changed something, what came
+        // of it.
         Err(error) if matches!(head.method, Method::Get | Method::Head) => {
             cors::share(shell, &head, Response::problem(&error.into()))
         }
@@ -218,8 +223,8 @@ async fn decide(
     }
 }
 
-/// The target as the routes know it: a proxy takes the base path of `--public-url` off, and who comes without one does not.
-/// What is a path of ours as it stands is one, since the base may be called as one of these.
+/// The target as the routes know it: a proxy takes the base path of `--public-url` off, and who comes without
+/// one does not. What is a path of ours as it stands is one, since the base may be called as one of these.
 fn local<'a>(target: Target<'a>, base: &str) -> Target<'a> {
     if base.is_empty() {
         return target;

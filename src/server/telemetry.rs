@@ -1,7 +1,7 @@
 //! Logs: one structured event a line, on standard error.
 //!
-//! Owns the format and the level. Key invariant: no token, key, payload or query string is ever a field; events name
-//! board, connection and subject.
+//! Owns the format and the level. Key invariant: no token, key, payload or query string is ever a field;
+//! events name board, connection and subject.
 
 use tracing::level_filters::LevelFilter;
 

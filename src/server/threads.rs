@@ -1,7 +1,8 @@
 //! The executor's threads: one that always runs, and helpers that join while it falls behind.
 //!
-//! Owns when a helper works. Key invariant: a helper that is not needed does not listen to the executor, since every
-//! task that is woken would wake it too: with two threads at it, an update that one thread handles costs twice as much.
+//! Owns when a helper works. Key invariant: a helper that is not needed does not listen to the executor,
+//! since every task that is woken would wake it too: with two threads at it, an update that one thread
+//! handles costs twice as much.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};

@@ -1,10 +1,11 @@
 //! The fuzz body of sessions and rooms: any sequence of what connections, the disk and time can do.
 //!
-//! Owns [`session_ops`]: bytes are read as operations on one room, its peers and an invented disk. Must not know
-//! sockets or yrs: replicas are boards of our own, whose algebra has oracles elsewhere. What must hold: one message a
-//! frame; what waits for a member is bounded; who has left gets nothing; no author gets its update back before it is
-//! durable; what is durable rebuilds the board; nobody is ever shown under an id that was another subject's; and, while all
-//! are honest, nobody is ever sent something it cannot apply, and all replicas converge.
+//! Owns [`session_ops`]: bytes are read as operations on one room, its peers and an invented disk. Must not
+//! know sockets or yrs: replicas are boards of our own, whose algebra has oracles elsewhere. What must hold:
+//! one message a frame; what waits for a member is bounded; who has left gets nothing; no author gets its
+//! update back before it is durable; what is durable rebuilds the board; nobody is ever shown under an id
+//! that was another subject's; and, while all are honest, nobody is ever sent something it cannot apply, and
+//! all replicas converge.
 
 #![allow(
     clippy::missing_panics_doc,
@@ -374,7 +375,8 @@ impl World {
 
     fn set_level(&mut self, at: usize, level: Level) {
         let client = &mut self.clients[at];
-        // What an honest client has written and not sent is lost with its right to write; that is no divergence.
+        // What an honest client has written and not sent is lost with its right to write; that is no
+        // divergence.
         let owes = self.manners == Manners::Honest && client.level == Level::Edit && level != Level::Edit;
         if !owes {
             client.level = level;
@@ -457,7 +459,8 @@ fn sequence_of(change: &Change) -> Option<u64> {
     }
 }
 
-/// What two boards must agree on, however their structs are cut: how far each client is known, and what is deleted.
+/// What two boards must agree on, however their structs are cut: how far each client is known, and what is
+/// deleted.
 fn essence(board: &mut Board) -> (Vec<u8>, Vec<u8>) {
     let vector = board.state_vector();
     let deletions = board.diff(&StateVector::parse(&vector).unwrap());

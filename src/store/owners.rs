@@ -1,9 +1,9 @@
 //! What one owner has, and may have: boards, and bytes of them.
 //!
-//! Owns [`Quotas`], [`Account`] and [`Growth`]. Must not know whose an account is, nor where the boards are: the store
-//! says what is stored, and each room what it has accepted that is not. Key invariant: what is stored and what is about
-//! to be are counted once each, but for the moment between a commit and its report, when they are counted twice.
-//! Tests: below, `contract/owners.rs`, and over TCP tests/it/quotas.rs.
+//! Owns [`Quotas`], [`Account`] and [`Growth`]. Must not know whose an account is, nor where the boards are:
+//! the store says what is stored, and each room what it has accepted that is not. Key invariant: what is
+//! stored and what is about to be are counted once each, but for the moment between a commit and its report,
+//! when they are counted twice. Tests: below, `contract/owners.rs`, and over TCP tests/it/quotas.rs.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,9 +1,10 @@
 //! The bytes of keys and values in the data file.
 //!
-//! Owns the encoding of blobs and of the links between ids, and in `board`, `access` and `audit` that of the other rows;
-//! must not know the engine or its tables' handles. Key invariant: each value carries a checksum over its table, its key and
-//! itself, since the engine does not verify its page checksums when it reads: rot, or a row under the wrong key, is an error
-//! and never data. Tests: `rows/tests.rs`, and beside each file.
+//! Owns the encoding of blobs and of the links between ids, and in `board`, `access` and `audit` that of the
+//! other rows; must not know the engine or its tables' handles. Key invariant: each value carries a checksum
+//! over its table, its key and itself, since the engine does not verify its page checksums when it reads:
+//! rot, or a row under the wrong key, is an error and never data. Tests: `rows/tests.rs`, and beside each
+//! file.
 //!
 //! ```text
 //! boards     key: board id                                        value: record
@@ -31,18 +32,19 @@
 //! secret = SHA-256 of its text, level, created, expires (u64 le each; the greatest: never), created by, name
 //! entry  = action, level, subject, address (0 | 4, 4 bytes | 6, 16 bytes), user agent, detail as JSON or nothing
 //! ```
-//! Action, subject, user agent, created by and name are texts. Of a secret's text itself nothing is in any row.
+//! Action, subject, user agent, created by and name are texts. Of a secret's text itself nothing is in any
+//! row.
 //!
-//! `ids` links all ids that were ever used in their order. An id is free only where a row says so: that of the id
-//! before it, whose next id is beyond. Without that, rot in a search path would make a deleted board, or one without
-//! content, look as if it never was.
+//! `ids` links all ids that were ever used in their order. An id is free only where a row says so: that of
+//! the id before it, whose next id is beyond. Without that, rot in a search path would make a deleted board,
+//! or one without content, look as if it never was.
 //!
-//! A snapshot's blob is the full state. A blob in `updates` is what one commit added to one board: each update as
-//! its length (u32 le) and its bytes, sequences counting up from `first`. Blobs are cut in chunks because the engine
-//! rounds a large value up to a power of two of contiguous pages: 17 MiB would take, and double the file by, 32.
-//! A tally in the record says what rows a board has in a table. Without it, rot in a search path, or a page that an
-//! older one has replaced, would make a grant look as if there were none, or as it once was: each row that is left is
-//! right, and only their sum is not.
+//! A snapshot's blob is the full state. A blob in `updates` is what one commit added to one board: each
+//! update as its length (u32 le) and its bytes, sequences counting up from `first`. Blobs are cut in chunks
+//! because the engine rounds a large value up to a power of two of contiguous pages: 17 MiB would take, and
+//! double the file by, 32. A tally in the record says what rows a board has in a table. Without it, rot in a
+//! search path, or a page that an older one has replaced, would make a grant look as if there were none, or
+//! as it once was: each row that is left is right, and only their sum is not.
 //!
 //! An eight byte checksum lets one rotten row in 2^64 through, and costs a row some 100 ns.
 
@@ -259,7 +261,8 @@ pub(crate) fn board_start(board: &BoardId) -> Vec<u8> {
     board_key(board, &[])
 }
 
-/// The first key that is greater than each key of `board` with more after its id: no board id contains a byte below 2.
+/// The first key that is greater than each key of `board` with more after its id: no board id contains a byte
+/// below 2.
 pub(crate) fn board_end(board: &BoardId) -> Vec<u8> {
     let mut key = board.as_str().as_bytes().to_vec();
     key.push(1);
@@ -345,7 +348,8 @@ impl<'a> Chunk<'a> {
     }
 }
 
-/// How many bytes of updates (of a state) are in the row of a chunk, by its length alone: the checksum is not looked at.
+/// How many bytes of updates (of a state) are in the row of a chunk, by its length alone: the checksum is not
+/// looked at.
 pub(crate) fn chunk_length(value: &[u8]) -> u64 {
     let envelope = ENVELOPE_BYTES.saturating_add(8);
     u64::try_from(value.len().saturating_sub(envelope)).unwrap_or(u64::MAX)

@@ -1,9 +1,10 @@
 //! Whether an update can join a document, and what of it is new.
 //!
-//! Owns [`admit`]: the walk over a scanned update in the order of its references, as Yjs's `integrateStructs` makes
-//! it, but over slots instead of items. Must not know where the bytes are kept. Key invariant: [`Known`] holds the
-//! new structs after `Ok`, and is unchanged after `Err`; deletions join at [`Admission::commit`]. Tests:
-//! `room::board` and `tests/algebra`. Source: Yjs `utils/encoding.js`, `structs/Item.js` (`getMissing`).
+//! Owns [`admit`]: the walk over a scanned update in the order of its references, as Yjs's `integrateStructs`
+//! makes it, but over slots instead of items. Must not know where the bytes are kept. Key invariant:
+//! [`Known`] holds the new structs after `Ok`, and is unchanged after `Err`; deletions join at
+//! [`Admission::commit`]. Tests: `room::board` and `tests/algebra`. Source: Yjs `utils/encoding.js`,
+//! `structs/Item.js` (`getMissing`).
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use super::known::{Added, Known, Mark, Slot};
@@ -21,8 +22,9 @@ pub use admission::{Admission, Part};
 use deletions::{Deletion, deletion_at, is_dead, is_deleted, normalise};
 use strain::{Neighbours, Strain, behind, hash_of};
 
-/// Gaps between deletions that one range may close and be told of one by one, whatever the update's bytes; and as many more
-/// as the update has bytes. Beyond them it is told of as one range, since to name a range is cheap, and its gaps are many.
+/// Gaps between deletions that one range may close and be told of one by one, whatever the update's bytes;
+/// and as many more as the update has bytes. Beyond them it is told of as one range, since to name a range is
+/// cheap, and its gaps are many.
 const GAPS_TOLD_MIN: usize = 64;
 
 /// Why an update cannot join.
@@ -119,7 +121,8 @@ struct Walk<'a, 'k> {
     doubtful: Vec<Id>,
     /// Types of neighbours of which the other one is gone; right only where the type is deleted.
     half_gone: Vec<u32>,
-    /// Map entries of several values; right only where they are deleted, as clients that collect nothing merge them.
+    /// Map entries of several values; right only where they are deleted, as clients that collect nothing
+    /// merge them.
     long_entries: Vec<Deletion>,
     is_whole: bool,
 }

@@ -1,7 +1,7 @@
 //! lib0 Any values and JSON texts: checked, or stepped over where they were checked before.
 //!
-//! Owns the two grammars and the bound on their depth. Must not know structs. Key invariant: a value that passes is
-//! read by lib0's `readAny` or JavaScript's `JSON.parse` without an error, and nests at most
+//! Owns the two grammars and the bound on their depth. Must not know structs. Key invariant: a value that
+//! passes is read by lib0's `readAny` or JavaScript's `JSON.parse` without an error, and nests at most
 //! `limits::ANY_DEPTH_MAX` levels. Tests at the end of the file.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
@@ -19,7 +19,8 @@ pub(super) const PROTO: &[u8] = b"__proto__";
 pub struct Skipped {
     /// Values, with those in them; a buffer counts for one more each `limits::BUFFER_PART_BYTES`.
     pub values: u32,
-    /// Whether an object has a member that JavaScript takes for its prototype: Yjs throws when it writes it again.
+    /// Whether an object has a member that JavaScript takes for its prototype: Yjs throws when it writes it
+    /// again.
     pub names_proto: bool,
 }
 
@@ -163,9 +164,11 @@ pub fn check_json(text: &[u8]) -> Result<(), Refused> {
     }
 }
 
-/// How many values a JSON text is, with those in it, as a decoder in Rust reads it: yrs keeps embeds and formats so.
+/// How many values a JSON text is, with those in it, as a decoder in Rust reads it: yrs keeps embeds and
+/// formats so.
 ///
-/// `None` where it reads nothing: JavaScript takes lone surrogates, and numbers beyond a double and beyond 64 bits.
+/// `None` where it reads nothing: JavaScript takes lone surrogates, and numbers beyond a double and beyond 64
+/// bits.
 #[must_use]
 pub fn count_json(text: &[u8]) -> Option<usize> {
     serde_json::from_slice::<Decoded>(text)

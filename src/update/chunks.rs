@@ -1,8 +1,8 @@
 //! A list in order that is cheap to copy and to change in the middle.
 //!
-//! Owns [`Chunks`]. Must not know what it holds. Key invariants: a copy shares all full chunks, so it costs a count for
-//! each 512 elements and not the elements; an insertion or removal moves at most a chunk. Tests at the end of the
-//! file, against a vector.
+//! Owns [`Chunks`]. Must not know what it holds. Key invariants: a copy shares all full chunks, so it costs a
+//! count for each 512 elements and not the elements; an insertion or removal moves at most a chunk. Tests at
+//! the end of the file, against a vector.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use std::sync::Arc;
 /// Elements of a chunk, at most.
 const CHUNK: usize = 512;
 
-/// A list of elements in ascending order, in chunks; the last one is the list's own, the others may be shared.
+/// A list of elements in ascending order, in chunks; the last one is the list's own, the others may be
+/// shared.
 #[derive(Clone, Debug)]
 pub struct Chunks<T> {
     full: Vec<Arc<Vec<T>>>,

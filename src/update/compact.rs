@@ -1,10 +1,11 @@
 //! The canonical, collected form of a state.
 //!
-//! Owns [`compact`]: deleted items lose their content, what lies in a deleted type becomes GC, structs are split at
-//! the borders of deletions, and neighbours that Yjs would merge are merged. Must not know where the bytes are kept.
-//! Key invariant: the result loads in Yjs as the same document with the same state vector, and goes on merging with
-//! every update that could have joined before. It does not depend on how the updates were cut. Tests:
-//! `room::board`, `tests/algebra`. Source: Yjs `Item.gc`, `Item.mergeWith`, `ContentType.gc`, `tryGcDeleteSet`.
+//! Owns [`compact`]: deleted items lose their content, what lies in a deleted type becomes GC, structs are
+//! split at the borders of deletions, and neighbours that Yjs would merge are merged. Must not know where the
+//! bytes are kept. Key invariant: the result loads in Yjs as the same document with the same state vector,
+//! and goes on merging with every update that could have joined before. It does not depend on how the updates
+//! were cut. Tests: `room::board`, `tests/algebra`. Source: Yjs `Item.gc`, `Item.mergeWith`,
+//! `ContentType.gc`, `tryGcDeleteSet`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use super::Refused;
@@ -21,10 +22,11 @@ const GROWTH_BYTES_MAX: usize = 64 * 1024;
 
 /// Writes the canonical, collected form of a state as one update.
 ///
-/// `bytes_of` gives the structs of the client at a place, in pieces that follow one another; none cuts a struct.
+/// `bytes_of` gives the structs of the client at a place, in pieces that follow one another; none cuts a
+/// struct.
 ///
-/// Where splitting at deletions would blow the state up (a long text with every second letter deleted), partly
-/// deleted structs keep their content; the delete set still says what is deleted.
+/// Where splitting at deletions would blow the state up (a long text with every second letter deleted),
+/// partly deleted structs keep their content; the delete set still says what is deleted.
 ///
 /// Spends a step for each struct, each piece that it is split in, and for the bytes.
 ///
@@ -44,11 +46,12 @@ pub fn compact<'a, I: Iterator<Item = &'a [u8]>>(
     Ok(out.unwrap_or_default())
 }
 
-/// The same for a document that is opened: nothing of it is left to be split, since yrs copies what is left of a text at
-/// each place where it splits it.
+/// The same for a document that is opened: nothing of it is left to be split, since yrs copies what is left
+/// of a text at each place where it splits it.
 ///
 /// # Errors
-/// [`Refused::TooCostly`] where it has more than [`limits::DOCUMENT_PARTS_MAX`] structs then; else as [`compact`].
+/// [`Refused::TooCostly`] where it has more than [`limits::DOCUMENT_PARTS_MAX`] structs then; else as
+/// [`compact`].
 pub fn compact_split<'a, I: Iterator<Item = &'a [u8]>>(
     known: &Known,
     bytes_of: impl Fn(u32) -> I,

@@ -1,9 +1,10 @@
 //! Whether a canonical state may be opened as a yrs document.
 //!
-//! Owns [`document_gate`]. Must not know yrs itself, nor who asks. Key invariant: what passes is within what honest
-//! Yjs clients write and yrs 0.28 reads: no subdocuments, no XML hooks, no legacy JSON, bounded depth, text only in text types, under
-//! a map key only values or a type; and opening and reading it takes time and memory in proportion to its parts. What
-//! is refused still syncs. Tests: `gate/tests.rs` and `tests/algebra`, where all that passes goes through yrs.
+//! Owns [`document_gate`]. Must not know yrs itself, nor who asks. Key invariant: what passes is within what
+//! honest Yjs clients write and yrs 0.28 reads: no subdocuments, no XML hooks, no legacy JSON, bounded depth,
+//! text only in text types, under a map key only values or a type; and opening and reading it takes time and
+//! memory in proportion to its parts. What is refused still syncs. Tests: `gate/tests.rs` and
+//! `tests/algebra`, where all that passes goes through yrs.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::collections::HashSet;
@@ -40,7 +41,8 @@ pub enum Unsupported {
     Misplaced,
     /// A top-level type holds both text and array elements.
     MixedRoot,
-    /// It has more than `limits::DOCUMENT_PARTS_MAX` parts, or what yrs would copy or move goes beyond another bound on documents.
+    /// It has more than `limits::DOCUMENT_PARTS_MAX` parts, or what yrs would copy or move goes beyond
+    /// another bound on documents.
     TooManyParts,
     /// An embed or a format is JSON to browsers and not to yrs.
     UnreadableJson,
@@ -92,7 +94,8 @@ pub struct Passed {
 
 /// Whether a state, canonical as [`super::compact`] writes it, may be given to a yrs Doc.
 ///
-/// Spends a step for each struct each of the four times that it is looked at, for each range, and for the bytes.
+/// Spends a step for each struct each of the four times that it is looked at, for each range, and for the
+/// bytes.
 ///
 /// # Errors
 /// [`Unsupported`].
@@ -282,7 +285,8 @@ impl<'s> Gate<'_, 's> {
         if fits { Ok(()) } else { Err(Unsupported::Misplaced) }
     }
 
-    /// An entry after one that is not deleted makes yrs delete that one, each time among all deletions so far.
+    /// An entry after one that is not deleted makes yrs delete that one, each time among all deletions so
+    /// far.
     fn check_origin(&mut self, placed: &Placed<'s>) -> Result<(), Unsupported> {
         let Some(origin) = placed.it.origin.filter(|_| placed.slot.is_entry()) else {
             return Ok(());
@@ -300,7 +304,8 @@ impl<'s> Gate<'_, 's> {
         Ok(())
     }
 
-    /// yrs gives each piece of a text a copy of all formats that hold there, when it is opened and when it is read.
+    /// yrs gives each piece of a text a copy of all formats that hold there, when it is opened and when it is
+    /// read.
     fn check_copies(&self) -> Result<(), Unsupported> {
         let copies = self
             .seen

@@ -1,11 +1,12 @@
 //! What it costs stock clients and yrs to integrate a whole state.
 //!
-//! Owns [`integration_work`]: Yjs's own integration over ids, neighbours and parents, without content, and counted.
-//! Must not know boards or who asks. Key invariant: the order of every list is that of Yjs, each item that Yjs passes
-//! is a step of the meter, and so is each struct, cut and mark; so a walk ends at the latest where the work exceeds
-//! its allowance. Takes 48 bytes an item while it runs, and twice that for a piece cut off one. Source: Yjs `structs/Item.js`
-//! (`integrate`, `splitItem`), `utils/encoding.js` (`integrateStructs`), `types/YText.js` (`cleanupYTextFormatting`).
-//! Tests: `integrate/tests.rs`, against a second implementation and yrs.
+//! Owns [`integration_work`]: Yjs's own integration over ids, neighbours and parents, without content, and
+//! counted. Must not know boards or who asks. Key invariant: the order of every list is that of Yjs, each
+//! item that Yjs passes is a step of the meter, and so is each struct, cut and mark; so a walk ends at the
+//! latest where the work exceeds its allowance. Takes 48 bytes an item while it runs, and twice that for a
+//! piece cut off one. Source: Yjs `structs/Item.js` (`integrate`, `splitItem`), `utils/encoding.js`
+//! (`integrateStructs`), `types/YText.js` (`cleanupYTextFormatting`). Tests: `integrate/tests.rs`, against a
+//! second implementation and yrs.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 mod graph;
@@ -44,11 +45,12 @@ pub struct Work {
     pub structs: u64,
 }
 
-/// Integrates a complete state and tells what that costs: first the clocks before those in `before`, which are ascending by
-/// client, and then the rest. With an empty `before` it is what a client does that loads the state at once, otherwise what
-/// those do who have it up to there and are sent the rest.
+/// Integrates a complete state and tells what that costs: first the clocks before those in `before`, which
+/// are ascending by client, and then the rest. With an empty `before` it is what a client does that loads the
+/// state at once, otherwise what those do who have it up to there and are sent the rest.
 ///
-/// `outline` is the state's own. What refers to nothing that is there joins nothing; a complete state has no such structs.
+/// `outline` is the state's own. What refers to nothing that is there joins nothing; a complete state has no
+/// such structs.
 ///
 /// # Errors
 /// [`Exhausted`] where it costs more than the meter allows.

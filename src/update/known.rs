@@ -1,10 +1,11 @@
-//! What a document holds, without its content: for each client the end clock, the parents, the shared types, the
-//! deletions, and where in the bytes a clock is.
+//! What a document holds, without its content: for each client the end clock, the parents, the shared types,
+//! the deletions, and where in the bytes a clock is.
 //!
-//! Owns [`Known`]; `client` is what it knows of one. Must not hold content or know rooms. Key invariants: a client's clocks are known without gap from
-//! 0 to its end; the parent of a type has a lower index than the type. Changes go through [`Known::push`] and can be
-//! taken back to a [`Mark`], so that an update is admitted whole or not at all. A copy shares what is large, so it costs
-//! some words for each client and each chunk. Tests: `admit` and `room::board`.
+//! Owns [`Known`]; `client` is what it knows of one. Must not hold content or know rooms. Key invariants: a
+//! client's clocks are known without gap from 0 to its end; the parent of a type has a lower index than the
+//! type. Changes go through [`Known::push`] and can be taken back to a [`Mark`], so that an update is
+//! admitted whole or not at all. A copy shares what is large, so it costs some words for each client and each
+//! chunk. Tests: `admit` and `room::board`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::collections::{BTreeMap, HashMap};
@@ -79,8 +80,8 @@ pub struct Known {
     deletes: u64,
     /// Structs of all clients.
     structs: u64,
-    /// Hashes of the places where something stands that has no origin: map entries by type and key, lists by type. Two places
-    /// may have one hash.
+    /// Hashes of the places where something stands that has no origin: map entries by type and key, lists by
+    /// type. Two places may have one hash.
     beginnings: Chunks<u32>,
     /// Format marks that were accepted.
     formats: u64,
@@ -352,8 +353,8 @@ impl Known {
         }
     }
 
-    /// At most how many items a list or map of the document has once all of it is split where others were put in between,
-    /// and where deletions begin and end.
+    /// At most how many items a list or map of the document has once all of it is split where others were put
+    /// in between, and where deletions begin and end.
     #[must_use]
     pub fn items_at_most(&self) -> u64 {
         let splits = self.deletes.saturating_mul(2);
@@ -366,13 +367,15 @@ impl Known {
         self.formats
     }
 
-    /// At most how much work integrating what joined since [`Self::set_strain`] is, beyond a constant for each struct.
+    /// At most how much work integrating what joined since [`Self::set_strain`] is, beyond a constant for
+    /// each struct.
     #[must_use]
     pub fn strain(&self) -> u64 {
         self.strain
     }
 
-    /// Sets the strain: to nothing once the work was counted, or to what it was when the same document was written anew.
+    /// Sets the strain: to nothing once the work was counted, or to what it was when the same document was
+    /// written anew.
     pub fn set_strain(&mut self, strain: u64) {
         self.strain = strain;
     }

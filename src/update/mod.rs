@@ -1,9 +1,9 @@
 //! The algebra of encoded Yjs updates (format v1): bytes in, bytes and decisions out, nothing integrated.
 //!
-//! Owns the reading of structs and delete sets, what is known of a document ([`known`]), and the operations on it:
-//! scan, admit (trim, order, hole), slice, collect. Must not know rooms, sessions, storage, or yrs. Key invariant:
-//! what [`scan`] lets through can be decoded by stock Yjs without throwing, and nothing here allocates by a count
-//! that a peer sent.
+//! Owns the reading of structs and delete sets, what is known of a document ([`known`]), and the operations
+//! on it: scan, admit (trim, order, hole), slice, collect. Must not know rooms, sessions, storage, or yrs.
+//! Key invariant: what [`scan`] lets through can be decoded by stock Yjs without throwing, and nothing here
+//! allocates by a count that a peer sent.
 //!
 //! | module | what it owns |
 //! | --- | --- |
@@ -73,7 +73,8 @@ pub enum Reason {
     LongEntry,
     /// A subdocument's options would make Yjs throw.
     SubdocumentOptions,
-    /// A value has a member `__proto__`, or a map entry that key: Yjs throws, or loses it, when it reads or writes it again.
+    /// A value has a member `__proto__`, or a map entry that key: Yjs throws, or loses it, when it reads or
+    /// writes it again.
     ProtoMember,
     /// A map entry stands before something; those online and those who load would read the map differently.
     EntryBefore,

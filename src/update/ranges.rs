@@ -1,7 +1,8 @@
 //! The deleted clocks of one client: sorted ranges that neither overlap nor touch.
 //!
-//! Owns [`Ranges`]. Must not know structs or clients. Key invariant: `start < end` in each range, and each end is
-//! less than the next start; `encoded_bytes` is exact. Tests at the end of the file, against a set of clocks.
+//! Owns [`Ranges`]. Must not know structs or clients. Key invariant: `start < end` in each range, and each
+//! end is less than the next start; `encoded_bytes` is exact. Tests at the end of the file, against a set of
+//! clocks.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use super::chunks::Chunks;
@@ -11,7 +12,8 @@ use crate::lib0::put_number;
 /// Clocks from `.0` (inclusive) to `.1` (exclusive).
 pub type Range = (u32, u32);
 
-/// A list is merged in one pass over both where it has at least one in so many ranges of the set, and otherwise range by range.
+/// A list is merged in one pass over both where it has at least one in so many ranges of the set, and
+/// otherwise range by range.
 const MERGED_FROM: usize = 8;
 
 /// A set of clocks.
@@ -76,8 +78,9 @@ impl Ranges {
         self.list.last_where(|r| r.0 <= start).is_some_and(|r| end <= r.1)
     }
 
-    /// Calls `each` with the parts of `start..end` that are not in the set, in ascending order: `most` of them, and then
-    /// once with all that is left, from the first to the last clock in it that is not in the set.
+    /// Calls `each` with the parts of `start..end` that are not in the set, in ascending order: `most` of
+    /// them, and then once with all that is left, from the first to the last clock in it that is not in the
+    /// set.
     ///
     /// Takes a step for each call, and some for the search.
     pub fn uncovered(&self, (start, end): Range, most: usize, mut each: impl FnMut(Range)) {

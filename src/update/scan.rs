@@ -1,8 +1,8 @@
 //! The strict walk over a whole update.
 //!
-//! Owns [`scan`] and its result, the places of the sections. Must not know what a board holds. Key invariant: bytes
-//! that pass decode in stock Yjs 13 and 14 without an error, so later walks need not check them again. Tests:
-//! `scan/tests` below and the mutations in `tests/algebra`.
+//! Owns [`scan`] and its result, the places of the sections. Must not know what a board holds. Key invariant:
+//! bytes that pass decode in stock Yjs 13 and 14 without an error, so later walks need not check them again.
+//! Tests: `scan/tests` below and the mutations in `tests/algebra`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use super::any::PROTO;
@@ -47,9 +47,8 @@ pub struct Outline {
 /// Spends a step for each struct and range, and for the bytes.
 ///
 /// # Errors
-/// [`Refused::Malformed`] for what stock Yjs would throw on or read differently, [`Refused::OverBudget`] for a value
-/// that nests too deep or for more clients than a board may have,
-/// [`Refused::TooCostly`].
+/// [`Refused::Malformed`] for what stock Yjs would throw on or read differently, [`Refused::OverBudget`] for
+/// a value that nests too deep or for more clients than a board may have, [`Refused::TooCostly`].
 pub fn scan(bytes: &[u8], budgets: &Budgets, meter: &mut Meter) -> Result<Outline, Refused> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(Budget::Bytes.into());
@@ -151,8 +150,8 @@ fn are_unique(mut clients: Vec<u64>) -> bool {
     clients.is_sorted_by(|a, b| a < b)
 }
 
-/// A delete set. Stock clients write the ranges of a client in ascending order and joined; Yjs writes the clients in
-/// descending order, yrs in another.
+/// A delete set. Stock clients write the ranges of a client in ascending order and joined; Yjs writes the
+/// clients in descending order, yrs in another.
 fn scan_deletes(reader: &mut Reader<'_>, (rules, meter): (Rules, &mut Meter)) -> Result<(), Refused> {
     let start = *reader;
     let mut last = u64::MAX;
@@ -257,7 +256,8 @@ mod tests {
             (&[1, 1, 9, 5, 0x44, 9, 6, 1, b'x', 0], Reason::SelfReference),
             (&[1, 1, 9, 5, 4, 0, 9, 5, 1, b'x', 0], Reason::SelfReference),
             (&[0, 1, 9, 1, 5, 0], Reason::ZeroLength),
-            // A range twice, an overlap, descending ranges; a client twice, apart from and beside one another.
+            // A range twice, an overlap, descending ranges; a client twice, apart from and beside one
+            // another.
             (&[0, 1, 9, 2, 0, 2, 0, 2], Reason::UnsortedDeletes),
             (&[0, 1, 9, 2, 0, 2, 1, 2], Reason::UnsortedDeletes),
             (&[0, 1, 9, 2, 4, 1, 0, 1], Reason::UnsortedDeletes),

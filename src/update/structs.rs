@@ -1,9 +1,9 @@
 //! One struct of an update: header, content, length, and the encoding of a part of it.
 //!
-//! Owns [`Struct`] and [`read_struct`]. Must not know clients' histories or delete sets. Key invariant: the slices
-//! of a struct lie one after the other in [`Struct::raw`], so a struct that is kept whole is copied as it came.
-//! Source: Yjs `structs/Item.js` (`write`), `utils/encoding.js` (`readClientsStructRefs`). Tests: `scan` and
-//! `tests/algebra`.
+//! Owns [`Struct`] and [`read_struct`]. Must not know clients' histories or delete sets. Key invariant: the
+//! slices of a struct lie one after the other in [`Struct::raw`], so a struct that is kept whole is copied as
+//! it came. Source: Yjs `structs/Item.js` (`write`), `utils/encoding.js` (`readClientsStructRefs`). Tests:
+//! `scan` and `tests/algebra`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use super::any;
@@ -275,8 +275,8 @@ impl<'a> Struct<'a> {
 
     /// Appends the header of the part that starts `from` clocks into the struct, as an item of `kind`.
     ///
-    /// `id` is where the struct starts. A part that does not start at the struct's own start has the clock before
-    /// it as its origin, as Yjs writes it.
+    /// `id` is where the struct starts. A part that does not start at the struct's own start has the clock
+    /// before it as its origin, as Yjs writes it.
     pub fn put_header(&self, out: &mut Vec<u8>, kind: Kind, id: Id, from: u32) {
         let right = self.info & INFO_RIGHT;
         if from == 0 {
@@ -294,8 +294,9 @@ impl<'a> Struct<'a> {
         }
     }
 
-    /// Where to cut the struct, counted in clocks from its start, so that what comes behind takes at most `bytes_max` as a
-    /// struct of its own. `None` where it cannot be cut, or not even its last value takes so little. No character is cut.
+    /// Where to cut the struct, counted in clocks from its start, so that what comes behind takes at most
+    /// `bytes_max` as a struct of its own. `None` where it cannot be cut, or not even its last value takes so
+    /// little. No character is cut.
     #[must_use]
     pub fn cut_for(&self, id: Id, bytes_max: usize) -> Option<u32> {
         let mut head = Vec::new();

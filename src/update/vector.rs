@@ -1,7 +1,8 @@
 //! State vectors: how far somebody knows each client.
 //!
-//! Owns [`StateVector`], borrowed from the bytes of a sync step 1. Must not know boards. Key invariant: parsing
-//! allocates nothing, whatever count the peer claims. Tests at the end of the file; fuzz body in `fuzzing`.
+//! Owns [`StateVector`], borrowed from the bytes of a sync step 1. Must not know boards. Key invariant:
+//! parsing allocates nothing, whatever count the peer claims. Tests at the end of the file; fuzz body in
+//! `fuzzing`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use super::Reason;
@@ -25,7 +26,8 @@ impl<'a> StateVector<'a> {
     /// Checks the bytes of a state vector (Yjs `encodeStateVector`, v1).
     ///
     /// # Errors
-    /// [`Reason::Truncated`], [`Reason::OverLongNumber`], [`Reason::NumberTooLarge`], [`Reason::TrailingBytes`].
+    /// [`Reason::Truncated`], [`Reason::OverLongNumber`], [`Reason::NumberTooLarge`],
+    /// [`Reason::TrailingBytes`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Reason> {
         let mut reader = Reader::new(bytes);
         let count = reader.count()?;

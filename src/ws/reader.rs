@@ -1,9 +1,10 @@
 //! The client's half of RFC 6455 framing: bytes, however they are cut, to messages and control frames.
 //!
-//! Owns [`Reader`]: headers (parsed by tungstenite), masks, fragments and their bounds. Must not know sockets, clocks or what a message means.
-//! Key invariants: what is read does not depend on how the bytes were cut; memory is taken for bytes that came, never
-//! for a length that was announced, at most a quarter more than came; nothing is kept of a message that was handed on.
-//! Tests: `reader/tests.rs`, with tungstenite as an oracle.
+//! Owns [`Reader`]: headers (parsed by tungstenite), masks, fragments and their bounds. Must not know
+//! sockets, clocks or what a message means. Key invariants: what is read does not depend on how the bytes
+//! were cut; memory is taken for bytes that came, never for a length that was announced, at most a quarter
+//! more than came; nothing is kept of a message that was handed on. Tests: `reader/tests.rs`, with
+//! tungstenite as an oracle.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::fmt;
@@ -120,7 +121,8 @@ impl Reader {
         }
     }
 
-    /// How many frames came that completed no message (fragments before the last, pings, pongs), less those that were taken.
+    /// How many frames came that completed no message (fragments before the last, pings, pongs), less those
+    /// that were taken.
     #[must_use]
     pub fn idle_frames(&self) -> u32 {
         self.idle_frames
@@ -152,8 +154,8 @@ impl Reader {
         self.message.is_some() || self.frame.is_some() || self.header_len > 0
     }
 
-    /// Reads on: how many bytes of `input` were used, and what they amount to. Call again with the rest after an event;
-    /// without one, all was used.
+    /// Reads on: how many bytes of `input` were used, and what they amount to. Call again with the rest after
+    /// an event; without one, all was used.
     ///
     /// # Errors
     /// [`ReadError`]; the reader is of no use afterwards.
@@ -316,7 +318,8 @@ fn close(payload: Vec<u8>) -> Result<Event, ReadError> {
         .ok_or(ReadError::Protocol)
 }
 
-/// Makes room for `more` bytes: at most a quarter more than needed, and never beyond `most` but for what is needed.
+/// Makes room for `more` bytes: at most a quarter more than needed, and never beyond `most` but for what is
+/// needed.
 pub(crate) fn make_room(bytes: &mut Vec<u8>, more: usize, most: usize) {
     if bytes.capacity().saturating_sub(bytes.len()) < more {
         let capacity = grown(bytes.len(), more, most);

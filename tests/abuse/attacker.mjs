@@ -1,5 +1,5 @@
-// The process of one attack, of lower priority, so that what is measured is the server and not the attacker. Started by
-// main.mjs, which tells it whom to attack, when to begin, and when to go.
+// The process of one attack, of lower priority, so that what is measured is the server and not the attacker.
+// Started by main.mjs, which tells it whom to attack, when to begin, and when to go.
 import os from 'node:os'
 import { On } from './support/attack.mjs'
 import { attacks, canary } from './attacks/index.mjs'

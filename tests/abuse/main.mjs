@@ -1,5 +1,6 @@
-// Runs the attacks one after the other, each against a server of its own, prints a line for each and says whether all held.
-// Usage: node main.mjs [--short] [--list] [name or row]... ; README.md says what is measured and how.
+// Runs the attacks one after the other, each against a server of its own, prints a line for each and says
+// whether all held. Usage: node main.mjs [--short] [--list] [name or row]... ; README.md says what is
+// measured and how.
 import { fork } from 'node:child_process'
 import os from 'node:os'
 import { pause, until } from '../node/support/wait.mjs'

@@ -1,6 +1,7 @@
-// A pair of clients on a board that nobody attacks: one changes it ten times a second, the other takes the time until it hears
-// of it. A process of its own with normal priority. Latency counts from when a change was due, so that a stall counts for all who
-// wait in it; what has not come by the end counts with the time it has waited.
+// A pair of clients on a board that nobody attacks: one changes it ten times a second, the other takes the
+// time until it hears of it. A process of its own with normal priority. Latency counts from when a change was
+// due, so that a stall counts for all who wait in it; what has not come by the end counts with the time it
+// has waited.
 import { tokenFor } from '../node/support/token.mjs'
 import { until } from '../node/support/wait.mjs'
 import { KIND, message, update } from './support/bytes.mjs'

@@ -1,7 +1,9 @@
-//! In whatever order our relays and our states can reach a client, it reads the same, in Yjs 13, Yjs 14 and yrs.
+//! In whatever order our relays and our states can reach a client, it reads the same, in Yjs 13, Yjs 14 and
+//! yrs.
 //!
-//! The updates are made to be accepted: items between two others of a list, entries after any other of their key, in
-//! pieces, again, and deleted; each is of a kind that some client could have written, all together are not.
+//! The updates are made to be accepted: items between two others of a list, entries after any other of their
+//! key, in pieces, again, and deleted; each is of a kind that some client could have written, all together
+//! are not.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +65,8 @@ impl Maker {
             .collect();
     }
 
-    /// What an item of a list stands after and before: two of the list in their order, or either alone, or nothing.
+    /// What an item of a list stands after and before: two of the list in their order, or either alone, or
+    /// nothing.
     fn neighbours(&mut self, list: usize) -> (Option<Id>, Option<Id>) {
         let known = &self.lists[list];
         if known.is_empty() || self.random.chance(15) {

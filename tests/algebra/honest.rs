@@ -43,7 +43,8 @@ pub(crate) fn history(oracle: &mut Oracle, seed: u64, steps: usize, astral: bool
     })
 }
 
-/// The packets of one delivery: all updates, some of them merged or twice, and cuts of what others would send.
+/// The packets of one delivery: all updates, some of them merged or twice, and cuts of what others would
+/// send.
 fn packets(oracle: &mut Oracle, random: &mut Random, history: &History, astral: bool) -> Vec<Bytes> {
     let mut packets = Vec::new();
     let mut at = 0;

@@ -91,8 +91,8 @@ fn mutated_updates_are_refused_or_load_in_stock_yjs() {
     println!("{tried} mutants, {joined} joined");
 }
 
-/// The board's state, its compacted form and what was relayed load in both versions of Yjs without an error, as far
-/// as the board says, and with nothing pending; the first two read the same.
+/// The board's state, its compacted form and what was relayed load in both versions of Yjs without an error,
+/// as far as the board says, and with nothing pending; the first two read the same.
 fn check_loads(oracle: &mut Oracle, mut attacked: Board, relays: Vec<Bytes>, seed: u64) {
     let vector = {
         let bytes = attacked.state_vector();
@@ -122,8 +122,9 @@ fn check_loads(oracle: &mut Oracle, mut attacked: Board, relays: Vec<Bytes>, see
     if document_gate(&compact_bytes).is_ok() {
         oracle.load(13, &[through_yrs(&compact_bytes)]).unwrap();
     }
-    // Nonsense need not converge in Yjs itself (where a right origin lies left of the origin, the order of arrival
-    // decides), and merged structs arrive in another order; but nothing may be lost, added or collected.
+    // Nonsense need not converge in Yjs itself (where a right origin lies left of the origin, the order of
+    // arrival decides), and merged structs arrive in another order; but nothing may be lost, added or
+    // collected.
     let content = |dump: &String| {
         let mut letters: Vec<char> = dump.chars().filter(|c| c.is_alphanumeric()).collect();
         letters.sort_unstable();

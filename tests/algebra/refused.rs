@@ -1,4 +1,5 @@
-//! What harms those it is relayed to is refused: each with the smallest bytes that do (rows 4, 7 and 8 of the attack).
+//! What harms those it is relayed to is refused: each with the smallest bytes that do (rows 4, 7 and 8 of the
+//! attack).
 
 use boardwire::lib0::{put_blob, put_number};
 use boardwire::meter::Meter;

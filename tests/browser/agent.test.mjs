@@ -1,4 +1,5 @@
-// An agent with nothing but curl draws on an open canvas: within 200 ms, in the right place, and it reads what people draw.
+// An agent with nothing but curl draws on an open canvas: within 200 ms, in the right place, and it reads
+// what people draw.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'

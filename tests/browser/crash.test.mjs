@@ -1,4 +1,5 @@
-// A server that dies without a word under an open page: the page comes back by itself, and what it called saved is there.
+// A server that dies without a word under an open page: the page comes back by itself, and what it called
+// saved is there.
 import assert from 'node:assert/strict'
 import { until } from '../node/support/wait.mjs'
 import { suite } from './support/stage.mjs'

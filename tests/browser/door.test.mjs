@@ -1,5 +1,5 @@
-// At the door: who may not come in is told why and how to, and comes back to where they wanted; who is signed in stays who
-// they are behind a share link.
+// At the door: who may not come in is told why and how to, and comes back to where they wanted; who is signed
+// in stays who they are behind a share link.
 import assert from 'node:assert/strict'
 import { seconds } from '../node/support/token.mjs'
 import { until } from '../node/support/wait.mjs'

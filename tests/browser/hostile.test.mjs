@@ -42,7 +42,8 @@ const UNDRAWABLE = {
   '': rectangle('nothing')
 }
 
-// What leans on what is not there, or on itself, or holds more than this page has words for: shown all the same.
+// What leans on what is not there, or on itself, or holds more than this page has words for: shown all the
+// same.
 const ASTRAY = {
   'shape:bad-text': { ...rectangle('bad-text'), props: { ...props, richText: { type: 'doc', content: [{ type: 'teapot' }] } } },
   'shape:deep': { ...rectangle('deep'), meta: deep(50), props: { ...props, richText: { type: 'doc', content: [deep(50)] } } },

@@ -1,4 +1,5 @@
-// Two people on one board: what one makes, moves and deletes is on the other's canvas within 200 ms, both ways.
+// Two people on one board: what one makes, moves and deletes is on the other's canvas within 200 ms, both
+// ways.
 import assert from 'node:assert/strict'
 import { Measurements } from './support/measure.mjs'
 import { suite } from './support/stage.mjs'

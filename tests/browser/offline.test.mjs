@@ -1,4 +1,5 @@
-// Away and back: what one draws without a server is kept, shown as such, and merged with what the others did meanwhile.
+// Away and back: what one draws without a server is kept, shown as such, and merged with what the others did
+// meanwhile.
 import assert from 'node:assert/strict'
 import { output } from './support/measure.mjs'
 import { suite } from './support/stage.mjs'

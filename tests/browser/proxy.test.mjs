@@ -1,5 +1,5 @@
-// The page behind the real nginx: under a path of a host it works as at its root, and where the proxy is set up wrong it says
-// what is wrong instead of opening for ever.
+// The page behind the real nginx: under a path of a host it works as at its root, and where the proxy is set
+// up wrong it says what is wrong instead of opening for ever.
 import assert from 'node:assert/strict'
 import { until } from '../node/support/wait.mjs'
 import { freePort, HOST, startNginx, UPGRADE } from './support/nginx.mjs'

@@ -1,4 +1,5 @@
-// Who may only look or comment sees everything and changes nothing, by whatever means; and what changes with the level.
+// Who may only look or comment sees everything and changes nothing, by whatever means; and what changes with
+// the level.
 import assert from 'node:assert/strict'
 import { output } from './support/measure.mjs'
 import { suite } from './support/stage.mjs'

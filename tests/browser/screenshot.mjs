@@ -1,6 +1,6 @@
-// Makes docs/screenshot.png: two people and an agent on one board, at 1280 by 800. Run it again when the page changes:
-//   BOARDWIRE_BIN=../../target/debug/boardwire node screenshot.mjs [file]
-// The picture is drawn as an agent and people would draw it: sticky notes and a flow chart over HTTP, arrows by the editor.
+// Makes docs/screenshot.png: two people and an agent on one board, at 1280 by 800. Run it again when the page
+// changes: BOARDWIRE_BIN=../../target/debug/boardwire node screenshot.mjs [file] The picture is drawn as an
+// agent and people would draw it: sticky notes and a flow chart over HTTP, arrows by the editor.
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Api } from '../node/support/api.mjs'

@@ -1,4 +1,5 @@
-// The start page: boards are listed, made, renamed, deleted and shared, also by keyboard alone and on a small screen.
+// The start page: boards are listed, made, renamed, deleted and shared, also by keyboard alone and on a small
+// screen.
 import assert from 'node:assert/strict'
 import { until } from '../node/support/wait.mjs'
 import { output } from './support/measure.mjs'

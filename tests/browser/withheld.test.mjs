@@ -1,5 +1,5 @@
-// What browsers withhold: over plain http on a host name there is no clipboard for pages, with site data blocked no storage.
-// The page works all the same, says what will not last, and loses nothing.
+// What browsers withhold: over plain http on a host name there is no clipboard for pages, with site data
+// blocked no storage. The page works all the same, says what will not last, and loses nothing.
 import assert from 'node:assert/strict'
 import { output } from './support/measure.mjs'
 import { suite } from './support/stage.mjs'

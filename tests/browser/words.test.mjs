@@ -8,7 +8,8 @@ const BUSY_MS_MAX = 1_500
 
 const test = suite()
 
-// Signed addresses, minified JSON, pictures in base64, scripts without spaces; letters that the hand-drawn font joins.
+// Signed addresses, minified JSON, pictures in base64, scripts without spaces; letters that the hand-drawn
+// font joins.
 const WORDS = {
   url: 'https://files.example.com/report.pdf?X-Amz-Signature=' + 'a1b2%2Fc3'.repeat(180),
   json: '{"id":1,"tags":["a","b"],"next":null},'.repeat(300).replaceAll(' ', ''),

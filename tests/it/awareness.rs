@@ -127,7 +127,8 @@ fn nobody_speaks_for_somebody_else() {
     let mut watcher = open(&server, "watcher");
     alice.send(&wire::awareness(&[(1, 1, r#"{"name":"alice"}"#)]));
     sees(&mut watcher, 1, r#"{"name":"alice"}"#);
-    // As the first message (a claim), as a later one, as a goodbye, with a clock far ahead: all are dropped in silence.
+    // As the first message (a claim), as a later one, as a goodbye, with a clock far ahead: all are dropped
+    // in silence.
     for entry in [
         (1, 9, r#"{"name":"mallory"}"#),
         (1, 10, "null"),
@@ -227,7 +228,8 @@ fn who_returns_with_an_old_clock_is_made_to_raise_it() {
     let removed_at = sees(&mut watcher, 1, "null");
     let mut alice = open(&server, "alice");
     alice.send(&wire::awareness(&[(1, 7, "{}")]));
-    // Told that its own state is gone, with a clock at least as high, a stock client raises its clock at once.
+    // Told that its own state is gone, with a clock at least as high, a stock client raises its clock at
+    // once.
     let clock = sees(&mut alice, 1, "null");
     assert!(clock >= 7 && clock >= removed_at);
     alice.send(&wire::awareness(&[(1, clock + 1, "{}")]));

@@ -13,8 +13,8 @@ fn open(server: &Server, target: &str) -> Socket {
     socket
 }
 
-/// How the server closes somebody who sends `update` to a board where somebody else draws; and what it answers to the same
-/// update over HTTP.
+/// How the server closes somebody who sends `update` to a board where somebody else draws; and what it
+/// answers to the same update over HTTP.
 fn refused(server: &Server, update: &[u8]) -> (u16, u16, String) {
     let token = editor("mallory", "b");
     let mut socket = open(server, &path("b", &token));

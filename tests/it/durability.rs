@@ -35,8 +35,8 @@ fn setup(place: &Place) -> Setup {
         .flag("room-sweep", "1s")
 }
 
-/// Fifty times: writers on several boards write without pause, the server is killed at a random moment, and everything
-/// that was echoed before must be there afterwards, with what it was built on.
+/// Fifty times: writers on several boards write without pause, the server is killed at a random moment, and
+/// everything that was echoed before must be there afterwards, with what it was built on.
 #[test]
 fn nothing_that_was_echoed_is_lost_by_kill_9() {
     let seed = 4_711;

@@ -1,4 +1,5 @@
-//! `/v1/boards/{board}/items`: what agents draw is durable when it is answered, whole or not at all, and by who may.
+//! `/v1/boards/{board}/items`: what agents draw is durable when it is answered, whole or not at all, and by
+//! who may.
 
 use serde_json::{Value, json};
 

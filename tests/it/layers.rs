@@ -1,10 +1,12 @@
-//! The import table: a module names only modules of its own layer or below, and nothing its layer must not know; and
-//! modules beside each other name each other in no circle.
+//! The import table: a module names only modules of its own layer or below, and nothing its layer must not
+//! know; and modules beside each other name each other in no circle.
 //!
-//! Which module stands in which layer is read from the table in `src/lib.rs`; what a layer must not name is the table
-//! [`FORBIDDEN`] here. Modules are beside each other that are children of one module, at every depth, each with all that
-//! lies below it. A module and its own children may name each other: they are one thing, of which the children are parts.
-//! What a module hands on by `pub use` counts as named where it is defined. Test code (`#[cfg(test)]`, `#[cfg(any(test, fuzzing))]`, and the files of such modules) is exempt.
+//! Which module stands in which layer is read from the table in `src/lib.rs`; what a layer must not name is
+//! the table [`FORBIDDEN`] here. Modules are beside each other that are children of one module, at every
+//! depth, each with all that lies below it. A module and its own children may name each other: they are one
+//! thing, of which the children are parts. What a module hands on by `pub use` counts as named where it is
+//! defined. Test code (`#[cfg(test)]`, `#[cfg(any(test, fuzzing))]`, and the files of such modules) is
+//! exempt.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,7 +18,8 @@ type Layer = u8;
 /// The layer of each module that has a row.
 type Layers = BTreeMap<String, Layer>;
 
-/// Names and paths that a layer must not have, and the modules exempt from it. A name ending in `*` is a prefix.
+/// Names and paths that a layer must not have, and the modules exempt from it. A name ending in `*` is a
+/// prefix.
 const FORBIDDEN: &[(&[Layer], &[&str], &[&str])] = &[
     (&[0, 1, 2, 4, 5, 6, 7, 8], &["redb"], &[]),
     (ALL, &["yrs"], &["room::document"]),
@@ -54,7 +57,8 @@ const FORBIDDEN: &[(&[Layer], &[&str], &[&str])] = &[
 
 const ALL: &[Layer] = &[0, 1, 2, 3, 4, 5, 6, 7, 8];
 
-/// Of a forbidden path: addresses are values, not sockets, and the parser of frame headers is a function of bytes.
+/// Of a forbidden path: addresses are values, not sockets, and the parser of frame headers is a function of
+/// bytes.
 const ALLOWED: &[&str] = &[
     "async_tungstenite::tungstenite::protocol::frame",
     "std::net::IpAddr",
@@ -257,7 +261,8 @@ fn last_of(path: &str) -> &str {
     path.rsplit("::").next().unwrap_or(path)
 }
 
-/// Where two modules' paths part: the children of one module that they lie in. `None` where one lies in the other.
+/// Where two modules' paths part: the children of one module that they lie in. `None` where one lies in the
+/// other.
 fn apart(a: &str, b: &str) -> Option<(String, String)> {
     let (a, b): (Vec<&str>, Vec<&str>) = (a.split("::").collect(), b.split("::").collect());
     let at = a.iter().zip(&b).position(|(a, b)| a != b)?;

@@ -248,8 +248,8 @@ fn over_the_message_rate_the_server_reads_slowly_and_closes_nothing() {
     assert!(started.elapsed().as_millis() < 1_500, "{:?}", started.elapsed());
 }
 
-/// Frames cost work whatever they carry, so a flood of pings, or of fragments without a byte, is read no faster than the
-/// messages that it counts as.
+/// Frames cost work whatever they carry, so a flood of pings, or of fragments without a byte, is read no
+/// faster than the messages that it counts as.
 #[test]
 fn frames_that_complete_no_message_count_towards_the_rate_in_hundreds() {
     const DONE: &[u8] = b"\x8a\x04done";

@@ -11,7 +11,8 @@ use crate::support::socket::{Socket, UPGRADE, path};
 use crate::support::tokens::{SECRET, Token, editor, signed_with, viewer};
 use crate::support::{SOON, until, wire};
 
-/// A busy day in short, at the most talkative level; then the log is searched for everything that was said in secret.
+/// A busy day in short, at the most talkative level; then the log is searched for everything that was said in
+/// secret.
 #[test]
 fn tokens_secrets_and_payloads_stay_out_of_the_log() {
     let mut server = Setup::new()

@@ -1,7 +1,8 @@
 //! What a client may rely on, tried over real TCP against the built server: one module a promise.
 //!
-//! `support` starts the server as a child process on a port of its own and speaks to it with hand-written clients, so that
-//! frames may be hostile and kill -9 is the real one. Nothing here waits for time to pass where a state can be waited for.
+//! `support` starts the server as a child process on a port of its own and speaks to it with hand-written
+//! clients, so that frames may be hostile and kill -9 is the real one. Nothing here waits for time to pass
+//! where a state can be waited for.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

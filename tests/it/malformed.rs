@@ -289,7 +289,8 @@ fn deep_and_wide_claims_cost_their_sender_only() {
         out.push(0);
         wire::update(&out)
     };
-    // An array of an array of an array ...; an object that claims 2^31 entries; a depth that is still allowed.
+    // An array of an array of an array ...; an object that claims 2^31 entries; a depth that is still
+    // allowed.
     let nested = |levels: usize| [[117, 1].repeat(levels), vec![126]].concat();
     let table = [
         (any(&nested(100_000)), &[1007, 4013][..]),

@@ -91,8 +91,8 @@ fn socket(server: &Server, user: &str) -> TcpStream {
     http.stream
 }
 
-/// Never-ending messages, bodies in chunks and bodies of known length, from many at once: what is held of them stays
-/// within the bound, small messages go on, and once they end all are taken, one after the other.
+/// Never-ending messages, bodies in chunks and bodies of known length, from many at once: what is held of
+/// them stays within the bound, small messages go on, and once they end all are taken, one after the other.
 #[test]
 fn what_never_ends_is_held_within_the_bound_and_those_held_up_go_on_one_by_one() {
     const LARGE: usize = 16 * MIB;
@@ -146,7 +146,8 @@ fn what_never_ends_is_held_within_the_bound_and_those_held_up_go_on_one_by_one()
     let bound = limits::RECEIVING_BYTES_MAX + 17 * MIB + 128 * 1024;
     let most = gauge(&server, "boardwire_receiving_most_bytes");
     assert!(most > limits::RECEIVING_BYTES_MAX && most <= bound, "{most}");
-    // What the process itself holds is up to the allocator for a while: scripts/abuse measures it, where 4.5 GiB are sent.
+    // What the process itself holds is up to the allocator for a while: scripts/abuse measures it, where 4.5
+    // GiB are sent.
     assert!(senders.iter().any(|sender| sender.sent < sender.bytes.len() - 1));
     // Whoever sends little is not held up.
     honest.write(0, "meanwhile ");

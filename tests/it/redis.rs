@@ -1,4 +1,5 @@
-//! The Redis bridge: what others publish is applied, what is not sound is dropped, and Redis away, slow or mad hurts nobody.
+//! The Redis bridge: what others publish is applied, what is not sound is dropped, and Redis away, slow or
+//! mad hurts nobody.
 
 use std::sync::atomic::Ordering;
 use std::thread;

@@ -34,7 +34,8 @@ fn connected(server: &Server, id: u64, target: &str) -> Client {
     client
 }
 
-/// Waits until no connection but the owner's has another level than `level`, a second after `since` at the latest.
+/// Waits until no connection but the owner's has another level than `level`, a second after `since` at the
+/// latest.
 #[track_caller]
 fn lowered(alice: &Api, level: &str, since: Instant) {
     until(SOON, || {
@@ -254,7 +255,8 @@ fn whoever_connects_while_the_grant_is_taken_away_does_not_stay() {
     let server = Server::start();
     let alice = board(&server);
     let target = path("b", &Token::of("bob").sign());
-    // A refusal is held for longer each time, so there are few rounds; tests/node/access-race.test.mjs has many.
+    // A refusal is held for longer each time, so there are few rounds; tests/node/access-race.test.mjs has
+    // many.
     for round in 0..4_u64 {
         alice.grant("users/bob", "view");
         let mut client = std::thread::scope(|scope| {

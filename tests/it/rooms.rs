@@ -124,8 +124,8 @@ fn a_room_without_clients_unloads_and_comes_back_with_everything() {
     client.save();
 }
 
-/// Rooms unload while their boards are joined again, many at once and in several rounds: nobody ever gets an empty board
-/// or one that others do not share.
+/// Rooms unload while their boards are joined again, many at once and in several rounds: nobody ever gets an
+/// empty board or one that others do not share.
 #[test]
 fn unloading_races_with_joining_and_nothing_is_lost() {
     const BOARDS: usize = 48;
@@ -286,7 +286,8 @@ fn a_board_that_cannot_be_read_is_refused_and_left_alone() {
     assert_eq!(content_of(&update).text, "kept");
 }
 
-/// Somebody who reads a board that is not there yet must not make its creation fail for somebody who may create it.
+/// Somebody who reads a board that is not there yet must not make its creation fail for somebody who may
+/// create it.
 #[test]
 fn a_reader_of_a_missing_board_does_not_stop_its_creation() {
     let server = Setup::new().start();

@@ -114,7 +114,8 @@ fn a_data_file_is_not_opened_twice() {
     assert_eq!(http::get(server.address(), "/health").status, 200);
 }
 
-/// A joiner that is halfway through a large step 2 when the server stops gets the rest of it once, and then the close.
+/// A joiner that is halfway through a large step 2 when the server stops gets the rest of it once, and then
+/// the close.
 #[test]
 fn a_large_frame_that_was_being_sent_at_shutdown_leaves_whole_and_once() {
     let server = Setup::new()

@@ -1,4 +1,5 @@
-// Promise: the examples of docs/access.md work as they stand there, in Node, Python and curl, and print what the page shows.
+// Promise: the examples of docs/access.md work as they stand there, in Node, Python and curl, and print what
+// the page shows.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'

@@ -1,4 +1,5 @@
-// Promise: a change of who may do what reaches every open connection within a second, and no connection outlives what let it in.
+// Promise: a change of who may do what reaches every open connection within a second, and no connection
+// outlives what let it in.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { Api } from './support/api.mjs'
@@ -16,8 +17,9 @@ const LEEWAY_MS = 30_000
 
 const plain = sub => mint({ sub })
 
-// What lets a client in, how that is taken away, and with which status: of the close, and of the refusal when it returns.
-// `enter` gives the client's credentials and `revoke`, which resolves to the instant (of Date.now) from which it counts.
+// What lets a client in, how that is taken away, and with which status: of the close, and of the refusal when
+// it returns. `enter` gives the client's credentials and `revoke`, which resolves to the instant (of
+// Date.now) from which it counts.
 const now = act => async () => {
   const begun = Date.now()
   await act()
@@ -111,7 +113,8 @@ const LOWERINGS = [
 const CONVENTIONS = { plain: code => code, mirror: code => code + 400 }
 let boards = 0
 
-// A board of `owner` with somebody on it who stays: `witness` owns nothing, and edits by the claim of a token.
+// A board of `owner` with somebody on it who stays: `witness` owns nothing, and edits by the claim of a
+// token.
 async function board (t, server) {
   const id = `live-${boards++}`
   const owner = Api.user(server, 'owner')

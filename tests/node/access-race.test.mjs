@@ -1,5 +1,5 @@
-// Promise: of two acts at the same moment one comes first: a board has one maker, a deleted one stays deleted, and what was taken
-// away while somebody connects is taken away from them too.
+// Promise: of two acts at the same moment one comes first: a board has one maker, a deleted one stays
+// deleted, and what was taken away while somebody connects is taken away from them too.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import * as Y from 'yjs'
@@ -49,7 +49,8 @@ function writing (t, server, board, options) {
   return raw
 }
 
-// Waits until all that the connection sent was handled, or it was closed. The answer to a step 1 shows the first.
+// Waits until all that the connection sent was handled, or it was closed. The answer to a step 1 shows the
+// first.
 async function handled (raw) {
   await until(() => raw.opened || raw.close, 'the upgrade')
   if (raw.close === null) {
@@ -61,7 +62,8 @@ async function handled (raw) {
 
 const times = (n, one) => Promise.all(Array.from({ length: n }, (_, i) => one(i)))
 
-// With the default commit window acts wait for others and meet in one transaction; with a short one each has its own.
+// With the default commit window acts wait for others and meet in one transaction; with a short one each has
+// its own.
 for (const window of ['50ms', '1ms']) describe(`races with --commit-window=${window} (BOARDWIRE_SEED=${SEED})`, () => {
   let server, admin
   before(async () => {
@@ -263,7 +265,8 @@ for (const window of ['50ms', '1ms']) describe(`races with --commit-window=${win
       ({ credentials: { token: plain('owner') }, revoke: () => owner.update(board, { owner: 'heir' }) }), [4003]]
   ]
 
-  // Dials some connections around the moment at which `act` takes effect, which is up to a commit window after the call.
+  // Dials some connections around the moment at which `act` takes effect, which is up to a commit window
+  // after the call.
   async function dialAround (t, board, credentials, act) {
     const dial = async () => {
       await jitter(120)

@@ -1,5 +1,5 @@
-// Promise: whatever moment the log is replaced by one full state, the stored document is the one that the clients have, state
-// vector and delete set included, and later edits still merge.
+// Promise: whatever moment the log is replaced by one full state, the stored document is the one that the
+// clients have, state vector and delete set included, and later edits still merge.
 import { test, describe } from 'node:test'
 import { ALL, Client, converged } from './support/clients.mjs'
 import * as Y14 from '@y/y'

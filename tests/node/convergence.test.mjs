@@ -1,4 +1,5 @@
-// Promise: whatever is edited at once, online and offline, with whatever disconnections, all documents end equal.
+// Promise: whatever is edited at once, online and offline, with whatever disconnections, all documents end
+// equal.
 import { test, before, after, describe } from 'node:test'
 import { ALL, Client, PROVIDERS, converged } from './support/clients.mjs'
 import { edit, withUndo } from './support/documents.mjs'

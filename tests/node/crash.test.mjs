@@ -34,7 +34,8 @@ describe(`crashes (BOARDWIRE_SEED=${SEED})`, () => {
   test(`nothing that was echoed is missing after ${CRASHES} kills under load`, async t => {
     const random = new Random()
     const server = await Server.start(FLAGS, t)
-    // Alone on its board, a writer gets echoes and nothing else. Together, relays of others' deletions look like echoes.
+    // Alone on its board, a writer gets echoes and nothing else. Together, relays of others' deletions look
+    // like echoes.
     const alone = ALL.flatMap(provider => writersOf(t, server, 'alone-' + ALL.indexOf(provider), [provider]))
     const together = writersOf(t, server, 'together', ALL)
     const writers = [...alone, ...together]

@@ -1,5 +1,5 @@
-// Promise: whatever bytes a client sends as presence, the server lives, stock clients of others do not throw, and honest
-// presence goes on.
+// Promise: whatever bytes a client sends as presence, the server lives, stock clients of others do not throw,
+// and honest presence goes on.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { Client } from './support/clients.mjs'

@@ -1,5 +1,5 @@
-// Promise: whatever bytes a client sends as an update, the server lives, stock clients of others do not throw and
-// hold the same structs and deletions, late joiners get what they have, and honest edits go on.
+// Promise: whatever bytes a client sends as an update, the server lives, stock clients of others do not throw
+// and hold the same structs and deletions, late joiners get what they have, and honest edits go on.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import * as Y13 from 'yjs'
@@ -14,7 +14,8 @@ import { until } from './support/wait.mjs'
 
 const MUTANTS = 800
 
-// An honest edit. What hostile content leaves in a type can make its own offsets wrong in stock Yjs; then it is a plain one.
+// An honest edit. What hostile content leaves in a type can make its own offsets wrong in stock Yjs; then it
+// is a plain one.
 function editAround (doc, random) {
   try {
     edit(doc, random)
@@ -27,7 +28,8 @@ function editAround (doc, random) {
 // One honest update on top of `doc`, which stays as it was.
 function honest (doc, random) {
   const copy = load(Y13.encodeStateAsUpdate(doc))
-  // Ids of its own: whoever writes under the id of another, at the same time, has a different document, and no server can tell.
+  // Ids of its own: whoever writes under the id of another, at the same time, has a different document, and
+  // no server can tell.
   copy.clientID = random.of([1, 2, 3])
   const vector = Y13.encodeStateVector(copy)
   editAround(copy, random)
@@ -69,7 +71,8 @@ describe(`mutated updates (BOARDWIRE_SEED=${SEED})`, { concurrency: true }, () =
         const docs = [load(update, Y13), load(update, Y14)]
         return allSameState([...observers.map(({ doc }) => doc), ...docs]) && docs
       }, () => `observers and a fresh reader to agree, seed ${SEED + n}:\n${observers.map(({ doc }) => describeDocument(doc)).join('\n')}`, 10_000)
-      // Fresh readers, not live ones: origins that no honest client writes make stock Yjs integrate by order of arrival.
+      // Fresh readers, not live ones: origins that no honest client writes make stock Yjs integrate by order
+      // of arrival.
       assert.equal(new Set([...observers.map(({ doc }) => doc), ...fresh].map(rereadContent)).size, 1, `what fresh readers see, seed ${SEED + n}`)
       assert.deepEqual(thrown, [])
     })

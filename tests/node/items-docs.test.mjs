@@ -1,5 +1,5 @@
-// Promise: the examples of docs/items.md work as they stand there, in curl and in Python's standard library, and print what the
-// page shows.
+// Promise: the examples of docs/items.md work as they stand there, in curl and in Python's standard library,
+// and print what the page shows.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'

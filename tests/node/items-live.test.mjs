@@ -1,4 +1,5 @@
-// Promise: what an agent draws over HTTP is on every open canvas at once, and what people draw comes back as items.
+// Promise: what an agent draws over HTTP is on every open canvas at once, and what people draw comes back as
+// items.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { Api } from './support/api.mjs'

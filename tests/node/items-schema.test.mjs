@@ -1,4 +1,5 @@
-// Promise: whatever is drawn over HTTP is a valid record for the tldraw that web/ pins: its own validators take every one.
+// Promise: whatever is drawn over HTTP is a valid record for the tldraw that web/ pins: its own validators
+// take every one.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// Promise: connections that are alive stay, whoever is silent, and presence that is not renewed goes. The subject is time, so
-// these tests take a minute and a half, all in the same one.
+// Promise: connections that are alive stay, whoever is silent, and presence that is not renewed goes. The
+// subject is time, so these tests take a minute and a half, all in the same one.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { ALL, Client } from './support/clients.mjs'

@@ -1,5 +1,5 @@
-// Promise: docs/openapi.yaml describes the HTTP API: every operation is driven, every answer is held against it, and every
-// status and code that it documents is provoked, or stands below with a reason.
+// Promise: docs/openapi.yaml describes the HTTP API: every operation is driven, every answer is held against
+// it, and every status and code that it documents is provoked, or stands below with a reason.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import net from 'node:net'
@@ -499,7 +499,8 @@ describe('the server', () => {
   test('a shutdown refuses what had not been asked yet', async t => {
     const own = await Server.start({}, t)
     await call(own, 'createBoard', 201, null, { json: { id: 'known' }, token: alice })
-    // One tells when the shutdown has begun; the other does not hear of it, so that the server waits for it some seconds.
+    // One tells when the shutdown has begun; the other does not hear of it, so that the server waits for it
+    // some seconds.
     const wire = await Wire.open(t, own, 'known')
     const deaf = await Wire.open(t, own, 'known')
     deaf.socket.pause()

@@ -1,5 +1,5 @@
-// Yjs 13 and 14 as oracles for tests/algebra: one JSON request a line on stdin, one JSON answer a line on stdout.
-// Bytes are base64. Never reads anything else.
+// Yjs 13 and 14 as oracles for tests/algebra: one JSON request a line on stdin, one JSON answer a line on
+// stdout. Bytes are base64. Never reads anything else.
 import * as Y from 'yjs'
 import * as Y14 from '@y/y'
 import readline from 'node:readline'
@@ -7,7 +7,8 @@ import readline from 'node:readline'
 const bytes = (text) => new Uint8Array(Buffer.from(text, 'base64'))
 const text = (buffer) => Buffer.from(buffer).toString('base64')
 
-// --- reading a document, the same way for both versions ---------------------------------------------------------
+// --- reading a document, the same way for both versions
+// ---------------------------------------------------------
 
 const value = (v) => {
   if (v === undefined) return { undefined: 1 }
@@ -83,7 +84,8 @@ const report = (doc, V) => {
   }
 }
 
-// --- random honest histories -----------------------------------------------------------------------------------
+// --- random honest histories
+// -----------------------------------------------------------------------------------
 
 const random = (seed) => {
   let a = seed >>> 0
@@ -199,24 +201,28 @@ const history = ({ seed, steps, clients, astral, plain: isPlain }) => {
   const finals = members.map(({ doc }) => text(Y.encodeStateAsUpdate(doc)))
   members.forEach(({ doc }) => finals.forEach((state) => Y.applyUpdate(doc, bytes(state), 'remote')))
   const reports = members.map(({ doc }) => report(doc, Y))
-  // Yjs does not converge on every history (a surrogate pair cut by one client only); such a one proves nothing.
+  // Yjs does not converge on every history (a surrogate pair cut by one client only); such a one proves
+  // nothing.
   if (reports.some((it) => it.pending || it.dump !== reports[0].dump)) return { diverges: reports.map((it) => it.dump + it.pending) }
   return { updates: updates.map(text), extra, before, report: reports[0] }
 }
 
-// --- requests ----------------------------------------------------------------------------------------------------
+// --- requests
+// ----------------------------------------------------------------------------------------------------
 
 const load = ({ version, updates, gc }) => {
   const V = version === 14 ? Y14 : Y
   const doc = new V.Doc({ gc: gc !== false })
-  // Stock Yjs deletes redundant formatting after a remote change, each version in its own way: an edit, not a load.
+  // Stock Yjs deletes redundant formatting after a remote change, each version in its own way: an edit, not a
+  // load.
   doc.cleanupFormatting = false
   doc.on('afterTransaction', (transaction) => { transaction._needFormattingCleanup = false })
   for (const update of updates) V.applyUpdate(doc, bytes(update))
   return report(doc, V)
 }
 
-// Where items stand: client, clock and length of each, in the order of the lists named `texts` and of the keys of the map `m`.
+// Where items stand: client, clock and length of each, in the order of the lists named `texts` and of the
+// keys of the map `m`.
 const lists = ({ updates, texts, keys }) => {
   const doc = new Y.Doc({ gc: false })
   for (const update of updates) Y.applyUpdate(doc, bytes(update))

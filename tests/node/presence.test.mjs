@@ -1,5 +1,5 @@
-// Promise: names and colours of those connected are seen, go at once when they leave, come back at once when they return,
-// and cannot be forged.
+// Promise: names and colours of those connected are seen, go at once when they leave, come back at once when
+// they return, and cannot be forged.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { Api } from './support/api.mjs'

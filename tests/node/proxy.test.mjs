@@ -1,5 +1,5 @@
-// Promise: behind a proxy that is named as trusted, limits and refusals count for the address that it forwards, and for nobody
-// else's; a header that anybody could have written counts for nothing.
+// Promise: behind a proxy that is named as trusted, limits and refusals count for the address that it
+// forwards, and for nobody else's; a header that anybody could have written counts for nothing.
 import { test, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { Api } from './support/api.mjs'

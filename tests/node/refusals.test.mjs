@@ -1,4 +1,5 @@
-// Promise: every refusal and every close says why, with the code of the contract's table, in words a browser can read.
+// Promise: every refusal and every close says why, with the code of the contract's table, in words a browser
+// can read.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import * as Y from 'yjs'

@@ -1,4 +1,5 @@
-// Promise: whoever connects late, or comes back, ends with the full state, and what was edited offline is merged.
+// Promise: whoever connects late, or comes back, ends with the full state, and what was edited offline is
+// merged.
 import { test, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { ALL, Client, PROVIDERS, converged } from './support/clients.mjs'

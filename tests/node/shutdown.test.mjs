@@ -1,4 +1,5 @@
-// Promise: SIGTERM and SIGINT end the server in order, and lose nothing that it accepted; a second signal ends it at once.
+// Promise: SIGTERM and SIGINT end the server in order, and lose nothing that it accepted; a second signal
+// ends it at once.
 import { test, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { ALL, Client, converged } from './support/clients.mjs'

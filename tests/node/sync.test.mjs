@@ -1,4 +1,5 @@
-// Promise: every stock provider works unchanged, alone and together with all others, and everyone sees every change.
+// Promise: every stock provider works unchanged, alone and together with all others, and everyone sees every
+// change.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { ALL, Client, converged } from './support/clients.mjs'

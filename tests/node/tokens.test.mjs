@@ -1,4 +1,5 @@
-// Promise: who is let in, and as what, follows from the token alone, however the server's keys are configured.
+// Promise: who is let in, and as what, follows from the token alone, however the server's keys are
+// configured.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { freshAddress } from './support/clients.mjs'

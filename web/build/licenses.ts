@@ -1,5 +1,5 @@
-// Puts the licences beside what they cover. Vite gathers those of the bundled packages (`build.license`); this adds what
-// the packages leave out, and stops a build that would leave something out.
+// Puts the licences beside what they cover. Vite gathers those of the bundled packages (`build.license`);
+// this adds what the packages leave out, and stops a build that would leave something out.
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Plugin } from 'vite'

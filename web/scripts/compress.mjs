@@ -1,4 +1,5 @@
-// Writes a .br and a .gz beside each file of dist/ that gets smaller by it, so that the server compresses nothing itself.
+// Writes a .br and a .gz beside each file of dist/ that gets smaller by it, so that the server compresses
+// nothing itself.
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -3,7 +3,8 @@
 /** The path before all of ours, with a slash at both ends: `/`, or such as `/boards/`. */
 export const BASE = baseOf(new URL(/* @vite-ignore */ '..', import.meta.url))
 
-// Every script of the build is in assets/, every source in src/. Unit tests run from files, and are at no path.
+// Every script of the build is in assets/, every source in src/. Unit tests run from files, and are at no
+// path.
 function baseOf ({ protocol, pathname }: URL): string {
   return protocol === 'file:' ? '/' : pathname
 }

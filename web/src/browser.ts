@@ -1,8 +1,8 @@
-// What a browser may withhold from a page, and what the page does without. Nothing else of the page touches storage, the
-// clipboard, random ids or workers: src/browser.test.ts looks.
+// What a browser may withhold from a page, and what the page does without. Nothing else of the page touches
+// storage, the clipboard, random ids or workers: src/browser.test.ts looks.
 //
-// With site data blocked, reading `sessionStorage` already throws. Over plain http on a host name that is not localhost
-// there is no `navigator.clipboard`, no `crypto.randomUUID` and no service worker.
+// With site data blocked, reading `sessionStorage` already throws. Over plain http on a host name that is not
+// localhost there is no `navigator.clipboard`, no `crypto.randomUUID` and no service worker.
 
 /** Keeps small texts by name; what is `fleeting` is gone with this page. */
 export interface Keep extends Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> {

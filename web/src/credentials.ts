@@ -1,4 +1,5 @@
-// The credentials of a page: where they come from, and how they travel. What they give is the server's to say.
+// The credentials of a page: where they come from, and how they travel. What they give is the server's to
+// say.
 import { scoped } from './base'
 import { type Keep, tabKeep } from './browser'
 import { START } from './route'
@@ -88,8 +89,8 @@ export function switchTo (rival: Rival, tab: Keep): Credentials {
   return rival.credentials
 }
 
-// The token of the tab goes along with a share link or key, unless it has expired: the server refuses all of several
-// credentials where one is not valid.
+// The token of the tab goes along with a share link or key, unless it has expired: the server refuses all of
+// several credentials where one is not valid.
 function standing (sent: Credentials, kept: string | undefined): Credentials {
   if (kept === undefined) return sent
   const { expires } = readSession(kept)

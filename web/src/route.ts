@@ -1,4 +1,5 @@
-// Which page an address names. Every move between pages is a real navigation, so this is all the routing there is.
+// Which page an address names. Every move between pages is a real navigation, so this is all the routing
+// there is.
 import { BASE, under } from './base'
 
 /** A page of this application. */

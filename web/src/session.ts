@@ -1,4 +1,5 @@
-// Who sits here, for display only: names on cursors, "yours" on boards. The server alone decides what anybody may do.
+// Who sits here, for display only: names on cursors, "yours" on boards. The server alone decides what anybody
+// may do.
 
 /** The person at this page, as far as the token tells. */
 export interface Session {

@@ -1,5 +1,5 @@
-//! Every combination of board, token, grants, link, key, mode and moment, against an oracle that is written as the
-//! contract reads and shares nothing with the decision.
+//! Every combination of board, token, grants, link, key, mode and moment, against an oracle that is written
+//! as the contract reads and shares nothing with the decision.
 
 use super::*;
 

@@ -1,7 +1,8 @@
 //! `If-Match`, `If-None-Match` and `Idempotency-Key`: what a request says about itself.
 //!
-//! Owns how the three are read, and the ids and marks that follow from a key. Must not know items. Key invariant: a weak or
-//! malformed tag never lets a write through (RFC 9110, 13.1.1). Tests are below, and tests/it/items.rs.
+//! Owns how the three are read, and the ids and marks that follow from a key. Must not know items. Key
+//! invariant: a weak or malformed tag never lets a write through (RFC 9110, 13.1.1). Tests are below, and
+//! tests/it/items.rs.
 
 use sha2::{Digest, Sha256};
 

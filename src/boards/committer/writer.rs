@@ -1,8 +1,8 @@
 //! What the committer's writer does next, a step at a time.
 //!
-//! Owns the timing of commits, the recovery of a failed store, and the upkeep of the file. Must not be reached but through
-//! the queue that it shares with [`super::Committer`]. Key invariant: after a failure nothing of the chains it concerns is
-//! committed that was queued before it.
+//! Owns the timing of commits, the recovery of a failed store, and the upkeep of the file. Must not be
+//! reached but through the queue that it shares with [`super::Committer`]. Key invariant: after a failure
+//! nothing of the chains it concerns is committed that was queued before it.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -82,7 +82,8 @@ pub(crate) struct Writer {
     reopen_at: Option<Tick>,
     /// The wait before the next attempt to open the store again.
     retry: Duration,
-    /// When to take the next step towards giving space back; `None` where there was no commit since that was done.
+    /// When to take the next step towards giving space back; `None` where there was no commit since that was
+    /// done.
     reclaim_at: Option<Tick>,
     /// Until when space is given back at the end, once that has come.
     end_at: Option<Tick>,
@@ -241,8 +242,9 @@ impl Writer {
         self.idle_since = Some(self.now());
     }
 
-    /// Breaks the chains of `lost`, and drops what is queued of them; all that is queued, for `None`. Gives whose changes were
-    /// lost, each once, and the weight of what was dropped. In one step, so that nothing slips in behind a lost change.
+    /// Breaks the chains of `lost`, and drops what is queued of them; all that is queued, for `None`. Gives
+    /// whose changes were lost, each once, and the weight of what was dropped. In one step, so that nothing
+    /// slips in behind a lost change.
     fn drop_queued(&self, lost: Option<Vec<Link>>) -> (Vec<Link>, usize) {
         let mut queue = self.shared.lock();
         let all = lost.is_none();
@@ -292,8 +294,8 @@ impl Writer {
         queue.answer_settled();
     }
 
-    /// Opens the store again, at once and then with growing waits, until the server stops. What is queued when an
-    /// attempt fails is lost: its rooms must know, and memory must not fill.
+    /// Opens the store again, at once and then with growing waits, until the server stops. What is queued
+    /// when an attempt fails is lost: its rooms must know, and memory must not fill.
     fn recover(&mut self) {
         let Err(error) = guarded(|| self.store.reopen()) else {
             self.reopen_at = None;

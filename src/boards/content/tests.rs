@@ -177,7 +177,8 @@ fn a_refused_write_leaves_the_board_as_it_was() {
     assert_eq!(stage.cell().lock().sequence(), 0);
 }
 
-/// Writes while somebody uses the boards's client id `times` times; gives whether the board has another one then.
+/// Writes while somebody uses the boards's client id `times` times; gives whether the board has another one
+/// then.
 fn written_while_the_id_is_used(times: usize) -> bool {
     let stage = Stage::new();
     let (boards, cell) = (Arc::clone(&stage.boards), stage.cell());

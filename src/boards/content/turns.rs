@@ -1,9 +1,9 @@
 //! Whose turn it is to work on content.
 //!
-//! Owns [`Turns`]. Must not know what the work is. Key invariants: one piece of work at a time for each owner, and
-//! `limits::CONTENT_MAX` in all; work beyond `limits::CONTENT_TIME_MAX` keeps up to `limits::CONTENT_OVER_TIME_MAX` others no
-//! longer, but its own owner; a turn ends when its [`Permit`] is dropped, also one that nobody took. Tests
-//! at the end of the file.
+//! Owns [`Turns`]. Must not know what the work is. Key invariants: one piece of work at a time for each
+//! owner, and `limits::CONTENT_MAX` in all; work beyond `limits::CONTENT_TIME_MAX` keeps up to
+//! `limits::CONTENT_OVER_TIME_MAX` others no longer, but its own owner; a turn ends when its [`Permit`] is
+//! dropped, also one that nobody took. Tests at the end of the file.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,8 @@
-//! A write of the server's own: decided by a board's records, written into its document, and given to the room.
+//! A write of the server's own: decided by a board's records, written into its document, and given to the
+//! room.
 //!
-//! Owns [`Writing`]. Must not know what is written. Key invariant: a document that holds what the board did not accept is
-//! closed. Tests: `content/tests.rs`, tests/it/items.rs.
+//! Owns [`Writing`]. Must not know what is written. Key invariant: a document that holds what the board did
+//! not accept is closed. Tests: `content/tests.rs`, tests/it/items.rs.
 
 use std::sync::Arc;
 
@@ -90,7 +91,8 @@ impl Writing<'_> {
                 Step::Changed => {}
                 Step::Taken => {
                     *turn = None;
-                    // The document goes on behind what somebody else wrote, unless that somebody keeps doing so.
+                    // The document goes on behind what somebody else wrote, unless that somebody keeps doing
+                    // so.
                     if attempt > 0 {
                         self.cell.note_loss();
                     }

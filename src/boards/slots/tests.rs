@@ -1,4 +1,5 @@
-//! Tests of the table: its transitions, one load however many ask, and rooms that leave it while others hold them.
+//! Tests of the table: its transitions, one load however many ask, and rooms that leave it while others hold
+//! them.
 
 use std::pin::pin;
 use std::sync::atomic::AtomicUsize;
@@ -277,7 +278,8 @@ fn a_mark_changes_with_the_boards_own_changes_and_none_is_overlooked() {
     assert_ne!(live(&slots).access_mark(), before);
 }
 
-/// Finds or loads the board's room and joins, as `Boards::join` does: looks again when it was retired meanwhile.
+/// Finds or loads the board's room and joins, as `Boards::join` does: looks again when it was retired
+/// meanwhile.
 fn join(slots: &Arc<Slots>, loads: &AtomicUsize) -> (Arc<RoomCell>, MemberId) {
     loop {
         let cell = match slots.find(&board()) {

@@ -1,6 +1,7 @@
 //! Why a request head is refused.
 //!
-//! Owns the closed list of causes, their status and their words. Must not know what was sent. Tests: `head/tests.rs`.
+//! Owns the closed list of causes, their status and their words. Must not know what was sent. Tests:
+//! `head/tests.rs`.
 
 use std::fmt;
 

@@ -323,7 +323,8 @@ fn many_bodies_that_never_end_are_held_to_the_bound() {
         }
     });
     assert_eq!(receiving.bytes(), 0);
-    // The holder's body, and a read of each that was reading at that moment: here all of them, each on a thread of its own.
+    // The holder's body, and a read of each that was reading at that moment: here all of them, each on a
+    // thread of its own.
     let one_more = BOUND + 12 * BODY_READ_BYTES;
     assert!(receiving.most() <= BOUND + one_more, "{}", receiving.most());
 }

@@ -1,8 +1,9 @@
 //! Who had which awareness id: what a room remembers of those who have gone.
 //!
-//! Owns the bonds between ids and subjects. Must not know states or connections. Key invariants: an id has one bond; the
-//! longest gone are forgotten first, those of a subject that has too many before all others. A stock client takes any
-//! state for its own id as its own, so nobody else may ever show one under it. Tests at the end of the file.
+//! Owns the bonds between ids and subjects. Must not know states or connections. Key invariants: an id has
+//! one bond; the longest gone are forgotten first, those of a subject that has too many before all others. A
+//! stock client takes any state for its own id as its own, so nobody else may ever show one under it. Tests
+//! at the end of the file.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,7 +1,8 @@
 //! One awareness id, and who may speak for it.
 //!
-//! Owns [`Entry`] and the two rules about it: which speaker it hears, and which clock follows another. Must not know the
-//! table. Key invariant: of a subject that is many people only the owner is heard. Tests: `room/awareness_tests.rs`.
+//! Owns [`Entry`] and the two rules about it: which speaker it hears, and which clock follows another. Must
+//! not know the table. Key invariant: of a subject that is many people only the owner is heard. Tests:
+//! `room/awareness_tests.rs`.
 
 use std::collections::VecDeque;
 
@@ -68,8 +69,8 @@ impl Entry {
         self.passed && !self.heirs.is_empty()
     }
 
-    /// Whether the speaker may change the state: a connection of the same subject, which may relay it for another tab;
-    /// the owner alone where the subject is many people.
+    /// Whether the speaker may change the state: a connection of the same subject, which may relay it for
+    /// another tab; the owner alone where the subject is many people.
     pub(super) fn hears(&self, speaker: Speaker<'_>) -> bool {
         #[cfg(test)]
         if planted::is(Bug::WrongOwner) {
@@ -93,7 +94,8 @@ pub struct Speaker<'a> {
     pub now: Tick,
 }
 
-/// Whether a message is the first awareness message of its connection, which claims an id if it is its only entry.
+/// Whether a message is the first awareness message of its connection, which claims an id if it is its only
+/// entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum First {
     /// It may claim an id.

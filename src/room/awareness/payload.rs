@@ -1,7 +1,8 @@
 //! Awareness payloads: bytes to entries and back.
 //!
-//! Owns the shape `varuint count, { varuint id, varuint clock, varstring JSON }*`. Must not know who may say what.
-//! Key invariant: reading allocates nothing, whatever count a peer announces. Tests: `room/awareness_tests.rs`.
+//! Owns the shape `varuint count, { varuint id, varuint clock, varstring JSON }*`. Must not know who may say
+//! what. Key invariant: reading allocates nothing, whatever count a peer announces. Tests:
+//! `room/awareness_tests.rs`.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! What of the awareness table is told, and to whom.
 //!
-//! Owns the payloads that leave, and the bound on how many bytes of changes do. Must not know who may say what. Key
-//! invariant: all that changed is told, in turns; an id that has gone is told with the clock that it went at.
-//! Tests: `room/awareness_tests.rs`.
+//! Owns the payloads that leave, and the bound on how many bytes of changes do. Must not know who may say
+//! what. Key invariant: all that changed is told, in turns; an id that has gone is told with the clock that
+//! it went at. Tests: `room/awareness_tests.rs`.
 
 use std::ops::Bound;
 
@@ -11,8 +11,8 @@ use super::payload::{NULL, Told};
 use crate::ids::MemberId;
 
 impl Awareness {
-    /// The payload that tells what changed since the last call, `bytes` of it on average; `None` when nothing did, or it
-    /// has to wait.
+    /// The payload that tells what changed since the last call, `bytes` of it on average; `None` when nothing
+    /// did, or it has to wait.
     pub fn take_changes(&mut self, bytes: usize) -> Option<Vec<u8>> {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.credit = self.credit.saturating_add(bytes).min(bytes);
@@ -45,8 +45,8 @@ impl Awareness {
         !self.dirty.is_empty()
     }
 
-    /// The payload that tells the live states of ids from `from` on, about `bytes_max` of it, and the id that the rest
-    /// begins with, if there is a rest. `None` when there are none.
+    /// The payload that tells the live states of ids from `from` on, about `bytes_max` of it, and the id that
+    /// the rest begins with, if there is a rest. `None` when there are none.
     #[must_use]
     pub fn states(&self, from: u64, bytes_max: usize) -> (Option<Vec<u8>>, Option<u64>) {
         let mut told = Told::default();
@@ -68,17 +68,18 @@ impl Awareness {
         self.live.is_empty()
     }
 
-    /// Whether ids have passed from one connection to another, of a subject that is many people: one who joins may be
-    /// who had such an id first, and must not be told of it before it has said which is its own.
+    /// Whether ids have passed from one connection to another, of a subject that is many people: one who
+    /// joins may be who had such an id first, and must not be told of it before it has said which is its own.
     #[must_use]
     pub fn has_passed(&self) -> bool {
         self.passed > 0
     }
 
-    /// The payload that makes the owner of `id` raise its clock and announce itself anew: its own id, removed.
+    /// The payload that makes the owner of `id` raise its clock and announce itself anew: its own id,
+    /// removed.
     ///
-    /// Those who saw the id leave ignore its old clock for up to 15 s; a stock client that is told its own state is
-    /// gone answers at once with a higher clock.
+    /// Those who saw the id leave ignore its old clock for up to 15 s; a stock client that is told its own
+    /// state is gone answers at once with a higher clock.
     ///
     /// # Source
     /// y-protocols 1.0.7, awareness.js, `applyAwarenessUpdate`, the branch for the own client id.
@@ -94,8 +95,8 @@ impl Awareness {
         std::mem::take(&mut self.owed)
     }
 
-    /// The live ids that `member` claimed. What a tab relays for another is left out: told that such an id is gone, the
-    /// tab would believe it.
+    /// The live ids that `member` claimed. What a tab relays for another is left out: told that such an id is
+    /// gone, the tab would believe it.
     pub fn claimed_by(&self, member: MemberId) -> impl Iterator<Item = u64> {
         let owned = self.voices.get(member).into_iter().flat_map(|voice| &voice.owned);
         let claimed = |id: &&u64| {

@@ -1,8 +1,8 @@
 //! Which ids each connection speaks for, and how many bytes of states it has shown.
 //!
-//! Owns the index from connections to ids, and the budgets of bytes. Must not know states or clocks. Key invariants: what
-//! a connection has to itself nobody else can use up; what is beyond it is bounded for a subject and for the room.
-//! Tests: `room/awareness_tests.rs`.
+//! Owns the index from connections to ids, and the budgets of bytes. Must not know states or clocks. Key
+//! invariants: what a connection has to itself nobody else can use up; what is beyond it is bounded for a
+//! subject and for the room. Tests: `room/awareness_tests.rs`.
 
 use std::collections::HashMap;
 

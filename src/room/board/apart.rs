@@ -1,8 +1,8 @@
 //! Work on a board that takes long, off the room's lock: capture, work apart, catch up, install.
 //!
-//! Owns [`Capture`], [`Apart`] and the journal of what was accepted in between. Must not know threads. Key invariant: what
-//! is installed has every update on it that was accepted since the capture; else the board stays as it was. Tests:
-//! `board/tests.rs`.
+//! Owns [`Capture`], [`Apart`] and the journal of what was accepted in between. Must not know threads. Key
+//! invariant: what is installed has every update on it that was accepted since the capture; else the board
+//! stays as it was. Tests: `board/tests.rs`.
 
 use bytes::Bytes;
 
@@ -135,7 +135,8 @@ impl Apart {
         self.work
     }
 
-    /// The whole state, folded: of a compaction one canonical update, to be stored in place of the captured state and its log.
+    /// The whole state, folded: of a compaction one canonical update, to be stored in place of the captured
+    /// state and its log.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
         self.board.base.clone()
@@ -204,8 +205,8 @@ impl Board {
         self.journal = None;
     }
 
-    /// What was accepted since the capture and has not joined what was made of it; nothing where that is so little that
-    /// [`Self::install`] is the next thing to do.
+    /// What was accepted since the capture and has not joined what was made of it; nothing where that is so
+    /// little that [`Self::install`] is the next thing to do.
     #[must_use]
     pub fn behind(&self, apart: &Apart) -> Vec<Bytes> {
         let journal = self.journal.as_ref();

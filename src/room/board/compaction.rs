@@ -1,7 +1,7 @@
 //! Compaction: the canonical, collected form of a captured board.
 //!
-//! Must not know threads. Key invariant: what is installed was walked as strictly as a stored state, and knows every clock
-//! and deletion that the capture knew. Tests: `board/tests.rs`.
+//! Must not know threads. Key invariant: what is installed was walked as strictly as a stored state, and
+//! knows every clock and deletion that the capture knew. Tests: `board/tests.rs`.
 
 use bytes::Bytes;
 

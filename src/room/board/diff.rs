@@ -1,7 +1,8 @@
 //! What somebody lacks of a board, cut out of its bytes.
 //!
-//! Owns [`Board::diff`] and [`Board::tail_of`]. Must not know who asks. Key invariant: the answer is exactly the structs from the clocks that were
-//! asked for on, whatever updates they came in, and the whole delete set; it costs steps in proportion to the board. Tests: `board/tests.rs`, `board/fuzzing.rs`.
+//! Owns [`Board::diff`] and [`Board::tail_of`]. Must not know who asks. Key invariant: the answer is exactly
+//! the structs from the clocks that were asked for on, whatever updates they came in, and the whole delete
+//! set; it costs steps in proportion to the board. Tests: `board/tests.rs`, `board/fuzzing.rs`.
 
 use bytes::Bytes;
 
@@ -14,15 +15,17 @@ use crate::update::structs::{Id, read_struct};
 use crate::update::vector::StateVector;
 
 impl Board {
-    /// One complete step 2: exactly the structs that the vector lacks, and the whole delete set. Whoever asks so that finding
-    /// it would cost more than [`limits::UPDATE_STEPS`] allows gets the whole state, which has all that it lacks.
+    /// One complete step 2: exactly the structs that the vector lacks, and the whole delete set. Whoever asks
+    /// so that finding it would cost more than [`limits::UPDATE_STEPS`] allows gets the whole state, which
+    /// has all that it lacks.
     pub fn diff(&mut self, vector: &StateVector<'_>) -> Bytes {
         let mut meter = limits::UPDATE_STEPS.meter(self.encoded_bytes().saturating_add(vector.pair_bytes()));
         self.diff_metered(vector, &mut meter)
             .unwrap_or_else(|Exhausted| self.full())
     }
 
-    /// As [`Self::diff`]; spends a step for each pair, client, piece, struct that is looked at and run of bytes that is copied.
+    /// As [`Self::diff`]; spends a step for each pair, client, piece, struct that is looked at and run of
+    /// bytes that is copied.
     ///
     /// # Errors
     /// [`Exhausted`].
@@ -81,8 +84,9 @@ impl Board {
         Ok(())
     }
 
-    /// Finds the struct that `clock` starts or lies in. In the second case the part from `clock` on is returned too,
-    /// and the offset is that of the following struct; `structs` counts the structs before in both.
+    /// Finds the struct that `clock` starts or lies in. In the second case the part from `clock` on is
+    /// returned too, and the offset is that of the following struct; `structs` counts the structs before in
+    /// both.
     fn seek(
         &self,
         at: u32,
@@ -119,11 +123,12 @@ impl Board {
         Ok((place, head))
     }
 
-    /// The last structs of one client that take at most `bytes_max`, as an update without deletions. The first of them may be
-    /// a part of one: a compaction makes one struct of what was written one after the other.
+    /// The last structs of one client that take at most `bytes_max`, as an update without deletions. The
+    /// first of them may be a part of one: a compaction makes one struct of what was written one after the
+    /// other.
     ///
-    /// Echoed to its author after a reconnect. `None` when the client is unknown or not one value fits, and where finding it
-    /// would cost more than the meter allows.
+    /// Echoed to its author after a reconnect. `None` when the client is unknown or not one value fits, and
+    /// where finding it would cost more than the meter allows.
     #[must_use]
     pub fn tail_of(&self, client: u64, bytes_max: usize, meter: &mut Meter) -> Option<Bytes> {
         let at = self.known.place(client)?;

@@ -1,7 +1,7 @@
 //! Fuzz bodies of the board state; `fuzz/` calls them, and the tests below drive them on stable.
 //!
-//! Owns nothing of the product. yrs is named here as an oracle for histories that it made itself, never for bytes
-//! from the fuzzer.
+//! Owns nothing of the product. yrs is named here as an oracle for histories that it made itself, never for
+//! bytes from the fuzzer.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

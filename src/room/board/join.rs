@@ -1,8 +1,8 @@
 //! How an update joins a board: checked, admitted, held to its budgets, kept.
 //!
-//! Owns which bound an update is held to, and what of it is copied. Must not know how `update::admit` decides. Key
-//! invariant: an update that is refused, a hole or too costly to count here leaves the board as it was.
-//! Tests: `board/tests.rs`.
+//! Owns which bound an update is held to, and what of it is copied. Must not know how `update::admit`
+//! decides. Key invariant: an update that is refused, a hole or too costly to count here leaves the board as
+//! it was. Tests: `board/tests.rs`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 use bytes::Bytes;
 
@@ -31,7 +31,8 @@ pub enum Accepted {
     Trimmed(Bytes),
     /// It builds on something that is not known; nothing of it was kept.
     Hole,
-    /// So much may have to be integrated since the work was last counted that it has to be counted first, apart; nothing was kept.
+    /// So much may have to be integrated since the work was last counted that it has to be counted first,
+    /// apart; nothing was kept.
     Uncounted,
 }
 
@@ -50,7 +51,8 @@ impl Board {
     /// Lets an update join, if it can.
     ///
     /// # Errors
-    /// [`Refused`]; the board is then unchanged, as it is after [`Accepted::Hole`] and [`Accepted::Uncounted`].
+    /// [`Refused`]; the board is then unchanged, as it is after [`Accepted::Hole`] and
+    /// [`Accepted::Uncounted`].
     pub fn accept(&mut self, update: &[u8]) -> Result<Accepted, Refused> {
         self.accept_metered(update, &mut limits::UPDATE_STEPS.meter(update.len()))
     }
@@ -69,8 +71,8 @@ impl Board {
         )
     }
 
-    /// Lets an update join that the server made, or that was stored, whatever the budgets are now: a lowered setting
-    /// makes no board unreadable.
+    /// Lets an update join that the server made, or that was stored, whatever the budgets are now: a lowered
+    /// setting makes no board unreadable.
     ///
     /// # Errors
     /// [`Refused::Malformed`]; the board is then unchanged.
@@ -173,8 +175,9 @@ impl Board {
         strain > free.max(limits::STRAIN_BASE)
     }
 
-    /// Counts the work of integrating the board, if there may be more than was counted: for those who know it up to
-    /// `before` and are sent the rest, and for those who load all of it. Returns the steps that it took.
+    /// Counts the work of integrating the board, if there may be more than was counted: for those who know it
+    /// up to `before` and are sent the rest, and for those who load all of it. Returns the steps that it
+    /// took.
     ///
     /// # Errors
     /// [`Refused::TooCostly`].
@@ -249,8 +252,8 @@ impl<'a> Joining<'a> {
 
 /// The bytes a board may have after an update.
 ///
-/// What only deletes may go an eighth beyond the budget: on a full board deleting must stay possible, since that is
-/// how it becomes smaller.
+/// What only deletes may go an eighth beyond the budget: on a full board deleting must stay possible, since
+/// that is how it becomes smaller.
 fn bytes_max(admission: &Admission, budgets: &Budgets) -> usize {
     let beyond = if admission.has_structs() {
         0

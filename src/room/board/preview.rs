@@ -7,7 +7,8 @@ use crate::update::scan::scan;
 use crate::update::{Budgets, Refused, Rules};
 
 impl Board {
-    /// Whether an update would bring something new, or builds on what is not known yet. The board is unchanged.
+    /// Whether an update would bring something new, or builds on what is not known yet. The board is
+    /// unchanged.
     ///
     /// # Errors
     /// [`Refused`] when it does not decode.

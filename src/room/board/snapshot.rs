@@ -1,8 +1,8 @@
-//! A board as it is at one moment, to be read anywhere: answers to step 1 and exports of large boards are made off the
-//! room's lock.
+//! A board as it is at one moment, to be read anywhere: answers to step 1 and exports of large boards are
+//! made off the room's lock.
 //!
-//! Owns [`Snapshot`]. Must not know who asks. Key invariant: what a snapshot answers is what the board would have answered
-//! at that moment. Tests: `board/tests.rs`.
+//! Owns [`Snapshot`]. Must not know who asks. Key invariant: what a snapshot answers is what the board would
+//! have answered at that moment. Tests: `board/tests.rs`.
 
 use bytes::Bytes;
 
@@ -48,8 +48,8 @@ impl Board {
         self.is_folded
     }
 
-    /// Takes over the whole state that a snapshot of this board has written, so that the next who ask share its bytes. What
-    /// was accepted since stays on top. Does nothing where the board has another base by now.
+    /// Takes over the whole state that a snapshot of this board has written, so that the next who ask share
+    /// its bytes. What was accepted since stays on top. Does nothing where the board has another base by now.
     pub fn adopt(&mut self, snapshot: &Snapshot) {
         let folded = &snapshot.0;
         if !folded.is_folded || self.is_folded || self.bases.wrapping_add(1) != folded.bases {

@@ -1,8 +1,9 @@
 //! The shared types of an open document as JSON, written as they are read.
 //!
-//! Owns [`write()`]. Must not know boards. Key invariants: beside the document there is never more than what was written so
-//! far and one text; what is written is bounded by whoever gives the writer. Members and attributes are in the order of
-//! their names. XML is written as yrs writes it, but not in one piece for each level. Tests: `document/tests.rs`.
+//! Owns [`write()`]. Must not know boards. Key invariants: beside the document there is never more than what
+//! was written so far and one text; what is written is bounded by whoever gives the writer. Members and
+//! attributes are in the order of their names. XML is written as yrs writes it, but not in one piece for each
+//! level. Tests: `document/tests.rs`.
 
 use std::fmt::{self, Display as _, Write as _};
 use std::io;

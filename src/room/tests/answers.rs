@@ -1,4 +1,5 @@
-//! Tests of answers to step 1 that are made off the room's lock: their moment, their place, and who shares them.
+//! Tests of answers to step 1 that are made off the room's lock: their moment, their place, and who shares
+//! them.
 
 use std::task::Waker;
 

@@ -1,7 +1,8 @@
-//! When a room wants to be looked at: a room that is looked at only then does what one does that is looked at all the time.
+//! When a room wants to be looked at: a room that is looked at only then does what one does that is looked at
+//! all the time.
 //!
-//! All happens at multiples of half a second, as all that a room waits for is: so the two must do the same at the same
-//! instant, not only within a tick of each other.
+//! All happens at multiples of half a second, as all that a room waits for is: so the two must do the same at
+//! the same instant, not only within a tick of each other.
 
 use proptest::prelude::*;
 

@@ -223,7 +223,8 @@ impl Stock {
         }
     }
 
-    /// Connects: its state goes out at once, and so late on the way that it is told before what the room has to tell.
+    /// Connects: its state goes out at once, and so late on the way that it is told before what the room has
+    /// to tell.
     fn connect(&mut self, table: &mut Table, subject: &Subject) {
         self.peer = table.try_join_as(subject.clone(), Level::View).unwrap();
         self.read(table);

@@ -1,7 +1,8 @@
 //! The table of settings, and the texts given for them by flag or environment.
 //!
-//! Owns [`SETTINGS`], the one list that the command line, its help and the environment are made from, and [`Values`]. Must
-//! not know what a text means. Key invariant: a flag wins over its variable, and either over the default.
+//! Owns [`SETTINGS`], the one list that the command line, its help and the environment are made from, and
+//! [`Values`]. Must not know what a text means. Key invariant: a flag wins over its variable, and either over
+//! the default.
 
 use std::ffi::OsString;
 
@@ -333,8 +334,8 @@ pub struct Values {
 }
 
 impl Values {
-    /// Gathers the texts: those of the flag, else that of the variable, else the default. An empty variable counts as not
-    /// set, since many tools cannot leave one out.
+    /// Gathers the texts: those of the flag, else that of the variable, else the default. An empty variable
+    /// counts as not set, since many tools cannot leave one out.
     ///
     /// # Errors
     /// A variable that is not UTF-8.

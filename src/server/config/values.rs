@@ -1,6 +1,7 @@
 //! The notation of durations, sizes and counts in settings.
 //!
-//! Owns the parsers and nothing else. Key invariant: no notation is guessed; a number without unit is no duration.
+//! Owns the parsers and nothing else. Key invariant: no notation is guessed; a number without unit is no
+//! duration.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::time::Duration;

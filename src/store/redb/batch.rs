@@ -1,8 +1,9 @@
 //! One commit: changes to rows, in one write transaction.
 //!
-//! Owns the rules of each change to a document and of a board's life, and in `access` those of who may do what; must
-//! not fsync anything but through redb's commit. Key invariants: each board's record is read once and written once,
-//! last, and says what the rows of its document are; the audit entry of an act is written if and only if it is done.
+//! Owns the rules of each change to a document and of a board's life, and in `access` those of who may do
+//! what; must not fsync anything but through redb's commit. Key invariants: each board's record is read once
+//! and written once, last, and says what the rows of its document are; the audit entry of an act is written
+//! if and only if it is done.
 
 mod access;
 

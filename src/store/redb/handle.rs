@@ -1,6 +1,7 @@
 //! Handles on redb files: how they are made, marked and closed.
 //!
-//! Owns the engine's settings and the key of the format. Must not know which file is the store's. Tests: those of `file`.
+//! Owns the engine's settings and the key of the format. Must not know which file is the store's. Tests:
+//! those of `file`.
 
 use std::fs;
 use std::io;

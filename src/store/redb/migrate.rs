@@ -1,7 +1,8 @@
 //! From the file's older formats to the present one.
 //!
-//! Owns what each step adds. Must not change what a later format still reads. Key invariant: a migration is one
-//! transaction, so that a file is of one format or of the next, whenever the power goes. Tests: `tests/migration.rs`.
+//! Owns what each step adds. Must not change what a later format still reads. Key invariant: a migration is
+//! one transaction, so that a file is of one format or of the next, whenever the power goes. Tests:
+//! `tests/migration.rs`.
 
 use ::redb::{Database, ReadableTable, WriteTransaction};
 

@@ -1,11 +1,13 @@
 //! Moving what lives into a new file, a little at a time, while the old one is written on.
 //!
-//! The engine makes an open file smaller only where its end happens to be free; its own compaction needs the file for
-//! itself, for as long as it takes to rewrite what lives. So the rows are copied, and the copy takes the file's name.
+//! The engine makes an open file smaller only where its end happens to be free; its own compaction needs the
+//! file for itself, for as long as it takes to rewrite what lives. So the rows are copied, and the copy takes
+//! the file's name.
 //!
-//! Owns [`Moving`]: the copy, how far it is, and which rows have changed behind that. Must not know names of files.
-//! Key invariants: each row before the cursor is in the copy as it is in the file, or in `changed`; the file is only
-//! read. So a copy can be thrown away at any moment. Tests: `tests/moving.rs`, `fault_tests.rs`.
+//! Owns [`Moving`]: the copy, how far it is, and which rows have changed behind that. Must not know names of
+//! files. Key invariants: each row before the cursor is in the copy as it is in the file, or in `changed`;
+//! the file is only read. So a copy can be thrown away at any moment. Tests: `tests/moving.rs`,
+//! `fault_tests.rs`.
 
 use std::collections::BTreeSet;
 

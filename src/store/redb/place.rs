@@ -1,8 +1,8 @@
 //! Where the bytes of the store are, and how a copy of them takes their place.
 //!
-//! Owns [`Place`]: names of files, and the order in which they are made durable. Must not read what is in them. Key
-//! invariant: a name is only ever moved onto a file that is whole and on the disk; and what is written under the new
-//! name counts as durable only once the name is.
+//! Owns [`Place`]: names of files, and the order in which they are made durable. Must not read what is in
+//! them. Key invariant: a name is only ever moved onto a file that is whole and on the disk; and what is
+//! written under the new name counts as durable only once the name is.
 
 use std::ffi::OsString;
 use std::fs;
@@ -53,8 +53,9 @@ impl Place {
         }
     }
 
-    /// Whether the file is too large for what lives in it, and a copy would be smaller. `stuck` is what the last copy left
-    /// where that was still too large: then it takes a great change to try again. One in tests is always too large.
+    /// Whether the file is too large for what lives in it, and a copy would be smaller. `stuck` is what the
+    /// last copy left where that was still too large: then it takes a great change to try again. One in tests
+    /// is always too large.
     pub(super) fn is_too_large(&self, found: Footprint, stuck: Option<Footprint>) -> bool {
         match self {
             Self::File(..) => {
@@ -79,8 +80,8 @@ impl Place {
         }
     }
 
-    /// Whether the file system has room for a copy of so much, and as much again for everything else: who makes room
-    /// must not be what fills the disk. Where it does not say, trying will.
+    /// Whether the file system has room for a copy of so much, and as much again for everything else: who
+    /// makes room must not be what fills the disk. Where it does not say, trying will.
     pub(super) fn has_room_for(&self, live: u64) -> bool {
         match self {
             Self::File(path, _) => {
@@ -95,7 +96,8 @@ impl Place {
         }
     }
 
-    /// Makes an empty copy. What is left of one that was never finished goes: whoever has the store open has it alone.
+    /// Makes an empty copy. What is left of one that was never finished goes: whoever has the store open has
+    /// it alone.
     pub(super) fn create_copy(&self) -> Result<Database, DatabaseError> {
         match self {
             Self::File(path, _) => {

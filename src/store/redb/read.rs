@@ -1,7 +1,7 @@
 //! Reading boards; who may do what is in `access`, and verifying everything in `check`.
 //!
-//! Owns the way from rows back to a [`StoredBoard`]; must not write. Key invariant: what the record promises is there
-//! in full, row by row, or the board is refused; so are its grants, links and keys.
+//! Owns the way from rows back to a [`StoredBoard`]; must not write. Key invariant: what the record promises
+//! is there in full, row by row, or the board is refused; so are its grants, links and keys.
 
 pub(super) mod access;
 pub(super) mod check;

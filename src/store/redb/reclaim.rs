@@ -1,8 +1,9 @@
 //! Giving space back: when a copy is made, and how it takes the place of the file.
 //!
-//! Owns the decision and the switch; the copying is in `moving`, the names in `place`. Must not be called but by who
-//! commits, so that nothing is committed between the copy's last row and its new name. Key invariant: nothing is written
-//! through a new file before its name is durable. Tests: `tests/moving.rs`, `fault_tests.rs`.
+//! Owns the decision and the switch; the copying is in `moving`, the names in `place`. Must not be called but
+//! by who commits, so that nothing is committed between the copy's last row and its new name. Key invariant:
+//! nothing is written through a new file before its name is durable. Tests: `tests/moving.rs`,
+//! `fault_tests.rs`.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,12 +18,13 @@ use super::moving::{Failed, Moving, Progress};
 use super::table::Touched;
 use super::{RedbStore, Verified, engine, read};
 
-/// What a row takes besides the document in it, about: its key, its checksum, and its share of half-full pages. An entry of
-/// the audit with the name of a browser takes more, one of an index less.
+/// What a row takes besides the document in it, about: its key, its checksum, and its share of half-full
+/// pages. An entry of the audit with the name of a browser takes more, one of an index less.
 const ROW_BYTES: u64 = 256;
 
-/// Closes the old file, which nothing needs any more. That trims it, and gives a gigabyte back to the file system: some
-/// hundred milliseconds, for which no commit should wait. At the end of the process it goes as it is.
+/// Closes the old file, which nothing needs any more. That trims it, and gives a gigabyte back to the file
+/// system: some hundred milliseconds, for which no commit should wait. At the end of the process it goes as
+/// it is.
 fn close_aside(old: Option<Database>) {
     let closing = std::thread::Builder::new().name("boardwire-closer".into());
     // Without a thread it is closed here, with the closure.
@@ -95,7 +97,8 @@ impl RedbStore {
         catch_unwind(step).unwrap_or(Err(Failed::Copy(StoreError::Panicked)))
     }
 
-    /// Puts a complete copy in the place of the file; nothing is committed meanwhile, since who commits is here.
+    /// Puts a complete copy in the place of the file; nothing is committed meanwhile, since who commits is
+    /// here.
     fn switch(&self, moving: &mut Option<Moving>) -> Result<Reclaimed, StoreError> {
         let mut guard = match self.database.try_write() {
             Ok(guard) => guard,

@@ -1,7 +1,8 @@
 //! A table of a write transaction, and which of its rows that changed.
 //!
-//! Owns [`Rows`], the one way to change a row once the file is open, and [`Touched`]. Must not know what rows mean. Key
-//! invariant: while a copy of the file is made, no row changes without its key being noted (`moving`).
+//! Owns [`Rows`], the one way to change a row once the file is open, and [`Touched`]. Must not know what rows
+//! mean. Key invariant: while a copy of the file is made, no row changes without its key being noted
+//! (`moving`).
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

@@ -159,8 +159,8 @@ fn tamper(
     store.with(work).unwrap();
 }
 
-/// Boards `a` and `b`, each with a snapshot of three parts and two rows of updates; then one row of `a` is removed or
-/// overwritten.
+/// Boards `a` and `b`, each with a snapshot of three parts and two rows of updates; then one row of `a` is
+/// removed or overwritten.
 fn damaged(table: Table, key: &[u8], value: Option<&[u8]>) -> (TempDir, RedbStore) {
     let (directory, store) = fresh();
     for board in ["a", "b"] {

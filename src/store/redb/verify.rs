@@ -1,8 +1,9 @@
 //! Whether the pages of a data file are those that were written, found out before it is used.
 //!
-//! Owns [`verify`], which has the engine walk the whole file and compare each page with the checksum that the page above
-//! it keeps. Must not change the file: the engine would mend what it finds, so that nobody could look at it any more.
-//! Key invariant: what the engine writes meanwhile goes into memory and is dropped. Tests: `tests/damage.rs`.
+//! Owns [`verify`], which has the engine walk the whole file and compare each page with the checksum that the
+//! page above it keeps. Must not change the file: the engine would mend what it finds, so that nobody could
+//! look at it any more. Key invariant: what the engine writes meanwhile goes into memory and is dropped.
+//! Tests: `tests/damage.rs`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -34,10 +35,12 @@ const STATE_AT: u64 = 9;
 /// The file was not closed in order.
 const RECOVERY_REQUIRED: u8 = 2;
 
-/// The last commit was in two phases, as the one at closing is: it is whole, and nothing before it may be gone back to.
+/// The last commit was in two phases, as the one at closing is: it is whole, and nothing before it may be
+/// gone back to.
 const TWO_PHASES: u8 = 4;
 
-/// How far the engine is with its repair when every page has been compared; before, it says 0.3 where one differs.
+/// How far the engine is with its repair when every page has been compared; before, it says 0.3 where one
+/// differs.
 const ALL_COMPARED: f64 = 0.5;
 
 /// Verifies the pages of the database on a backend. Nothing is written to it.

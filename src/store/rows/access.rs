@@ -1,7 +1,8 @@
 //! The rows that say who may do what: grants, links, keys, and the indexes over them.
 //!
-//! Owns their keys and values. Must not know the engine. Key invariants: the keys of one board's grants sort as
-//! [`Principal`] does, so that a list is a range; of a link or key only the hash of its text is in a row. Tests are below.
+//! Owns their keys and values. Must not know the engine. Key invariants: the keys of one board's grants sort
+//! as [`Principal`] does, so that a list is a range; of a link or key only the hash of its text is in a row.
+//! Tests are below.
 
 use super::super::{Damage, StoredSecret};
 use super::{Fields, Tag, board_key, level_byte, parse_board, push_text, seal, split_board_key, unseal};

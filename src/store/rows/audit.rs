@@ -1,7 +1,7 @@
 //! The rows of the audit.
 //!
-//! Owns their keys and values. Must not know the engine. Key invariant: the keys of one board sort by time, so that
-//! reading from the newest on and removing the oldest are ranges. Tests are below.
+//! Owns their keys and values. Must not know the engine. Key invariant: the keys of one board sort by time,
+//! so that reading from the newest on and removing the oldest are ranges. Tests are below.
 
 use std::net::IpAddr;
 

@@ -1,8 +1,9 @@
 //! What rows a board has in a table, in sixteen bytes.
 //!
-//! Owns [`Tally`], which a board's record keeps of each table that decides about its content or about access. Must not
-//! know keys, nor look into rows. Key invariant: a tally of the rows that were written is that of the rows that are
-//! read, in whatever order, or a row is missing, too many, or not the one that was written last. Tests are below.
+//! Owns [`Tally`], which a board's record keeps of each table that decides about its content or about access.
+//! Must not know keys, nor look into rows. Key invariant: a tally of the rows that were written is that of
+//! the rows that are read, in whatever order, or a row is missing, too many, or not the one that was written
+//! last. Tests are below.
 
 use super::{ENVELOPE_BYTES, Tag, unseal};
 

@@ -1,6 +1,7 @@
 //! What is new in an update.
 //!
-//! Owns [`Admission`]: what is left to do once the walk found that an update can join. Must not know how it was found.
+//! Owns [`Admission`]: what is left to do once the walk found that an update can join. Must not know how it
+//! was found.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use super::deletions::Deletion;

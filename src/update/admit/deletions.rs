@@ -1,6 +1,7 @@
 //! New deletions, before they join.
 //!
-//! Owns the questions about what is known with new deletions beside it. Key invariant of the lists: sorted, disjoint.
+//! Owns the questions about what is known with new deletions beside it. Key invariant of the lists: sorted,
+//! disjoint.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use crate::update::known::Known;

@@ -1,7 +1,7 @@
 //! At most how much work new items are to integrate.
 //!
-//! Owns [`Strain`]: what the walk notes of each item's place. Must not know how a place is found. An upper bound that costs
-//! little; `integrate` counts exactly where it says that there may be much.
+//! Owns [`Strain`]: what the walk notes of each item's place. Must not know how a place is found. An upper
+//! bound that costs little; `integrate` counts exactly where it says that there may be much.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use super::deletions::{Deletion, deletion_at};
@@ -25,7 +25,8 @@ pub(super) enum Neighbours {
     None,
     /// The clock before it, of its own client, which ended there.
     Own,
-    /// A clock of the client at a place, that nothing was put behind as far as its own client's next clock tells.
+    /// A clock of the client at a place, that nothing was put behind as far as its own client's next clock
+    /// tells.
     Free(u32, u32),
     /// The same, and something stands behind it.
     Taken(u32, u32),
@@ -34,11 +35,13 @@ pub(super) enum Neighbours {
 /// What the new items of an update ask of those who integrate them.
 #[derive(Debug, Default)]
 pub(super) struct Strain {
-    /// The first clock that a new item was put behind, but for the own ones that were written on; mostly the only one.
+    /// The first clock that a new item was put behind, but for the own ones that were written on; mostly the
+    /// only one.
     origin: Option<Origin>,
     /// The further ones.
     origins: Vec<Origin>,
-    /// Hashes of the places where new items begin lists and entries; [`Self::total`] sorts them, and leaves each once.
+    /// Hashes of the places where new items begin lists and entries; [`Self::total`] sorts them, and leaves
+    /// each once.
     pub(super) beginnings: Vec<u32>,
     /// New items that may have to pass others to find their place: something may stand where they go.
     siblings: u64,
@@ -71,8 +74,8 @@ impl Strain {
         self.contents = self.contents.saturating_add(u64::from(is_content));
     }
 
-    /// At most how much work the new items are to integrate, beyond a constant for each: those that share an origin may have
-    /// to pass all the others, and Yjs copies the marks that are open at each content.
+    /// At most how much work the new items are to integrate, beyond a constant for each: those that share an
+    /// origin may have to pass all the others, and Yjs copies the marks that are open at each content.
     pub(super) fn total(&mut self, known: &Known) -> u64 {
         let is_one = self.origins.is_empty() && self.beginnings.is_empty();
         if is_one && self.siblings == 0 && self.formats == 0 {
@@ -118,8 +121,8 @@ impl Strain {
         }
     }
 
-    /// The origins that are to be remembered: not those of entries that are deleted now, as a value is that gets another in
-    /// its place, since of these it is known by that. Sorted, if there are several.
+    /// The origins that are to be remembered: not those of entries that are deleted now, as a value is that
+    /// gets another in its place, since of these it is known by that. Sorted, if there are several.
     pub(super) fn lasting_origins(&self, deletes: &[Deletion]) -> Vec<Deletion> {
         let all = self.origin.iter().chain(&self.origins);
         let lasting = all.filter(|o| !o.of_entry || deletion_at(deletes, o.at, o.clock).is_none());
@@ -129,7 +132,8 @@ impl Strain {
     }
 }
 
-/// A hash of the place of an entry of a type, or of its list (FNV-1a). Two places of one hash cost a count of the work too many.
+/// A hash of the place of an entry of a type, or of its list (FNV-1a). Two places of one hash cost a count of
+/// the work too many.
 pub(super) fn hash_of(type_index: u32, key: Option<&[u8]>) -> u32 {
     let mut hash = 0x811c_9dc5u32;
     let key = key.unwrap_or_default().iter().copied();
@@ -150,8 +154,9 @@ fn is_used(known: &Known, origin: &Origin) -> bool {
 
 /// What an item stands behind whose origin is `id`, a clock of the client at a place that lies in a slot.
 ///
-/// `own` is the item's first new clock. What nothing was put behind yet is either the last clock of its client, or the client
-/// went on elsewhere, or the item's right neighbour is the next clock, so that nothing can be in between.
+/// `own` is the item's first new clock. What nothing was put behind yet is either the last clock of its
+/// client, or the client went on elsewhere, or the item's right neighbour is the next clock, so that nothing
+/// can be in between.
 pub(super) fn behind(
     client: &ClientKnown,
     (place, id, slot): (u32, Id, Slot),

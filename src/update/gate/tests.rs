@@ -134,7 +134,8 @@ fn json_that_only_browsers_read_is_refused() {
     assert!(document_gate(&fine).is_ok());
 }
 
-/// A text in which each of `names` is set once, then `pieces` single letters that each end in a format of `n`.
+/// A text in which each of `names` is set once, then `pieces` single letters that each end in a format of
+/// `n`.
 fn formatted(names: usize, pieces: usize) -> Vec<u8> {
     let mut structs = Vec::new();
     let mut put = |content: &[u8]| {

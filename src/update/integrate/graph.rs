@@ -1,8 +1,10 @@
-//! The items of a state as nodes of lists: read from bytes (`graph/read`), found by id, cut, and joined to their list.
+//! The items of a state as nodes of lists: read from bytes (`graph/read`), found by id, cut, and joined to
+//! their list.
 //!
-//! Owns [`Graph`], and in it YATA's one decision, where among concurrent items an item belongs. Must not know in which
-//! order items are integrated. Key invariant: the nodes of one client stand one after the other in the order of their
-//! clocks; what is cut off a node stands in `pieces`, so that a cut moves nothing. Tests: `integrate/tests.rs`.
+//! Owns [`Graph`], and in it YATA's one decision, where among concurrent items an item belongs. Must not know
+//! in which order items are integrated. Key invariant: the nodes of one client stand one after the other in
+//! the order of their clocks; what is cut off a node stands in `pieces`, so that a cut moves nothing. Tests:
+//! `integrate/tests.rs`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::collections::{BTreeMap, HashMap};

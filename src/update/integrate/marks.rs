@@ -1,7 +1,7 @@
 //! The marks that are open at each piece of text.
 //!
-//! Owns [`count`]. Must not know how lists come about. Key invariant: a piece counts once for each run of it that is
-//! not deleted, since Yjs cuts items at deletions. Tests: `integrate/tests.rs`.
+//! Owns [`count`]. Must not know how lists come about. Key invariant: a piece counts once for each run of it
+//! that is not deleted, since Yjs cuts items at deletions. Tests: `integrate/tests.rs`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::collections::HashSet;

@@ -1,8 +1,8 @@
 //! The order in which a state is integrated: that of its references, as Yjs's `integrateStructs` finds it.
 //!
-//! Owns [`integrate_to`]. Must not know where an item goes in its list. Key invariant: clients are taken from the
-//! highest id down, each interrupted only as far as what it refers to needs; a circle of references ends as nothing.
-//! Tests: `integrate/tests.rs`.
+//! Owns [`integrate_to`]. Must not know where an item goes in its list. Key invariant: clients are taken from
+//! the highest id down, each interrupted only as far as what it refers to needs; a circle of references ends
+//! as nothing. Tests: `integrate/tests.rs`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use super::graph::{Graph, Place};

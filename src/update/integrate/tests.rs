@@ -1,4 +1,5 @@
-//! The walk against a second implementation that is as simple as can be, against yrs, on honest boards and attacks.
+//! The walk against a second implementation that is as simple as can be, against yrs, on honest boards and
+//! attacks.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -1,7 +1,8 @@
-//! What is known of one client: how far, which clocks are deleted, where each belongs, and where it lies in the bytes.
+//! What is known of one client: how far, which clocks are deleted, where each belongs, and where it lies in
+//! the bytes.
 //!
-//! Owns [`ClientKnown`] and its index. Must not know other clients; [`super::Known`] alone changes it. Key invariant: the
-//! runs cover all clocks from 0 to the end. Tests: `admit` and `room::board`.
+//! Owns [`ClientKnown`] and its index. Must not know other clients; [`super::Known`] alone changes it. Key
+//! invariant: the runs cover all clocks from 0 to the end. Tests: `admit` and `room::board`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use crate::lib0::number_bytes;
@@ -71,8 +72,8 @@ pub struct ClientKnown {
     pub bytes: u32,
     /// Deleted clocks.
     pub deleted: Ranges,
-    /// Clocks that an item of somebody's was put behind, other than the next of a run that its author wrote on, and entries
-    /// that were deleted when they got another behind them.
+    /// Clocks that an item of somebody's was put behind, other than the next of a run that its author wrote
+    /// on, and entries that were deleted when they got another behind them.
     pub origins: Ranges,
     pub(super) index: Chunks<Checkpoint>,
     pub(super) runs: Chunks<Run>,

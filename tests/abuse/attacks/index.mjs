@@ -1,4 +1,5 @@
-// Every attack, in the order in which they run. One is `{ row, name, about, flags?, prepare?, run, must?, may?, isLong? }`; README.md says how to add one.
+// Every attack, in the order in which they run. One is
+// `{ row, name, about, flags?, prepare?, run, must?, may?, isLong? }`; README.md says how to add one.
 import { pause } from '../../node/support/wait.mjs'
 import { costs } from './costs.mjs'
 import { floods } from './floods.mjs'

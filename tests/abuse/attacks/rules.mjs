@@ -1,4 +1,5 @@
-// Rows 7 to 11 and 13 of the issue: what is to be refused, whatever it costs. Row 12 (a damaged file) is a test of the store.
+// Rows 7 to 11 and 13 of the issue: what is to be refused, whatever it costs. Row 12 (a damaged file) is a
+// test of the store.
 import { large, message } from '../support/bytes.mjs'
 import { call, Peer } from '../support/peer.mjs'
 import { tokenFor } from '../../node/support/token.mjs'

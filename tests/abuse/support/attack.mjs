@@ -1,5 +1,5 @@
-// What an attack is given while it runs: whom to attack, for how long, the few calls that most of them make, and a place to
-// note what became of it. Must not know the probes or the verdict.
+// What an attack is given while it runs: whom to attack, for how long, the few calls that most of them make,
+// and a place to note what became of it. Must not know the probes or the verdict.
 import { setImmediate } from 'node:timers/promises'
 import { mint, tokenFor } from '../../node/support/token.mjs'
 import { pause } from '../../node/support/wait.mjs'

@@ -1,5 +1,5 @@
-// Bytes of updates, messages and frames, written one by one: no library would write what stands here. Must not know sockets.
-// Formats: Yjs update v1 (src/update/structs.rs), y-protocols, RFC 6455.
+// Bytes of updates, messages and frames, written one by one: no library would write what stands here. Must
+// not know sockets. Formats: Yjs update v1 (src/update/structs.rs), y-protocols, RFC 6455.
 
 /** What a struct is; the values are those of the format. */
 export const KIND = { gc: 0, deleted: 1, binary: 3, string: 4, embed: 5, format: 6, type: 7, any: 8 }

@@ -1,5 +1,6 @@
-// One connection of an attacker or a probe: a WebSocket over a bare socket, or one HTTP call. It holds almost nothing of what it
-// reads, and can stop reading. (`Wire` of tests/node/support keeps all it reads, and `Raw` needs packages.) Must not know what an attack is.
+// One connection of an attacker or a probe: a WebSocket over a bare socket, or one HTTP call. It holds almost
+// nothing of what it reads, and can stop reading. (`Wire` of tests/node/support keeps all it reads, and `Raw`
+// needs packages.) Must not know what an attack is.
 import http from 'node:http'
 import net from 'node:net'
 import { pause, within } from '../../node/support/wait.mjs'

@@ -1,4 +1,5 @@
-// Chromium under test: one process for a test file, a fresh context for each person, and a watch over all that a page does.
+// Chromium under test: one process for a test file, a fresh context for each person, and a watch over all
+// that a page does.
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

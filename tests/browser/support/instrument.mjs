@@ -1,7 +1,7 @@
 // Runs inside the page: notes when the canvas first holds a change, and when a hand did it.
 //
-// Times are of Date.now(): all tabs of a machine share that clock. performance.timeOrigin is taken by each process at its
-// own start, and the two drift apart when the clock is set.
+// Times are of Date.now(): all tabs of a machine share that clock. performance.timeOrigin is taken by each
+// process at its own start, and the two drift apart when the clock is set.
 
 /** To be evaluated once in a page that has a canvas. Repeating it changes nothing. */
 export function instrument () {

@@ -1,4 +1,5 @@
-// The real nginx as a proxy in front of a server: on a port of its own, with all its files in a directory of its own.
+// The real nginx as a proxy in front of a server: on a port of its own, with all its files in a directory of
+// its own.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'

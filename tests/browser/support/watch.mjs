@@ -1,12 +1,13 @@
-// What no page may ever do, in whatever test: print errors, throw, break its content security policy, or speak with anybody
-// but the server that it came from.
+// What no page may ever do, in whatever test: print errors, throw, break its content security policy, or
+// speak with anybody but the server that it came from.
 
-// Messages of the browser itself that say what a test has done, and which no page can keep it from printing. Each may
-// only be expected by name: see `expect`.
+// Messages of the browser itself that say what a test has done, and which no page can keep it from printing.
+// Each may only be expected by name: see `expect`.
 const KINDS = {
   // A request, or a WebSocket, to a server that a test has stopped or cut off.
   unreachable: /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INTERNET_DISCONNECTED|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED|CONNECTION_CLOSED|FAILED|ABORTED)/,
-  // A paste begins while a cut is still being written: a test presses keys faster than the clipboard of the browser follows.
+  // A paste begins while a cut is still being written: a test presses keys faster than the clipboard of the
+  // browser follows.
   hasty: /InvalidStateError: Clipboard data has changed/,
   // A header of ours that says nothing to a page over plain http.
   plain: /Cross-Origin-Opener-Policy header has been ignored, because the URL's origin was untrustworthy/,

@@ -180,8 +180,8 @@ impl Socket {
 
     /// Reads until everything sent before was handled, and what that made due is here; what came on the way.
     ///
-    /// A pong may overtake the messages that were due before it: after the first, everything was handled, and after
-    /// the second, what was due then has left.
+    /// A pong may overtake the messages that were due before it: after the first, everything was handled, and
+    /// after the second, what was due then has left.
     #[track_caller]
     pub(crate) fn flush(&mut self) -> Vec<Vec<u8>> {
         let mut messages = Vec::new();

@@ -90,8 +90,8 @@ export function withUndo (doc) {
 
 const FORMATS = [{ bold: true }, { bold: null }, { italic: true }, { link: 'https://example.org/' }, { link: null }]
 
-// The offsets at which a text may be cut: cutting a surrogate pair makes stock Yjs replace both halves, and what readers see
-// then depends on who cut it. Our server has no part in that.
+// The offsets at which a text may be cut: cutting a surrogate pair makes stock Yjs replace both halves, and
+// what readers see then depends on who cut it. Our server has no part in that.
 function cuts (parts) {
   const offsets = [0]
   for (const part of parts) {

@@ -1,5 +1,6 @@
-// What an application that shows "saved" keeps: the ids of its edits that the server has not sent back yet. The published
-// candidate of version 4 has no `sync-status` yet, so this is that bookkeeping, for every provider, on Yjs 14's id sets.
+// What an application that shows "saved" keeps: the ids of its edits that the server has not sent back yet.
+// The published candidate of version 4 has no `sync-status` yet, so this is that bookkeeping, for every
+// provider, on Yjs 14's id sets.
 import * as Y14 from '@y/y'
 import * as decoding from 'lib0/decoding'
 import { until } from './wait.mjs'

@@ -1,4 +1,5 @@
-// The examples of a document: fenced blocks of code, each followed by the output that it shows, if it shows one.
+// The examples of a document: fenced blocks of code, each followed by the output that it shows, if it shows
+// one.
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

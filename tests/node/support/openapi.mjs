@@ -1,4 +1,5 @@
-// docs/openapi.yaml as a judge: sends requests of its operations, holds the answers against it, and knows what was never seen.
+// docs/openapi.yaml as a judge: sends requests of its operations, holds the answers against it, and knows
+// what was never seen.
 import assert from 'node:assert/strict'
 import http from 'node:http'
 import { readFileSync } from 'node:fs'

@@ -1,4 +1,5 @@
-// A boardwire process under test: started on a free port with a data file of its own, killed by its own pid whatever happens.
+// A boardwire process under test: started on a free port with a data file of its own, killed by its own pid
+// whatever happens.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'

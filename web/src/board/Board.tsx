@@ -74,8 +74,8 @@ function OpenBoard ({ connection, credentials, onCredentials }: OpenBoardProps) 
   )
 }
 
-// A sign-in may have ended while the link is good, or the other way round, and the server refuses both where one is not valid.
-// Returns whether that is being found out.
+// A sign-in may have ended while the link is good, or the other way round, and the server refuses both where
+// one is not valid. Returns whether that is being found out.
 function useBestAlone (
   board: string, credentials: Credentials, { verdict }: ConnectionState, onFound: (credentials: Credentials) => void
 ): boolean {

@@ -1,10 +1,12 @@
-// Whether one is connected, and whether one's changes are saved: in a few words, and for screen readers where it matters.
+// Whether one is connected, and whether one's changes are saved: in a few words, and for screen readers where
+// it matters.
 import { useEffect, useState } from 'react'
 import type { ConnectionState } from './connection'
 
 export function Indicator ({ state }: { state: ConnectionState }) {
   const { short, long, tone } = indicatorWords(state)
-  // Saving comes and goes with every stroke. Neither it nor "saved" after it is read out each time: the words stay.
+  // Saving comes and goes with every stroke. Neither it nor "saved" after it is read out each time: the words
+  // stay.
   const [said, setSaid] = useState('')
   const isPassing = state.saving === 'saving' || state.link === 'opening'
   useEffect(() => { if (!isPassing) setSaid(long) }, [isPassing, long])

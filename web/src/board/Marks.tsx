@@ -1,4 +1,5 @@
-// Points out shapes on the canvas: what others changed while one was away, and what they change at the same moment.
+// Points out shapes on the canvas: what others changed while one was away, and what they change at the same
+// moment.
 import { createContext, use } from 'react'
 import { useEditor, useValue, type Editor } from 'tldraw'
 import type { Mark } from './changes'

@@ -1,8 +1,9 @@
 // Two-way binding between tldraw's store and the Y.Map `tldraw`: key = record id, value = plain JSON record.
 //
-// What one does here goes into the map in one transaction, whose origin is this binding; what comes with any other
-// origin goes into the store as a remote change. So nothing echoes in either direction. In the map only what somebody
-// did is written: opening a board writes nothing, and what cannot be read is neither shown nor touched.
+// What one does here goes into the map in one transaction, whose origin is this binding; what comes with any
+// other origin goes into the store as a remote change. So nothing echoes in either direction. In the map only
+// what somebody did is written: opening a board writes nothing, and what cannot be read is neither shown nor
+// touched.
 import { isEqual, type TLRecord, type TLStore } from 'tldraw'
 import * as Y from 'yjs'
 import { DEFAULT_PAGE, Placement } from './placement'
@@ -40,7 +41,8 @@ export interface BindingOptions {
   readonly onLocal?: (ids: readonly string[]) => void
 }
 
-// Large changes are written less often, since each writes whole records: [records, milliseconds to the next write].
+// Large changes are written less often, since each writes whole records: [records, milliseconds to the next
+// write].
 const PACE: ReadonlyArray<readonly [number, number]> = [[500, 120], [64, 40]]
 
 /** Binds from construction until `destroy`. */
@@ -154,8 +156,8 @@ export class Binding {
     return true
   }
 
-  // A new board gets its document and page with the first thing that somebody does. All pages write the same ones, so
-  // it does not matter who is first, nor if two are.
+  // A new board gets its document and page with the first thing that somebody does. All pages write the same
+  // ones, so it does not matter who is first, nor if two are.
   #writeFoundation (): void {
     const { store } = this.#options
     const ids = this.#placement.hasPages ? ['document:document'] : ['document:document', DEFAULT_PAGE]
@@ -281,8 +283,8 @@ export class Binding {
   }
 }
 
-// tldraw keeps what it measured of a shape by the identity of its props: those that are equal stay the same object, so
-// that a shape which only moves is not measured anew.
+// tldraw keeps what it measured of a shape by the identity of its props: those that are equal stay the same
+// object, so that a shape which only moves is not measured anew.
 function sharing (record: TLRecord, current: TLRecord | undefined): TLRecord {
   if (current === undefined || !('props' in record) || !('props' in current)) return record
   return isEqual(record.props, current.props) ? { ...record, props: current.props } as TLRecord : record

@@ -149,7 +149,8 @@ function followLevel (editor: Editor, connection: BoardConnection, binding: Bind
   return connection.subscribe(follow)
 }
 
-// A board opens where one left it in this tab, else on what is drawn: where nothing of it would be in view, the camera goes there.
+// A board opens where one left it in this tab, else on what is drawn: where nothing of it would be in view,
+// the camera goes there.
 function lookWhere (editor: Editor, connection: BoardConnection): () => void {
   const kept = readView(tabKeep, connection.id)
   const look = (): boolean => {

@@ -1,5 +1,5 @@
-// What one should be told about changes of others: those that came while one was away, and those to a shape that one
-// is at work on oneself. Pure: changes go in, what to show comes out.
+// What one should be told about changes of others: those that came while one was away, and those to a shape
+// that one is at work on oneself. Pure: changes go in, what to show comes out.
 import { isEqual, type TLShape } from 'tldraw'
 import { actorName, lastActor } from './authorship'
 import type { RemoteChange } from './binding'

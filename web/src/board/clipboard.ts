@@ -1,5 +1,6 @@
-// Copying and cutting shapes. tldraw writes to `navigator.clipboard` and does not look whether that worked: where there is
-// none (plain http) it throws, and where the browser refuses, what was cut is nowhere. The browser's own event takes both.
+// Copying and cutting shapes. tldraw writes to `navigator.clipboard` and does not look whether that worked:
+// where there is none (plain http) it throws, and where the browser refuses, what was cut is nowhere. The
+// browser's own event takes both.
 import { type Editor, isDefined, type TLContent } from 'tldraw'
 import { type Copied, copyByCommand, putInto } from '../browser'
 

@@ -1,5 +1,6 @@
-// One board as this page holds it: the document, the server's connection, the browser's copy, and what is known of
-// one's rights and of what is saved. It knows nothing of tldraw. React reads it through `subscribe` and `state`.
+// One board as this page holds it: the document, the server's connection, the browser's copy, and what is
+// known of one's rights and of what is saved. It knows nothing of tldraw. React reads it through `subscribe`
+// and `state`.
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { ApiProblem, createApi, type Api, type Level } from '../api'
@@ -162,7 +163,8 @@ export class BoardConnection {
     this.provider.connect()
   }
 
-  // What comes out of the copy later, from a slow storage or another window, is sent on like one's own changes.
+  // What comes out of the copy later, from a slow storage or another window, is sent on like one's own
+  // changes.
   #isOwn (transaction: Y.Transaction): boolean {
     return transaction.origin !== this.provider && (!this.#storage.isOrigin(transaction.origin) || this.#state.open)
   }
@@ -216,8 +218,8 @@ export class BoardConnection {
     if (event?.code === 1006 && this.provider.wsUnsuccessfulReconnects >= 2) void this.#askWhyNotOpen()
   }
 
-  // The server may have been away for one attempt, and be back for the question after it. Where it has answered twice and
-  // still no WebSocket opens, something is wrong with the way there.
+  // The server may have been away for one attempt, and be back for the question after it. Where it has
+  // answered twice and still no WebSocket opens, something is wrong with the way there.
   async #askWhyNotOpen (): Promise<void> {
     if (this.#synced || this.#state.verdict !== null || this.#asking) return
     this.#asking = true
@@ -346,8 +348,8 @@ export class BoardConnection {
     }, { signal })
   }
 
-  // The browser says that it is offline. A server on this machine may be there all the same; any other is gone, and
-  // the provider would notice after 30 seconds only.
+  // The browser says that it is offline. A server on this machine may be there all the same; any other is
+  // gone, and the provider would notice after 30 seconds only.
   async #lookForServer (): Promise<void> {
     const answer = await fetch(under('/health'), { cache: 'no-store', signal: AbortSignal.timeout(2000) }).catch(() => null)
     if (answer !== null || this.#life.signal.aborted || this.#state.verdict !== null) return

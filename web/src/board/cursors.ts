@@ -1,4 +1,5 @@
-// Keeps awareness and tldraw in step: one's own cursor and selection go out, the others' come in as presence records.
+// Keeps awareness and tldraw in step: one's own cursor and selection go out, the others' come in as presence
+// records.
 import {
   InstancePresenceRecordType, isEqual, react, TLPOINTER_ID, type Editor, type TLInstancePresence, type TLPageId,
   type TLScribble, type TLShapeId

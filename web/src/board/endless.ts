@@ -1,6 +1,6 @@
-// Words that no browser breaks into lines in time: where each letter is shaped by its neighbours, each line that is cut from
-// a word has the rest of it shaped anew. Where such words are drawn and measured they are cut, and lines may end anywhere
-// in them. Records keep them whole. Pure.
+// Words that no browser breaks into lines in time: where each letter is shaped by its neighbours, each line
+// that is cut from a word has the rest of it shaped anew. Where such words are drawn and measured they are
+// cut, and lines may end anywhere in them. Records keep them whole. Pure.
 
 /** Letters of a word that is drawn as it is. */
 export const WORD_MAX = 1_000
@@ -22,7 +22,8 @@ export const ENDLESS_STYLES: Readonly<Record<string, string>> = {
 /** Browsers read it as a place where a line may end, and draw nothing. */
 const CUT = '\u200b'
 
-// Lines break at spaces, not at all that is called space, and around the letters of scripts that are written without.
+// Lines break at spaces, not at all that is called space, and around the letters of scripts that are written
+// without.
 const WORDS = /[^ \t\r\n\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}]+/gu
 
 // Nobody sees the marks on a letter beyond these, and no place between them ends a line.

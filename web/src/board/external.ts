@@ -1,5 +1,5 @@
-// What comes in by paste and drop, and where images come from. Nothing here asks another server: the content policy
-// forbids it, and a board must not tell strangers who looks at it.
+// What comes in by paste and drop, and where images come from. Nothing here asks another server: the content
+// policy forbids it, and a board must not tell strangers who looks at it.
 import {
   AssetRecordType, createShapeId, defaultHandleExternalTldrawContent, getHashForString, renderHtmlFromRichText, toRichText, type Editor, type TLAssetStore,
   type TLBookmarkAsset, type TLImageShape, type TLRichText, type TLShape
@@ -64,7 +64,8 @@ export function keepContentLocal (editor: Editor): void {
   })
   editor.registerExternalContentHandler('embed', null)
   editor.registerExternalContentHandler('tldraw', content => {
-    // tldraw would fetch the data URLs of images from other boards to upload them; they are stored as they are.
+    // tldraw would fetch the data URLs of images from other boards to upload them; they are stored as they
+    // are.
     editor.createAssets(content.content.assets.filter(({ id, props }) =>
       !editor.store.has(id) && props.src?.startsWith('data:image') === true && props.src.length <= DATA_URL_MAX))
     const shapes = content.content.shapes.map(shape => withKnownText(editor, shape))

@@ -29,7 +29,8 @@ export function guardLinks (): () => void {
 
 function guard ({ target }: Event): void {
   const link = target instanceof Element ? target.closest<HTMLAnchorElement>('a[href]') : null
-  // What is being written is part of the document, and there nothing opens; what is saved is saved by the page itself.
+  // What is being written is part of the document, and there nothing opens; what is saved is saved by the
+  // page itself.
   if (link === null || link.isContentEditable || link.hasAttribute('download')) return
   const address = link.getAttribute('href') ?? ''
   const safe = safeLink(address, location.href)

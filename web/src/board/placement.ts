@@ -1,7 +1,9 @@
-// Where records stand when those they lean on are missing. Pure: the same map gives the same picture on every page.
+// Where records stand when those they lean on are missing. Pure: the same map gives the same picture on every
+// page.
 //
-// A page or frame may be deleted by one person while another draws in it. What was drawn then stands on a page that is
-// left, and returns to its place if that comes back. A shape is never hidden for want of a parent.
+// A page or frame may be deleted by one person while another draws in it. What was drawn then stands on a
+// page that is left, and returns to its place if that comes back. A shape is never hidden for want of a
+// parent.
 import type { TLPageId, TLParentId, TLRecord, TLShape, TLShapeId } from 'tldraw'
 
 /** The page of a board that has none yet. The items API draws on it, and tldraw makes it. */

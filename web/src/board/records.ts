@@ -1,7 +1,8 @@
-// Reads the values of the Y.Map `tldraw`: which are records that this page can show. It decides and changes nothing.
+// Reads the values of the Y.Map `tldraw`: which are records that this page can show. It decides and changes
+// nothing.
 //
-// Anybody with edit writes that map: people with older or newer pages, agents, hostile clients. A value that cannot be
-// read here is left alone in the map and is not shown; it never throws.
+// Anybody with edit writes that map: people with older or newer pages, agents, hostile clients. A value that
+// cannot be read here is left alone in the map and is not shown; it never throws.
 import type { SerializedSchema, TLRecord, TLStoreSchema, UnknownRecord } from 'tldraw'
 import { isTame } from './tame'
 
@@ -46,8 +47,8 @@ export class RecordReader {
     }
   }
 
-  // Records carry no version, and one board may hold records of several. So the versions of the record's own kind are
-  // tried, the nearest first, until what comes out is valid.
+  // Records carry no version, and one board may hold records of several. So the versions of the record's own
+  // kind are tried, the nearest first, until what comes out is valid.
   #migrated (record: TLRecord): TLRecord | null {
     const current = this.#schema.serialize()
     if (current.schemaVersion !== 2) return null
@@ -62,7 +63,8 @@ export class RecordReader {
     return null
   }
 
-  // Like `schema.migratePersistedRecord`, which prints what fails to the console; here failing is part of trying.
+  // Like `schema.migratePersistedRecord`, which prints what fails to the console; here failing is part of
+  // trying.
   #upFrom (older: SerializedSchema, record: TLRecord): TLRecord | null {
     const migrations = this.#schema.getMigrationsSince(older)
     if (!migrations.ok) return null

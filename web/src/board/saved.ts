@@ -1,7 +1,8 @@
 // Which of one's own changes are not known to be on the server's disk yet.
 //
-// The server sends an accepted update back to its author once it is durable (docs/protocol.md). Until then a change is
-// pending. Nothing else confirms: what is merely on the server, or was relayed by others, does not count.
+// The server sends an accepted update back to its author once it is durable (docs/protocol.md). Until then a
+// change is pending. Nothing else confirms: what is merely on the server, or was relayed by others, does not
+// count.
 import * as Y from 'yjs'
 import { IdSet } from './ranges'
 
@@ -79,7 +80,8 @@ export class Unsaved {
       ? inserts.every(({ id, length }) => this.#sentInserts.covers(id.client, id.clock, id.clock + length))
       : deletions(ds).every(([client, start, end]) => this.#sentDeletes.covers(client, start, end))
     if (!isEcho) return false
-    // A client's structs are accepted, and made durable, in order: what stands before a durable one is durable too.
+    // A client's structs are accepted, and made durable, in order: what stands before a durable one is
+    // durable too.
     for (const { id, length } of inserts) this.#inserts.remove(id.client, 0, id.clock + length)
     for (const [client, start, end] of deletions(ds)) this.#deletes.remove(client, start, end)
     this.#settle()

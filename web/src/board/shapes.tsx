@@ -1,5 +1,5 @@
-// Shapes whose content would come from other servers: they keep their place and say what they are; a link opens it.
-// And those that tldraw would draw too slowly.
+// Shapes whose content would come from other servers: they keep their place and say what they are; a link
+// opens it. And those that tldraw would draw too slowly.
 import {
   ArrowShapeUtil, BookmarkShapeUtil, EmbedShapeUtil, HTMLContainer, ImageShapeUtil, stopEventPropagation, VideoShapeUtil,
   type TLArrowShape, type TLAssetId, type TLBookmarkShape, type TLEmbedShape, type TLImageShape, type TLShape, type TLVideoShape
@@ -71,7 +71,8 @@ class LocalBookmarkShapeUtil extends BookmarkShapeUtil {
   }
 }
 
-// An arrow's label is plain text, which tldraw draws as it stands: see endless.ts. What is being written is left whole.
+// An arrow's label is plain text, which tldraw draws as it stands: see endless.ts. What is being written is
+// left whole.
 class CutArrowShapeUtil extends ArrowShapeUtil {
   override component (shape: TLArrowShape) {
     const text = withCuts(shape.props.text)

@@ -1,4 +1,5 @@
-// What the parts of the board tell its controls: small values that change often and are read where they are shown.
+// What the parts of the board tell its controls: small values that change often and are read where they are
+// shown.
 import { atom } from 'tldraw'
 import type { Away, Conflict } from './changes'
 import type { Peer } from './presence'

@@ -1,5 +1,5 @@
-// The board's copy in this browser: edits made offline outlive a reload. Where the browser keeps nothing (a private
-// window, a full disk) the board works without.
+// The board's copy in this browser: edits made offline outlive a reload. Where the browser keeps nothing (a
+// private window, a full disk) the board works without.
 import { count, transact } from 'lib0/indexeddb'
 import { IndexeddbPersistence } from 'y-indexeddb'
 import type * as Y from 'yjs'
@@ -42,8 +42,8 @@ export class BoardStorage {
     this.#doc = doc
   }
 
-  // The browser closes a database that another window removes. What y-indexeddb throws then would keep the document
-  // from telling anybody else, the server first of all.
+  // The browser closes a database that another window removes. What y-indexeddb throws then would keep the
+  // document from telling anybody else, the server first of all.
   #writeOrGoWithout (persistence: IndexeddbPersistence): void {
     const write = persistence._storeUpdate
     this.#doc.off('update', write)
@@ -114,7 +114,8 @@ async function later (ms: number): Promise<false> {
   return await new Promise(resolve => setTimeout(() => resolve(false), ms))
 }
 
-// Tells secrets apart without keeping them: 53 bits of a hash that is not meant to be secure, of 256 random bits.
+// Tells secrets apart without keeping them: 53 bits of a hash that is not meant to be secure, of 256 random
+// bits.
 function fingerprint (secret: string): string {
   let [high, low] = [0xdeadbeef, 0x41c6ce57]
   for (const character of secret) {

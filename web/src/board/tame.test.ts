@@ -1,4 +1,5 @@
-// What a page takes from its own editor it shows, and everybody else's page too: a property over whatever the store takes.
+// What a page takes from its own editor it shows, and everybody else's page too: a property over whatever the
+// store takes.
 import { describe, expect, test } from 'vitest'
 import {
   AssetRecordType, createShapeId, defaultShapeUtils, toRichText, type Editor, type TLRecord, type TLRichText, type TLShape, type TLStore

@@ -1,6 +1,6 @@
-// Which values can be drawn at all, and what becomes of those that one's own hands would make otherwise: a shape that is
-// dragged far away, a list within lists within lists, what somebody pasted. So nothing that a page takes from its own
-// editor is hidden by it, or refused by the server. Pure.
+// Which values can be drawn at all, and what becomes of those that one's own hands would make otherwise: a
+// shape that is dragged far away, a list within lists within lists, what somebody pasted. So nothing that a
+// page takes from its own editor is hidden by it, or refused by the server. Pure.
 import { toRichText, type TLRecord, type TLRichText } from 'tldraw'
 
 /** Coordinates and sizes beyond this are not drawn: the browser's own limits on transforms lie not far above. */
@@ -36,7 +36,8 @@ export function tamed <R extends TLRecord> (record: R): R {
   return tame as unknown as R
 }
 
-// What stands in `meta` is drawn by nobody, so it may hold times; the size of an asset's file is no coordinate either.
+// What stands in `meta` is drawn by nobody, so it may hold times; the size of an asset's file is no
+// coordinate either.
 function isWithin (record: Members, depth: number): boolean {
   const max = numbersMax(record)
   return Object.entries(record).every(([name, member]) => isShallow(member, name === 'meta' ? Infinity : max, depth))

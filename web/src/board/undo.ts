@@ -1,5 +1,6 @@
-// Undo that takes back one's own changes only. tldraw's history holds whole records, so taking back a move would also
-// take back the colour that somebody else gave the shape since, and bring back what others deleted.
+// Undo that takes back one's own changes only. tldraw's history holds whole records, so taking back a move
+// would also take back the colour that somebody else gave the shape since, and bring back what others
+// deleted.
 import { isEqual, type RecordsDiff, type TLRecord, type TLStore } from 'tldraw'
 
 /** What is known of undo. */
@@ -39,7 +40,8 @@ export function ownPart (
   return { added: diff.added, updated, removed: diff.removed }
 }
 
-// What a change from `from` to `to` makes of `now`. `props` and `meta` are looked into, other members are one value.
+// What a change from `from` to `to` makes of `now`. `props` and `meta` are looked into, other members are one
+// value.
 function merged (now: object, from: object, to: object, inside = false): object {
   const [nowMembers, fromMembers, toMembers] = [now, from, to] as [Members, Members, Members]
   const result: Members = { ...nowMembers }

@@ -111,13 +111,15 @@ function kindOf (code: number, reason: string, sent: Sent): Verdict['kind'] | nu
   return BROKEN.includes(code) ? 'broken' : null
 }
 
-// Of a link the server does not say whether it has expired or was revoked; a token only expires, or is none of its own.
+// Of a link the server does not say whether it has expired or was revoked; a token only expires, or is none
+// of its own.
 function refusedCredential (reason: string, sent: 'nothing' | 'token'): Verdict['kind'] {
   if (sent === 'nothing') return 'signin'
   return reason.includes('expired') ? 'expired' : 'token'
 }
 
-// One code is for several refusals, so the server's words tell them apart; without them, a full board is the usual one.
+// One code is for several refusals, so the server's words tell them apart; without them, a full board is the
+// usual one.
 function refusedFor (reason: string): Verdict['kind'] {
   if (reason.includes('too much work')) return 'costly'
   return reason.includes('message') ? 'broken' : 'full'

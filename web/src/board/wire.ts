@@ -1,5 +1,5 @@
-// What the stock provider's messages tell beyond the document: a sync step 1 (we may write), a refusal, an echo.
-// It listens; the stock handlers do the work.
+// What the stock provider's messages tell beyond the document: a sync step 1 (we may write), a refusal, an
+// echo. It listens; the stock handlers do the work.
 import * as decoding from 'lib0/decoding'
 import { messageAuth, messageSync, type WebsocketProvider } from 'y-websocket'
 import { messageYjsSyncStep1, messageYjsSyncStep2 } from 'y-protocols/sync'

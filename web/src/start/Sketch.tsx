@@ -1,4 +1,5 @@
-// A small picture that tells boards apart: some notes, laid out by the board's id. It does not show the board's content.
+// A small picture that tells boards apart: some notes, laid out by the board's id. It does not show the
+// board's content.
 
 const WIDTH = 250
 const HEIGHT = 116

@@ -18,7 +18,8 @@ export function Dialog ({ title, onClose, children, narrow = false }: DialogProp
   const dialog = useRef<HTMLDialogElement>(null)
   const heading = useId()
 
-  // A layout effect, since it must be closed while it is still in the document: only then does the focus go back.
+  // A layout effect, since it must be closed while it is still in the document: only then does the focus go
+  // back.
   useLayoutEffect(() => {
     const element = dialog.current
     element?.showModal()

@@ -1,5 +1,5 @@
-// The service worker: lets a board's page open while the server is out of reach. It keeps this build's files and the page
-// itself, under addresses without a query, and nothing that the server says about boards.
+// The service worker: lets a board's page open while the server is out of reach. It keeps this build's files
+// and the page itself, under addresses without a query, and nothing that the server says about boards.
 /// <reference lib="webworker" />
 import { choose, isAway, isKeepable } from './choice'
 

@@ -3,7 +3,8 @@
 use super::*;
 use crate::update::Reason;
 
-/// A board on which client 9 wrote `count` letters, with every second one deleted: as many ranges, and as many gaps.
+/// A board on which client 9 wrote `count` letters, with every second one deleted: as many ranges, and as
+/// many gaps.
 fn board_with_gaps(count: u32) -> Board {
     let mut board = board();
     let mut text = vec![1, 1, 9, 0, 4, 1, 1, b'r'];
@@ -87,7 +88,8 @@ fn the_smallest_structs_and_ranges_are_within_the_allowance() {
     structs.extend_from_slice(&[0, 1].repeat(count as usize));
     structs.push(0);
     assert_eq!(board().accept(&structs), Ok(Accepted::Whole));
-    // Neighbours of which one is gone, below many types: each is looked up once for each type, not for each struct.
+    // Neighbours of which one is gone, below many types: each is looked up once for each type, not for each
+    // struct.
     let mut nested = board();
     let mut types = vec![1, 64, 7, 0, 7, 1, 1, b'r', 0];
     for clock in 0..62u8 {
@@ -180,7 +182,8 @@ fn work_that_was_not_counted_is_counted_apart() {
 
 #[test]
 fn a_diff_costs_what_its_question_and_the_board_are_worth() {
-    // Small structs, so that the index has as few places as it may: a whole stretch of it is walked for each client.
+    // Small structs, so that the index has as few places as it may: a whole stretch of it is walked for each
+    // client.
     let mut board = board();
     for client in 1..=200u64 {
         let mut update = vec![1];

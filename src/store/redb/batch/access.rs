@@ -1,7 +1,8 @@
 //! Changes of who may do what: grants, links and keys, and the indexes over them.
 //!
-//! Owns the rules of granting and revoking, and their bounds. Must not decide whether the board is there or who asks;
-//! `batch` did. Key invariant: each row and its row in `holders` or `secrets` are written and removed together.
+//! Owns the rules of granting and revoking, and their bounds. Must not decide whether the board is there or
+//! who asks; `batch` did. Key invariant: each row and its row in `holders` or `secrets` are written and
+//! removed together.
 
 use ::redb::{ReadableTable, WriteTransaction};
 
@@ -276,8 +277,8 @@ impl Counted<'_, '_> {
         Ok(rot.is_some())
     }
 
-    /// Counts anew where the row that went was rotten, since its checksum need not be the one that was counted. Only if
-    /// no other row is missing: what is hidden stays missed.
+    /// Counts anew where the row that went was rotten, since its checksum need not be the one that was
+    /// counted. Only if no other row is missing: what is hidden stays missed.
     fn mend(&mut self, rot: Option<Rot>) -> Result<(), StoreError> {
         if rot == Some(Rot::Rotten) {
             let found = tally_of(&**self.table, self.board)?;

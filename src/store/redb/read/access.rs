@@ -1,7 +1,8 @@
 //! Reading who may do what, lists of boards, and audit entries.
 //!
-//! Owns the queries over grants, links, keys and their indexes. Must not write, and must not decide about access. Key
-//! invariant: a row that cannot be read is an error, never "no grant" and never an unknown link or key.
+//! Owns the queries over grants, links, keys and their indexes. Must not write, and must not decide about
+//! access. Key invariant: a row that cannot be read is an error, never "no grant" and never an unknown link
+//! or key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
@@ -93,8 +94,8 @@ fn known(
 
 /// The grants that these principals have on a board, of which its record counts so many.
 ///
-/// All of them are looked at, of which there are `limits::GRANTS_PER_BOARD_MAX` at most: that somebody has none is only
-/// certain where no row is missing.
+/// All of them are looked at, of which there are `limits::GRANTS_PER_BOARD_MAX` at most: that somebody has
+/// none is only certain where no row is missing.
 fn grants_to(
     table: &ReadRows,
     (board, tally): (&BoardId, Tally),

@@ -1,7 +1,8 @@
 //! Verifying every row of a data file.
 //!
-//! Owns what must hold between tables: rows belong to boards, and each index agrees with what it is over, both ways.
-//! Must not mend anything. Key invariant: a file that `Store` has written, whatever happened to the machine, is sound.
+//! Owns what must hold between tables: rows belong to boards, and each index agrees with what it is over,
+//! both ways. Must not mend anything. Key invariant: a file that `Store` has written, whatever happened to
+//! the machine, is sound.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -320,7 +321,8 @@ fn note(board: Option<BoardId>, verified: Result<(), Damage>, found: &mut impl F
     }
 }
 
-/// The boards that are in `ids` or among the `known`, and not in both; `None` for a break in the chain itself.
+/// The boards that are in `ids` or among the `known`, and not in both; `None` for a break in the chain
+/// itself.
 fn unlinked(
     transaction: &ReadTransaction,
     known: &BTreeMap<BoardId, State>,

@@ -6,7 +6,8 @@ use crate::store::rows::access::{
 };
 use crate::store::rows::audit::{encode_entry, entry_key};
 
-/// Boards `a` and `b` of alice, each granted to bob and everybody, with a link and a key; and `gone`, deleted.
+/// Boards `a` and `b` of alice, each granted to bob and everybody, with a link and a key; and `gone`,
+/// deleted.
 fn shared() -> (TempDir, RedbStore) {
     let (directory, store) = fresh();
     for board in ["a", "b", "gone"] {

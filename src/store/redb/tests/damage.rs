@@ -1,4 +1,5 @@
-//! Tests of files that were damaged after an orderly stop: whatever the damage, an answer is right or an error.
+//! Tests of files that were damaged after an orderly stop: whatever the damage, an answer is right or an
+//! error.
 
 use super::super::fault_tests::{Random, on, times};
 use super::super::simdisk::SimDisk;
@@ -15,7 +16,8 @@ fn name(number: usize) -> String {
     format!("board-{number:02}")
 }
 
-/// A store with so many rows in each table that each has branch pages; and what the disk held on the way there.
+/// A store with so many rows in each table that each has branch pages; and what the disk held on the way
+/// there.
 fn filled() -> (SimDisk, Vec<Vec<u8>>) {
     let disk = SimDisk::default();
     let mut earlier = Vec::new();

@@ -10,7 +10,8 @@ use crate::store::rows::{BoardRow, LiveBoard};
 /// The tables that format 1 had, written by hand.
 const TABLES_1: [Table; 5] = [META, BOARDS, IDS, SNAPSHOTS, UPDATES];
 
-/// Fills a new database as format 1 did: boards `a` of alice, `b` of nobody, `c` deleted, `d` of alice and rotten.
+/// Fills a new database as format 1 did: boards `a` of alice, `b` of nobody, `c` deleted, `d` of alice and
+/// rotten.
 fn fill_1(database: &Database) {
     let transaction = database.begin_write().unwrap();
     for table in TABLES_1 {

@@ -1,7 +1,7 @@
 //! A state's bytes as nodes: none of them is in its list yet.
 //!
-//! Owns how structs and deletions are read into a [`Graph`]. Must not know how items are integrated. Key invariant: what
-//! refers to a client that is not there joins nothing. Tests: `integrate/tests.rs`.
+//! Owns how structs and deletions are read into a [`Graph`]. Must not know how items are integrated. Key
+//! invariant: what refers to a client that is not there joins nothing. Tests: `integrate/tests.rs`.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::collections::HashMap;

@@ -1,4 +1,5 @@
-//! States that take seconds in stock Yjs or yrs cost more than is allowed, and what is not quadratic does not.
+//! States that take seconds in stock Yjs or yrs cost more than is allowed, and what is not quadratic does
+//! not.
 
 use super::*;
 
@@ -17,7 +18,8 @@ fn chain(client: u64, n: u32) -> impl Iterator<Item = Written> {
     })
 }
 
-/// `n` embeds of a client in the text `t`, the first after `origin`, so that it must come later, the others after nothing.
+/// `n` embeds of a client in the text `t`, the first after `origin`, so that it must come later, the others
+/// after nothing.
 fn loose(client: u64, n: u32, origin: (u64, u32)) -> impl Iterator<Item = Written> {
     (0..n).map(move |clock| {
         let mut bytes = vec![0x85];
@@ -55,7 +57,8 @@ fn letters(client: u64, n: u32, first: (u64, u32)) -> impl Iterator<Item = Writt
     })
 }
 
-/// `marks` keys opened in the text `t` one after the other, then `pieces` embeds, or one text of twice as many letters.
+/// `marks` keys opened in the text `t` one after the other, then `pieces` embeds, or one text of twice as
+/// many letters.
 fn marked(marks: u32, pieces: u32, text: Option<()>) -> impl Iterator<Item = Written> {
     let marks = (0..marks).map(|clock| {
         let mut bytes = Vec::new();
@@ -216,7 +219,8 @@ fn marks_count_for_each_piece_of_text_that_is_left() {
 
 #[test]
 fn what_refers_to_nothing_joins_nothing() {
-    // A neighbour of an unknown client, one beyond the end, a parent that is a value, two that go round in a circle.
+    // A neighbour of an unknown client, one beyond the end, a parent that is a value, two that go round in a
+    // circle.
     let table: [&[u8]; 4] = [
         &[1, 1, 1, 0, 0x84, 9, 0, 1, b'x', 0],
         &[
