@@ -1,7 +1,7 @@
 //! Boards: what is done with them as long as they are in memory and on disk, whoever asks.
 //!
-//! Owns [`Boards`]: the table of slots, loading, rights, acts, content, upkeep and the one writer. Must not
-//! know sockets, HTTP or processes, and reads no clock but its [`Host`]'s. Key invariants: at most one live
+//! Owns `Boards`: the table of slots, loading, rights, acts, content, upkeep and the one writer. Must not
+//! know sockets, HTTP or processes, and reads no clock but its `Host`'s. Key invariants: at most one live
 //! room a board; a step's changes are given to the committer under the room's lock, so that they are stored
 //! in the order they were accepted; tasks never block on the disk.
 

@@ -1,6 +1,6 @@
 //! The network: sockets, what comes over them and who may come in.
 //!
-//! Owns [`Shell`], what all connections share, and sockets, the bytes of requests, upgrades and WebSocket
+//! Owns `Shell`, what all connections share, and sockets, the bytes of requests, upgrades and WebSocket
 //! connections, with the bounds on all of them. Must not decide what a message means. Key invariant: every
 //! byte from a socket is counted and bounded before it is kept.
 

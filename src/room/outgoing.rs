@@ -19,7 +19,7 @@ pub enum Kind {
     Join,
     /// A further step 2 while one waits: counts in full.
     Answer,
-    /// A saved echo: counted by [`Pulse::owed`] instead.
+    /// A saved echo: counted by `Pulse::owed` instead.
     Echo,
     /// A ping: no message, as far as a client's patience is concerned.
     Ping,

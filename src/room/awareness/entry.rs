@@ -32,7 +32,7 @@ pub(super) struct Entry {
     pub(super) renewed_at: Tick,
     /// When the state was removed.
     pub(super) left_at: Tick,
-    /// Where it stands in the order of [`Awareness::due`].
+    /// Where it stands in the order of `Awareness::due`.
     pub(super) due: Tick,
 }
 

@@ -34,7 +34,7 @@ enum State {
 /// A finding about one row: of which board, and what.
 type Finding = (Option<BoardId>, Damage);
 
-/// What [`check`] found.
+/// What `check` found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckReport {
     /// Boards that read whole.
