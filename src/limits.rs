@@ -187,8 +187,8 @@ pub const ANSWER_APART_BYTES: usize = 256 * 1024;
 
 // --- disk -------------------------------------------------------------------------------------------------
 
-/// `--commit-window`: how long accepted updates may wait for others to share one fsync.
-pub const COMMIT_WINDOW: Duration = Duration::from_millis(50);
+/// `--commit-window`: how long accepted updates may take to be durable, for others to share one fsync.
+pub const COMMIT_WINDOW: Duration = Duration::from_millis(250);
 
 /// `--compact-after`: a board is compacted this long after its last change.
 pub const COMPACT_AFTER: Duration = Duration::from_secs(5);

@@ -6,8 +6,9 @@
 //! nothing more of that chain is stored: what follows a lost change would make a later echo a lie. Tests:
 //! `committer/tests.rs`.
 //!
-//! A group is committed when its first change has waited for the window, at once when the writer was idle for
-//! as long (waiting gains nothing), when it is large, and when somebody waits for it (`flush`, `finish`).
+//! A group is committed at once when nothing was committed for a while (waiting gains nothing), when it is
+//! large, and when somebody waits for one of its changes or for all (`submit_awaited`, `flush`, `finish`).
+//! Under steady change it is committed as late as lets each change be durable within the window.
 
 mod writer;
 
@@ -26,8 +27,11 @@ use crate::metrics::CommitMetrics;
 use crate::store::{Applied, Change, Store, StoreError};
 use crate::time::{Clock, Tick, UnixMillis};
 
-/// Weight at which a group is committed without waiting for more, and beyond which the rest waits for the
-/// next one.
+/// Weight at which a group is committed without waiting for more: of small updates that is more than a
+/// thousand, and far less than the echoes that one author may be owed.
+const ENOUGH_BYTES: usize = 256 * 1024;
+
+/// Weight beyond which the rest waits for the next group.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// The changes of one room, of which each builds on those before. Once one of them was lost it is broken for
@@ -108,7 +112,6 @@ pub(crate) enum Finished {
 
 struct Queued {
     number: u64,
-    since: Tick,
     change: Change,
     chain: Option<Arc<Chain>>,
     answer: Option<Sender<Applied>>,
@@ -136,7 +139,7 @@ struct Queue {
     committing: Option<u64>,
     /// Weight of `changes`.
     bytes: usize,
-    /// Somebody waits for this number: no more gathering until it is settled.
+    /// Somebody waits for all with a lower number: no more gathering until these are settled.
     wanted: u64,
     waiting: Vec<Waiting>,
     /// Changes lost so far.
@@ -174,7 +177,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) notify: Arc<Notify>,
     pub(crate) metrics: CommitMetrics,
-    /// How long a change may wait for others to share its fsync (`--commit-window`).
+    /// How long a change may take to be durable, for others to share its fsync (`--commit-window`).
     pub(crate) window: Duration,
 }
 
@@ -210,7 +213,7 @@ impl Committer {
         self.enqueue(change, chain, None);
     }
 
-    /// As [`Committer::submit`], for somebody who waits: the channel gives what became of the change once
+    /// As [`Committer::submit`], for somebody who waits, so that nothing is gathered: the channel gives what became of the change once
     /// that is durable, after [`Notify`] was told, and closes without a word when the change was lost.
     #[must_use]
     pub(crate) fn submit_awaited(&self, change: Change, chain: Option<&Arc<Chain>>) -> Receiver<Applied> {
@@ -220,26 +223,29 @@ impl Committer {
     }
 
     fn enqueue(&self, change: Change, chain: Option<&Arc<Chain>>, answer: Option<Sender<Applied>>) {
-        let since = self.shared.clock.now().tick;
         let mut queue = self.shared.lock();
         if queue.stop_at.is_some() || chain.is_some_and(|chain| chain.is_broken()) {
             return;
         }
         let weight = change.weight();
-        let (was_empty, was_small) = (queue.changes.is_empty(), queue.bytes < GROUP_BYTES);
+        let (was_empty, was_small) = (queue.changes.is_empty(), queue.bytes < ENOUGH_BYTES);
+        let was_wanted = queue.is_wanted();
         let number = queue.next;
         queue.next += 1;
         queue.bytes += weight;
         self.shared.bytes.fetch_add(weight, Ordering::Relaxed);
+        if answer.is_some() {
+            queue.wanted = queue.next;
+        }
         queue.changes.push_back(Queued {
             number,
-            since,
             change,
             chain: chain.cloned(),
             answer,
         });
         // Between the first and the last change of a group the writer's timer runs.
-        if was_empty || (was_small && queue.bytes >= GROUP_BYTES) {
+        let is_large = was_small && queue.bytes >= ENOUGH_BYTES;
+        if was_empty || is_large || (!was_wanted && queue.is_wanted()) {
             self.shared.stir(&mut queue);
         }
     }
@@ -348,6 +354,12 @@ impl Queue {
             ending: Vec::new(),
             stopped: false,
         }
+    }
+
+    /// Whether somebody waits for what is queued.
+    fn is_wanted(&self) -> bool {
+        let first = self.changes.front();
+        first.is_some_and(|first| first.number < self.wanted)
     }
 
     fn note_failure(&mut self, error: &StoreError) {

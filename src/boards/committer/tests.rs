@@ -10,6 +10,7 @@ use std::time::Instant;
 use smol::future::FutureExt as _;
 
 use self::scripted::{Failure, Scripted};
+use super::writer::Last;
 use super::*;
 use crate::audit::{Action, Actor, Entry, EntryKey};
 use crate::boards::harness::TestHost;
@@ -221,14 +222,61 @@ fn a_change_waits_no_longer_than_the_window() {
 }
 
 #[test]
-fn a_large_group_does_not_wait_and_is_cut() {
+fn a_change_that_somebody_waits_for_takes_along_what_has_gathered() {
     let (store, committer, outcomes) = started(NEVER);
     committer.submit(append("a", 1));
     durable(&outcomes);
+    committer.submit(append("a", 2));
+    let answered = committer.submit_awaited(append("b", 1));
+    assert_eq!(smol::block_on(answered.recv()), Ok(Applied::Done));
+    assert_eq!(durable(&outcomes), [(id("a"), 2), (id("b"), 1)]);
+    committer.submit(append("a", 3));
+    assert!(
+        outcomes.recv_timeout(Duration::from_millis(30)).is_err(),
+        "nobody waits any more"
+    );
+    assert_eq!(store.script().groups.len(), 2);
+}
+
+#[test]
+fn a_group_gathers_for_as_long_as_lets_it_be_durable_within_the_window() {
+    let window = Duration::from_millis(250);
+    let next = |took| {
+        let took = Duration::from_millis(took);
+        Last {
+            begun: Tick(1_000_000),
+            took,
+        }
+        .next(window)
+    };
+    assert_eq!(next(0), Tick(1_200_000));
+    // What comes just after the commit began is durable after 190 ms and another commit.
+    assert_eq!(next(10), Tick(1_190_000));
+    assert_eq!(next(500), Tick(1_000_000), "a disk that slow is never waited for");
+}
+
+#[test]
+fn a_group_that_is_large_enough_does_not_wait() {
+    let (store, committer, outcomes) = started(NEVER);
+    committer.submit(append("a", 1));
+    durable(&outcomes);
+    let small = snapshot("a", 1, 0).weight();
+    committer.submit(snapshot("a", 1, ENOUGH_BYTES - small - 1));
+    assert!(outcomes.recv_timeout(Duration::from_millis(30)).is_err());
+    assert_eq!(store.script().groups.len(), 1);
+    committer.submit(append("b", 1));
+    assert_eq!(durable(&outcomes), [(id("b"), 1)]);
+}
+
+#[test]
+fn a_large_group_is_cut() {
+    let (store, committer, outcomes) = started(NEVER);
+    occupied(&store, &committer);
     for _ in 0..5 {
         committer.submit(snapshot("a", 1, GROUP_BYTES / 2));
     }
-    for _ in 0..2 {
+    store.set_shut(false);
+    for _ in 0..3 {
         assert!(matches!(next(&outcomes), Settled::Committed(_)));
     }
     assert_eq!(committer.flush(), Ok(()));

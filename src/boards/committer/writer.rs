@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use smol::channel::Sender;
 
-use super::{Chain, Committed, GROUP_BYTES, Link, Notify, Parts, Queue, Settled, Shared, Status};
+use super::{
+    Chain, Committed, ENOUGH_BYTES, GROUP_BYTES, Link, Notify, Parts, Queue, Settled, Shared, Status,
+};
 use crate::ids::BoardId;
 use crate::metrics::CommitMetrics;
 use crate::store::{Act, Applied, Change, Reclaimed, Store, StoreError};
@@ -69,6 +71,21 @@ struct Group {
     answers: Vec<(usize, Sender<Applied>)>,
 }
 
+/// The last commit.
+pub(super) struct Last {
+    pub(super) begun: Tick,
+    pub(super) took: Duration,
+}
+
+impl Last {
+    /// When the next one is due, if nobody waits for it: so late that as many changes as possible share it,
+    /// and so early that none waits longer than `window` until it is durable. A fifth is for delays.
+    pub(super) fn next(&self, window: Duration) -> Tick {
+        let gathering = window.saturating_sub(window / 5).saturating_sub(self.took);
+        self.begun.after(gathering)
+    }
+}
+
 /// Takes groups off the queue and commits them.
 pub(crate) struct Writer {
     shared: Arc<Shared>,
@@ -76,8 +93,8 @@ pub(crate) struct Writer {
     window: Duration,
     notify: Arc<Notify>,
     metrics: CommitMetrics,
-    /// When the last commit ended; `None` before the first.
-    idle_since: Option<Tick>,
+    /// `None` before the first.
+    last: Option<Last>,
     /// When the store is to be opened again; `None` where it is open.
     reopen_at: Option<Tick>,
     /// The wait before the next attempt to open the store again.
@@ -100,7 +117,7 @@ impl Writer {
             window: parts.window,
             notify: parts.notify,
             metrics: parts.metrics,
-            idle_since: None,
+            last: None,
             reopen_at: None,
             retry: RETRY_MIN,
             reclaim_at,
@@ -172,13 +189,11 @@ impl Writer {
             return Next::Reclaim;
         }
         let due = match queue.changes.front() {
-            Some(_) if queue.bytes >= GROUP_BYTES || queue.stop_at.is_some() => Some(now),
-            Some(first) if first.number < queue.wanted => Some(now),
-            Some(first) => {
-                let from = self.idle_since.map_or(first.since, |idle| idle.min(first.since));
-                // Before the first commit the writer has been idle for ever.
-                Some(self.idle_since.map_or(now, |_| from.after(self.window)))
+            Some(_) if queue.bytes >= ENOUGH_BYTES || queue.is_wanted() || queue.stop_at.is_some() => {
+                Some(now)
             }
+            // Before the first commit the writer has been idle for ever.
+            Some(_) => Some(self.last.as_ref().map_or(now, |last| last.next(self.window))),
             None if queue.stop_at.is_some() => return Next::End,
             None => None,
         };
@@ -204,6 +219,7 @@ impl Writer {
         let begun = self.now();
         let result = guarded(|| self.store.commit(&changes));
         let took = self.now().since(begun);
+        self.last = Some(Last { begun, took });
         match result {
             Ok(applied) => {
                 self.metrics.committed(changes.len(), took);
@@ -239,7 +255,6 @@ impl Writer {
                 self.recover();
             }
         }
-        self.idle_since = Some(self.now());
     }
 
     /// Breaks the chains of `lost`, and drops what is queued of them; all that is queued, for `None`. Gives

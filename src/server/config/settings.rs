@@ -268,8 +268,8 @@ pub const SETTINGS: &[Setting] = &[
     time("room-sweep", "5m", "How often such boards are looked for"),
     time(
         "commit-window",
-        "50ms",
-        "How long updates wait to share one fsync",
+        "250ms",
+        "How long updates under steady change may take to be on disk, to share one fsync",
     ),
     time(
         "compact-after",
