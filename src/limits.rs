@@ -237,7 +237,7 @@ pub const COMMIT_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How often a helper thread looks whether the executor falls behind.
 pub const LAG_PROBE_EVERY: Duration = Duration::from_millis(50);
 
-/// How long a ready task may wait for its turn before a helper thread joins.
+/// How long the main thread may have work without a break before a helper thread joins.
 pub const LAG_MAX: Duration = Duration::from_millis(2);
 
 /// How long a helper thread works before it looks again whether it is needed.

@@ -213,8 +213,9 @@ impl Committer {
         self.enqueue(change, chain, None);
     }
 
-    /// As [`Committer::submit`], for somebody who waits, so that nothing is gathered: the channel gives what became of the change once
-    /// that is durable, after [`Notify`] was told, and closes without a word when the change was lost.
+    /// As [`Committer::submit`], for somebody who waits, so that nothing is gathered: the channel gives what
+    /// became of the change once that is durable, after [`Notify`] was told, and closes without a word when
+    /// the change was lost.
     #[must_use]
     pub(crate) fn submit_awaited(&self, change: Change, chain: Option<&Arc<Chain>>) -> Receiver<Applied> {
         let (answer, answered) = bounded(1);

@@ -12,6 +12,7 @@ pub(crate) mod hosts;
 pub(crate) mod incoming;
 mod messages;
 pub(crate) mod pace;
+pub(crate) mod poller;
 pub(crate) mod receiving;
 mod seldom;
 pub(crate) mod socket;

@@ -8,14 +8,15 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use async_io::Async;
+use mio::net::TcpStream;
 use smol::future::yield_now;
 
 use crate::net::pace::Leaving;
+use crate::net::poller::{Direction, Registered};
 use crate::net::within;
 use crate::ws::reader::{make_room, room_after};
 
@@ -35,7 +36,7 @@ thread_local! {
 /// A non-blocking TCP stream with the bytes read ahead of it.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    io: Async<TcpStream>,
+    io: Registered<TcpStream>,
     /// The kernel may have bytes for us.
     readable: bool,
     /// Received, and not used yet.
@@ -50,10 +51,11 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Wraps `io`, of which nothing was read yet.
-    pub(crate) fn new(io: Async<TcpStream>) -> Self {
+    pub(crate) fn new(io: Registered<TcpStream>) -> Self {
         Self {
             io,
-            readable: true,
+            // The poller tells when there is something.
+            readable: false,
             ahead: Vec::new(),
             ahead_at: 0,
             received: 0,
@@ -94,7 +96,7 @@ impl Socket {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 other => return Poll::Ready(other),
             }
-            ready!(self.io.poll_writable(cx))?;
+            ready!(self.io.poll_ready(cx, Direction::Write));
         }
     }
 
@@ -181,9 +183,24 @@ impl Socket {
 
     /// Waits until there is something to receive, or the end, and receives nothing.
     pub(crate) async fn readable(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.io.poll_readable(cx)).await?;
-        self.readable = true;
-        Ok(())
+        loop {
+            poll_fn(|cx| self.poll_readable(cx)).await;
+            // What was told may have been received since, and who counts on something would wait for it
+            // without a bound.
+            match self.io.get_ref().peek(&mut [0]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other.map(|_| ()),
+            }
+        }
+    }
+
+    fn poll_readable(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if !self.readable {
+            ready!(self.io.poll_ready(cx, Direction::Read));
+            self.readable = true;
+        }
+        Poll::Ready(())
     }
 
     /// Receives up to `bytes_max` bytes behind what is [`Self::ahead`]; zero at the end.
@@ -218,10 +235,7 @@ impl Socket {
             return Poll::Pending;
         }
         loop {
-            if !self.readable {
-                ready!(self.io.poll_readable(cx))?;
-                self.readable = true;
-            }
+            ready!(self.poll_readable(cx));
             match RECEIVE.with_borrow_mut(|buffer| self.read(buffer, bytes_max, &mut sink)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -261,7 +275,6 @@ impl Socket {
 mod tests {
     use super::*;
     use std::future::Future;
-    use std::net::TcpListener;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Wake, Waker};
@@ -275,10 +288,8 @@ mod tests {
         }
     }
 
-    fn pair() -> (Socket, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let stream = Async::new(listener.accept().unwrap().0).unwrap();
+    fn pair() -> (Socket, std::net::TcpStream) {
+        let (stream, peer) = crate::net::poller::pair();
         (Socket::new(stream), peer)
     }
 
@@ -292,7 +303,7 @@ mod tests {
     }
 
     /// Polls once, and tells how many bytes the peer has then.
-    fn sent_in_one_turn<T>(sending: impl Future<Output = T>, peer: &mut TcpStream) -> usize {
+    fn sent_in_one_turn<T>(sending: impl Future<Output = T>, peer: &mut std::net::TcpStream) -> usize {
         takes_turns(sending);
         peer.set_nonblocking(true).unwrap();
         let mut got = 0;
@@ -399,7 +410,7 @@ mod tests {
         let woken = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&woken));
         let cx = &mut Context::from_waker(&waker);
-        smol::block_on(socket.io.readable()).unwrap();
+        smol::block_on(socket.readable()).unwrap();
         socket.allow(2);
         let mut receive = |socket: &mut Socket| socket.poll_receive(cx, 2, <[u8]>::len);
         assert!(matches!(receive(&mut socket), Poll::Ready(Ok(2))));

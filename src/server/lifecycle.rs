@@ -4,18 +4,20 @@
 //! accepting, closes with the shutdown code, commits and compacts, and ends within `--drain`; a second signal
 //! ends at once.
 
-use std::net::{SocketAddr, TcpListener};
+use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-use async_io::{Async, Timer};
+use async_io::Timer;
 use async_signal::{Signal, Signals};
+use mio::net::TcpListener;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use smol::Executor;
-use smol::future::FutureExt;
+use smol::future::{FutureExt, yield_now};
 use smol::stream::StreamExt;
 
 use crate::boards::committer::{Finished, Writer};
@@ -27,6 +29,8 @@ use crate::fault::Fault;
 use crate::limits;
 use crate::metrics::redis::RedisMetrics;
 use crate::metrics::{CommitMetrics, Metrics};
+use crate::net::poller::{Direction, Poller, Registered};
+use crate::net::socket::Socket;
 use crate::net::{self, Shell};
 use crate::room::RoomSettings;
 use crate::server::config::Config;
@@ -97,7 +101,8 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
     let store = store.with_quotas(config.quotas);
     note_verified(store.verified());
     raise_descriptor_limit(config.bounds.connections);
-    let listener = listen(config.listen).map_err(|source| StartError::Listen {
+    let (poller, mut driver) = Poller::new().map_err(StartError::System)?;
+    let listener = listen(config.listen, &poller).map_err(|source| StartError::Listen {
         address: config.listen,
         source,
     })?;
@@ -108,10 +113,14 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         shell,
         bridge,
         writer,
-    } = build(&config, Arc::new(store), Arc::clone(&executor));
+    } = build(
+        &config,
+        Arc::new(store),
+        Machine::new(Arc::clone(&executor), Arc::clone(&poller)),
+    );
     let writing = thread::Builder::new().name("boardwire-committer".into());
     let writing = writing.spawn(|| writer.run()).map_err(StartError::System)?;
-    let helpers = Helpers::start(&executor, config.threads.get() - 1).map_err(StartError::System)?;
+    let helpers = Helpers::start(&executor, &poller, config.threads.get() - 1).map_err(StartError::System)?;
     shell.boards.start();
     if let Some(bridge) = &bridge {
         bridge.start(&shell.boards);
@@ -122,7 +131,9 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         bridge,
         drain: config.times.drain,
     };
-    let finished = smol::block_on(executor.run(process.serve(listener, signals)));
+    // A task like others: what is awaited beside the executor is polled each time that anything is.
+    let serving = executor.spawn(process.serve(Arc::clone(&executor), listener, signals));
+    let finished = driver.run(executor.run(serving));
     drop(helpers);
     tracing::info!(?finished, "stopped");
     // A writer that could not end in time may still be in a system call.
@@ -165,11 +176,12 @@ fn raise_descriptor_limit(connections: usize) {
 }
 
 /// Binds and listens, with room for a storm of joins.
-fn listen(address: SocketAddr) -> io::Result<Async<TcpListener>> {
-    let listener = TcpListener::bind(address)?;
+fn listen(address: SocketAddr, poller: &Arc<Poller>) -> io::Result<Registered<TcpListener>> {
+    let listener = std::net::TcpListener::bind(address)?;
     // The standard library listens with a backlog of 128; listening again sets a larger one.
     rustix::net::listen(&listener, limits::LISTEN_BACKLOG)?;
-    Async::new(listener)
+    listener.set_nonblocking(true)?;
+    Registered::new(TcpListener::from_std(listener), poller)
 }
 
 /// The parts of a server.
@@ -180,8 +192,8 @@ struct Built {
 }
 
 /// Puts the server's parts together.
-fn build(config: &Config, store: Arc<RedbStore>, executor: Arc<Executor<'static>>) -> Built {
-    let host: Arc<dyn Host> = Arc::new(Machine::new(executor));
+fn build(config: &Config, store: Arc<RedbStore>, machine: Machine) -> Built {
+    let host: Arc<dyn Host> = Arc::new(machine);
     let (commit_metrics, redis) = (CommitMetrics::default(), RedisMetrics::default());
     let metrics = Arc::new(Metrics::new(&commit_metrics, &redis));
     let address = config.redis.clone();
@@ -247,14 +259,17 @@ struct Process {
 
 impl Process {
     /// Accepts until a signal comes, then shuts down.
-    async fn serve(&self, listener: Async<TcpListener>, mut signals: Signals) -> Finished {
-        let accepting = async {
-            accept(&self.shell, &listener).await;
-            None
-        };
-        let signal = accepting.or(async { signals.next().await }).await;
+    async fn serve(
+        self,
+        executor: Arc<Executor<'static>>,
+        listener: Registered<TcpListener>,
+        mut signals: Signals,
+    ) -> Finished {
+        // A task of its own, so that it is polled when somebody comes, and not whenever a signal might have.
+        let accepting = executor.spawn(accept(Arc::clone(&self.shell), listener));
+        let signal = signals.next().await;
         tracing::info!(signal = ?signal.and_then(Result::ok), "shutting down");
-        drop(listener);
+        accepting.cancel().await;
         let deadline = Instant::now() + self.drain;
         let second = async {
             signals.next().await;
@@ -291,20 +306,28 @@ async fn at(instant: Instant) {
 }
 
 /// Accepts connections for ever.
-async fn accept(shell: &Arc<Shell>, listener: &Async<TcpListener>) {
+async fn accept(shell: Arc<Shell>, listener: Registered<TcpListener>) {
     loop {
-        match listener.accept().await {
+        match listener.get_ref().accept() {
             Ok((stream, peer)) => {
                 let trusted = &shell.settings.trusted_proxies;
                 let Some(place) = shell.doors.open_socket(peer.ip(), trusted) else {
                     continue;
                 };
                 // Without it a small frame could wait for the peer's delayed acknowledgement.
-                if stream.get_ref().set_nodelay(true).is_ok() {
+                let stream = stream.set_nodelay(true).map(|()| stream);
+                let stream = stream.and_then(|stream| Registered::new(stream, listener.poller()));
+                if let Ok(stream) = stream {
+                    let socket = Socket::new(stream);
                     shell
                         .boards
-                        .spawn(requests::serve(Arc::clone(shell), stream, peer.ip(), place));
+                        .spawn(requests::serve(Arc::clone(&shell), socket, peer.ip(), place));
                 }
+                // Those who are in have their turn while others come.
+                yield_now().await;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                poll_fn(|cx| listener.poll_ready(cx, Direction::Read)).await;
             }
             Err(error) => {
                 // Out of descriptors, most likely: what is open goes on, and new ones may work later.

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_io::Timer;
 use smol::Executor;
 
 use crate::boards::host::{Host, Task, Work};
+use crate::net::poller::Poller;
 use crate::server::clock::SystemClock;
 use crate::time::{Clock, Now};
 
@@ -16,14 +16,16 @@ use crate::time::{Clock, Now};
 pub(crate) struct Machine {
     clock: SystemClock,
     executor: Arc<Executor<'static>>,
+    poller: Arc<Poller>,
 }
 
 impl Machine {
-    /// One whose tasks this executor runs.
-    pub(crate) fn new(executor: Arc<Executor<'static>>) -> Self {
+    /// One whose tasks this executor runs, beside the driver of this poller.
+    pub(crate) fn new(executor: Arc<Executor<'static>>, poller: Arc<Poller>) -> Self {
         Self {
             clock: SystemClock::start(),
             executor,
+            poller,
         }
     }
 }
@@ -40,9 +42,7 @@ impl Host for Machine {
     }
 
     fn sleep(&self, time: Duration) -> Task {
-        Box::pin(async move {
-            Timer::after(time).await;
-        })
+        Box::pin(self.poller.sleep(time))
     }
 
     fn block(&self, work: Work) {

@@ -6,11 +6,9 @@
 //! connection closes.
 
 use std::io;
-use std::net::{IpAddr, TcpStream};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use async_io::Async;
 
 use crate::api::{self, cors};
 use crate::boards::fenced;
@@ -37,10 +35,10 @@ enum Next {
 }
 
 /// Serves one accepted TCP connection until it ends; `_place` counts it for as long.
-pub(crate) async fn serve(shell: Arc<Shell>, stream: Async<TcpStream>, peer: IpAddr, _place: SocketPlace) {
+pub(crate) async fn serve(shell: Arc<Shell>, socket: Socket, peer: IpAddr, _place: SocketPlace) {
     // What comes before and after is boxed, so that the long life as a WebSocket does not pay for it in
     // memory.
-    let entered = Box::pin(fenced(enter(shell, stream, peer))).await;
+    let entered = Box::pin(fenced(enter(shell, socket, peer))).await;
     if let Ok(Some(mut connected)) = entered {
         let end = connected.run().await;
         Box::pin(connected.leave(end)).await;
@@ -48,12 +46,8 @@ pub(crate) async fn serve(shell: Arc<Shell>, stream: Async<TcpStream>, peer: IpA
 }
 
 /// Answers requests until one was an upgrade that led into a room.
-async fn enter(
-    shell: Arc<Shell>,
-    stream: Async<TcpStream>,
-    peer: IpAddr,
-) -> Option<Box<upgrades::Connected>> {
-    let (opening, socket) = exchange(&shell, Socket::new(stream), peer).await?;
+async fn enter(shell: Arc<Shell>, socket: Socket, peer: IpAddr) -> Option<Box<upgrades::Connected>> {
+    let (opening, socket) = exchange(&shell, socket, peer).await?;
     // Boxed, as the answering of a request is, so that a connection that waits for its next request stays
     // small.
     Box::pin(upgrades::enter(&shell, *opening, socket)).await

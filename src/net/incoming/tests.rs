@@ -1,10 +1,8 @@
 //! Bodies over a real socket, with bounds of a test's choice.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use async_io::Async;
 
 use super::*;
 use crate::http::head;
@@ -25,10 +23,8 @@ fn loose(body_bytes: usize) -> Bounds {
 }
 
 fn pair(bounds: Bounds) -> (Incoming, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, peer) = crate::net::poller::pair();
     peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let stream = Async::new(listener.accept().unwrap().0).unwrap();
     (Incoming::new(Arc::new(bounds), Socket::new(stream)), peer)
 }
 
