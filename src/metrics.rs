@@ -367,9 +367,9 @@ impl Metrics {
 
     // --- what happens with every message ------------------------------------------------------------------
 
-    /// A WebSocket message of so many bytes came.
-    pub(crate) fn received(&self, bytes: usize) {
-        self.messages_received.add(1);
+    /// So many WebSocket messages came, of so many bytes in all.
+    pub(crate) fn received(&self, messages: usize, bytes: usize) {
+        self.messages_received.add(messages as u64);
         self.received_bytes.add(bytes as u64);
     }
 

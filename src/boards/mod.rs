@@ -256,7 +256,7 @@ impl Boards {
             let mut room = cell.lock();
             let value = step(&mut room, &mut effects);
             effects.changes.drain(..).for_each(submit);
-            cell.note_due(room.next_due(self.now().tick));
+            cell.note_due(room.next_due());
             value
         };
         self.metrics.step(&effects.tally);

@@ -124,7 +124,7 @@ impl Boards {
                 tracing::error!(board = %cell.id(), cause, "compaction failed; the log is kept");
                 let mut room = cell.lock();
                 room.abandon_compaction();
-                cell.note_due(room.next_due(self.now().tick));
+                cell.note_due(room.next_due());
                 self.metrics.compaction_failed();
             }
         }

@@ -38,6 +38,10 @@ const READ_BURST: usize = 64;
 /// Bytes of messages read likewise.
 const READ_BURST_BYTES: usize = 256 * 1024;
 
+/// Bytes of messages after which a step of the room takes no further one: the lock is held as long as they
+/// take.
+const STEP_BYTES: usize = 16 * 1024;
+
 /// Bytes of pongs that may wait for a peer that does not read; past it nothing more is read of that peer.
 const CONTROL_BYTES_MAX: usize = 4 * 1024;
 
@@ -88,7 +92,10 @@ pub(crate) struct Connection {
     answer_pace: Pace,
     /// Fires when it was too slow, unless more has come; and when that is.
     late: Option<(Tick, Timer)>,
-    /// Bytes handled since others had their turn.
+    /// When it was last polled.
+    now: Tick,
+    /// Messages handled since others had their turn, and their bytes.
+    burst: usize,
     burst_bytes: usize,
     /// Reading goes on when it fires.
     pause: Option<Timer>,
@@ -117,6 +124,8 @@ impl Connection {
             pace: Pace::default(),
             answer_pace: Pace::default(),
             late: None,
+            now: Tick::default(),
+            burst: 0,
             burst_bytes: 0,
             pause: None,
             joining: None,
@@ -130,14 +139,14 @@ impl Connection {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        let mut read = 0;
-        self.burst_bytes = 0;
+        self.now = self.shell.now().tick;
+        (self.burst, self.burst_bytes) = (0, 0);
         self.write_allowance = WRITE_TURN_BYTES;
         self.stream.get_mut().allow(READ_BURST_BYTES);
-        while read < READ_BURST && self.burst_bytes < self.burst_bytes_max() && !self.owes_much() {
+        while self.may_read_more() && !self.owes_much() {
             match self.poll_read(cx) {
                 Poll::Ready(Ok(completed)) => {
-                    read += 1;
+                    self.burst += usize::from(completed == Completed::No);
                     self.note_received(completed);
                 }
                 Poll::Ready(Err(end)) => return Poll::Ready(end),
@@ -148,7 +157,7 @@ impl Connection {
         let held_back = self.owes_much();
         if held_back {
             // It is we who do not listen: the peer's silence does not count.
-            self.pulse.received(self.shell.now().tick);
+            self.pulse.received(self.now);
         }
         let written = self.poll_write(cx);
         if let Poll::Ready(end) = written {
@@ -157,8 +166,7 @@ impl Connection {
         if let Poll::Ready(end) = self.poll_pace(cx) {
             return Poll::Ready(end);
         }
-        let more = read == READ_BURST || self.burst_bytes >= self.burst_bytes_max();
-        if more || held_back && !self.owes_much() {
+        if !self.may_read_more() || held_back && !self.owes_much() {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -168,7 +176,7 @@ impl Connection {
     fn note_received(&mut self, completed: Completed) {
         let received = self.stream.get_mut().take_received();
         if received > 0 {
-            self.pulse.received(self.shell.now().tick);
+            self.pulse.received(self.now);
             self.pace.moved(received);
         }
         if completed == Completed::Yes {
@@ -191,7 +199,7 @@ impl Connection {
             _ => Doing::Nothing,
         };
         loop {
-            let now = self.shell.now().tick;
+            let now = self.now;
             let message = self.pace.deadline(now, doing);
             let answer = self.answer_pace.deadline(now, answering);
             let Some(deadline) = [message, answer].into_iter().flatten().min() else {
@@ -222,20 +230,20 @@ impl Connection {
             || self.sending.as_ref().is_some_and(|(out, _)| out.kind.is_answer())
     }
 
-    /// Reads and handles one message.
+    /// Reads and handles a message, and those that came with it.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Completed, End>> {
         if self.joining.is_some() {
             return self.poll_joining(cx).map_ok(|()| Completed::No);
         }
         if let Some(pause) = &mut self.pause {
             // It is we who do not listen: the peer's silence does not count.
-            self.pulse.received(self.shell.now().tick);
+            self.pulse.received(self.now);
             ready!(Pin::new(pause).poll(cx));
             self.pause = None;
         }
         if self.shell.boards.is_disk_behind() {
             // It is we who do not listen: the peer's silence does not count.
-            self.pulse.received(self.shell.now().tick);
+            self.pulse.received(self.now);
             self.pause = Some(Timer::after(limits::BACKPRESSURE_RETRY));
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -243,22 +251,31 @@ impl Connection {
         let next = self.stream.poll_next(cx);
         if self.stream.waits_for_room() {
             // Nor here.
-            self.pulse.received(self.shell.now().tick);
+            self.pulse.received(self.now);
         }
-        let next = ready!(next);
-        match self.stream.take_idle() {
-            0 => {}
-            messages => {
-                let wait = self.session.charge(messages, self.shell.now().tick);
+        let mut next = ready!(next);
+        loop {
+            let idle = self.stream.take_idle();
+            if idle > 0 {
+                let wait = self.session.charge(idle, self.now);
                 self.rest(wait);
             }
+            next = match next {
+                Next::Message(frame) => match self.handle(frame) {
+                    Ok(Some(next)) => next,
+                    Ok(None) => return Poll::Ready(Ok(Completed::Yes)),
+                    Err(fault) => return Poll::Ready(Err(End::Fault(fault))),
+                },
+                Next::Idle => return Poll::Ready(Ok(Completed::No)),
+                Next::End => return Poll::Ready(Err(End::Peer)),
+                Next::Refused(error) => return Poll::Ready(Err(End::Fault(fault_of(error)))),
+            };
         }
-        Poll::Ready(match next {
-            Next::Message(frame) => self.handle(&frame).map(|()| Completed::Yes).map_err(End::Fault),
-            Next::Idle => Ok(Completed::No),
-            Next::End => Err(End::Peer),
-            Next::Refused(error) => Err(End::Fault(fault_of(error))),
-        })
+    }
+
+    /// Whether others can wait for their turn.
+    fn may_read_more(&self) -> bool {
+        self.burst < READ_BURST && self.burst_bytes < self.burst_bytes_max()
     }
 
     /// Bytes handled before others get their turn: were it more than a part of their outbox, those who read
@@ -267,18 +284,34 @@ impl Connection {
         READ_BURST_BYTES.min(self.shell.settings.outbox_bytes / 8)
     }
 
-    fn handle(&mut self, frame: &Bytes) -> Result<(), Fault> {
-        self.burst_bytes += frame.len();
-        self.shell.metrics.received(frame.len());
-        let Self {
-            shell, cell, session, ..
-        } = self;
-        let now = shell.now();
-        let handled = shell
-            .boards
-            .step(cell, |room, effects| session.handle(frame, room, now, effects))?;
+    /// Handles a message in a step of the room, and in the same step those that came with it, as far as
+    /// nothing has to be done in between; what came then.
+    fn handle(&mut self, first: Bytes) -> Result<Option<Next>, Fault> {
+        let (burst, burst_bytes) = (self.burst, self.burst_bytes);
+        let now = self.shell.now();
+        let boards = Arc::clone(&self.shell.boards);
+        let cell = Arc::clone(&self.cell);
+        let (handled, next) = boards.step(&cell, |room, effects| {
+            let mut frame = first;
+            loop {
+                self.burst += 1;
+                self.burst_bytes += frame.len();
+                let handled = self.session.handle(&frame, room, now, effects)?;
+                let is_done = matches!(handled, Handled::Done(wait) if wait.is_zero());
+                let goes_on = is_done
+                    && self.may_read_more()
+                    && !self.owes_much()
+                    && self.burst_bytes - burst_bytes < STEP_BYTES;
+                match goes_on.then(|| self.stream.next_ahead()).flatten() {
+                    Some(Next::Message(next)) => frame = next,
+                    next => return Ok((handled, next)),
+                }
+            }
+        })?;
+        let (messages, bytes) = (self.burst - burst, self.burst_bytes - burst_bytes);
+        self.shell.metrics.received(messages, bytes);
         self.after(handled);
-        Ok(())
+        Ok(next)
     }
 
     /// Does what is left to do for a message.
@@ -307,7 +340,7 @@ impl Connection {
     /// Waits for an update that joins off the room's lock, and goes on with the rest of its message.
     fn poll_joining(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         // It is we who do not listen: the peer's silence does not count.
-        self.pulse.received(self.shell.now().tick);
+        self.pulse.received(self.now);
         let Some((joining, _)) = &mut self.joining else {
             return Poll::Pending;
         };
@@ -359,7 +392,7 @@ impl Connection {
     fn poll_gather(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<Result<(), End>> {
         buffer.clear();
         buffer.append(&mut self.stream.take_control());
-        let now = self.shell.now().tick;
+        let now = self.now;
         let due = self
             .cell
             .lock()
@@ -408,12 +441,12 @@ impl Connection {
                     self.pace.moved(n);
                     self.answer_pace.moved(n);
                     self.shell.metrics.sent(n);
-                    self.pulse.blocked(self.shell.now().tick);
+                    self.pulse.blocked(self.now);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
                     if self.pulse.blocked_since().is_none() {
-                        self.pulse.blocked(self.shell.now().tick);
+                        self.pulse.blocked(self.now);
                     }
                     return Poll::Pending;
                 }

@@ -105,36 +105,50 @@ impl Messages {
     /// Reads on to the next message or control frame.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         loop {
-            let ahead = self.socket.ahead();
-            let event = if ahead.is_empty() {
-                match ready!(self.poll_receive(cx)) {
-                    Ok(event) => event,
-                    Err(next) => return Poll::Ready(next),
-                }
-            } else {
-                match self.reader.feed(ahead) {
-                    Ok((used, event)) => {
-                        self.socket.use_ahead(used);
-                        event
+            if let Some(next) = self.next_ahead() {
+                return Poll::Ready(next);
+            }
+            match ready!(self.poll_receive(cx)) {
+                Ok(event) => {
+                    if let Some(next) = self.next_of(event) {
+                        return Poll::Ready(next);
                     }
-                    Err(error) => return Poll::Ready(Next::Refused(error)),
                 }
-            };
-            match event {
-                None if self.reader.idle_frames() >= limits::IDLE_FRAMES => return Poll::Ready(Next::Idle),
-                None => {}
-                Some(Event::Message(message)) => return Poll::Ready(Next::Message(message)),
-                Some(Event::Pong) => return Poll::Ready(Next::Idle),
-                Some(Event::Ping(payload)) => {
-                    self.control.extend_from_slice(&ws::frame(Opcode::Pong, &payload));
-                    return Poll::Ready(Next::Idle);
-                }
-                Some(Event::Close(payload)) => {
-                    self.control.extend_from_slice(&ws::close_reply(&payload));
-                    return Poll::Ready(Next::End);
-                }
+                Err(next) => return Poll::Ready(next),
             }
         }
+    }
+
+    /// The next message or control frame of what was received already.
+    pub(crate) fn next_ahead(&mut self) -> Option<Next> {
+        let ahead = self.socket.ahead();
+        if ahead.is_empty() {
+            return None;
+        }
+        match self.reader.feed(ahead) {
+            Ok((used, event)) => {
+                self.socket.use_ahead(used);
+                self.next_of(event)
+            }
+            Err(error) => Some(Next::Refused(error)),
+        }
+    }
+
+    fn next_of(&mut self, event: Option<Event>) -> Option<Next> {
+        Some(match event {
+            None if self.reader.idle_frames() >= limits::IDLE_FRAMES => Next::Idle,
+            None => return None,
+            Some(Event::Message(message)) => Next::Message(message),
+            Some(Event::Pong) => Next::Idle,
+            Some(Event::Ping(payload)) => {
+                self.control.extend_from_slice(&ws::frame(Opcode::Pong, &payload));
+                Next::Idle
+            }
+            Some(Event::Close(payload)) => {
+                self.control.extend_from_slice(&ws::close_reply(&payload));
+                Next::End
+            }
+        })
     }
 
     /// Receives as much as there is room for, and reads on in it.

@@ -35,8 +35,8 @@ impl Looks {
 }
 
 impl Room {
-    /// When to look at the room next: [`Self::tick`], then [`Self::compaction_due`]. Not before `now`; `None`
-    /// is for not before something else happens to it. Unloading is not in it: [`Self::unload_due`].
+    /// When to look at the room next: [`Self::tick`], then [`Self::compaction_due`]; at once where that is past.
+    /// `None` is for not before something else happens to it. Unloading is not in it: [`Self::unload_due`].
     ///
     /// To be asked anew after each step of the room, after each look, and after what is done to it without
     /// effects: [`Self::note_reconsidered`], [`Self::abandon_joining`] and [`Self::abandon_compaction`].
@@ -54,7 +54,7 @@ impl Room {
     ///
     /// [`Pulse::blocked`]: crate::room::member::Pulse::blocked
     #[must_use]
-    pub fn next_due(&self, now: Tick) -> Option<Tick> {
+    pub fn next_due(&self) -> Option<Tick> {
         let is_holding = self.outbox.len_bytes() > 0;
         let due = [
             self.looks.next,
@@ -62,8 +62,7 @@ impl Room {
             is_holding.then(|| self.looks.last.after(limits::TICK_MAX)),
             self.next_compaction(),
         ];
-        let next = due.into_iter().flatten().min().filter(|_| !self.retired);
-        next.map(|at| at.max(now))
+        due.into_iter().flatten().min().filter(|_| !self.retired)
     }
 
     /// Something may be due at `at`, or before.

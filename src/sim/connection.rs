@@ -30,6 +30,7 @@ use crate::ws::reader::{Event, ReadError, Reader};
 use crate::ws::{self, Opcode};
 
 const READ_BURST: usize = 64;
+const STEP_BYTES: usize = 16 * 1024;
 const READ_BYTES: usize = 4 * 1024;
 const CONTROL_BYTES_MAX: usize = 4 * 1024;
 
@@ -54,6 +55,7 @@ pub(super) struct Connection {
     late: Option<(Tick, Task)>,
     pause: Option<Task>,
     joining: Option<(JoinApart, Rest)>,
+    burst: usize,
 }
 
 impl Connection {
@@ -75,6 +77,7 @@ impl Connection {
             late: None,
             pause: None,
             joining: None,
+            burst: 0,
         }
     }
 
@@ -92,10 +95,10 @@ impl Connection {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        let mut read = 0;
-        while read < READ_BURST && !self.owes_much() {
+        self.burst = 0;
+        while self.burst < READ_BURST && !self.owes_much() {
             match self.poll_read(cx) {
-                Poll::Ready(Ok(())) => read += 1,
+                Poll::Ready(Ok(())) => self.burst += 1,
                 Poll::Ready(Err(ended)) => return Poll::Ready(ended),
                 Poll::Pending => break,
             }
@@ -112,7 +115,7 @@ impl Connection {
         if let Poll::Ready(fault) = self.poll_pace(cx) {
             return Poll::Ready(Some(fault));
         }
-        if read == READ_BURST || held_back && !self.owes_much() {
+        if self.burst >= READ_BURST || held_back && !self.owes_much() {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -174,41 +177,53 @@ impl Connection {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let event = ready!(self.poll_event(cx));
-        let idle = self.reader.idle_frames() / limits::IDLE_FRAMES;
-        self.reader.take_idle_frames(idle * limits::IDLE_FRAMES);
-        if idle > 0 {
-            let wait = self.session.charge(idle, self.now());
-            self.rest(wait);
+        let mut event = ready!(self.poll_event(cx));
+        loop {
+            let idle = self.reader.idle_frames() / limits::IDLE_FRAMES;
+            self.reader.take_idle_frames(idle * limits::IDLE_FRAMES);
+            if idle > 0 {
+                let wait = self.session.charge(idle, self.now());
+                self.rest(wait);
+            }
+            event = match event {
+                Err(Fault::ConnectionLost) => return Poll::Ready(Err(None)),
+                Err(fault) => return Poll::Ready(Err(Some(fault))),
+                Ok(Event::Message(message)) => {
+                    self.pace.restart();
+                    match self.handle(message) {
+                        Ok(Some(event)) => event,
+                        Ok(None) => return Poll::Ready(Ok(())),
+                        Err(fault) => return Poll::Ready(Err(Some(fault))),
+                    }
+                }
+                Ok(Event::Ping(payload)) => {
+                    self.control.extend(ws::frame(Opcode::Pong, &payload));
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(Event::Pong) => return Poll::Ready(Ok(())),
+                Ok(Event::Close(payload)) => {
+                    self.control.extend(ws::close_reply(&payload));
+                    return Poll::Ready(Err(None));
+                }
+            };
         }
-        Poll::Ready(match event {
-            Err(Fault::ConnectionLost) => Err(None),
-            Err(fault) => Err(Some(fault)),
-            Ok(Event::Message(message)) => {
-                self.pace.restart();
-                self.handle(&message).map_err(Some)
+    }
+
+    /// What comes next of what was received already.
+    fn next_ahead(&mut self) -> Option<Result<Event, Fault>> {
+        match self.reader.feed(&self.ahead) {
+            Ok((used, event)) => {
+                self.ahead.drain(..used);
+                event.map(Ok)
             }
-            Ok(Event::Ping(payload)) => {
-                self.control.extend(ws::frame(Opcode::Pong, &payload));
-                Ok(())
-            }
-            Ok(Event::Pong) => Ok(()),
-            Ok(Event::Close(payload)) => {
-                self.control.extend(ws::close_reply(&payload));
-                Err(None)
-            }
-        })
+            Err(error) => Some(Err(fault_of(error))),
+        }
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Fault>> {
         loop {
-            let (used, event) = match self.reader.feed(&self.ahead) {
-                Ok(fed) => fed,
-                Err(error) => return Poll::Ready(Err(fault_of(error))),
-            };
-            self.ahead.drain(..used);
-            if let Some(event) = event {
-                return Poll::Ready(Ok(event));
+            if let Some(event) = self.next_ahead() {
+                return Poll::Ready(event);
             }
             let held = self.reader.held() + self.ahead.len();
             self.place.set(held);
@@ -231,16 +246,26 @@ impl Connection {
         }
     }
 
-    fn handle(&mut self, frame: &Bytes) -> Result<(), Fault> {
-        let Self {
-            node, cell, session, ..
-        } = self;
+    fn handle(&mut self, first: Bytes) -> Result<Option<Result<Event, Fault>>, Fault> {
+        let (node, cell) = (Arc::clone(&self.node), Arc::clone(&self.cell));
         let now = node.boards.now();
-        let handled = node
-            .boards
-            .step(cell, |room, effects| session.handle(frame, room, now, effects))?;
+        let mut bytes = 0;
+        let (handled, next) = node.boards.step(&cell, |room, effects| {
+            let mut frame = first;
+            loop {
+                self.burst += 1;
+                bytes += frame.len();
+                let handled = self.session.handle(&frame, room, now, effects)?;
+                let is_done = matches!(handled, Handled::Done(wait) if wait.is_zero());
+                let goes_on = is_done && self.burst < READ_BURST && !self.owes_much() && bytes < STEP_BYTES;
+                match goes_on.then(|| self.next_ahead()).flatten() {
+                    Some(Ok(Event::Message(next))) => frame = next,
+                    next => return Ok((handled, next)),
+                }
+            }
+        })?;
         self.after(handled);
-        Ok(())
+        Ok(next)
     }
 
     fn after(&mut self, handled: Handled) {
