@@ -133,11 +133,18 @@ impl Boards {
         }
     }
 
-    /// The whole state as one update, written off the room's lock; those who ask next share its bytes.
-    pub(crate) async fn full_state(&self, cell: &RoomCell) -> Bytes {
+    /// The whole state as one update, written off the room's lock; those who ask next share its bytes. Where
+    /// the log is long, it is compacted, and so is the room, for those who come later.
+    pub(crate) async fn full_state(&self, cell: &Arc<RoomCell>) -> Bytes {
         let _turn = self.folding.lock().await;
-        let mut snapshot = cell.lock().snapshot();
-        let written = host::unblock(&self.host, move || (snapshot.full(), snapshot)).await;
+        let (mut snapshot, is_long) = {
+            let mut room = cell.lock();
+            (room.snapshot(), room.board().has_long_log())
+        };
+        if is_long {
+            self.request_compaction(cell);
+        }
+        let written = host::unblock(&self.host, move || (snapshot.whole(), snapshot)).await;
         let (state, snapshot) = written;
         cell.lock().adopt(&snapshot);
         state

@@ -63,18 +63,27 @@ impl Job {
     #[must_use]
     pub fn make(mut self) -> Made {
         // It was parsed when it was asked for.
-        let body = StateVector::parse(&self.vector).map(|asked| self.snapshot.diff(&asked));
+        let body = match self.asks_for_all() {
+            true => self.snapshot.whole(),
+            false => StateVector::parse(&self.vector)
+                .map(|asked| self.snapshot.diff(&asked))
+                .unwrap_or_default(),
+        };
         Made {
             ticket: self.ticket,
-            body: body.unwrap_or_default(),
+            body,
             snapshot: self.snapshot,
         }
     }
 
     /// The answer, where it is at hand: the whole state as it lies in memory.
     pub fn at_hand(&mut self) -> Option<Bytes> {
-        let asks_for_all = *self.vector == [0];
-        asks_for_all.then(|| self.snapshot.folded()).flatten()
+        self.asks_for_all().then(|| self.snapshot.at_hand()).flatten()
+    }
+
+    /// Whether it is for somebody who has nothing of the board.
+    fn asks_for_all(&self) -> bool {
+        *self.vector == [0]
     }
 
     /// Bytes that it takes, at most.
@@ -118,6 +127,8 @@ impl Room {
             );
             return Ok(());
         }
+        // This answer is compacted by itself; those after it find a short log.
+        effects.compaction_due |= self.board.has_long_log();
         let ticket = self.ticket_for(asked, bytes_max, effects);
         let out = Out {
             kind,

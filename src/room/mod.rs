@@ -89,7 +89,8 @@ pub struct Effects {
     pub wakers: Vec<Waker>,
     /// Awareness changed: call [`Room::broadcast_awareness`] after [`limits::AWARENESS_EVERY`].
     pub awareness_due: bool,
-    /// The last member left a changed board: compact now rather than at the next tick.
+    /// The last member left a changed board, or somebody came whose log is long: compact now rather than at the
+    /// next tick.
     pub compaction_due: bool,
     /// A credential of a member has ended: decide about [`Room::held`] anew.
     pub access_due: bool,
@@ -234,9 +235,10 @@ impl Room {
         self.board.full()
     }
 
-    /// The board's state as one update, where that is at hand.
-    pub fn folded(&mut self) -> Option<Bytes> {
-        self.board.is_folded().then(|| self.board.full())
+    /// The board's state as one update for somebody who has nothing of it, where that is at hand.
+    pub fn at_hand(&mut self) -> Option<Bytes> {
+        let is_at_hand = self.board.is_folded() && !self.board.has_long_log();
+        is_at_hand.then(|| self.board.full())
     }
 
     /// The board as it is now, to be read off the room's lock.

@@ -25,15 +25,23 @@ pub fn compact(capture: &Capture) -> Result<Apart, ApartError> {
 /// # Errors
 /// As for [`compact`]; [`ApartError::NotAState`] where the meter ends it.
 pub fn compact_metered(capture: &Capture, meter: &mut Meter) -> Result<Apart, ApartError> {
-    let captured = &capture.board;
-    let state = compact_update(&captured.known, |at| captured.bytes_of(at), meter)
-        .map_err(|_| ApartError::NotAState)?;
-    let mut board = Board::load(state.into(), captured.budgets).map_err(|_| ApartError::Lossy)?;
-    if !board.is_folded || !knows_all(&board.known, &captured.known) {
+    let board = compacted(&capture.board, meter)?;
+    Ok(Apart::new(capture, board, Replays::Covered))
+}
+
+/// The compacted form of a board.
+///
+/// # Errors
+/// As for [`compact_metered`].
+pub(super) fn compacted(board: &Board, meter: &mut Meter) -> Result<Board, ApartError> {
+    let state =
+        compact_update(&board.known, |at| board.bytes_of(at), meter).map_err(|_| ApartError::NotAState)?;
+    let mut compacted = Board::load(state.into(), board.budgets).map_err(|_| ApartError::Lossy)?;
+    if !compacted.is_folded || !knows_all(&compacted.known, &board.known) {
         return Err(ApartError::Lossy);
     }
-    board.known.set_strain(captured.known.strain());
-    Ok(Apart::new(capture, board, Replays::Covered))
+    compacted.known.set_strain(board.known.strain());
+    Ok(compacted)
 }
 
 /// The compacted state as a document is opened on it: with nothing left to be split. Not to be stored.

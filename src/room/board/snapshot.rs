@@ -6,7 +6,10 @@
 
 use bytes::Bytes;
 
+use super::compaction::compacted;
 use super::{Board, Section};
+use crate::limits;
+use crate::meter::Meter;
 use crate::update::vector::StateVector;
 
 /// A board as it was at one moment. It shares the board's bytes.
@@ -19,9 +22,23 @@ impl Snapshot {
         self.0.full()
     }
 
-    /// The whole state, where it is at hand as one update.
-    pub fn folded(&mut self) -> Option<Bytes> {
-        self.0.is_folded.then(|| self.0.full())
+    /// The whole state for somebody who has nothing of it: compacted, where the log is long.
+    pub fn whole(&mut self) -> Bytes {
+        match self
+            .0
+            .has_long_log()
+            .then(|| compacted(&self.0, &mut Meter::unbounded()))
+        {
+            Some(Ok(mut compacted)) => compacted.full(),
+            // It is compacted again later, and what is wrong with it is said then.
+            Some(Err(_)) | None => self.0.full(),
+        }
+    }
+
+    /// As [`Self::whole`], where that is at hand.
+    pub fn at_hand(&mut self) -> Option<Bytes> {
+        let is_at_hand = self.0.is_folded && !self.0.has_long_log();
+        is_at_hand.then(|| self.0.full())
     }
 
     /// What the vector lacks, as [`Board::diff`] gives it.
@@ -34,6 +51,14 @@ impl Board {
     /// The board as it is now.
     pub fn snapshot(&mut self) -> Snapshot {
         Snapshot(self.copy())
+    }
+
+    /// Whether so much was accepted since the last compaction that another one pays for a single reader: as
+    /// much again as was there, and not little.
+    #[must_use]
+    pub fn has_long_log(&self) -> bool {
+        let before = self.encoded_bytes().saturating_sub(self.log_bytes);
+        self.log_bytes >= limits::ANSWER_APART_BYTES && self.log_bytes > before
     }
 
     /// Which state the board is in: changes with each update that is accepted.

@@ -84,6 +84,62 @@ fn equal_questions_share_an_answer_and_others_do_not() {
 }
 
 #[test]
+fn who_has_nothing_of_a_board_with_a_long_log_gets_it_compacted_and_the_room_is_too() {
+    let (mut table, writer) = large();
+    let (length, half) = (u64::try_from(limits::ANSWER_APART_BYTES).unwrap(), 100_000);
+    // Two thirds of what was written are deleted again.
+    table
+        .update(writer, &insert(7, length, &"y".repeat(half)))
+        .unwrap();
+    table.update(writer, &delete(7, 0, length)).unwrap();
+    table.commit_all();
+    let reader = table.editor("reader");
+    let member = table.member(reader);
+    let mut effects = Effects::default();
+    table.room.answer_step_1(member, &[0], &mut effects).unwrap();
+    assert!(effects.compaction_due);
+    let mut job = effects.answers.remove(0);
+    assert_eq!(job.at_hand(), None, "what is at hand is too long");
+    let full = table.room.full_state();
+    answer(&mut table, job);
+    let Some(Got::Step2(state)) = table.read(reader).pop() else {
+        panic!("no answer");
+    };
+    assert!(state.len() < half + 100 && full.len() > half + limits::ANSWER_APART_BYTES);
+    // It is what the room will be.
+    compact(&mut table);
+    assert_eq!(*table.room.full_state(), *state);
+    let mut effects = Effects::default();
+    table.room.answer_step_1(member, &[0], &mut effects).unwrap();
+    assert!(!effects.compaction_due, "the log is short now");
+}
+
+#[test]
+fn a_log_is_long_when_it_is_large_and_larger_than_what_was_there_before() {
+    let mut table = Table::default();
+    let writer = table.editor("writer");
+    let mut clock = 0;
+    let mut write = |table: &mut Table, length: usize| {
+        let was = table.room.board().encoded_bytes();
+        let text = "x".repeat(length);
+        table.update(writer, &insert(7, clock, &text)).unwrap();
+        clock += u64::try_from(length).unwrap();
+        (was, table.room.board().log_bytes())
+    };
+    write(&mut table, limits::ANSWER_APART_BYTES - 100);
+    assert!(!table.room.board().has_long_log(), "it is not large");
+    write(&mut table, 100);
+    assert!(table.room.board().has_long_log());
+    compact(&mut table);
+    assert!(!table.room.board().has_long_log());
+    let before = table.room.board().encoded_bytes();
+    write(&mut table, before - 100);
+    assert!(!table.room.board().has_long_log(), "it is not larger");
+    write(&mut table, 100);
+    assert!(table.room.board().has_long_log());
+}
+
+#[test]
 fn an_answer_that_nobody_waits_for_need_not_be_made() {
     let (mut table, _) = large();
     let reader = table.editor("reader");
