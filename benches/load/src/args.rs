@@ -168,6 +168,7 @@ fn plan(matches: &ArgMatches, rate: &str, (pid, name): (Option<String>, String))
 /// Does what the command line says; the text is what it found.
 pub(crate) fn run() -> Result<Option<String>, String> {
     let matches = command().get_matches();
+    process::open_many();
     let failed = |error: std::io::Error| error.to_string();
     let report: Value = match matches.subcommand() {
         Some(("bare", matches)) => {

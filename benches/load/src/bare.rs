@@ -36,6 +36,8 @@ struct Peer {
     /// What the socket did not take, and how much of it has gone since.
     backlog: Vec<u8>,
     sent: usize,
+    /// What is sent too late on purpose.
+    held: Vec<u8>,
 }
 
 /// The peers of one URL, and what this round brought for them.
@@ -119,6 +121,7 @@ impl Bare {
                 partial: Vec::new(),
                 backlog: Vec::new(),
                 sent: 0,
+                held: Vec::new(),
             });
             match self.peers.get_mut(id) {
                 Some(free) => *free = peer,
@@ -244,29 +247,12 @@ impl Bare {
             }
             gathered.clear();
             let mut from = 0;
-            let mut late = None;
             for &(sender, end) in &room.senders {
-                let frame = &room.frames[from..end];
+                if sender != id {
+                    self.deliver(id, &room.frames[from..end], &mut gathered);
+                }
                 from = end;
-                if sender == id {
-                    continue;
-                }
-                self.deliveries += 1;
-                let is_nth = |n: u64| self.deliveries.is_multiple_of(n);
-                match self.fault {
-                    Fault::Drop(n) if is_nth(n) => {}
-                    Fault::Swap(n) if is_nth(n) => late = Some(frame),
-                    Fault::Repeat(n) if is_nth(n) => {
-                        gathered.extend_from_slice(frame);
-                        gathered.extend_from_slice(frame);
-                    }
-                    _ => {
-                        gathered.extend_from_slice(frame);
-                        gathered.extend_from_slice(late.take().unwrap_or_default());
-                    }
-                }
             }
-            gathered.extend_from_slice(late.unwrap_or_default());
             if !gathered.is_empty() {
                 self.send(id, &gathered);
             }
@@ -280,6 +266,22 @@ impl Bare {
         room.senders.clear();
         room.talkers.clear();
         self.rooms[place] = room;
+    }
+
+    /// Gathers one frame for one peer, or does with it what is wrong.
+    fn deliver(&mut self, id: usize, frame: &[u8], gathered: &mut Vec<u8>) {
+        self.deliveries += 1;
+        let is_nth = |n: u64| self.deliveries.is_multiple_of(n);
+        match (self.fault, self.peers.get_mut(id)) {
+            (Fault::Drop(n), _) if is_nth(n) => {}
+            (Fault::Swap(n), Some(Some(peer))) if is_nth(n) => peer.held.extend_from_slice(frame),
+            (Fault::Repeat(n), _) if is_nth(n) => gathered.extend([frame, frame].concat()),
+            (_, Some(Some(peer))) => {
+                gathered.extend_from_slice(frame);
+                gathered.append(&mut peer.held);
+            }
+            _ => {}
+        }
     }
 
     /// Sends to one peer what waits, then this; what the socket does not take waits.

@@ -1,7 +1,7 @@
 //! Fan-out: some clients of each board write at an even rate, and everybody else gets it.
 //!
-//! Owns one run of it. Must not know the command line. Key invariant: the schedule is fixed before the run and
-//! never waits for a server (open loop); a change is late from the moment it was due.
+//! Owns one run of it. Must not know the command line. Key invariant: the schedule is fixed before the run
+//! and never waits for a server (open loop); a change is late from the moment it was due.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -77,6 +77,7 @@ impl Outcome {
         let mut report = json!({
             "updates": self.updates,
             "deliveries": self.tally.late.total(),
+            "all_deliveries": self.tally.all,
             "deliveries_per_second": self.tally.late.total() as f64 / self.seconds,
             "lost": self.lost(),
             "repeated": self.tally.repeated,
@@ -129,7 +130,8 @@ impl Mark {
 /// Runs a plan. `series` are the updates of each writer; more are made where the plan needs more.
 pub(crate) fn run(target: &Target, plan: &Plan, series: &mut Vec<Series>) -> io::Result<Outcome> {
     let per_second = plan.rate * plan.boards as f64;
-    let total = ((plan.warm_up + plan.seconds) * per_second).ceil() as usize;
+    let first = (plan.warm_up * per_second).round() as usize;
+    let total = first + (plan.seconds * per_second).round().max(1.0) as usize;
     while series.len() < plan.writers {
         series.push(Series::new(series.len()));
     }
@@ -151,7 +153,7 @@ pub(crate) fn run(target: &Target, plan: &Plan, series: &mut Vec<Series>) -> io:
         writers: plan.writers,
         gap: 1e9 / per_second,
         start: fleet.now() + 20_000_000,
-        first: (plan.warm_up * per_second) as usize,
+        first,
         total,
     };
     drive(&mut fleet, plan, &schedule, series, target.dialect)
@@ -208,9 +210,10 @@ fn drive(
             Some(Duration::from_nanos(wait)),
             series,
             &mut |id, now, event| match event {
-                Event::Update(update) => updates::spans(update, |writer, from, to| {
+                Event::Update(update) => updates::spans(update, |client, from, to| {
                     let who = (id / plan.clients, id % plan.clients, id);
-                    for clock in from..to.min(from + schedule.total as u64) {
+                    let writer = updates::writer_of(client).unwrap_or(usize::MAX);
+                    for clock in from..to.min(from.saturating_add(schedule.total as u64)) {
                         outcome.tally.got(schedule, who, (writer, clock), now);
                     }
                 }),

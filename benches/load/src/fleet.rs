@@ -1,8 +1,8 @@
 //! Many clients on one thread: they connect, do what a stock client does at the start, send and receive.
 //!
 //! Owns the sockets and what is to be sent on them. Must not know what a scenario counts: it hands on each
-//! message with the time it came at. Key invariants: no copy and no allocation for a frame that is sent or that
-//! came whole; a frame is never sent in the middle of another one.
+//! message with the time it came at. Key invariants: no copy and no allocation for a frame that is sent or
+//! that came whole; a frame is never sent in the middle of another one.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};

@@ -1,7 +1,7 @@
 //! Joins: how long until a newcomer has a board whole, one at a time and ten at once.
 //!
-//! Owns the board that is joined, and the measuring. Must not know the command line. Key invariant: the time is
-//! from the start of the connect to the last byte of step 2.
+//! Owns the board that is joined, and the measuring. Must not know the command line. Key invariant: the time
+//! is from the start of the connect to the last byte of step 2.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -75,7 +75,8 @@ fn join(fleet: &mut Fleet, room: &str, clients: usize) -> io::Result<Joined> {
     Ok(joined)
 }
 
-/// Sends updates as fast as the server takes them, and waits until it echoes all of them or says nothing more.
+/// Sends updates as fast as the server takes them, and waits until it echoes all of them or says nothing
+/// more.
 fn write(
     fleet: &mut Fleet,
     id: usize,
@@ -99,7 +100,7 @@ fn write(
         let wait = if is_done { TURN } else { Duration::ZERO };
         fleet.turn(Some(wait), &[], &mut |from, _, event| {
             if let (true, Event::Update(update)) = (from == id, event) {
-                updates::ends(update, |end| safe = safe.max(end));
+                updates::spans(update, |_, _, end| safe = safe.max(end));
             }
         })?;
         if fleet.state(id) == State::Closed {

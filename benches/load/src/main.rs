@@ -18,6 +18,8 @@ mod poll;
 mod process;
 mod saturate;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod updates;
 mod ws;
 

@@ -5,6 +5,8 @@
 
 use std::fs;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// CPU, disk and memory of a process at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
@@ -42,6 +44,17 @@ fn cpu_ns(pid: &str) -> u64 {
         text.split(' ').next()?.parse().ok()
     };
     tasks.flatten().filter_map(|task| of(task.path())).sum()
+}
+
+/// As many open files as we may have: each client is one.
+pub(crate) fn open_many() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // Without it a large run says which connection failed.
+    setrlimit(Resource::Nofile, most).unwrap_or_default();
 }
 
 /// Whether there is such a process, and we may read what it costs.

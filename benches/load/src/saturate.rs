@@ -1,7 +1,7 @@
 //! Saturation: the largest rate at which nearly all is delivered within a limit.
 //!
-//! Owns the search. Key invariant: a rate is too large only when it failed twice: one hiccup of a shared machine
-//! decides nothing.
+//! Owns the search. Key invariant: a rate is too large only when it failed twice: one hiccup of a shared
+//! machine decides nothing.
 
 use std::io;
 

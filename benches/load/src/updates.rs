@@ -1,8 +1,8 @@
 //! Real Yjs updates, made before the run, and what a message that comes says about them.
 //!
-//! Owns the encoding of lib0 as far as a load generator needs it. Must not know sockets or time. Key invariant:
-//! update `n` of a writer holds exactly one struct, whose clock is `n`; so an update is known by (client id,
-//! clock), however a server packs it.
+//! Owns the encoding of lib0 as far as a load generator needs it. Must not know sockets or time. Key
+//! invariant: update `n` of a writer holds exactly one struct, whose clock is `n`; so an update is known by
+//! (client id, clock), however a server packs it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -194,42 +194,27 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Calls `found` with the writer and the clocks (first, one past the last) of all that an update brings.
-pub(crate) fn spans(update: &[u8], mut found: impl FnMut(usize, u64, u64)) {
-    let mut told = |client: u64, from: u64, to: u64| {
-        let writer = client.checked_sub(CLIENT_BASE);
-        if let Some(writer) = writer.and_then(|writer| usize::try_from(writer).ok()) {
-            found(writer, from, to);
-        }
-    };
-    let mut rest = update;
-    match number(&mut rest) {
-        Some(0) => {}
-        // Each struct of ours has one clock, so their number says how many.
-        Some(1) => {
-            let mut three = || Some((number(&mut rest)?, number(&mut rest)?, number(&mut rest)?));
-            if let Some((structs, client, clock)) = three() {
-                told(client, clock, clock.saturating_add(structs));
-            }
-        }
-        // Some servers merge what several wrote.
-        _ => {
-            let Ok(update) = Update::decode_v1(update) else {
-                return;
-            };
-            let lower = update.state_vector_lower();
-            for (client, end) in update.state_vector().iter() {
-                told(client.get(), lower.get(client).into(), u64::from(*end));
-            }
-        }
-    }
+/// The writer whose client id this is.
+pub(crate) fn writer_of(client: u64) -> Option<usize> {
+    usize::try_from(client.checked_sub(CLIENT_BASE)?).ok()
 }
 
-/// Calls `found` with one past the last clock of each writer in an update.
-pub(crate) fn ends(update: &[u8], mut found: impl FnMut(u64)) {
+/// Calls `found` with the client id and the clocks (first, one past the last) of all that an update brings.
+pub(crate) fn spans(update: &[u8], mut found: impl FnMut(u64, u64, u64)) {
+    // Nearly always it is one struct, as it was sent. Some servers merge what several wrote, or who echoes.
+    let alone = |mut rest: &[u8]| {
+        let mut next = || number(&mut rest);
+        let is_one = next()? == 1 && next()? == 1;
+        is_one.then_some((next()?, next()?))
+    };
+    if let Some((client, clock)) = alone(update) {
+        return found(client, clock, clock.saturating_add(1));
+    }
     if let Ok(update) = Update::decode_v1(update) {
-        for (_, end) in update.state_vector().iter() {
-            found(u64::from(*end));
+        for (client, ranges) in update.insertions(true).iter() {
+            for range in ranges {
+                found(client.get(), range.start.into(), range.end.into());
+            }
         }
     }
 }
@@ -240,7 +225,9 @@ mod tests {
 
     fn spans_of(update: &[u8]) -> Vec<(usize, u64, u64)> {
         let mut all = Vec::new();
-        spans(update, |writer, from, to| all.push((writer, from, to)));
+        spans(update, |client, from, to| {
+            all.push((writer_of(client).unwrap(), from, to))
+        });
         all.sort_unstable();
         all
     }
@@ -261,8 +248,12 @@ mod tests {
         }
         let merged = yrs::merge_updates_v1(&all).unwrap();
         assert_eq!(spans_of(&merged), [(3, 0, 100), (4, 0, 100)]);
-        let odd: Vec<_> = all.iter().skip(10).step_by(2).take(20).collect();
-        assert_eq!(spans_of(&yrs::merge_updates_v1(odd).unwrap()), [(3, 5, 25)]);
+        let later = yrs::merge_updates_v1(&all[10..50]).unwrap();
+        assert_eq!(spans_of(&later), [(3, 5, 25), (4, 5, 25)]);
+        let gap = yrs::merge_updates_v1([&all[10], &all[12], &all[20]]).unwrap();
+        assert_eq!(spans_of(&gap), [(3, 5, 7), (3, 10, 11)]);
+        assert_eq!(spans_of(&[0, 0]), []);
+        assert_eq!(writer_of(7), None);
     }
 
     #[test]
