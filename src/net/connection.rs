@@ -19,6 +19,7 @@ use crate::boards::apart;
 use crate::boards::rights::Joined;
 use crate::boards::slots::RoomCell;
 use crate::fault::Fault;
+use crate::ids::BoardId;
 use crate::limits;
 use crate::net::disposition;
 use crate::net::messages::{Messages, Next};
@@ -85,25 +86,39 @@ pub(crate) struct Connection {
     pulse: Arc<Pulse>,
     /// What the kernel has not taken yet, and how much of it has left: the rest of a gathered run of frames,
     /// or one frame with a large body.
-    sending: Option<(Out, usize)>,
+    sending: Option<Box<Sending>>,
     /// How slowly the message under way comes.
     pace: Pace,
-    /// The same of the step 2 that is leaving: it is held in memory until its reader has all of it.
-    answer_pace: Pace,
-    /// Fires when it was too slow, unless more has come; and when that is.
-    late: Option<(Tick, Timer)>,
+    /// Fires when something was too slow, unless more has moved; and when that is.
+    late: Option<Box<(Tick, Timer)>>,
     /// When it was last polled.
     now: Tick,
     /// Messages handled since others had their turn, and their bytes.
     burst: usize,
     burst_bytes: usize,
     /// Reading goes on when it fires.
-    pause: Option<Timer>,
+    pause: Option<Box<Timer>>,
     /// An update that joins off the room's lock, and what is left of its message; nothing is read before it
     /// has.
-    joining: Option<(JoinApart, Rest)>,
+    joining: Option<Box<(JoinApart, Rest)>>,
     /// Bytes of large frames that may be written before others have their turn.
     write_allowance: usize,
+}
+
+/// What the kernel has not taken yet.
+struct Sending {
+    out: Out,
+    /// How much of it has left.
+    at: usize,
+    /// How slowly it leaves: a step 2 is held in memory until its reader has all of it.
+    pace: Pace,
+}
+
+impl Sending {
+    fn new(out: Out) -> Option<Box<Self>> {
+        let pace = Pace::default();
+        Some(Box::new(Self { out, at: 0, pace }))
+    }
 }
 
 /// An update on its way into the room, off its lock.
@@ -122,7 +137,6 @@ impl Connection {
             pulse,
             sending: None,
             pace: Pace::default(),
-            answer_pace: Pace::default(),
             late: None,
             now: Tick::default(),
             burst: 0,
@@ -194,14 +208,13 @@ impl Connection {
             true if self.pause.is_some() || self.stream.waits_for_room() => Doing::Paused,
             true => Doing::Receiving,
         };
-        let answering = match &self.sending {
-            Some((out, _)) if out.kind.is_answer() => Doing::Receiving,
-            _ => Doing::Nothing,
-        };
         loop {
             let now = self.now;
             let message = self.pace.deadline(now, doing);
-            let answer = self.answer_pace.deadline(now, answering);
+            let answer = match &mut self.sending {
+                Some(sending) if sending.out.kind.is_answer() => sending.pace.deadline(now, Doing::Receiving),
+                _ => None,
+            };
             let Some(deadline) = [message, answer].into_iter().flatten().min() else {
                 return Poll::Pending;
             };
@@ -211,11 +224,11 @@ impl Connection {
             if now >= deadline {
                 return Poll::Ready(End::Fault(Fault::SlowConsumer));
             }
-            if self.late.as_ref().is_none_or(|(at, _)| *at > deadline) {
-                self.late = Some((deadline, Timer::after(deadline.since(now))));
+            if self.late.as_ref().is_none_or(|late| late.0 > deadline) {
+                self.late = Some(Box::new((deadline, Timer::after(deadline.since(now)))));
             }
-            if let Some((_, timer)) = &mut self.late {
-                ready!(Pin::new(timer).poll(cx));
+            if let Some(late) = &mut self.late {
+                ready!(Pin::new(&mut late.1).poll(cx));
             }
             self.late = None;
         }
@@ -227,7 +240,10 @@ impl Connection {
         self.stream.control_len() > CONTROL_BYTES_MAX
             || self.pulse.owed() > limits::ECHOES_OWED_BYTES_MAX
             || self.pulse.has_answers()
-            || self.sending.as_ref().is_some_and(|(out, _)| out.kind.is_answer())
+            || self
+                .sending
+                .as_ref()
+                .is_some_and(|sending| sending.out.kind.is_answer())
     }
 
     /// Reads and handles a message, and those that came with it.
@@ -244,7 +260,7 @@ impl Connection {
         if self.shell.boards.is_disk_behind() {
             // It is we who do not listen: the peer's silence does not count.
             self.pulse.received(self.now);
-            self.pause = Some(Timer::after(limits::BACKPRESSURE_RETRY));
+            self.pause = Some(Box::new(Timer::after(limits::BACKPRESSURE_RETRY)));
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -325,7 +341,7 @@ impl Connection {
                     let may = |room: &Room| room.may_write(member);
                     boards.join_apart(&cell, Some(member), update, may).await
                 };
-                self.joining = Some((Box::pin(joining), rest));
+                self.joining = Some(Box::new((Box::pin(joining), rest)));
             }
         }
     }
@@ -333,7 +349,7 @@ impl Connection {
     /// Reads nothing for a while.
     fn rest(&mut self, wait: Duration) {
         if !wait.is_zero() {
-            self.pause = Some(Timer::after(wait));
+            self.pause = Some(Box::new(Timer::after(wait)));
         }
     }
 
@@ -341,11 +357,11 @@ impl Connection {
     fn poll_joining(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         // It is we who do not listen: the peer's silence does not count.
         self.pulse.received(self.now);
-        let Some((joining, _)) = &mut self.joining else {
+        let Some(joining) = &mut self.joining else {
             return Poll::Pending;
         };
-        let joined = ready!(joining.as_mut().poll(cx));
-        let Some((_, rest)) = self.joining.take() else {
+        let joined = ready!(joining.0.as_mut().poll(cx));
+        let Some((_, rest)) = self.joining.take().map(|joining| *joining) else {
             return Poll::Pending;
         };
         let apart::Joined { outcome, steps, .. } = match joined {
@@ -400,7 +416,7 @@ impl Connection {
         match due {
             Due::Close(fault) if buffer.is_empty() => return Poll::Ready(Err(End::Fault(fault))),
             Due::Nothing if buffer.is_empty() => return Poll::Pending,
-            Due::Frame(out) => self.sending = Some((out, 0)),
+            Due::Frame(out) => self.sending = Sending::new(out),
             Due::Gathered | Due::Nothing | Due::Close(_) => {}
         }
         let mut sent = 0;
@@ -409,7 +425,7 @@ impl Connection {
                 Poll::Ready(Ok(n)) => sent += n,
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Peer)),
                 Poll::Pending => {
-                    self.sending = Some((Out::message(rest.to_vec()), 0));
+                    self.sending = Sending::new(Out::message(rest.to_vec()));
                     self.pulse.blocked(now);
                     break;
                 }
@@ -421,7 +437,8 @@ impl Connection {
 
     /// Goes on with what an earlier write left over.
     fn poll_sending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some((out, at)) = &mut self.sending {
+        while let Some(sending) = &mut self.sending {
+            let Sending { out, at, pace } = &mut **sending;
             let rest = out.rest(*at);
             let rest = rest.get(..rest.len().min(self.write_allowance)).unwrap_or(rest);
             if out.rest(*at).is_empty() {
@@ -439,7 +456,7 @@ impl Connection {
                     *at += n;
                     self.write_allowance -= n;
                     self.pace.moved(n);
-                    self.answer_pace.moved(n);
+                    pace.moved(n);
                     self.shell.metrics.sent(n);
                     self.pulse.blocked(self.now);
                 }
@@ -453,6 +470,11 @@ impl Connection {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Whose room it is in.
+    pub(crate) fn board(&self) -> &BoardId {
+        self.cell.id()
     }
 
     /// Leaves the room; after a bug of ours the room is given up, since what a step left half done is not to
@@ -474,7 +496,8 @@ impl Connection {
     /// Bounded by [`limits::CLOSE_TIME_MAX`]; a peer that does not read by then is cut off.
     pub(crate) async fn finish(mut self, end: End) {
         let closing = pin!(async {
-            if let Some((out, mut at)) = self.sending.take() {
+            if let Some(sending) = self.sending.take() {
+                let Sending { out, mut at, .. } = *sending;
                 while !out.rest(at).is_empty() {
                     let rest = out.rest(at);
                     self.stream.get_ref().send_all(rest).await?;

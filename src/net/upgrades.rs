@@ -18,7 +18,7 @@ use crate::http::head::Head;
 use crate::http::origin;
 use crate::http::response::{Problem, Response};
 use crate::http::upgrade::{self, Upgrade, UpgradeError};
-use crate::ids::{BoardId, Subject};
+use crate::ids::Subject;
 use crate::metrics::ORIGIN_REFUSED;
 use crate::net::admission::{self, Request};
 use crate::net::connection::{Connection, End};
@@ -135,7 +135,6 @@ fn tell_stripped(shell: &Shell, head: &Head<'_>) {
 /// A connection that is a member of a room; small, since it lives as long as the connection.
 pub(crate) struct Connected {
     connection: Connection,
-    board: BoardId,
     subject: Subject,
     id: u64,
     _place: ConnectionPlace,
@@ -179,7 +178,6 @@ pub(crate) async fn enter(shell: &Arc<Shell>, opening: Opening, socket: Socket) 
     let connection = Connection::new(Arc::clone(shell), joined, socket);
     Some(Box::new(Connected {
         connection,
-        board,
         subject,
         id,
         _place: place,
@@ -196,12 +194,12 @@ impl Connected {
     pub(crate) async fn leave(self, end: End) {
         let Self {
             connection,
-            board,
             subject,
             id,
             _place,
         } = self;
         connection.leave_room(end);
+        let board = connection.board().clone();
         let (log, reason) = match end {
             End::Peer => (tracing::Level::INFO, "left"),
             End::Fault(fault) => (disposition::of(fault).log, disposition::of(fault).reason),

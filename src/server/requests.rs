@@ -34,14 +34,22 @@ enum Next {
     Upgrade(Box<upgrades::Opening>),
 }
 
-/// Serves one accepted TCP connection until it ends; `_place` counts it for as long.
-pub(crate) async fn serve(shell: Arc<Shell>, socket: Socket, peer: IpAddr, _place: SocketPlace) {
+/// Serves one accepted TCP connection until it ends; `place` counts it for as long.
+pub(crate) fn serve(
+    shell: Arc<Shell>,
+    socket: Socket,
+    peer: IpAddr,
+    place: SocketPlace,
+) -> impl Future<Output = ()> + Send {
     // What comes before and after is boxed, so that the long life as a WebSocket does not pay for it in
     // memory.
-    let entered = Box::pin(fenced(enter(shell, socket, peer))).await;
-    if let Ok(Some(mut connected)) = entered {
-        let end = connected.run().await;
-        Box::pin(connected.leave(end)).await;
+    let entering = Box::pin(fenced(enter(shell, socket, peer)));
+    async move {
+        if let Ok(Some(mut connected)) = entering.await {
+            let end = connected.run().await;
+            Box::pin(connected.leave(end)).await;
+        }
+        drop(place);
     }
 }
 
