@@ -134,6 +134,19 @@ impl SimDisk {
         self.disk().operations.len()
     }
 
+    /// Bytes that the recorded operations wrote, and how often they made what was written durable.
+    pub fn written(&self) -> (usize, usize) {
+        let (mut bytes, mut syncs) = (0, 0);
+        for operation in &self.disk().operations {
+            match operation {
+                Operation::Write(_, _, data) => bytes += data.len(),
+                Operation::Sync(_) => syncs += 1,
+                Operation::Length(..) | Operation::Rename(_) | Operation::SyncName => {}
+            }
+        }
+        (bytes, syncs)
+    }
+
     /// All states in which a power cut may leave the disk, from the first recorded operation on.
     pub fn replay(&self) -> Replay {
         let disk = self.disk();
