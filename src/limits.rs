@@ -224,9 +224,9 @@ pub const DATA_FILE_SPARE_BYTES: u64 = 2 * 1024 * 1024;
 /// commit.
 pub const MOVE_STEP_BYTES: usize = 512 * 1024;
 
-/// Bytes of the journal, inclusive, past which what it has of the boards that keep its oldest rows is moved to
-/// rows of their own. More than compactions leave at some thousand changes a second; it is read whole when a
-/// file is opened that was not closed in order.
+/// Bytes of the journal, inclusive, past which what it has of the boards that keep its oldest rows is moved
+/// to rows of their own. More than compactions leave at some thousand changes a second; it is read whole when
+/// a file is opened that was not closed in order.
 pub const JOURNAL_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// Bytes of the journal that one commit moves or removes, past the first board or row: some milliseconds, as

@@ -7,6 +7,7 @@
 
 mod access;
 mod journal;
+mod pending;
 
 use std::collections::BTreeMap;
 
@@ -15,72 +16,17 @@ use bytes::Bytes;
 
 use self::access::Access;
 pub(super) use self::journal::drain;
+use self::pending::{Entry, Pending, live, size_of};
 use super::super::rows::audit::{encode_entry, entry_key};
 use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag, Tally};
 use super::super::{Act, Applied, Change, StoreError};
-use super::journal::{Bounds, Delta, Journal, Part};
+use super::journal::{Bounds, Delta, Journal};
 use super::owners::{Gains, Moves, Owners};
 use super::table::{Rows, Touched};
 use super::{AUDIT, BOARDS, IDS, JOURNAL, SNAPSHOTS, UPDATES, engine, is_free, rows_of};
 use crate::audit;
 use crate::ids::{BoardId, UserId};
 use crate::time::UnixMillis;
-
-/// A board while its commit is made up.
-enum Entry {
-    Absent,
-    Unreadable,
-    Deleted(UnixMillis),
-    Live(LiveBoard),
-}
-
-struct Pending<'t> {
-    entry: Entry,
-    /// What the journal has of it, after the last sequence of its record.
-    part: Option<&'t Part>,
-    /// The sequence of its last update, this commit's included.
-    last: u64,
-    /// Who owned it before this commit, if somebody did, and its bytes.
-    before: Option<(Option<UserId>, u64)>,
-    /// The record must be written.
-    dirty: bool,
-    /// When it changed last by what is not in its record.
-    at: UnixMillis,
-    /// Updates of this commit: the first one's sequence, how many, and their blob.
-    first: u64,
-    updates: u32,
-    blob: Vec<u8>,
-}
-
-impl<'t> Pending<'t> {
-    fn new(entry: Entry, part: Option<&'t Part>) -> Self {
-        let stored = match &entry {
-            Entry::Live(live) => live.last_sequence,
-            Entry::Absent | Entry::Unreadable | Entry::Deleted(_) => 0,
-        };
-        let mut pending = Self {
-            entry,
-            part,
-            last: stored.max(part.map_or(0, Part::last)),
-            before: None,
-            dirty: false,
-            first: 0,
-            updates: 0,
-            at: part.map_or_else(UnixMillis::default, Part::updated_at),
-            blob: Vec::new(),
-        };
-        pending.before = pending.owned();
-        pending
-    }
-
-    /// Who owns the board, if somebody does, and its bytes, with what this commit is about to add.
-    fn owned(&self) -> Option<(Option<UserId>, u64)> {
-        match &self.entry {
-            Entry::Live(live) => Some((live.record.owner.clone(), size_of(live, self.part, &self.blob))),
-            Entry::Absent | Entry::Unreadable | Entry::Deleted(_) => None,
-        }
-    }
-}
 
 /// An id, and the one that follows it.
 type Link = (Vec<u8>, Vec<u8>);
@@ -179,7 +125,7 @@ impl<'t> Batch<'t> {
         let applied = match change {
             Change::Append {
                 sequence, update, at, ..
-            } => append(&mut pending, *sequence, update, *at),
+            } => pending.append(*sequence, update, *at),
             Change::Snapshot { covers, state, .. } => self.snapshot(board, &mut pending, *covers, state)?,
             Change::Act {
                 act, as_owner, entry, ..
@@ -473,41 +419,6 @@ impl<'t> Batch<'t> {
 
 fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
-}
-
-/// What a board takes, with what this commit is about to add.
-fn size_of(live: &LiveBoard, part: Option<&Part>, blob: &[u8]) -> u64 {
-    let part = part.map_or(0, |part| part.bytes_after(live.last_sequence));
-    live.size_bytes()
-        .saturating_add(part)
-        .saturating_add(length(blob))
-}
-
-/// The live board, or what a change to it comes to.
-fn live(entry: &mut Entry) -> Result<&mut LiveBoard, Applied> {
-    match entry {
-        Entry::Live(live) => Ok(live),
-        Entry::Absent => Err(Applied::Absent),
-        Entry::Deleted(_) => Err(Applied::Deleted),
-        Entry::Unreadable => Err(Applied::Unreadable),
-    }
-}
-
-fn append(pending: &mut Pending<'_>, sequence: u64, update: &Bytes, at: UnixMillis) -> Applied {
-    if let Err(applied) = live(&mut pending.entry) {
-        return applied;
-    }
-    if pending.last.checked_add(1) != Some(sequence) {
-        return Applied::OutOfOrder;
-    }
-    pending.last = sequence;
-    pending.at = pending.at.max(at);
-    if pending.updates == 0 {
-        pending.first = sequence;
-    }
-    pending.updates += 1;
-    rows::push_update(&mut pending.blob, update);
-    Applied::Done
 }
 
 fn clear(table: &mut Rows<'_>, board: &BoardId) -> Result<(), StoreError> {

@@ -49,8 +49,8 @@ pub(super) fn refused(error: StoreError) -> OpenError {
     }
 }
 
-/// Opens what is there. What a process that was killed left in the journal is moved to rows of the boards; where
-/// that cannot be written, on a full disk for one, it stays there.
+/// Opens what is there. What a process that was killed left in the journal is moved to rows of the boards;
+/// where that cannot be written, on a full disk for one, it stays there.
 pub(super) fn open_at(place: &Place) -> Result<(Database, Journal), OpenError> {
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let database = open_place(place)?;

@@ -250,8 +250,8 @@ impl Journal {
         bounds.step.saturating_add(self.bytes.saturating_sub(bounds.most))
     }
 
-    /// How many of the oldest commits, up to about so many bytes, no board needs any more if these are past so
-    /// much; and their bytes.
+    /// How many of the oldest commits, up to about so many bytes, no board needs any more if these are past
+    /// so much; and their bytes.
     pub(super) fn needless(&self, past: &BTreeMap<BoardId, u64>, most: u64) -> (usize, u64) {
         let mut fewer: BTreeMap<u64, u32> = BTreeMap::new();
         for (board, through) in past {
@@ -369,7 +369,8 @@ pub(super) enum Unreadable {
 /// A stretch of updates: the first one's sequence, how many, and their bytes.
 pub(super) type Stretch = (u64, u32, Vec<u8>);
 
-/// Reads what boards have in the journal after a sequence each: their stretches in order, each commit's apart.
+/// Reads what boards have in the journal after a sequence each: their stretches in order, each commit's
+/// apart.
 pub(super) fn stretches(
     table: &impl ReadableTable<&'static [u8], &'static [u8]>,
     boards: &BTreeMap<BoardId, (&Part, u64)>,

@@ -16,7 +16,8 @@ use super::super::engine;
 use super::super::journal::{Bounds, Journal, Part, Spot, Stretch, Unreadable, stretches};
 use super::super::owners::Owners;
 use super::super::table::Touched;
-use super::{Batch, Entry, Known, Pending, length, write_blob};
+use super::pending::{Entry, Pending};
+use super::{Batch, Known, length, write_blob};
 use crate::ids::BoardId;
 
 /// Moves all that the journal has to rows of the boards, and empties it: before a file is closed in order.
