@@ -86,7 +86,7 @@ impl Place {
         match self {
             Self::File(..) => Bounds::FILE,
             #[cfg(any(test, fuzzing))]
-            Self::Disk(disk) if !disk.is_too_large() => Bounds::FILE,
+            Self::Disk(disk) if disk.is_journal_long() => Bounds::FILE,
             #[cfg(any(test, fuzzing))]
             Self::Disk(_) => Bounds {
                 most: 4 * 1024,

@@ -65,6 +65,8 @@ struct Disk {
     room: Option<u64>,
     /// Whether its file counts as no larger than it should be.
     is_small: bool,
+    /// Whether its journal may be as long as that of a file.
+    is_roomy: bool,
 }
 
 /// A disk; clones are the same disk.
@@ -177,6 +179,16 @@ impl SimDisk {
     /// Whether a copy of the file is worth making: it is, so that tests need no large files.
     pub fn is_too_large(&self) -> bool {
         !self.disk().is_small
+    }
+
+    /// Lets the journal be as long as that of a file.
+    pub fn keep_journal(&self) {
+        self.disk().is_roomy = true;
+    }
+
+    /// Whether the journal may be as long as that of a file: it may not, so that tests need no long ones.
+    pub fn is_journal_long(&self) -> bool {
+        self.disk().is_roomy
     }
 
     /// Bounds the disk's bytes; a write beyond fails with `StorageFull`.

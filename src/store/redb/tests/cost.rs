@@ -7,7 +7,7 @@ use super::*;
 /// Bytes and fsyncs of the median commit, of 60 after 60 others.
 fn median_commit(mut group: impl FnMut(u64) -> Vec<Change>) -> (usize, usize) {
     let disk = SimDisk::default();
-    disk.keep_file();
+    disk.keep_journal();
     let store = on(&disk).unwrap();
     for board in 0..50 {
         store.commit(&[create(&format!("board-{board:02}"))]).unwrap();

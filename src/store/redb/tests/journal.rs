@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 /// A store whose bounds are those of a file.
 fn on_a_disk() -> (SimDisk, RedbStore) {
     let disk = SimDisk::default();
-    disk.keep_file();
+    disk.keep_journal();
     let store = on(&disk).unwrap();
     (disk, store)
 }
@@ -105,7 +105,7 @@ fn where_a_journal_cannot_be_moved_the_boards_are_read_all_the_same() {
     }
     let content = disk.content();
     let full = SimDisk::with_content(content.clone());
-    full.keep_file();
+    full.keep_journal();
     full.set_room(Some(content.len() as u64));
     let again = on(&full).unwrap();
     assert!(rows_in(&again, JOURNAL) > 0, "there was room for it");
