@@ -257,7 +257,7 @@ fn damaged(value: Option<&[u8]>) -> (SimDisk, RedbStore) {
     (disk, store)
 }
 
-/// A sound row of the second commit, with other updates in it.
+/// A sound row of the second commit, with other bytes in it.
 fn another() -> Vec<u8> {
     let mut bytes = Vec::new();
     rows::push_update(&mut bytes, b"old");
@@ -265,7 +265,7 @@ fn another() -> Vec<u8> {
     for board in ["a", "b"] {
         let run = Run {
             board: id(board),
-            first: 7,
+            first: 1,
             updates: 1,
             at: UnixMillis(1),
             bytes: &bytes,
