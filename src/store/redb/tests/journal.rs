@@ -377,3 +377,53 @@ fn who_reads_while_commits_go_on_finds_a_board_as_it_was_at_some_moment() {
     });
     assert!(reads > 100, "{reads}");
 }
+
+#[test]
+fn what_the_journal_held_before_a_later_commit_reads_right_with_that_one() {
+    let moves = |number: u64| append("b", number, vec![2; 3_000]);
+    let later: [(&str, Vec<Change>); 5] = [
+        ("another append", vec![append("a", 5, "5")]),
+        ("another title", vec![update_title("a")]),
+        ("a full state of some", vec![snapshot("a", 3, vec![9; 2_000])]),
+        ("a full state of all", vec![snapshot("a", 4, vec![9; 2_000])]),
+        ("a deletion", vec![delete("a")]),
+    ];
+    for moved in [false, true] {
+        for (name, changes) in &later {
+            let store = on(&SimDisk::default()).unwrap();
+            done(&store, &[create("a"), create("b")]);
+            done(&store, &[append("a", 1, "1"), append("a", 2, "2")]);
+            done(&store, &[append("a", 3, "3"), append("a", 4, "4")]);
+            let before = store.journal();
+            done(&store, changes);
+            if moved {
+                (1..9).for_each(|number| done(&store, &[moves(number)]));
+                assert!(store.journal().part(&id("a")).is_none(), "{name}");
+            }
+            let expected = store.load(&id("a"));
+            let found = store.with(|database| read::load(database, &before, &id("a")));
+            match (found, expected) {
+                (Ok(Stored::Present(found)), Ok(Stored::Present(mut expected))) => {
+                    // What was not known then may be missing, all of it, where it is in the journal still.
+                    let newer = expected.last_sequence() > found.last_sequence();
+                    assert!(!newer || (*name == "another append" && !moved), "{name}");
+                    if newer {
+                        expected.updates.pop();
+                        expected.record.updated_at = found.record.updated_at;
+                    }
+                    assert_eq!(found, expected, "{name}, {moved}");
+                }
+                (found, expected) => assert_eq!(found, expected, "{name}, {moved}"),
+            }
+            let listed = |journal: &Journal| {
+                let holder = owned_by("alice");
+                let list = |database: &Database| read::access::list((database, journal), &holder, None, 9);
+                let listed = store.with(list).unwrap();
+                listed.into_iter().find(|one| one.board == id("a"))
+            };
+            if *name != "another append" {
+                assert_eq!(listed(&before), listed(&store.journal()), "{name}, {moved}");
+            }
+        }
+    }
+}
