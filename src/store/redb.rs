@@ -8,8 +8,8 @@
 //!
 //! Tables of format 1: `meta`, `boards`, `ids`, `snapshots`, `updates`. Format 2 adds `grants`, `links`,
 //! `keys`, `audit` and the indexes `secrets` (over links and keys) and `holders` (over owners and grants);
-//! format 3 what a board's record says about its other rows; format 4 `journal`. Bytes are in `rows`. Deleting
-//! a board must delete its rows in each table that knows boards, but its audit entries.
+//! format 3 what a board's record says about its other rows; format 4 `journal`. Bytes are in `rows`.
+//! Deleting a board must delete its rows in each table that knows boards, but its audit entries.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the
 //! newest slot whose whole tree matches its checksums. Opening after a crash therefore reads the file once.

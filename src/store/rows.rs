@@ -34,8 +34,8 @@
 //! secret = SHA-256 of its text, level, created, expires (u64 le each; the greatest: never), created by, name
 //! entry  = action, level, subject, address (0 | 4, 4 bytes | 6, 16 bytes), user agent, detail as JSON or nothing
 //! ```
-//! Action, subject, user agent, created by, name and the board id of a run are texts. Of a secret's text itself nothing is in any
-//! row.
+//! Action, subject, user agent, created by, name and the board id of a run are texts. Of a secret's text
+//! itself nothing is in any row.
 //!
 //! `ids` links all ids that were ever used in their order. An id is free only where a row says so: that of
 //! the id before it, whose next id is beyond. Without that, rot in a search path would make a deleted board,
