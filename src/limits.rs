@@ -224,6 +224,19 @@ pub const DATA_FILE_SPARE_BYTES: u64 = 2 * 1024 * 1024;
 /// commit.
 pub const MOVE_STEP_BYTES: usize = 512 * 1024;
 
+/// Bytes of the journal, inclusive, past which what it has of the boards that keep its oldest rows is moved
+/// to rows of their own. More than compactions leave at some thousand changes a second; it is read whole when
+/// a file is opened that was not closed in order.
+pub const JOURNAL_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Bytes of the journal that one commit moves or removes, past the first board or row: some milliseconds, as
+/// a commit.
+pub const JOURNAL_STEP_BYTES: u64 = 512 * 1024;
+
+/// Bytes of rows of the journal that no board needs any more, from which on a commit removes them. Each time
+/// rewrites a page or two.
+pub const JOURNAL_TRIM_BYTES: u64 = 64 * 1024;
+
 /// `--room-idle`: a room without clients and without activity for this long unloads.
 pub const ROOM_IDLE: Duration = Duration::from_secs(30 * 60);
 

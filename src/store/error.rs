@@ -19,6 +19,8 @@ pub enum Damage {
     SnapshotIncomplete,
     /// The update with this sequence is missing, or an unexpected one is in its place.
     UpdateMissing(u64),
+    /// What this commit added is missing from the journal.
+    CommitMissing(u64),
     /// There is no record, and no proof that there never was one.
     RecordMissing,
     /// Two rows that must agree do not, or one of them is missing: a record, grant, link or key and its
@@ -39,6 +41,7 @@ impl fmt::Display for Damage {
             Self::Malformed => f.write_str("a row does not decode"),
             Self::SnapshotIncomplete => f.write_str("the snapshot is incomplete"),
             Self::UpdateMissing(sequence) => write!(f, "update {sequence} is missing"),
+            Self::CommitMissing(commit) => write!(f, "commit {commit} is missing from the journal"),
             Self::RecordMissing => f.write_str("the board's record is missing"),
             Self::Disagreement => f.write_str("a row and its index do not agree"),
             Self::Pages => f.write_str("the data file has damaged pages, so what it holds cannot be listed"),

@@ -8,8 +8,8 @@
 //!
 //! Tables of format 1: `meta`, `boards`, `ids`, `snapshots`, `updates`. Format 2 adds `grants`, `links`,
 //! `keys`, `audit` and the indexes `secrets` (over links and keys) and `holders` (over owners and grants);
-//! format 3 what a board's record says about its other rows. Bytes are in `rows`. Deleting a board must
-//! delete its rows in each table that knows boards, but its audit entries.
+//! format 3 what a board's record says about its other rows; format 4 `journal`. Bytes are in `rows`.
+//! Deleting a board must delete its rows in each table that knows boards, but its audit entries.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the
 //! newest slot whose whole tree matches its checksums. Opening after a crash therefore reads the file once.
@@ -23,6 +23,7 @@ mod file;
 )]
 pub mod fuzzing;
 mod handle;
+mod journal;
 mod migrate;
 mod moving;
 mod owners;
@@ -51,6 +52,7 @@ use ::redb::{Database, ReadableTable, TableDefinition};
 pub use self::file::check;
 use self::file::{copy, open_at, verify_file};
 use self::handle::{close, new_file, sync_parent, write_format};
+use self::journal::Journal;
 use self::moving::Moving;
 use self::owners::Owners;
 use self::place::Place;
@@ -84,8 +86,9 @@ const KEYS: Table = TableDefinition::new("keys");
 const SECRETS: Table = TableDefinition::new("secrets");
 const HOLDERS: Table = TableDefinition::new("holders");
 const AUDIT: Table = TableDefinition::new("audit");
-const TABLES: [Table; 11] = [
-    META, BOARDS, IDS, SNAPSHOTS, UPDATES, GRANTS, LINKS, KEYS, SECRETS, HOLDERS, AUDIT,
+const JOURNAL: Table = TableDefinition::new("journal");
+const TABLES: [Table; 12] = [
+    META, BOARDS, IDS, SNAPSHOTS, UPDATES, GRANTS, LINKS, KEYS, SECRETS, HOLDERS, AUDIT, JOURNAL,
 ];
 
 /// Memory redb may use for pages it read or is about to write. Small on purpose: a room holds its board, so
@@ -98,6 +101,9 @@ pub struct RedbStore {
     /// `None` while the file could not be opened again. Write-locked only to open, and to put a copy in its
     /// place.
     database: RwLock<Option<Database>>,
+    /// What the journal holds. Replaced by who commits, after the commit; whoever reads takes it before it
+    /// begins to.
+    journal: RwLock<Arc<Journal>>,
     poisoned: AtomicBool,
     /// What was found before the file was opened first.
     verified: Verified,
@@ -175,11 +181,12 @@ impl RedbStore {
     }
 
     fn from_place(place: Place, verified: Verified) -> Result<Self, OpenError> {
-        let database = open_at(&place)?;
+        let (database, journal) = open_at(&place)?;
         let store = Self {
             place,
             verified,
             database: RwLock::new(Some(database)),
+            journal: RwLock::new(Arc::new(journal)),
             poisoned: AtomicBool::new(false),
             pruned_to: Mutex::new(None),
             owners: Owners::new(Quotas::UNBOUNDED),
@@ -205,7 +212,7 @@ impl RedbStore {
     /// Counts anew what each owner has. What cannot be read is not counted: the boards are refused where they
     /// are read.
     fn count_owners(&self) {
-        drop(self.with(|database| self.owners.read(database)));
+        drop(self.with(|database| self.owners.read(database, &self.journal())));
     }
 
     /// Writes a consistent copy of the live store to a new file: all of one moment, without what is free.
@@ -232,6 +239,29 @@ impl RedbStore {
         catch_unwind(AssertUnwindSafe(|| work(database))).unwrap_or(Err(StoreError::Panicked))
     }
 
+    /// What the journal holds. A transaction that begins after this may be of a later commit, and no harm is
+    /// done: each record says how much of the journal it is past.
+    fn journal(&self) -> Arc<Journal> {
+        Arc::clone(&self.journal.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change_journal(&self, change: impl FnOnce(&mut Journal)) {
+        let mut journal = self.journal.write().unwrap_or_else(PoisonError::into_inner);
+        // Copied only where somebody reads just now.
+        change(Arc::make_mut(&mut journal));
+    }
+
+    /// Closes the file, with an empty journal if nothing is wrong.
+    fn shut(&self) {
+        self.stop_moving();
+        if !self.poisoned.swap(true, Ordering::AcqRel) {
+            // What was committed is durable anyway.
+            drop(self.with(batch::drain));
+        }
+        let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        close(guard.take());
+    }
+
     /// Marks the store as not to be written to, when `result` says that a write failed.
     fn poison_on_error<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if result.is_err() {
@@ -250,21 +280,19 @@ impl RedbStore {
 
 impl Drop for RedbStore {
     fn drop(&mut self) {
-        self.stop_moving();
-        let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner);
-        close(database.take());
+        self.shut();
     }
 }
 
 impl BoardLog for RedbStore {
     fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
-        self.with(|database| read::load(database, board))
+        self.with(|database| read::load(database, &self.journal(), board))
     }
 }
 
 impl Registry for RedbStore {
     fn summary(&self, board: &BoardId) -> Result<Stored<Summary>, StoreError> {
-        self.with(|database| read::summary(database, board))
+        self.with(|database| read::summary(database, &self.journal(), board))
     }
 
     fn access(&self, board: &BoardId, asked: &Asked) -> Result<Facts, StoreError> {
@@ -290,7 +318,7 @@ impl Registry for RedbStore {
         limit: usize,
     ) -> Result<Vec<Listed>, StoreError> {
         self.refuse_if_damaged()?;
-        self.with(|database| read::access::list(database, holder, after, limit))
+        self.with(|database| read::access::list((database, &self.journal()), holder, after, limit))
     }
 
     fn grants(
@@ -338,9 +366,16 @@ impl Store for RedbStore {
 
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
         self.refuse_if_poisoned()?;
-        let (applied, moves) =
-            self.with_touched(|database, touched| batch::commit(database, &self.owners, touched, changes))?;
-        self.owners.apply(moves);
+        let (applied, changed) = self.with_touched(|database, touched| {
+            let known = batch::Known {
+                owners: &self.owners,
+                journal: &self.journal(),
+                bounds: self.place.journal_bounds(),
+            };
+            batch::commit(database, &known, touched, changes)
+        })?;
+        self.change_journal(|journal| journal.apply(changed.journal));
+        self.owners.apply(changed.moves);
         if let Ok(bytes) = self.place.bytes() {
             self.file_bytes.store(bytes, Ordering::Relaxed);
         }
@@ -367,11 +402,12 @@ impl Store for RedbStore {
             self.place.sync_name()?;
             self.unsynced_name.store(false, Ordering::Release);
         }
-        let database = open_at(&self.place).map_err(StoreError::Open)?;
+        let (database, journal) = open_at(&self.place).map_err(StoreError::Open)?;
         // Opening may succeed where writing does not, on a full disk for one.
         let probe = catch_unwind(AssertUnwindSafe(|| {
             write_format(database.begin_write().map_err(engine)?)
         }));
+        self.change_journal(|known| *known = journal);
         *guard = Some(database);
         probe.unwrap_or(Err(StoreError::Panicked))?;
         drop(guard);
@@ -381,14 +417,7 @@ impl Store for RedbStore {
     }
 
     fn close(&self) {
-        self.stop_moving();
-        self.poisoned.store(true, Ordering::Release);
-        close(
-            self.database
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        self.shut();
     }
 
     fn reclaim(&self) -> Result<Reclaimed, StoreError> {

@@ -11,6 +11,7 @@
 //! ids        key: board id, or nothing for the first              value: the next id, or nothing for the last
 //! snapshots  key: board id, 00, covers (u64 be), part (u32 be)    value: chunk
 //! updates    key: board id, 00, first  (u64 be), part (u32 be)    value: chunk
+//! journal    key: number of a commit   (u64 be), part (u32 be)    value: chunk
 //! grants     key: board id, 00, principal                         value: level
 //! links      key: board id, 00, secret id                         value: secret
 //! keys       key: board id, 00, secret id                         value: secret
@@ -25,6 +26,7 @@
 //! tally  = rows, sum of their checksums (u64 le each)
 //! text   = ffff | length (u16 le), bytes                           (ffff: none)
 //! chunk  = parts (u32 le), updates (u32 le), bytes                 a blob is the bytes of its parts in order
+//! run    = board id, first (u64 le), updates (u32 le), when (u64 le), length (u32 le), bytes
 //! level  = u8: 1 view, 2 comment, 3 edit; in an entry also 0, none
 //! kind   = u8: 1 link, 2 key
 //! principal = 1, user id | 2, team id | 3                          in the order of lists
@@ -32,15 +34,16 @@
 //! secret = SHA-256 of its text, level, created, expires (u64 le each; the greatest: never), created by, name
 //! entry  = action, level, subject, address (0 | 4, 4 bytes | 6, 16 bytes), user agent, detail as JSON or nothing
 //! ```
-//! Action, subject, user agent, created by and name are texts. Of a secret's text itself nothing is in any
-//! row.
+//! Action, subject, user agent, created by, name and the board id of a run are texts. Of a secret's text
+//! itself nothing is in any row.
 //!
 //! `ids` links all ids that were ever used in their order. An id is free only where a row says so: that of
 //! the id before it, whose next id is beyond. Without that, rot in a search path would make a deleted board,
 //! or one without content, look as if it never was.
 //!
-//! A snapshot's blob is the full state. A blob in `updates` is what one commit added to one board: each
-//! update as its length (u32 le) and its bytes, sequences counting up from `first`. Blobs are cut in chunks
+//! A snapshot's blob is the full state. A blob in `updates` is a stretch of a board's updates: each as its
+//! length (u32 le) and its bytes, sequences counting up from `first`. One in `journal` is what one commit
+//! added: a run for each board, with such a stretch. Blobs are cut in chunks
 //! because the engine rounds a large value up to a power of two of contiguous pages: 17 MiB would take, and
 //! double the file by, 32. A tally in the record says what rows a board has in a table. Without it, rot in a
 //! search path, or a page that an older one has replaced, would make a grant look as if there were none, or
@@ -53,6 +56,7 @@
 pub(crate) mod access;
 pub(crate) mod audit;
 mod board;
+pub(crate) mod journal;
 mod tally;
 
 use sha2::{Digest, Sha256};
@@ -64,7 +68,7 @@ pub(crate) use board::{BoardRow, LiveBoard};
 pub(crate) use tally::{Rot, Tallies, Tally};
 
 /// The version of the whole file, in table `meta`.
-pub(crate) const FILE_FORMAT: u32 = 3;
+pub(crate) const FILE_FORMAT: u32 = 4;
 
 /// The version of a row.
 const ROW_FORMAT: u8 = 1;
@@ -101,6 +105,8 @@ pub(crate) enum Tag {
     Holder = 9,
     /// `audit`.
     Audit = 10,
+    /// `journal`.
+    Journal = 11,
 }
 
 fn checksum(tag: Tag, key: &[u8], format: u8, body: &[&[u8]]) -> [u8; 8] {
@@ -246,12 +252,16 @@ pub(crate) fn leaves_free(key: &[u8], value: &[u8], id: &[u8]) -> Result<bool, D
     Ok(key < id && (next.is_empty() || id < next))
 }
 
-/// The key of a chunk; `sequence` is what a snapshot covers, or the first update of a blob.
+/// The key of a chunk of a board; `sequence` is what a snapshot covers, or the first update of a blob.
 pub(crate) fn chunk_key(board: &BoardId, sequence: u64, part: u32) -> Vec<u8> {
-    let mut key = Vec::with_capacity(board.as_str().len().saturating_add(13));
-    key.extend_from_slice(board.as_str().as_bytes());
-    key.push(0);
-    key.extend_from_slice(&sequence.to_be_bytes());
+    blob_key(&board_start(board), sequence, part)
+}
+
+/// The key of a chunk: of a board, after its id and 00; of the journal, after nothing.
+pub(crate) fn blob_key(prefix: &[u8], number: u64, part: u32) -> Vec<u8> {
+    let mut key = Vec::with_capacity(prefix.len().saturating_add(12));
+    key.extend_from_slice(prefix);
+    key.extend_from_slice(&number.to_be_bytes());
     key.extend_from_slice(&part.to_be_bytes());
     key
 }
@@ -298,18 +308,20 @@ pub(crate) fn parse_board(bytes: &[u8]) -> Option<BoardId> {
 
 /// The board, sequence and part of a chunk key.
 pub(crate) fn parse_chunk_key(key: &[u8]) -> Result<(BoardId, u64, u32), Damage> {
-    let split = key.len().checked_sub(13).ok_or(Damage::Malformed)?;
-    let mut fields = Fields(key);
-    let board = parse_board(fields.bytes(split)?);
-    let [zero] = fields.array()?;
-    let (sequence, part) = (
-        u64::from_be_bytes(fields.array()?),
-        u32::from_be_bytes(fields.array()?),
-    );
-    match board {
-        Some(board) if zero == 0 => Ok((board, sequence, part)),
+    let (prefix, sequence, part) = split_blob_key(key)?;
+    match prefix.split_last() {
+        Some((0, id)) => Ok((parse_board(id).ok_or(Damage::Malformed)?, sequence, part)),
         _ => Err(Damage::Malformed),
     }
+}
+
+/// What a chunk key begins with, its number and its part.
+pub(crate) fn split_blob_key(key: &[u8]) -> Result<(&[u8], u64, u32), Damage> {
+    let split = key.len().checked_sub(12).ok_or(Damage::Malformed)?;
+    let mut fields = Fields(key);
+    let prefix = fields.bytes(split)?;
+    let number = u64::from_be_bytes(fields.array()?);
+    Ok((prefix, number, u32::from_be_bytes(fields.array()?)))
 }
 
 /// One row of a blob.
@@ -317,7 +329,7 @@ pub(crate) fn parse_chunk_key(key: &[u8]) -> Result<(BoardId, u64, u32), Damage>
 pub(crate) struct Chunk<'a> {
     /// Rows of the blob, at least 1.
     pub(crate) parts: u32,
-    /// Updates in the blob; 0 in a snapshot.
+    /// Updates in the blob; 0 in a snapshot and in the journal.
     pub(crate) updates: u32,
     /// This row's share of the blob's bytes.
     pub(crate) bytes: &'a [u8],

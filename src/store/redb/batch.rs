@@ -2,10 +2,12 @@
 //!
 //! Owns the rules of each change to a document and of a board's life, and in `access` those of who may do
 //! what; must not fsync anything but through redb's commit. Key invariants: each board's record is read once
-//! and written once, last, and says what the rows of its document are; the audit entry of an act is written
-//! if and only if it is done.
+//! and written at most once, last, and says what the rows of its document are; updates go to the journal, and
+//! no record is written for them (`journal`); the audit entry of an act is written if and only if it is done.
 
 mod access;
+mod journal;
+mod pending;
 
 use std::collections::BTreeMap;
 
@@ -13,48 +15,18 @@ use ::redb::{Database, ReadableTable, WriteTransaction};
 use bytes::Bytes;
 
 use self::access::Access;
+pub(super) use self::journal::drain;
+use self::pending::{Entry, Pending, live, size_of};
 use super::super::rows::audit::{encode_entry, entry_key};
 use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag, Tally};
 use super::super::{Act, Applied, Change, StoreError};
+use super::journal::{Bounds, Delta, Journal};
 use super::owners::{Gains, Moves, Owners};
 use super::table::{Rows, Touched};
-use super::{AUDIT, BOARDS, IDS, SNAPSHOTS, UPDATES, engine, is_free, rows_of};
+use super::{AUDIT, BOARDS, IDS, JOURNAL, SNAPSHOTS, UPDATES, engine, is_free, rows_of};
 use crate::audit;
 use crate::ids::{BoardId, UserId};
 use crate::time::UnixMillis;
-
-/// A board while its commit is made up.
-enum Entry {
-    Absent,
-    Unreadable,
-    Deleted(UnixMillis),
-    Live(LiveBoard),
-}
-
-struct Pending {
-    entry: Entry,
-    /// Who owned it before this commit, if somebody did, and its bytes.
-    before: Option<(Option<UserId>, u64)>,
-    /// The record must be written.
-    dirty: bool,
-    /// Updates of this commit not yet in a row: the first one's sequence, how many, and their blob.
-    first: u64,
-    updates: u32,
-    blob: Vec<u8>,
-}
-
-impl Pending {
-    fn new(entry: Entry) -> Self {
-        Self {
-            before: owned(&entry),
-            entry,
-            dirty: false,
-            first: 0,
-            updates: 0,
-            blob: Vec::new(),
-        }
-    }
-}
 
 /// An id, and the one that follows it.
 type Link = (Vec<u8>, Vec<u8>);
@@ -64,44 +36,62 @@ struct Batch<'t> {
     ids: Rows<'t>,
     snapshots: Rows<'t>,
     updates: Rows<'t>,
+    commits: Rows<'t>,
     audit: Rows<'t>,
     access: Access<'t>,
-    pending: BTreeMap<BoardId, Pending>,
+    pending: BTreeMap<BoardId, Pending<'t>>,
     gains: Gains<'t>,
+    journal: &'t Journal,
+    bounds: Bounds,
+    delta: Delta,
 }
 
-/// See `Store::commit`.
-/// Gives also how that changes what owners have.
+/// What is known in memory of the file that a commit changes.
+pub(super) struct Known<'t> {
+    pub(super) owners: &'t Owners,
+    pub(super) journal: &'t Journal,
+    pub(super) bounds: Bounds,
+}
+
+/// What a commit changes of that.
+#[derive(Default)]
+pub(super) struct Changed {
+    pub(super) moves: Moves,
+    pub(super) journal: Delta,
+}
+
+/// See `Store::commit`. Gives also how that changes what is known.
 pub(super) fn commit(
     database: &Database,
-    owners: &Owners,
+    known: &Known<'_>,
     touched: &Touched,
     changes: &[Change],
-) -> Result<(Vec<Applied>, Moves), StoreError> {
+) -> Result<(Vec<Applied>, Changed), StoreError> {
     if changes.is_empty() {
-        return Ok((Vec::new(), Moves::new()));
+        return Ok((Vec::new(), Changed::default()));
     }
     // Immediate durability is redb's default: `commit` returns after the fsync.
     let transaction = database.begin_write().map_err(engine)?;
-    let mut batch = Batch::open(&transaction, owners, touched)?;
+    let mut batch = Batch::open(&transaction, known, touched)?;
+    batch.make_room()?;
     let mut applied = Vec::with_capacity(changes.len());
     for change in changes {
         applied.push(batch.apply(change)?);
     }
-    let moves = batch.finish()?;
+    let changed = batch.finish()?;
     if applied.contains(&Applied::Done) {
         transaction.commit().map_err(engine)?;
-        Ok((applied, moves))
+        Ok((applied, changed))
     } else {
         transaction.abort().map_err(engine)?;
-        Ok((applied, Moves::new()))
+        Ok((applied, Changed::default()))
     }
 }
 
 impl<'t> Batch<'t> {
     fn open(
         transaction: &'t WriteTransaction,
-        owners: &'t Owners,
+        known: &Known<'t>,
         touched: &'t Touched,
     ) -> Result<Self, StoreError> {
         let open = |table| Rows::open(transaction, table, touched);
@@ -110,23 +100,32 @@ impl<'t> Batch<'t> {
             ids: open(IDS)?,
             snapshots: open(SNAPSHOTS)?,
             updates: open(UPDATES)?,
+            commits: open(JOURNAL)?,
             audit: open(AUDIT)?,
             access: Access::open(transaction, touched)?,
             pending: BTreeMap::new(),
-            gains: Gains::new(owners),
+            gains: Gains::new(known.owners),
+            journal: known.journal,
+            bounds: known.bounds,
+            delta: Delta::default(),
+        })
+    }
+
+    /// Takes a board out of what is pending, to be put back there.
+    fn take(&mut self, board: &BoardId) -> Result<Pending<'t>, StoreError> {
+        Ok(match self.pending.remove(board) {
+            Some(pending) => pending,
+            None => Pending::new(self.read(board)?, self.journal.part(board)),
         })
     }
 
     fn apply(&mut self, change: &Change) -> Result<Applied, StoreError> {
         let board = change.board();
-        let mut pending = match self.pending.remove(board) {
-            Some(pending) => pending,
-            None => Pending::new(self.read(board)?),
-        };
+        let mut pending = self.take(board)?;
         let applied = match change {
             Change::Append {
                 sequence, update, at, ..
-            } => append(&mut pending, *sequence, update, *at),
+            } => pending.append(*sequence, update, *at),
             Change::Snapshot { covers, state, .. } => self.snapshot(board, &mut pending, *covers, state)?,
             Change::Act {
                 act, as_owner, entry, ..
@@ -152,7 +151,7 @@ impl<'t> Batch<'t> {
     fn act(
         &mut self,
         board: &BoardId,
-        pending: &mut Pending,
+        pending: &mut Pending<'t>,
         (act, as_owner): (&Act, Option<&UserId>),
         at: UnixMillis,
     ) -> Result<Applied, StoreError> {
@@ -216,7 +215,7 @@ impl<'t> Batch<'t> {
     fn update(
         &mut self,
         board: &BoardId,
-        pending: &mut Pending,
+        pending: &mut Pending<'t>,
         (title, owner): (&Option<Option<String>>, &Option<UserId>),
         at: UnixMillis,
     ) -> Result<Applied, StoreError> {
@@ -228,7 +227,7 @@ impl<'t> Batch<'t> {
             .as_ref()
             .filter(|to| live.record.owner.as_ref() != Some(*to))
         {
-            let bytes = size_with(live, &pending.blob);
+            let bytes = size_of(live, pending.part, &pending.blob);
             if !self.gains.take_a_board(Some(to)) {
                 return Ok(Applied::TooManyBoards);
             }
@@ -266,7 +265,7 @@ impl<'t> Batch<'t> {
     fn create(
         &mut self,
         board: &BoardId,
-        pending: &mut Pending,
+        pending: &mut Pending<'t>,
         make: impl FnOnce() -> LiveBoard,
     ) -> Result<Applied, StoreError> {
         match live(&mut pending.entry) {
@@ -303,7 +302,7 @@ impl<'t> Batch<'t> {
     fn snapshot(
         &mut self,
         board: &BoardId,
-        pending: &mut Pending,
+        pending: &mut Pending<'t>,
         covers: u64,
         state: &Bytes,
     ) -> Result<Applied, StoreError> {
@@ -311,19 +310,21 @@ impl<'t> Batch<'t> {
             Ok(live) => live,
             Err(applied) => return Ok(applied),
         };
-        if covers < live.covers || covers > live.last_sequence {
+        if covers < live.covers || covers > pending.last {
             return Ok(Applied::OutOfOrder);
         }
         live.covers = covers;
+        live.last_sequence = live.last_sequence.max(covers);
         live.snapshot_bytes = Some(length(state));
         pending.dirty = true;
-        if live.last_sequence == covers {
+        if pending.last == covers {
             // What this commit was about to add is in the snapshot.
             pending.updates = 0;
             pending.blob = Vec::new();
         }
         clear(&mut self.snapshots, board)?;
-        live.tallies.snapshots = write_blob(&mut self.snapshots, Tag::Snapshot, (board, covers), (0, state))?;
+        let place = (rows::board_start(board), covers);
+        live.tallies.snapshots = write_blob(&mut self.snapshots, Tag::Snapshot, place, (0, state))?;
         Self::cut_log(&mut self.updates, board, live)?;
         Ok(Applied::Done)
     }
@@ -356,12 +357,12 @@ impl<'t> Batch<'t> {
     fn delete(
         &mut self,
         board: &BoardId,
-        pending: &mut Pending,
+        pending: &mut Pending<'t>,
         at: UnixMillis,
     ) -> Result<Applied, StoreError> {
         match &pending.entry {
             Entry::Live(live) => {
-                let bytes = size_with(live, &pending.blob);
+                let bytes = size_of(live, pending.part, &pending.blob);
                 self.change_owner((board, bytes), live.record.owner.as_ref(), None)?;
                 self.access.clear(board)?;
             }
@@ -375,87 +376,49 @@ impl<'t> Batch<'t> {
         *pending = Pending {
             dirty: true,
             before: pending.before.take(),
-            ..Pending::new(Entry::Deleted(at))
+            ..Pending::new(Entry::Deleted(at), None)
         };
         Ok(Applied::Done)
     }
 
-    /// Writes what is pending, in the order of the keys; gives how that changes what owners have.
-    fn finish(mut self) -> Result<Moves, StoreError> {
+    /// Writes what is pending, in the order of the keys; gives how that changes what is known.
+    fn finish(mut self) -> Result<Changed, StoreError> {
         let mut moves = Moves::new();
-        for (board, mut pending) in std::mem::take(&mut self.pending) {
-            if let (Entry::Live(live), 1..) = (&mut pending.entry, pending.updates) {
-                let blob = (pending.updates, pending.blob.as_slice());
-                let tally = write_blob(&mut self.updates, Tag::Update, (&board, pending.first), blob)?;
-                live.tallies.updates.join(tally);
-                live.log_bytes = live.log_bytes.saturating_add(length(&pending.blob));
-            }
-            let after = owned(&pending.entry);
-            for (sign, side) in [(-1, pending.before), (1, after)] {
+        let mut commit = Vec::new();
+        for (board, pending) in std::mem::take(&mut self.pending) {
+            for (sign, side) in [(-1, pending.before.clone()), (1, pending.owned())] {
                 if let Some((owner, bytes)) = side {
                     let (boards, of_bytes) = moves.entry(owner).or_default();
                     *boards += sign;
                     *of_bytes += sign.saturating_mul(i64::try_from(bytes).unwrap_or(i64::MAX));
                 }
             }
-            let row = match pending.entry {
-                Entry::Live(live) => BoardRow::Live(live),
-                Entry::Deleted(at) => BoardRow::Tombstone(at),
+            self.add_run(&board, &pending, &mut commit);
+            let (row, through) = match pending.entry {
+                Entry::Live(mut live) => {
+                    live.record.updated_at = live.record.updated_at.max(pending.at);
+                    let through = live.last_sequence;
+                    (BoardRow::Live(live), through)
+                }
+                Entry::Deleted(at) => (BoardRow::Tombstone(at), u64::MAX),
                 Entry::Absent | Entry::Unreadable => continue,
             };
             if pending.dirty {
                 let key = board.as_str().as_bytes();
                 self.boards.insert(key, row.encode(key).as_slice())?;
+                self.delta.past.insert(board, through);
             }
         }
-        Ok(moves)
+        self.write_commit(&commit)?;
+        Ok(Changed {
+            moves,
+            journal: self.delta,
+        })
     }
 }
 
 fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
-}
-
-/// What a board takes, with what this commit is about to add.
-fn size_with(live: &LiveBoard, blob: &[u8]) -> u64 {
-    live.size_bytes().saturating_add(length(blob))
-}
-
-/// Who owns a board, if somebody does, and its bytes.
-fn owned(entry: &Entry) -> Option<(Option<UserId>, u64)> {
-    match entry {
-        Entry::Live(live) => Some((live.record.owner.clone(), live.size_bytes())),
-        Entry::Absent | Entry::Unreadable | Entry::Deleted(_) => None,
-    }
-}
-
-/// The live board, or what a change to it comes to.
-fn live(entry: &mut Entry) -> Result<&mut LiveBoard, Applied> {
-    match entry {
-        Entry::Live(live) => Ok(live),
-        Entry::Absent => Err(Applied::Absent),
-        Entry::Deleted(_) => Err(Applied::Deleted),
-        Entry::Unreadable => Err(Applied::Unreadable),
-    }
-}
-
-fn append(pending: &mut Pending, sequence: u64, update: &Bytes, at: UnixMillis) -> Applied {
-    let live = match live(&mut pending.entry) {
-        Ok(live) => live,
-        Err(applied) => return applied,
-    };
-    if live.last_sequence.checked_add(1) != Some(sequence) {
-        return Applied::OutOfOrder;
-    }
-    live.last_sequence = sequence;
-    live.record.updated_at = live.record.updated_at.max(at);
-    pending.dirty = true;
-    if pending.updates == 0 {
-        pending.first = sequence;
-    }
-    pending.updates += 1;
-    rows::push_update(&mut pending.blob, update);
-    Applied::Done
 }
 
 fn clear(table: &mut Rows<'_>, board: &BoardId) -> Result<(), StoreError> {
@@ -467,7 +430,7 @@ fn clear(table: &mut Rows<'_>, board: &BoardId) -> Result<(), StoreError> {
 fn write_blob(
     table: &mut Rows<'_>,
     tag: Tag,
-    (board, sequence): (&BoardId, u64),
+    (prefix, number): (Vec<u8>, u64),
     (updates, bytes): (u32, &[u8]),
 ) -> Result<Tally, StoreError> {
     let parts = bytes.len().div_ceil(CHUNK_BYTES).max(1);
@@ -475,7 +438,7 @@ fn write_blob(
     let mut pieces = bytes.chunks(CHUNK_BYTES);
     let mut tally = Tally::default();
     for part in 0..parts {
-        let key = rows::chunk_key(board, sequence, part);
+        let key = rows::blob_key(&prefix, number, part);
         let chunk = Chunk {
             parts,
             updates,

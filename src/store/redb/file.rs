@@ -17,11 +17,12 @@ use ::redb::{
 
 use super::super::rows::{self, FILE_FORMAT};
 use super::super::{Damage, OpenError, StoreError};
-use super::handle::{FORMAT_KEY, builder, new_file, sync_parent, write_format};
+use super::handle::{FORMAT_KEY, builder, close, new_file, sync_parent, write_format};
+use super::journal::Journal;
 use super::place::{self, Place};
 use super::read::check::CheckReport;
 use super::verify::{self, Verified};
-use super::{IDS, META, TABLES, engine, migrate, read};
+use super::{IDS, META, TABLES, batch, engine, migrate, read};
 use crate::limits;
 
 /// What each redb file begins with (redb, docs/design.md, "magic number").
@@ -43,12 +44,29 @@ pub(super) fn refused(error: StoreError) -> OpenError {
         StoreError::Open(error) => error,
         StoreError::Panicked => OpenError::Panicked,
         StoreError::Engine(words) => OpenError::Engine(words),
-        StoreError::Unreadable(_) | StoreError::Poisoned => OpenError::Engine(error.to_string()),
+        StoreError::Unreadable(cause) => OpenError::Engine(cause.to_string()),
+        StoreError::Poisoned => OpenError::Engine(error.to_string()),
     }
 }
 
-pub(super) fn open_at(place: &Place) -> Result<Database, OpenError> {
-    let opened = catch_unwind(AssertUnwindSafe(|| match place {
+/// Opens what is there. What a process that was killed left in the journal is moved to rows of the boards;
+/// where that cannot be written, on a full disk for one, it stays there.
+pub(super) fn open_at(place: &Place) -> Result<(Database, Journal), OpenError> {
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let database = open_place(place)?;
+        if batch::drain(&database).is_ok() {
+            return Ok((database, Journal::default()));
+        }
+        close(Some(database));
+        let database = open_place(place)?;
+        let journal = read::journal(&database).map_err(refused)?;
+        Ok((database, journal))
+    }));
+    opened.unwrap_or(Err(OpenError::Panicked))
+}
+
+fn open_place(place: &Place) -> Result<Database, OpenError> {
+    match place {
         Place::File(path, _) => {
             let database = open_file(path)?;
             place.opened()?;
@@ -62,8 +80,7 @@ pub(super) fn open_at(place: &Place) -> Result<Database, OpenError> {
             ensure_format(&database)?;
             Ok(database)
         }
-    }));
-    opened.unwrap_or(Err(OpenError::Panicked))
+    }
 }
 
 /// Has the engine look through the whole file, before it is opened first. Nothing is written.
@@ -196,7 +213,7 @@ fn write_tables(database: &Database) -> Result<(), StoreError> {
     write_format(transaction)
 }
 
-/// Copies all tables, as of one moment, to a new file.
+/// Copies all tables, as of one moment, to a new file, in which the journal is then empty.
 pub(super) fn copy(database: &Database, file: fs::File) -> Result<(), StoreError> {
     let from = database.begin_read().map_err(engine)?;
     let copy = builder().create_file(file).map_err(engine)?;
@@ -212,7 +229,8 @@ pub(super) fn copy(database: &Database, file: fs::File) -> Result<(), StoreError
             return Err(StoreError::Unreadable(Damage::RecordMissing));
         }
     }
-    to.commit().map_err(engine)
+    to.commit().map_err(engine)?;
+    batch::drain(&copy)
 }
 
 /// Verifies a data file that no server has open: the engine's page checksums, then every row of every board.

@@ -10,7 +10,9 @@ use super::super::StoreError;
 use super::super::rows::access::{HolderKey, encode_holder};
 use super::super::rows::{self, BoardRow, Tallies};
 use super::handle::write_format;
-use super::{BOARDS, GRANTS, HOLDERS, KEYS, LINKS, SNAPSHOTS, TABLES, UPDATES, engine, rows_of, tally_of};
+use super::{
+    BOARDS, GRANTS, HOLDERS, JOURNAL, KEYS, LINKS, SNAPSHOTS, TABLES, UPDATES, engine, rows_of, tally_of,
+};
 
 /// From the format that was found to the present one.
 pub(super) fn migrate(database: &Database, found: u32) -> Result<(), StoreError> {
@@ -18,7 +20,11 @@ pub(super) fn migrate(database: &Database, found: u32) -> Result<(), StoreError>
     if found == 1 {
         from_1(&transaction)?;
     }
-    from_2(&transaction)?;
+    if found <= 2 {
+        from_2(&transaction)?;
+    }
+    // From format 3, which had no journal.
+    transaction.open_table(JOURNAL).map_err(engine)?;
     write_format(transaction)
 }
 

@@ -12,7 +12,8 @@ use ::redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::super::StoreError;
 use super::super::owners::{Account, Quotas};
-use super::super::rows::BoardRow;
+use super::super::rows::{self, BoardRow};
+use super::journal::{Journal, with_part};
 use super::{BOARDS, engine};
 use crate::ids::UserId;
 
@@ -59,7 +60,7 @@ impl Owners {
     }
 
     /// Makes all accounts say what the file says. A record that cannot be read has no owner.
-    pub(super) fn read(&self, database: &Database) -> Result<(), StoreError> {
+    pub(super) fn read(&self, database: &Database, journal: &Journal) -> Result<(), StoreError> {
         let mut found: HashMap<UserId, (u64, u64)> = HashMap::new();
         let mut all = 0_u64;
         let transaction = database.begin_read().map_err(engine)?;
@@ -69,6 +70,8 @@ impl Owners {
             let Ok(BoardRow::Live(live)) = BoardRow::decode(key.value(), value.value()) else {
                 continue;
             };
+            let part = rows::parse_board(key.value()).and_then(|board| journal.part(&board));
+            let live = with_part(live, part);
             let size = live.size_bytes();
             all = all.saturating_add(size);
             if let Some(owner) = live.record.owner {

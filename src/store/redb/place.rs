@@ -14,6 +14,7 @@ use ::redb::{Database, DatabaseError};
 
 use super::super::Footprint;
 use super::handle::{builder, new_file, sync_parent};
+use super::journal::Bounds;
 #[cfg(any(test, fuzzing))]
 use super::simdisk::SimDisk;
 use crate::limits;
@@ -77,6 +78,21 @@ impl Place {
             Self::File(..) => limits::MOVE_STEP_BYTES,
             #[cfg(any(test, fuzzing))]
             Self::Disk(_) => 4 * 1024,
+        }
+    }
+
+    /// How long the journal may be. Short in tests, so that it need not be long to be moved.
+    pub(super) fn journal_bounds(&self) -> Bounds {
+        match self {
+            Self::File(..) => Bounds::FILE,
+            #[cfg(any(test, fuzzing))]
+            Self::Disk(disk) if disk.is_journal_long() => Bounds::FILE,
+            #[cfg(any(test, fuzzing))]
+            Self::Disk(_) => Bounds {
+                most: 4 * 1024,
+                step: 2 * 1024,
+                least: 1024,
+            },
         }
     }
 

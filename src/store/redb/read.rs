@@ -11,7 +11,8 @@ use bytes::Bytes;
 
 use super::super::rows::{self, BoardRow, Chunk, LiveBoard, Tag, Tally};
 use super::super::{Damage, StoreError, Stored, StoredBoard, Summary};
-use super::{BOARDS, IDS, SNAPSHOTS, TABLES, UPDATES, engine, is_free, rows_of};
+use super::journal::{Journal, Stretch, Unreadable, stretches, with_part};
+use super::{BOARDS, IDS, JOURNAL, SNAPSHOTS, TABLES, UPDATES, engine, is_free, rows_of};
 use crate::ids::BoardId;
 
 /// Most memory reserved ahead on the word of a record.
@@ -21,12 +22,17 @@ fn begin(database: &Database) -> Result<ReadTransaction, StoreError> {
     database.begin_read().map_err(engine)
 }
 
-fn broken(cause: Damage) -> StoreError {
+pub(super) fn broken(cause: Damage) -> StoreError {
     StoreError::Unreadable(cause)
 }
 
+/// What the journal holds.
+pub(super) fn journal(database: &Database) -> Result<Journal, StoreError> {
+    Journal::read(&begin(database)?)
+}
+
 /// The board's row; `None` where there provably never was one.
-fn row(transaction: &ReadTransaction, board: &BoardId) -> Result<Option<BoardRow>, StoreError> {
+pub(super) fn row(transaction: &ReadTransaction, board: &BoardId) -> Result<Option<BoardRow>, StoreError> {
     let boards = transaction.open_table(BOARDS).map_err(engine)?;
     let key = board.as_str().as_bytes();
     if let Some(value) = ReadableTable::get(&boards, key).map_err(engine)? {
@@ -40,12 +46,16 @@ fn row(transaction: &ReadTransaction, board: &BoardId) -> Result<Option<BoardRow
 }
 
 /// See `Registry::summary`.
-pub(super) fn summary(database: &Database, board: &BoardId) -> Result<Stored<Summary>, StoreError> {
+pub(super) fn summary(
+    database: &Database,
+    journal: &Journal,
+    board: &BoardId,
+) -> Result<Stored<Summary>, StoreError> {
     let transaction = begin(database)?;
     Ok(match row(&transaction, board)? {
         None => Stored::Absent,
         Some(BoardRow::Tombstone(_)) => Stored::Deleted,
-        Some(BoardRow::Live(live)) => Stored::Present(summary_of(live)),
+        Some(BoardRow::Live(live)) => Stored::Present(summary_of(with_part(live, journal.part(board)))),
     })
 }
 
@@ -57,19 +67,37 @@ fn summary_of(live: LiveBoard) -> Summary {
 }
 
 /// See `BoardLog::load`.
-pub(super) fn load(database: &Database, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
-    load_in(&begin(database)?, board)
+pub(super) fn load(
+    database: &Database,
+    journal: &Journal,
+    board: &BoardId,
+) -> Result<Stored<StoredBoard>, StoreError> {
+    load_in(&begin(database)?, journal, board)
 }
 
-fn load_in(transaction: &ReadTransaction, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+fn load_in(
+    transaction: &ReadTransaction,
+    journal: &Journal,
+    board: &BoardId,
+) -> Result<Stored<StoredBoard>, StoreError> {
     match row(transaction, board)? {
         None => Ok(Stored::Absent),
         Some(BoardRow::Tombstone(_)) => Ok(Stored::Deleted),
         Some(BoardRow::Live(live)) => {
             let snapshot = snapshot(transaction, board, &live)?;
-            let updates = updates(transaction, board, &live)?;
+            let mut updates = updates(transaction, board, &live)?;
+            let (after, covers) = (live.last_sequence, live.covers);
+            let whole = with_part(live, journal.part(board));
+            if let Some(part) = journal.part(board).filter(|_| whole.last_sequence > after) {
+                let table = transaction.open_table(JOURNAL).map_err(engine)?;
+                let asked = [(board.clone(), (part, after))].into();
+                for (_, found) in stretches(&table, &asked, Unreadable::Refused)? {
+                    add(&mut updates, found, covers)?;
+                }
+                reach(&updates, covers, whole.last_sequence)?;
+            }
             Ok(Stored::Present(StoredBoard {
-                record: live.record,
+                record: whole.record,
                 snapshot,
                 updates,
             }))
@@ -108,29 +136,37 @@ fn updates(
     live: &LiveBoard,
 ) -> Result<Vec<(u64, Bytes)>, StoreError> {
     let mut updates = Vec::new();
-    let mut known = live.covers;
     let (found, tally) = blobs(transaction, Tag::Update, board, 0)?;
-    for blob in found {
-        let ranges = rows::split_updates(&blob.bytes, blob.updates).map_err(broken)?;
-        let bytes = Bytes::from(blob.bytes);
-        for (sequence, range) in (blob.sequence..).zip(ranges) {
-            // The snapshot may have been taken between two updates of one commit.
-            if sequence <= live.covers {
-                continue;
-            }
-            let expected = known.saturating_add(1);
-            if sequence != expected {
-                return Err(broken(Damage::UpdateMissing(expected)));
-            }
-            known = sequence;
-            updates.push((sequence, bytes.slice(range)));
-        }
-    }
-    if known != live.last_sequence {
-        return Err(broken(Damage::UpdateMissing(known.saturating_add(1))));
-    }
+    let found = found.into_iter();
+    let found = found.map(|blob| (blob.sequence, blob.updates, blob.bytes));
+    add(&mut updates, found.collect(), live.covers)?;
+    reach(&updates, live.covers, live.last_sequence)?;
     agree(tally, live.tallies.updates)?;
     Ok(updates)
+}
+
+/// Adds stretches of updates; each must go on where the one before ends.
+fn add(updates: &mut Vec<(u64, Bytes)>, stretches: Vec<Stretch>, covers: u64) -> Result<(), StoreError> {
+    for (first, count, bytes) in stretches {
+        let ranges = rows::split_updates(&bytes, count).map_err(broken)?;
+        let bytes = Bytes::from(bytes);
+        for (sequence, range) in (first..).zip(ranges) {
+            // The snapshot may have been taken between two updates of one commit.
+            if sequence > covers {
+                reach(updates, covers, sequence.saturating_sub(1))?;
+                updates.push((sequence, bytes.slice(range)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// That there are all updates up to a sequence, and none after it.
+fn reach(updates: &[(u64, Bytes)], covers: u64, through: u64) -> Result<(), StoreError> {
+    match updates.last().map_or(covers, |(sequence, _)| *sequence) {
+        known if known == through => Ok(()),
+        known => Err(broken(Damage::UpdateMissing(known.saturating_add(1)))),
+    }
 }
 
 /// That what was read is what the record promises.
@@ -142,11 +178,11 @@ fn agree(found: Tally, promised: Tally) -> Result<(), StoreError> {
 }
 
 /// A blob put together again.
-struct Blob {
+pub(super) struct Blob {
     sequence: u64,
     parts: u32,
     updates: u32,
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// All blobs of a board in one table, with their rows' tally; `length` is about how many bytes are expected.
@@ -156,19 +192,34 @@ fn blobs(
     board: &BoardId,
     length: u64,
 ) -> Result<(Vec<Blob>, Tally), StoreError> {
-    let (table, missing): (_, fn(u64) -> Damage) = match tag {
-        Tag::Update => (UPDATES, Damage::UpdateMissing),
-        _ => (SNAPSHOTS, |_| Damage::SnapshotIncomplete),
+    let table = match tag {
+        Tag::Update => UPDATES,
+        _ => SNAPSHOTS,
     };
     let table = transaction.open_table(table).map_err(engine)?;
     let (start, end) = rows_of(board);
+    blobs_in(&table, tag, (&start, &end), length)
+}
+
+/// All blobs within bounds, the upper one exclusive.
+pub(super) fn blobs_in(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    tag: Tag,
+    (start, end): (&[u8], &[u8]),
+    length: u64,
+) -> Result<(Vec<Blob>, Tally), StoreError> {
+    let missing: fn(u64) -> Damage = match tag {
+        Tag::Update => Damage::UpdateMissing,
+        Tag::Journal => Damage::CommitMissing,
+        _ => |_| Damage::SnapshotIncomplete,
+    };
     let mut blobs: Vec<Blob> = Vec::new();
     // How many parts the last blob still lacks.
     let mut lacking = 0;
     let mut tally = Tally::default();
-    for row in ReadableTable::range::<&[u8]>(&table, start.as_slice()..end.as_slice()).map_err(engine)? {
+    for row in table.range::<&[u8]>(start..end).map_err(engine)? {
         let (key, value) = row.map_err(engine)?;
-        let (_, sequence, part) = rows::parse_chunk_key(key.value()).map_err(broken)?;
+        let (_, sequence, part) = rows::split_blob_key(key.value()).map_err(broken)?;
         let chunk = Chunk::decode(tag, key.value(), value.value()).map_err(broken)?;
         tally.add(value.value());
         match blobs.last_mut() {

@@ -14,9 +14,10 @@ use ::redb::Database;
 
 use super::super::{Footprint, Reclaimed, StoreError};
 use super::handle::close;
+use super::journal::Journal;
 use super::moving::{Failed, Moving, Progress};
 use super::table::Touched;
-use super::{RedbStore, Verified, engine, read};
+use super::{RedbStore, Verified, batch, engine, read};
 
 /// What a row takes besides the document in it, about: its key, its checksum, and its share of half-full
 /// pages. An entry of the audit with the name of a browser takes more, one of an index less.
@@ -46,7 +47,14 @@ impl RedbStore {
         let mut moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
         if moving.is_none() {
             match self.is_worth_moving() {
-                Ok(true) => {}
+                Ok(true) => {
+                    if let Err(error) = self.empty_journal() {
+                        return match error.is_outage() {
+                            true => Err(error),
+                            false => Ok(Reclaimed::GaveUp(error)),
+                        };
+                    }
+                }
                 Ok(false) => return Ok(Reclaimed::Nothing),
                 // Nothing is wrong with what is open.
                 Err(error) => return Ok(Reclaimed::GaveUp(error.into())),
@@ -73,9 +81,24 @@ impl RedbStore {
         Ok(self.measured())
     }
 
-    /// Whether a copy is worth making. Of a damaged file nothing proves that all of it would be copied.
+    /// Moves what the journal has to rows of the boards: most of it may be what no board needs any more.
+    fn empty_journal(&self) -> Result<(), StoreError> {
+        match self.with(batch::drain) {
+            Ok(()) => {
+                self.change_journal(|journal| *journal = Journal::default());
+                Ok(())
+            }
+            // Nothing was written then.
+            Err(error @ StoreError::Unreadable(_)) => Err(error),
+            Err(error) => self.poison_on_error(Err(error)),
+        }
+    }
+
+    /// Whether a copy is worth making. Of a damaged file nothing proves that all of it would be copied. A
+    /// journal comes and goes, and its pages with it.
     fn is_worth_moving(&self) -> io::Result<bool> {
-        let found = self.measure()?;
+        let mut found = self.measure()?;
+        found.file_bytes = found.file_bytes.saturating_sub(self.journal().bytes());
         let stuck = *self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(self.verified != Verified::Damaged
             && self.place.is_too_large(found, stuck)

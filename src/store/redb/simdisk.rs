@@ -65,6 +65,8 @@ struct Disk {
     room: Option<u64>,
     /// Whether its file counts as no larger than it should be.
     is_small: bool,
+    /// Whether its journal may be as long as that of a file.
+    is_roomy: bool,
 }
 
 /// A disk; clones are the same disk.
@@ -134,6 +136,19 @@ impl SimDisk {
         self.disk().operations.len()
     }
 
+    /// Bytes that the recorded operations wrote, and how often they made what was written durable.
+    pub fn written(&self) -> (usize, usize) {
+        let (mut bytes, mut syncs) = (0, 0);
+        for operation in &self.disk().operations {
+            match operation {
+                Operation::Write(_, _, data) => bytes += data.len(),
+                Operation::Sync(_) => syncs += 1,
+                Operation::Length(..) | Operation::Rename(_) | Operation::SyncName => {}
+            }
+        }
+        (bytes, syncs)
+    }
+
     /// All states in which a power cut may leave the disk, from the first recorded operation on.
     pub fn replay(&self) -> Replay {
         let disk = self.disk();
@@ -164,6 +179,16 @@ impl SimDisk {
     /// Whether a copy of the file is worth making: it is, so that tests need no large files.
     pub fn is_too_large(&self) -> bool {
         !self.disk().is_small
+    }
+
+    /// Lets the journal be as long as that of a file.
+    pub fn keep_journal(&self) {
+        self.disk().is_roomy = true;
+    }
+
+    /// Whether the journal may be as long as that of a file: it may not, so that tests need no long ones.
+    pub fn is_journal_long(&self) -> bool {
+        self.disk().is_roomy
     }
 
     /// Bounds the disk's bytes; a write beyond fails with `StorageFull`.

@@ -3,7 +3,9 @@
 mod access;
 mod audit;
 mod check;
+mod cost;
 mod damage;
+mod journal;
 mod migration;
 mod moving;
 
@@ -45,6 +47,12 @@ fn rows_in(store: &RedbStore, table: Table) -> u64 {
     store.with(count).unwrap()
 }
 
+/// Closes the store and opens it again: its journal is empty then.
+fn reopened(directory: &TempDir, store: RedbStore) -> RedbStore {
+    drop(store);
+    RedbStore::open(&directory.path().join("boards.redb")).unwrap()
+}
+
 /// Does one act, at a time no other act of the test has.
 fn does(store: &RedbStore, board: &str, what: Act) -> Applied {
     let at = 1_000 + rows_in(store, AUDIT);
@@ -53,11 +61,15 @@ fn does(store: &RedbStore, board: &str, what: Act) -> Applied {
 
 #[test]
 fn what_one_commit_adds_to_a_board_is_one_row_which_counts_until_all_of_it_is_covered() {
-    let (_directory, store) = fresh();
+    let (directory, store) = fresh();
     store.commit(&[create("a"), append("a", 1, "1")]).unwrap();
+    assert_eq!((rows_in(&store, JOURNAL), rows_in(&store, UPDATES)), (1, 0));
+    let store = reopened(&directory, store);
     store
         .commit(&[append("a", 2, "22"), append("a", 3, "333"), append("a", 4, "4")])
         .unwrap();
+    let store = reopened(&directory, store);
+    assert_eq!((rows_in(&store, JOURNAL), rows_in(&store, UPDATES)), (0, 2));
     for (covers, rows, size_bytes) in [(0, 2, 23), (1, 1, 18), (3, 1, 18), (4, 0, 0)] {
         store.commit(&[snapshot("a", covers, "")]).unwrap();
         assert_eq!(rows_in(&store, UPDATES), rows, "{covers}");
@@ -74,7 +86,7 @@ fn what_one_commit_adds_to_a_board_is_one_row_which_counts_until_all_of_it_is_co
 #[test]
 fn deleting_a_board_removes_each_of_its_rows_also_if_it_cannot_be_read() {
     for is_readable in [true, false] {
-        let (_directory, store) = fresh();
+        let (directory, store) = fresh();
         for board in ["a", "a-"] {
             let large = vec![7; 3 * rows::CHUNK_BYTES];
             let changes = [
@@ -90,6 +102,7 @@ fn deleting_a_board_removes_each_of_its_rows_also_if_it_cannot_be_read() {
             does(&store, board, secret(board, SecretKind::Link, "link"));
             does(&store, board, secret(board, SecretKind::Key, "key"));
         }
+        let store = reopened(&directory, store);
         if !is_readable {
             tamper(&store, BOARDS, |rows| {
                 drop(rows.insert(&b"a"[..], &[9; 40][..]).unwrap())
@@ -168,8 +181,13 @@ fn damaged(table: Table, key: &[u8], value: Option<&[u8]>) -> (TempDir, RedbStor
         store
             .commit(&[create(board), append(board, 1, "1"), snapshot(board, 1, state)])
             .unwrap();
+    }
+    let mut store = store;
+    for board in ["a", "b"] {
         store.commit(&[append(board, 2, "2")]).unwrap();
+        store = reopened(&directory, store);
         store.commit(&[append(board, 3, "3")]).unwrap();
+        store = reopened(&directory, store);
     }
     tamper(&store, table, |rows| match value {
         Some(value) => drop(rows.insert(key, value).unwrap()),

@@ -1,5 +1,6 @@
 //! Tests of the bytes of records, chunks and links between ids.
 
+use super::journal::{Run, runs};
 use super::*;
 use crate::ids::UserId;
 use crate::store::BoardRecord;
@@ -139,6 +140,31 @@ fn chunk_keys_sort_by_board_sequence_and_part_and_stay_inside_their_board() {
     }
     for bad in [&b""[..], &[0; 12], &[0; 13], b"a\x01aaaabbbbcccc"] {
         assert_eq!(parse_chunk_key(bad), Err(Damage::Malformed));
+    }
+}
+
+#[test]
+fn what_a_commit_added_to_boards_comes_apart_again_and_nothing_else_does() {
+    let run = |id: &str, first, updates, bytes| Run {
+        board: board(id),
+        first,
+        updates,
+        at: UnixMillis(5),
+        bytes,
+    };
+    let written = [run("a", 1, 2, &b"one"[..]), run("a-", u64::MAX - 1, 1, b"")];
+    let mut blob = Vec::new();
+    written.iter().for_each(|run| run.push(&mut blob));
+    assert_eq!(runs(&blob), Ok(written.to_vec()));
+    assert_eq!(runs(&[]), Ok(Vec::new()));
+    let first = blob.len() - 28;
+    for length in (1..blob.len()).filter(|length| *length != first) {
+        assert_eq!(runs(&blob[..length]), Err(Damage::Malformed), "{length}");
+    }
+    for wrong in [run("a", 1, 0, &b""[..]), run("a", u64::MAX, 1, b"")] {
+        let mut blob = Vec::new();
+        wrong.push(&mut blob);
+        assert_eq!(runs(&blob), Err(Damage::Malformed), "{wrong:?}");
     }
 }
 

@@ -17,6 +17,7 @@ use super::super::super::rows::access::{
 use super::super::super::rows::audit::{decode_entry, entry_key};
 use super::super::super::rows::{self, BoardRow, Tallies, Tally};
 use super::super::super::{Damage, Holder, Listed, StoreError, StoredSecret};
+use super::super::journal::{Journal, with_part};
 use super::super::{AUDIT, BOARDS, GRANTS, HOLDERS, KEYS, LINKS, SECRETS, Table, engine, rows_of};
 use super::{agree, begin, broken, row, summary_of};
 use crate::access::secret::SecretKind;
@@ -266,7 +267,7 @@ impl Iterator for Source<'_> {
 
 /// See `Registry::list`.
 pub(in super::super) fn list(
-    database: &Database,
+    (database, journal): (&Database, &Journal),
     holder: &Holder,
     after: Option<&BoardId>,
     limit: usize,
@@ -296,7 +297,7 @@ pub(in super::super) fn list(
             Ok(Some(BoardRow::Live(live))) => {
                 let grants = grants_to(&grants, (&board, live.tallies.grants), &principals);
                 match grants {
-                    Ok(grants) => (Ok(summary_of(live)), grants),
+                    Ok(grants) => (Ok(summary_of(with_part(live, journal.part(&board)))), grants),
                     Err(StoreError::Unreadable(cause)) => (Err(cause), BTreeMap::new()),
                     Err(error) => return Err(error),
                 }

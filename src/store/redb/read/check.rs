@@ -15,6 +15,7 @@ use super::super::super::rows::access::{
 };
 use super::super::super::rows::audit::decode_entry;
 use super::super::super::{Damage, StoreError, Stored};
+use super::super::journal::Journal;
 use super::super::{
     AUDIT, BOARDS, GRANTS, HOLDERS, IDS, KEYS, LINKS, SECRETS, SNAPSHOTS, Table, UPDATES, engine, tally_of,
 };
@@ -61,8 +62,17 @@ impl CheckReport {
 pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreError> {
     let transaction = begin(database)?;
     let mut report = CheckReport::default();
-    let known = boards(&transaction, &mut report)?;
+    let journal = match Journal::read(&transaction) {
+        Err(error @ StoreError::Unreadable(_)) => {
+            report.unreadable.push((None, error));
+            Journal::default()
+        }
+        journal => journal?,
+    };
+    let known = boards(&transaction, &journal, &mut report)?;
     let mut lost = unlinked(&transaction, &known)?;
+    let unknown = journal.boards().filter(|board| !known.contains_key(*board));
+    lost.extend(unknown.cloned().map(Some));
     for table in [SNAPSHOTS, UPDATES] {
         each_row(&transaction, table, |key, _| {
             let board = rows::parse_chunk_key(key).ok().map(|(board, ..)| board);
@@ -105,6 +115,7 @@ fn each_row(
 /// Reads every board whole.
 fn boards(
     transaction: &ReadTransaction,
+    journal: &Journal,
     report: &mut CheckReport,
 ) -> Result<BTreeMap<BoardId, State>, StoreError> {
     let mut known = BTreeMap::new();
@@ -117,7 +128,7 @@ fn boards(
             report.unreadable.push((Some(board.clone()), error));
             State::Unreadable
         };
-        let state = match load_in(transaction, &board) {
+        let state = match load_in(transaction, journal, &board) {
             Ok(Stored::Present(stored)) => {
                 let updates = stored.updates.iter().map(|(_, update)| update.len());
                 let bytes = updates.sum::<usize>() + stored.snapshot.map_or(0, |(_, state)| state.len());

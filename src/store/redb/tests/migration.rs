@@ -74,6 +74,7 @@ fn a_file_of_format_2_gets_the_tallies_of_what_it_has() {
             .unwrap();
     }
     store.commit(&[delete("gone")]).unwrap();
+    let store = reopened(&directory, store);
     let before = ["a", "a-", "gone"].map(|board| store.summary(&id(board)).unwrap());
     back_to_2(&store);
     drop(store);
@@ -136,14 +137,89 @@ fn a_file_of_format_1_is_brought_up_to_the_present_one_at_opening() {
     assert!(check(&path).unwrap().is_sound());
 }
 
+/// A file that the last version before the journal wrote: closed in order, or of a process that was killed.
+/// It is packed as stretches: a byte that is repeated (count u32 le, byte), then others (length u32 le,
+/// bytes).
+fn of_format_3(mut packed: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap()) as usize;
+    while let Some((head, rest)) = packed.split_first_chunk::<9>() {
+        let (bytes, rest) = rest.split_at(number(&head[5..]));
+        content.resize(content.len() + number(&head[..4]), head[4]);
+        content.extend_from_slice(bytes);
+        packed = rest;
+    }
+    content
+}
+
+const CLOSED_3: &[u8] = include_bytes!("format-3/closed");
+const KILLED_3: &[u8] = include_bytes!("format-3/killed");
+
+/// That a file has what that version wrote: `plan` with three notes, `sketch` with one, and `gone`, deleted.
+fn has_what_format_3_had(store: &RedbStore) {
+    for (board, title, updated_at) in [
+        ("plan", "The plan", "2026-11-28T11:50:22.495Z"),
+        ("sketch", "The sketch", "2026-11-28T11:50:22.545Z"),
+    ] {
+        let stored = present(store, board);
+        let states = stored.snapshot.iter().chain(&stored.updates);
+        let texts: String = states
+            .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
+            .collect();
+        let notes = (1..4).filter(|number| texts.contains(&format!("note {number}")));
+        assert_eq!(notes.count(), if board == "plan" { 3 } else { 0 });
+        assert_eq!(stored.record.title.as_deref(), Some(title));
+        assert_eq!(stored.record.owner, UserId::parse("alice"));
+        assert_eq!(stored.record.updated_at.to_string(), updated_at);
+    }
+    assert_eq!(store.load(&id("gone")), Ok(Stored::Deleted));
+    assert_eq!(store.list(&owned_by("alice"), None, 9).unwrap().len(), 2);
+    assert!(store.check().unwrap().is_sound());
+    let stored = |database: &Database| match read_format(database)? {
+        Format::Version(version) => Ok(version),
+        _ => Ok(0),
+    };
+    assert_eq!(
+        (store.with(stored), rows_in(store, JOURNAL)),
+        (Ok(FILE_FORMAT), 0)
+    );
+}
+
+#[test]
+fn a_file_of_format_3_gets_a_journal_and_keeps_what_it_has() {
+    for packed in [CLOSED_3, KILLED_3] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("boards.redb");
+        fs::write(&path, of_format_3(packed)).unwrap();
+        let store = RedbStore::open(&path).unwrap();
+        has_what_format_3_had(&store);
+        let last = present(&store, "plan").last_sequence();
+        store.commit(&[append("plan", last + 1, "more")]).unwrap();
+        assert_eq!(rows_in(&store, JOURNAL), 1);
+        let store = reopened(&directory, store);
+        assert_eq!(present(&store, "plan").last_sequence(), last + 1);
+        drop(store);
+        assert!(check(&path).unwrap().is_sound());
+    }
+}
+
 #[test]
 fn after_a_power_cut_at_any_operation_of_the_migration_the_file_opens() {
     let disk = SimDisk::default();
     let database = builder().create_with_backend(disk.handle().unwrap()).unwrap();
     fill_1(&database);
     drop(database);
+    cut_while_it_opens(&disk, is_migrated);
+    for packed in [CLOSED_3, KILLED_3] {
+        let disk = SimDisk::with_content(of_format_3(packed));
+        cut_while_it_opens(&disk, has_what_format_3_had);
+    }
+}
+
+/// Opens what is on a disk, and again after a power cut at each operation of that.
+pub(super) fn cut_while_it_opens(disk: &SimDisk, holds: impl Fn(&RedbStore)) {
     disk.record();
-    is_migrated(&on(&disk).unwrap());
+    holds(&on(disk).unwrap());
     let mut replay = disk.replay();
     let mut points = 0;
     while replay.advance() {
@@ -158,7 +234,7 @@ fn after_a_power_cut_at_any_operation_of_the_migration_the_file_opens() {
                 _ if number % 2 == 0 => Kept::Whole,
                 _ => Kept::Lost,
             });
-            is_migrated(&on(&image).unwrap());
+            holds(&on(&image).unwrap());
         }
     }
     assert!(points > 5, "{points}");

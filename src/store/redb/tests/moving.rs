@@ -109,7 +109,9 @@ fn after_a_compaction_the_file_comes_down_to_what_lives() {
     }
     store.commit(&[snapshot("a", 40, "all")]).unwrap();
     assert!(store.footprint().file_bytes > 80 * MIB);
+    assert!(store.journal().bytes() > MIB, "no board needs any of it");
     reclaim(&store);
+    assert_eq!((store.journal().bytes(), rows_in(&store, JOURNAL)), (0, 0));
     is_kept_small(&directory, &store, 3);
     assert_eq!(state_of(&store, "a"), Some((40, Bytes::from_static(b"all"))));
 }
