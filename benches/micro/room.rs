@@ -63,7 +63,7 @@ fn drain(room: &mut Room, id: MemberId, buffer: &mut Vec<u8>) -> usize {
         match room.poll_outbound(id, NOW.tick, Waker::noop(), buffer) {
             Due::Gathered => bytes += black_box(&*buffer).len(),
             Due::Frame(out) => bytes += out.head.len() + out.body.len(),
-            Due::Nothing | Due::Close(_) => return bytes,
+            Due::Nothing | Due::Flushed | Due::Close(_) => return bytes,
         }
     }
 }

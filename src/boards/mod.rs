@@ -13,6 +13,7 @@ pub(crate) mod audit;
 mod commits;
 pub(crate) mod committer;
 pub(crate) mod content;
+mod flushing;
 #[cfg(test)]
 pub(crate) mod harness;
 pub(crate) mod host;
@@ -272,6 +273,9 @@ impl Boards {
         }
         for job in effects.answers {
             self.spawn(Arc::clone(self).answer(Arc::clone(cell), job));
+        }
+        if effects.flush_due {
+            self.spawn(Arc::clone(self).flush(Arc::clone(cell)));
         }
         if effects.access_due {
             self.reconsider_room(Arc::clone(cell));

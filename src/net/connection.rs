@@ -128,6 +128,7 @@ impl Connection {
     /// Takes over a socket whose upgrade is answered, for a member that has joined.
     pub(crate) fn new(shell: Arc<Shell>, joined: Joined, socket: Socket) -> Self {
         let Joined { cell, session, pulse } = joined;
+        cell.lock().set_line(session.member(), socket.line());
         let stream = Messages::new(socket, shell.receiving.place(), shell.settings.message_bytes);
         Self {
             shell,
@@ -414,6 +415,10 @@ impl Connection {
             .lock()
             .poll_outbound(self.session.member(), now, cx.waker(), buffer);
         match due {
+            Due::Flushed => {
+                self.stream.give_back_control(buffer);
+                return Poll::Pending;
+            }
             Due::Close(fault) if buffer.is_empty() => return Poll::Ready(Err(End::Fault(fault))),
             Due::Nothing if buffer.is_empty() => return Poll::Pending,
             Due::Frame(out) => self.sending = Sending::new(out),

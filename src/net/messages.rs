@@ -69,6 +69,13 @@ impl Messages {
         std::mem::take(&mut self.control)
     }
 
+    /// Gives them back, where they could not be sent.
+    pub(crate) fn give_back_control(&mut self, frames: &mut Vec<u8>) {
+        if !frames.is_empty() {
+            self.control = std::mem::take(frames);
+        }
+    }
+
     /// Bytes of the control frames to be sent.
     pub(crate) fn control_len(&self) -> usize {
         self.control.len()

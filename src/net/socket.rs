@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use smol::future::yield_now;
 use crate::net::pace::Leaving;
 use crate::net::poller::{Direction, Registered};
 use crate::net::within;
+use crate::room::flush::Line;
 use crate::ws::reader::{make_room, room_after};
 
 /// Bytes taken from the kernel at once, at most; what the reader does not use at once is kept until it does.
@@ -36,7 +38,7 @@ thread_local! {
 /// A non-blocking TCP stream with the bytes read ahead of it.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    io: Registered<TcpStream>,
+    io: Arc<Registered<TcpStream>>,
     /// The kernel may have bytes for us.
     readable: bool,
     /// Received, and not used yet.
@@ -53,7 +55,7 @@ impl Socket {
     /// Wraps `io`, of which nothing was read yet.
     pub(crate) fn new(io: Registered<TcpStream>) -> Self {
         Self {
-            io,
+            io: Arc::new(io),
             // The poller tells when there is something.
             readable: false,
             ahead: Vec::new(),
@@ -61,6 +63,11 @@ impl Socket {
             received: 0,
             allowance: usize::MAX,
         }
+    }
+
+    /// Its sending half, for who sends to many.
+    pub(crate) fn line(&self) -> Arc<dyn Line> {
+        Arc::clone(&self.io) as Arc<dyn Line>
     }
 
     /// Lets about `bytes` be received before others must have their turn: a message that never completes
@@ -268,6 +275,12 @@ impl Socket {
         }
         self.ahead.extend_from_slice(kept);
         Ok(received)
+    }
+}
+
+impl Line for Registered<TcpStream> {
+    fn send(&self, bytes: &[u8]) -> usize {
+        self.get_ref().write(bytes).unwrap_or(0)
     }
 }
 

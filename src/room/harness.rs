@@ -91,6 +91,8 @@ pub struct Table {
     pub durable: Vec<Change>,
     /// How often a broadcast of awareness became due.
     pub broadcasts_due: usize,
+    /// Whether a flush was asked for.
+    pub flush_due: bool,
     /// How often the last one to leave asked for a compaction.
     pub compactions_due: usize,
     /// How often a credential was said to have ended.
@@ -150,6 +152,7 @@ impl Table {
             queued: Vec::new(),
             durable: Vec::new(),
             broadcasts_due: 0,
+            flush_due: false,
             compactions_due: 0,
             decisions_due: 0,
             unknown_messages: 0,
@@ -168,6 +171,7 @@ impl Table {
             answered.wakers.into_iter().for_each(Waker::wake);
         }
         self.broadcasts_due += usize::from(effects.awareness_due);
+        self.flush_due |= effects.flush_due;
         self.compactions_due += usize::from(effects.compaction_due);
         self.decisions_due += usize::from(effects.access_due);
         self.unknown_messages += effects.tally.unknown_messages;
@@ -319,6 +323,17 @@ impl Table {
 
     /// Reads what is due at once for the peer, as its socket would get it in one write.
     pub fn read_once(&mut self, peer: usize) -> Vec<Got> {
+        match self.read_bytes(peer) {
+            Ok(bytes) => parse_frames(&bytes),
+            Err(fault) => vec![Got::Closed(fault)],
+        }
+    }
+
+    /// The same as bytes.
+    ///
+    /// # Errors
+    /// Why it is closed.
+    pub fn read_bytes(&mut self, peer: usize) -> Result<Vec<u8>, Fault> {
         let taken = self.peers[peer].as_ref().expect("has not left");
         taken.flag.0.store(false, Ordering::SeqCst);
         let mut buffer = Vec::new();
@@ -326,15 +341,15 @@ impl Table {
             .room
             .poll_outbound(taken.session.member(), self.now.tick, &taken.waker, &mut buffer);
         match due {
-            Due::Nothing => assert!(buffer.is_empty(), "bytes with nothing due"),
+            Due::Nothing | Due::Flushed => assert!(buffer.is_empty(), "bytes with nothing due"),
             Due::Gathered => {}
             Due::Frame(out) => {
                 buffer.extend_from_slice(&out.head);
                 buffer.extend_from_slice(&out.body);
             }
-            Due::Close(fault) => return vec![Got::Closed(fault)],
+            Due::Close(fault) => return Err(fault),
         }
-        parse_frames(&buffer)
+        Ok(buffer)
     }
 
     /// Reads all that is due for the peer.

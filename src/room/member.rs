@@ -16,6 +16,7 @@ pub use crate::ids::MemberId;
 use crate::ids::{Level, Subject};
 use crate::room::Effects;
 use crate::room::awareness::First;
+use crate::room::flush::Line;
 use crate::room::outbox::Cursor;
 use crate::room::outgoing::Kind;
 pub use crate::room::outgoing::{Hold, Out};
@@ -126,14 +127,26 @@ pub struct Joiner {
     pub pulse: Arc<Pulse>,
 }
 
+/// Whether a flush is sending to a member, so that nobody else may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    No,
+    Yes,
+    /// And its own task wanted to send something meanwhile.
+    Awaited,
+}
+
 /// One connection in a room.
 #[derive(Debug)]
 pub struct Member {
     pub(crate) joiner: Joiner,
     pub(crate) joined_at: UnixMillis,
     pub(crate) cursor: Cursor,
-    /// Woken when there is something to send.
+    /// Woken when there is something to send; there only while its task waits, with nothing in hand to send.
     pub(crate) waker: Option<Waker>,
+    /// Where its bytes go, for who sends to many.
+    pub(crate) line: Option<Arc<dyn Line>>,
+    pub(crate) flushed: Flushed,
     /// Woken when the connection must end although its socket takes nothing.
     pub(crate) alarm: Option<Waker>,
     /// Why the connection must end, once its own queue has left.
@@ -169,6 +182,8 @@ impl Member {
             joined_at: now.unix,
             cursor,
             waker: None,
+            line: None,
+            flushed: Flushed::No,
             alarm: None,
             closing: None,
             pinged_at: now.tick,
@@ -199,6 +214,12 @@ impl Member {
             effects.tally.frames += 1;
             effects.wakers.extend(self.waker.take());
         }
+    }
+
+    /// Puts back what the line did not take, before all else.
+    pub(crate) fn push_first(&mut self, out: Out) {
+        self.own_bytes += out.weight(self.weight_max);
+        self.own.push_front(out);
     }
 
     /// Whether it waits for an answer that is being made.

@@ -14,6 +14,7 @@ mod answers;
 pub mod awareness;
 pub mod board;
 pub mod document;
+pub mod flush;
 #[cfg(any(test, fuzzing))]
 pub mod harness;
 pub mod member;
@@ -45,6 +46,7 @@ use crate::room::agents::Shown;
 use crate::room::answers::Answers;
 use crate::room::awareness::Awareness;
 use crate::room::board::{Board, Snapshot};
+use crate::room::flush::Flushing;
 use crate::room::member::{Joiner, Member};
 use crate::room::outbound::CUT_BYTES_MIN;
 use crate::room::outbox::Outbox;
@@ -89,8 +91,11 @@ pub struct Effects {
     pub wakers: Vec<Waker>,
     /// Awareness changed: call [`Room::broadcast_awareness`] after [`limits::AWARENESS_EVERY`].
     pub awareness_due: bool,
-    /// The last member left a changed board, or somebody came whose log is long: compact now rather than at the
-    /// next tick.
+    /// Members wait for what was appended: call [`Room::begin_flush`] once the tasks that are ready have had
+    /// their turn.
+    pub flush_due: bool,
+    /// The last member left a changed board, or somebody came whose log is long: compact now rather than at
+    /// the next tick.
     pub compaction_due: bool,
     /// A credential of a member has ended: decide about [`Room::held`] anew.
     pub access_due: bool,
@@ -139,6 +144,9 @@ pub enum UpdateOutcome {
 pub enum Due {
     /// Nothing; the waker is kept and will be woken.
     Nothing,
+    /// Nothing may be sent now, whatever it is: a flush is sending to it. The waker is kept and will be woken
+    /// when more is due then.
+    Flushed,
     /// The bytes that were appended to the buffer.
     Gathered,
     /// One frame with a large body, to be sent without copying.
@@ -167,6 +175,7 @@ pub struct Room {
     agents: Vec<Shown>,
     answers: Answers,
     outbox: Outbox,
+    flushing: Flushing,
     /// Outbox bytes at which the slowest member is looked for.
     cut_at: usize,
     members: Vec<Option<Member>>,
@@ -201,6 +210,7 @@ impl Room {
             answers: Answers::default(),
             // However large one frame is, it alone makes nobody a slow consumer.
             outbox: Outbox::new(weight_max(&settings)),
+            flushing: Flushing::No,
             cut_at: CUT_BYTES_MIN.min(settings.outbox_bytes_max),
             members: Vec::new(),
             member_count: 0,

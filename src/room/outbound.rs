@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::fault::Fault;
 use crate::ids::MemberId;
 use crate::limits;
-use crate::room::member::Member;
+use crate::room::member::{Flushed, Member};
 use crate::room::outbox::Outbox;
 use crate::room::outgoing::{Kind, Out};
 use crate::room::{Due, Effects, Room, RoomSettings};
@@ -38,6 +38,13 @@ impl Room {
         let Some(member) = members.get_mut(id.index()).and_then(Option::as_mut) else {
             return Due::Close(Fault::ConnectionLost);
         };
+        if member.flushed != Flushed::No {
+            member.flushed = Flushed::Awaited;
+            keep(&mut member.waker, waker);
+            return Due::Flushed;
+        }
+        // It has something in hand from here on, unless it waits again.
+        member.waker = None;
         // An answer that is being made holds up what comes after it, so that all leaves in the order it was
         // queued in.
         let is_held = |member: &Member| member.peek().is_some_and(|next| next.awaited.is_some());
@@ -87,9 +94,7 @@ impl Room {
         if let Some(fault) = member.closing {
             return Due::Close(fault);
         }
-        if !member.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
-            member.waker = Some(waker.clone());
-        }
+        keep(&mut member.waker, waker);
         Due::Nothing
     }
 
@@ -147,6 +152,7 @@ impl Room {
         let before = self.outbox.end();
         append(&mut self.outbox);
         let after = self.outbox.end();
+        let mut flushes = false;
         for (index, slot) in self.members.iter_mut().enumerate() {
             let Some(member) = slot else { continue };
             if author.is_some_and(|a| a.index() == index) {
@@ -154,9 +160,14 @@ impl Room {
                 if member.cursor == before {
                     member.cursor = after;
                 }
-            } else {
+            } else if member.line.is_none() {
                 effects.wakers.extend(member.waker.take());
+            } else {
+                flushes |= member.waker.is_some();
             }
+        }
+        if flushes {
+            self.ask_flush(effects);
         }
         if self.outbox.len_bytes() > self.cut_at {
             self.cut_outbox(effects);
@@ -219,6 +230,13 @@ impl Room {
                 self.ask(MemberId::new(index), now, effects);
             }
         }
+    }
+}
+
+/// Keeps `waker`.
+fn keep(kept: &mut Option<Waker>, waker: &Waker) {
+    if !kept.as_ref().is_some_and(|old| old.will_wake(waker)) {
+        *kept = Some(waker.clone());
     }
 }
 

@@ -127,6 +127,32 @@ impl Outbox {
     /// Copies whole frames from `cursor` on to `into`, those of `reader` left out, until `into` holds
     /// `bytes_max` or more, or a large frame is next; returns the cursor after them.
     pub fn gather(&self, cursor: Cursor, reader: MemberId, into: &mut Vec<u8>, bytes_max: usize) -> Cursor {
+        self.gather_but(cursor, Some(reader), into, bytes_max)
+    }
+
+    /// As [`Self::gather`], and nobody's frames are left out.
+    pub fn gather_all(&self, cursor: Cursor, into: &mut Vec<u8>, bytes_max: usize) -> Cursor {
+        self.gather_but(cursor, None, into, bytes_max)
+    }
+
+    /// Who sent the frames between two cursors; each perhaps several times.
+    #[must_use]
+    pub fn authors(&self, from: Cursor, to: Cursor) -> Vec<MemberId> {
+        let at = |cursor: Cursor| usize::try_from(cursor.0.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let (from, to) = (at(from), at(to));
+        let between = self.entries.iter().skip(from).take(to.saturating_sub(from));
+        let mut authors: Vec<MemberId> = between.filter_map(|entry| entry.author).collect();
+        authors.dedup();
+        authors
+    }
+
+    fn gather_but(
+        &self,
+        cursor: Cursor,
+        reader: Option<MemberId>,
+        into: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Cursor {
         let mut next = cursor.0.max(self.first);
         let mut run = self.position(cursor)..self.position(cursor);
         let skipped = usize::try_from(next - self.first).unwrap_or(usize::MAX);
@@ -134,10 +160,11 @@ impl Outbox {
             if into.len() as u64 + (run.end - run.start) >= bytes_max as u64 {
                 break;
             }
-            if entry.large.is_some() && entry.author != Some(reader) {
+            let is_own = reader.is_some() && entry.author == reader;
+            if entry.large.is_some() && !is_own {
                 break;
             }
-            if entry.author == Some(reader) {
+            if is_own {
                 self.copy(run, into);
                 run = entry.end..entry.end;
             } else {

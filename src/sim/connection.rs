@@ -21,6 +21,7 @@ use crate::limits;
 use crate::net::disposition;
 use crate::net::pace::{Doing, Pace};
 use crate::net::receiving::Place;
+use crate::room::flush::Line;
 use crate::room::member::{Out, Pulse};
 use crate::room::{Due, Room};
 use crate::session::{Handled, Rest, Session};
@@ -41,7 +42,7 @@ type JoinApart = Pin<Box<dyn Future<Output = Result<apart::Joined, Fault>> + Sen
 
 pub(super) struct Connection {
     node: Arc<Node>,
-    end: network::End,
+    end: Arc<network::End>,
     cell: Arc<RoomCell>,
     session: Session,
     pulse: Arc<Pulse>,
@@ -61,6 +62,9 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(node: &Arc<Node>, joined: Joined, end: network::End) -> Self {
         let Joined { cell, session, pulse } = joined;
+        let end = Arc::new(end);
+        cell.lock()
+            .set_line(session.member(), Arc::clone(&end) as Arc<dyn Line>);
         Self {
             node: Arc::clone(node),
             end,
@@ -337,6 +341,10 @@ impl Connection {
                 .lock()
                 .poll_outbound(member, now, cx.waker(), &mut buffer);
             match due {
+                Due::Flushed => {
+                    self.control = buffer;
+                    return Poll::Pending;
+                }
                 Due::Close(fault) if buffer.is_empty() => return Poll::Ready(Some(fault)),
                 Due::Nothing if buffer.is_empty() => return Poll::Pending,
                 // What was gathered before it leaves first: with a large frame the buffer holds control

@@ -5,11 +5,13 @@
 //! order; what is on its way to an end is bounded, so that who does not read makes the other's sending wait.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::executor::World;
+use crate::room::flush::Line;
 use crate::time::Tick;
 
 /// The other end is gone, and this one was told.
@@ -122,10 +124,20 @@ impl End {
         if pipe.is_cut {
             return Poll::Ready(Err(Gone));
         }
+        match self.put(&mut pipe, bytes) {
+            0 if !bytes.is_empty() => {
+                pipe.writer = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            sent => Poll::Ready(Ok(sent)),
+        }
+    }
+
+    /// Puts on its way what there is room for.
+    fn put(&self, pipe: &mut Pipe, bytes: &[u8]) -> usize {
         let room = self.out.window.saturating_sub(pipe.bytes).min(bytes.len());
-        if room == 0 && !bytes.is_empty() {
-            pipe.writer = Some(cx.waker().clone());
-            return Poll::Pending;
+        if room == 0 {
+            return 0;
         }
         let (low, high) = self.quality.delay;
         let delay = self.world.random(|random| random.time(low, high));
@@ -134,7 +146,7 @@ impl End {
         pipe.flight.push_back((arrives, bytes[..room].to_vec()));
         pipe.bytes += room;
         self.world.wake_at(arrives, Waker::from(Arc::clone(&self.out)));
-        Poll::Ready(Ok(room))
+        room
     }
 
     /// Receives at most `most` bytes; none once the other end has closed.
@@ -172,6 +184,22 @@ impl End {
         drop(pipe);
         writer.into_iter().for_each(Waker::wake);
         Poll::Ready(Ok(received))
+    }
+}
+
+impl Line for End {
+    fn send(&self, bytes: &[u8]) -> usize {
+        let mut pipe = self.out.pipe.lock().unwrap();
+        match pipe.is_cut {
+            true => 0,
+            false => self.put(&mut pipe, bytes),
+        }
+    }
+}
+
+impl fmt::Debug for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("End")
     }
 }
 

@@ -79,9 +79,10 @@ pub(super) struct Last {
 
 impl Last {
     /// When the next one is due, if nobody waits for it: so late that as many changes as possible share it,
-    /// and so early that none waits longer than `window` until it is durable. A fifth is for delays.
+    /// and so early that none waits longer than `window` until it is durable, should that take twice as long
+    /// as it did. A tenth is for delays.
     pub(super) fn next(&self, window: Duration) -> Tick {
-        let gathering = window.saturating_sub(window / 5).saturating_sub(self.took);
+        let gathering = window.saturating_sub(window / 10).saturating_sub(self.took * 2);
         self.begun.after(gathering)
     }
 }
