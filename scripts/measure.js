@@ -69,7 +69,8 @@ function scratch(under, name) {
 function start([command, ...args], settings = {}) {
   const child = spawn(command, args, settings)
   running.add(child)
-  child.ended = new Promise(done => child.on('exit', (code, signal) => {
+  // Only then is all read that it printed.
+  child.ended = new Promise(done => child.on('close', (code, signal) => {
     running.delete(child)
     done(code ?? signal)
   }))
