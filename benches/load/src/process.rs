@@ -14,7 +14,8 @@ pub(crate) struct Usage {
     pub(crate) cpu_ns: u64,
     /// Bytes it caused to be written to disk.
     pub(crate) written: u64,
-    /// Memory in bytes, shared pages counted by share.
+    /// Memory in bytes that is its own: pages of files, which its program is too, it shares with who else
+    /// runs.
     pub(crate) memory: u64,
 }
 
@@ -30,7 +31,7 @@ impl Usage {
         Self {
             cpu_ns: cpu_ns(pid),
             written: field("io", "write_bytes:"),
-            memory: 1024 * field("smaps_rollup", "Pss:"),
+            memory: 1024 * field("smaps_rollup", "Anonymous:"),
         }
     }
 }

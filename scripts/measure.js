@@ -1,0 +1,160 @@
+// What scripts that measure share: servers and the generator as processes, system calls as strace
+// counts them, the median. All that was started ends with the script, by number, and nothing is left behind.
+'use strict'
+const { spawn, spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const net = require('node:net')
+const path = require('node:path')
+
+const SENDS = ['sendto', 'sendmsg', 'sendmmsg', 'writev']
+
+/** The two shapes that are measured: whom a server has, and updates a second of each board. */
+const SHAPES = {
+  '1 x 50': { boards: 1, clients: 50, rate: 20 },
+  '50 x 4': { boards: 50, clients: 4, rate: 10 },
+}
+const spread = ({ boards, clients }) => ['--boards', String(boards), '--clients', String(clients)]
+
+const env = { ...process.env, BOARDWIRE_JWT_SECRET: 'only-for-measuring-on-this-machine-0123456789' }
+
+function refuse(text) {
+  console.error(`scripts/${path.basename(process.argv[1])}: ${text}`)
+  process.exit(2)
+}
+
+const has = tool => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0
+const sleep = ms => new Promise(done => setTimeout(done, ms))
+
+function cargo(...args) {
+  const built = spawnSync('cargo', args, { stdio: 'inherit' })
+  if (built.status !== 0) refuse('the build failed')
+}
+
+function targetDirectory() {
+  const metadata = spawnSync('cargo', ['metadata', '--locked', '--no-deps', '--format-version', '1'])
+  if (metadata.status !== 0) refuse(`cargo metadata: ${metadata.error?.message ?? metadata.stderr}`)
+  return JSON.parse(metadata.stdout).target_directory
+}
+
+// ---- processes ----
+
+const running = new Set()
+const directories = []
+function cleanUp() {
+  for (const child of running) {
+    // A tracer that is killed lets its server live.
+    for (const pid of childrenOf(child.pid)) process.kill(pid, 'SIGKILL')
+    child.kill('SIGKILL')
+  }
+  for (const directory of directories) fs.rmSync(directory, { recursive: true, force: true })
+}
+process.on('exit', cleanUp)
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+
+function childrenOf(pid) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
+}
+
+/** A directory that is gone when the script ends. */
+function scratch(under, name) {
+  const directory = fs.mkdtempSync(path.join(under, `${name}-`))
+  directories.push(directory)
+  return directory
+}
+
+function start([command, ...args], settings = {}) {
+  const child = spawn(command, args, settings)
+  running.add(child)
+  // Only then is all read that it printed.
+  child.ended = new Promise(done => child.on('close', (code, signal) => {
+    running.delete(child)
+    done(code ?? signal)
+  }))
+  child.on('error', error => refuse(`${command}: ${error.message}`))
+  return child
+}
+
+/** Ends what was started; `pid` where it is the child of a tracer. */
+async function stop(child, pid = child.pid) {
+  if (running.has(child)) process.kill(pid, 'SIGTERM')
+  const late = setTimeout(() => process.kill(pid, 'SIGKILL'), 15_000)
+  await child.ended
+  clearTimeout(late)
+}
+
+function freePort() {
+  return new Promise(done => {
+    const server = net.createServer()
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => done(port))
+    })
+  })
+}
+
+async function listening(port, child, seconds = 5) {
+  for (let tries = 0; tries < seconds * 40; tries++) {
+    if (!running.has(child)) refuse('a server ended before it listened')
+    const open = await new Promise(done => {
+      const socket = net.connect(port, '127.0.0.1', () => done(true))
+      socket.on('error', () => done(false))
+      socket.on('connect', () => socket.destroy())
+    })
+    if (open) return
+    await sleep(25)
+  }
+  refuse(`a server did not listen within ${seconds} seconds`)
+}
+
+// ---- servers and the generator ----
+
+function token(bin) {
+  const made = spawnSync(bin, ['token', '--sub', 'load', '--role', 'admin'], { env })
+  if (made.status !== 0) refuse(`${bin} token: ${made.error?.message ?? made.stderr}`)
+  return made.stdout.toString().trim()
+}
+
+/** How a server is started that nothing but its threads holds back. */
+function serveWords(bin, { port, data, threads }) {
+  return [bin, 'serve', '--listen', `127.0.0.1:${port}`, '--data', path.join(data, 'b.redb'), '--threads', String(threads),
+    '--max-messages-per-second', '1000000', '--log-level', 'error']
+}
+
+const roomUrl = (port, token) => `ws://127.0.0.1:${port}/ws/canvas/{room}?token=${token}`
+
+/** Runs the generator to its end: what it found, or undefined where it failed. */
+async function generate(words) {
+  const load = start(words, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  load.stdout.on('data', data => { text += data })
+  return await load.ended === 0 ? JSON.parse(text) : undefined
+}
+
+/** What of a report must not be: each as a name and a number. */
+const wrongs = found => ['lost', 'repeated', 'disordered', 'unknown', 'asked_again', 'denied', 'closed']
+  .filter(name => found[name]).map(name => `${name} ${found[name]}`)
+
+/** System calls that strace counted, but for the sends themselves. */
+function otherCalls(file) {
+  const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : ''
+  let calls = 0
+  for (const line of text.split('\n')) {
+    const row = line.match(/^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$/)
+    if (row && row[2] !== 'total' && !SENDS.includes(row[2])) calls += Number(row[1])
+  }
+  return calls
+}
+
+const median = numbers => {
+  const sorted = numbers.filter(Number.isFinite).sort((a, b) => a - b)
+  return sorted.length ? sorted[Math.floor((sorted.length - 1) / 2)] : undefined
+}
+
+module.exports = {
+  SHAPES, cargo, childrenOf, env, freePort, generate, has, listening, median, otherCalls, refuse, roomUrl, scratch, serveWords,
+  sleep, spread, start, stop, targetDirectory, token, wrongs,
+}
