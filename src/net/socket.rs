@@ -19,7 +19,7 @@ use smol::future::yield_now;
 use crate::net::pace::Leaving;
 use crate::net::poller::{Direction, Registered};
 use crate::net::within;
-use crate::room::flush::Line;
+use crate::room::outgoing::Line;
 use crate::ws::reader::{make_room, room_after};
 
 /// Bytes taken from the kernel at once, at most; what the reader does not use at once is kept until it does.

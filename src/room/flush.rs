@@ -1,28 +1,20 @@
 //! What many members are sent at once: the same bytes, gathered once, to each of them whose line takes them.
 //!
-//! Owns [`Line`] and which members a flush serves. Must not know sockets. Key invariants: a flush serves only
+//! Owns which members a flush serves. Must not know sockets. Key invariants: a flush serves only
 //! members whose own task waits with nothing in hand, and from then until its end is told nothing else sends
 //! to them; what a line does not take, the member's own task sends next. Tests: `room/tests/flush.rs`, `sim`.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::ids::MemberId;
 use crate::limits;
 use crate::room::member::{Flushed, Member};
-use crate::room::outgoing::Out;
+use crate::room::outgoing::{Line, Out};
 use crate::room::{Effects, Room};
 use crate::time::Tick;
 
 /// Members served by one flush; others have their turn before the next.
 const FLUSH_MEMBERS_MAX: usize = 64;
-
-/// Where a member's bytes go. It never waits.
-pub trait Line: Debug + Send + Sync {
-    /// Sends what is taken of `bytes` at once; how much that is. What went wrong is found by the member's own
-    /// task.
-    fn send(&self, bytes: &[u8]) -> usize;
-}
 
 /// Whether somebody sees to a flush.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! What leaves a room for one member: bytes in the order of their frames, and what they are.
 //!
-//! Owns [`Out`] and its [`Kind`]. Must not know members or queues; `member` and `outbox` hold them. Key
+//! Owns [`Out`] and its [`Kind`], and [`Line`], where bytes go. Must not know members or queues; `member` and `outbox` hold them. Key
 //! invariant: an [`Out`] is whole frames, of which only the body may be shared. Tests:
 //! `room/tests/outbox.rs`.
 
 use std::any::Any;
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -50,6 +51,13 @@ pub struct Out {
 
 /// Something that is owed for as long as bytes are on their way, such as their share of a bound.
 pub type Hold = Option<Arc<dyn Any + Send + Sync>>;
+
+/// Where a member's bytes go. It never waits.
+pub trait Line: Debug + Send + Sync {
+    /// Sends what is taken of `bytes` at once; how much that is. What went wrong is found by the member's own
+    /// task.
+    fn send(&self, bytes: &[u8]) -> usize;
+}
 
 impl Out {
     /// A frame that is all its own.

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::executor::World;
-use crate::room::flush::Line;
+use crate::room::outgoing::Line;
 use crate::time::Tick;
 
 /// The other end is gone, and this one was told.

@@ -15,6 +15,7 @@
 //! newest slot whose whole tree matches its checksums. Opening after a crash therefore reads the file once.
 
 mod batch;
+mod blobs;
 mod file;
 #[cfg(any(test, fuzzing))]
 #[expect(

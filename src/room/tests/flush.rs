@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::prelude::*;
 
 use super::*;
-use crate::room::flush::{Flush, Line};
+use crate::room::flush::Flush;
+use crate::room::outgoing::Line;
 
 /// A line that takes as much as it has room for.
 #[derive(Debug, Default)]

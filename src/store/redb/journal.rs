@@ -17,7 +17,7 @@ use ::redb::{ReadTransaction, ReadableTable};
 use super::super::rows::journal::{Run, runs};
 use super::super::rows::{self, BoardRow, LiveBoard, Tag};
 use super::super::{Damage, StoreError};
-use super::read::{blobs_in, broken, row};
+use super::blobs::{blobs_in, broken, row};
 use super::{JOURNAL, engine};
 use crate::ids::BoardId;
 use crate::limits;
