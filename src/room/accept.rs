@@ -8,14 +8,31 @@
 use bytes::Bytes;
 
 use crate::ids::MemberId;
+use crate::lib0;
 use crate::limits;
 #[cfg(test)]
 use crate::planted::{self, Bug};
 use crate::room::board::{Accepted, Apart, ApartError, Capture};
-use crate::room::{Effects, Room, UpdateOutcome};
+use crate::room::{Effects, Room, SavedEcho, UpdateOutcome};
 use crate::store::Change;
 use crate::time::Now;
 use crate::update::Refused;
+
+/// The client of an update that has structs of one alone.
+fn only_client(update: &[u8]) -> Option<u64> {
+    let mut reader = lib0::Reader::new(update);
+    let clients = reader.number().ok()?;
+    let _structs = reader.number().ok()?;
+    let client = reader.number().ok()?;
+    (clients == 1).then_some(client)
+}
+
+/// A member's own client id, and how far the board has it.
+struct Claimed {
+    member: MemberId,
+    id: u64,
+    clock: u32,
+}
 
 impl Room {
     /// Whether `update` would bring something new, for those who may not bring it.
@@ -43,9 +60,31 @@ impl Room {
     ) -> Result<UpdateOutcome, Refused> {
         self.board.allow_growth(self.growth.bytes_left());
         let mut meter = limits::UPDATE_STEPS.meter(update.len());
+        let claims = self.claims(author, update);
         let accepted = self.board.accept_metered(update, &mut meter);
         effects.steps = effects.steps.saturating_add(meter.spent());
-        Ok(self.took(author, (update, accepted?), now, effects))
+        Ok(self.took(author, (update, accepted?, claims), now, effects))
+    }
+
+    /// Other members whose own structs an update may bring, as far as these are known.
+    fn claims(&self, author: Option<MemberId>, update: &[u8]) -> Vec<Claimed> {
+        let is_echoed = self.settings.saved_echo == SavedEcho::On;
+        if !is_echoed || self.awareness.is_empty() {
+            return Vec::new();
+        }
+        let claimed = |(id, member)| Claimed {
+            member,
+            id,
+            clock: self.board.clock_of(id),
+        };
+        let is_other = |claim: &(u64, MemberId)| Some(claim.1) != author;
+        match only_client(update) {
+            Some(id) => {
+                let owner = self.awareness.owner_of(id).map(|member| (id, member));
+                owner.filter(is_other).map(claimed).into_iter().collect()
+            }
+            None => self.awareness.claimed().filter(is_other).map(claimed).collect(),
+        }
     }
 
     /// As [`Self::accept`], for an update that the server made.
@@ -60,14 +99,14 @@ impl Room {
     ) -> Result<UpdateOutcome, Refused> {
         self.board.allow_growth(self.growth.bytes_left());
         let accepted = self.board.accept_own(update)?;
-        Ok(self.took(None, (update, accepted), now, effects))
+        Ok(self.took(None, (update, accepted, Vec::new()), now, effects))
     }
 
     /// Does what follows from what became of an update.
     fn took(
         &mut self,
         author: Option<MemberId>,
-        (update, accepted): (&Bytes, Accepted),
+        (update, accepted, claims): (&Bytes, Accepted, Vec<Claimed>),
         now: Now,
         effects: &mut Effects,
     ) -> UpdateOutcome {
@@ -92,8 +131,19 @@ impl Room {
             Some(news) => {
                 effects.tally.new += 1;
                 self.broadcast_update(&news, author, effects);
+                let owners = claims
+                    .iter()
+                    .filter(|claim| self.board.clock_of(claim.id) > claim.clock);
+                let owners: Vec<MemberId> = owners.map(|claim| claim.member).collect();
                 let sequence = self.persistence.number(now.tick);
                 self.growth.accepted(sequence, news.len());
+                if !owners.is_empty() {
+                    // What is its own a client takes for saved, whoever brought it.
+                    self.outbox.leave_out(&owners);
+                    for owner in owners {
+                        self.queue_echo(owner, news.clone(), effects);
+                    }
+                }
                 effects.changes.push(Change::Append {
                     board: self.id.clone(),
                     sequence,
@@ -148,7 +198,7 @@ impl Room {
         effects: &mut Effects,
     ) -> UpdateOutcome {
         self.abandon_joining();
-        self.took(author, (update, accepted), now, effects)
+        self.took(author, (update, accepted, Vec::new()), now, effects)
     }
 
     /// Puts the board that an update has joined apart in place, with what was accepted meanwhile, and does
@@ -165,7 +215,8 @@ impl Room {
         effects: &mut Effects,
     ) -> Result<UpdateOutcome, ApartError> {
         self.persistence.joining = false;
+        let claims = self.claims(author, update);
         self.board.install(apart)?;
-        Ok(self.took(author, (update, accepted), now, effects))
+        Ok(self.took(author, (update, accepted, claims), now, effects))
     }
 }

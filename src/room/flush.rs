@@ -77,12 +77,12 @@ impl Room {
                 continue;
             };
             let line = member.line.as_ref().filter(|_| is_plain(member, has_passed));
-            let (from, after, authors) = run.get_or_insert_with(|| {
+            let (from, after, left_out) = run.get_or_insert_with(|| {
                 let from = member.cursor;
                 let after = outbox.gather_all(from, &mut bytes, limits::GATHER_BYTES_MAX);
-                (from, after, outbox.authors(from, after))
+                (from, after, outbox.left_out(from, after))
             });
-            let is_common = member.cursor == *from && !bytes.is_empty() && !authors.contains(&id);
+            let is_common = member.cursor == *from && !bytes.is_empty() && !left_out.contains(&id);
             match line.filter(|_| is_common) {
                 Some(line) => {
                     to.push(Served {

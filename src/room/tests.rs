@@ -105,6 +105,52 @@ fn what_is_new_goes_to_all_others_and_not_to_its_author() {
     assert_eq!(table.queued.len(), 2);
 }
 
+/// After a crash another's step 2 brings back what somebody wrote: a stock client takes what is its own for
+/// saved, whoever brought it.
+#[test]
+fn what_is_a_members_own_comes_to_it_once_it_is_durable_though_another_brought_it() {
+    let mut table = Table::default();
+    let [owner, other, third] = [table.editor("a"), table.editor("b"), table.editor("c")];
+    table.aware(owner, &[(7, 1, "{}")]).unwrap();
+    table.aware(other, &[(8, 1, "{}")]).unwrap();
+    for (own, foreign) in [
+        // Of the owner alone, and together with somebody else's.
+        (insert(7, 0, "a"), insert(8, 0, "b")),
+        (both(&insert(7, 1, "a"), &insert(9, 0, "c")), insert(9, 1, "d")),
+    ] {
+        for peer in [owner, other, third] {
+            table.read(peer);
+        }
+        table.send(other, &message(&[0, 1], &own)).unwrap();
+        assert_eq!(table.read(third), [Got::Update(own.clone())]);
+        assert_eq!(table.read(owner), [], "it would look saved");
+        table.send(other, &message(&[0, 2], &foreign)).unwrap();
+        assert_eq!(
+            table.read(owner),
+            [Got::Update(foreign.clone())],
+            "what is not its own does not wait"
+        );
+        table.commit_all();
+        assert_eq!(table.read(owner), [Got::Update(own.clone())]);
+        assert_eq!(table.read(other), [Got::Update(own), Got::Update(foreign)]);
+    }
+    let known = insert(7, 0, "a");
+    table
+        .send(third, &message(&[0, 2], &both(&known, &insert(10, 0, "e"))))
+        .unwrap();
+    assert_eq!(
+        table.read(owner),
+        [Got::Update(insert(10, 0, "e"))],
+        "nothing of it is new"
+    );
+}
+
+/// Two updates of one client each as one, the higher client first.
+fn both(low: &[u8], high: &[u8]) -> Vec<u8> {
+    let structs = |update: &[u8]| update[1..update.len() - 1].to_vec();
+    [vec![2], structs(high), structs(low), vec![0]].concat()
+}
+
 #[test]
 fn what_is_known_goes_nowhere_and_what_is_partly_known_is_trimmed() {
     let mut table = Table::default();

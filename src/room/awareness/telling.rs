@@ -107,6 +107,18 @@ impl Awareness {
         owned.filter(claimed).copied()
     }
 
+    /// Whose live id it is, if somebody claimed it.
+    #[must_use]
+    pub fn owner_of(&self, id: u64) -> Option<MemberId> {
+        let entry = self.entries.get(&id)?;
+        (entry.state.is_some() && entry.claimed).then_some(entry.owner)
+    }
+
+    /// All live ids that were claimed, with whose they are.
+    pub fn claimed(&self) -> impl Iterator<Item = (u64, MemberId)> {
+        self.live.iter().filter_map(|id| Some((*id, self.owner_of(*id)?)))
+    }
+
     /// The state of a connection: that which it claimed, before those that it relays.
     #[must_use]
     pub fn state_of(&self, member: MemberId) -> Option<&str> {
