@@ -40,6 +40,9 @@ use crate::server::threads::Helpers;
 use crate::store::OpenError;
 use crate::store::redb::{RedbStore, Verified};
 
+/// By how much the committer's thread is nicer than the others; on Linux each thread has its own.
+const COMMITTER_NICE: i32 = 5;
+
 /// Why a server did not start.
 #[derive(Debug)]
 pub enum StartError {
@@ -119,7 +122,7 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         Machine::new(Arc::clone(&executor), Arc::clone(&poller)),
     );
     let writing = thread::Builder::new().name("boardwire-committer".into());
-    let writing = writing.spawn(|| writer.run()).map_err(StartError::System)?;
+    let writing = writing.spawn(|| write(writer)).map_err(StartError::System)?;
     let helpers = Helpers::start(&executor, &poller, config.threads.get() - 1).map_err(StartError::System)?;
     shell.boards.start();
     if let Some(bridge) = &bridge {
@@ -141,6 +144,17 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         Finished::Durable if writing.join().is_ok() => Ended::Saved,
         _ => Ended::Unsaved,
     })
+}
+
+/// Runs the writer, behind whoever delivers where both want the same core: a commit may wait, an update not.
+fn write(writer: Writer) {
+    // Elsewhere it would be the whole process.
+    if cfg!(target_os = "linux")
+        && let Err(error) = rustix::process::nice(COMMITTER_NICE)
+    {
+        tracing::debug!(%error, "the committer's thread keeps its priority");
+    }
+    writer.run();
 }
 
 /// Says what was found about the data file before it was opened.
