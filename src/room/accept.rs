@@ -131,17 +131,14 @@ impl Room {
             Some(news) => {
                 effects.tally.new += 1;
                 self.broadcast_update(&news, author, effects);
-                let owners = claims
-                    .iter()
-                    .filter(|claim| self.board.clock_of(claim.id) > claim.clock);
-                let owners: Vec<MemberId> = owners.map(|claim| claim.member).collect();
                 let sequence = self.persistence.number(now.tick);
                 self.growth.accepted(sequence, news.len());
-                if !owners.is_empty() {
+                for claim in claims {
                     // What is its own a client takes for saved, whoever brought it.
-                    self.outbox.leave_out(&owners);
-                    for owner in owners {
-                        self.queue_echo(owner, news.clone(), effects);
+                    let brings_own = self.board.clock_of(claim.id) > claim.clock;
+                    if let Some(owner) = self.member_mut(claim.member).filter(|_| brings_own) {
+                        // The first counts: who brings such without end holds nobody up for ever.
+                        owner.held.get_or_insert(sequence);
                     }
                 }
                 effects.changes.push(Change::Append {

@@ -77,12 +77,12 @@ impl Room {
                 continue;
             };
             let line = member.line.as_ref().filter(|_| is_plain(member, has_passed));
-            let (from, after, left_out) = run.get_or_insert_with(|| {
+            let (from, after, authors) = run.get_or_insert_with(|| {
                 let from = member.cursor;
                 let after = outbox.gather_all(from, &mut bytes, limits::GATHER_BYTES_MAX);
-                (from, after, outbox.left_out(from, after))
+                (from, after, outbox.authors(from, after))
             });
-            let is_common = member.cursor == *from && !bytes.is_empty() && !left_out.contains(&id);
+            let is_common = member.cursor == *from && !bytes.is_empty() && !authors.contains(&id);
             match line.filter(|_| is_common) {
                 Some(line) => {
                     to.push(Served {
@@ -147,5 +147,9 @@ fn waits(member: &Member) -> bool {
 /// Whether nothing but the outbox is due for a member, and that is.
 fn is_plain(member: &Member, has_passed: bool) -> bool {
     let is_told = member.unheard_until.is_none() || !has_passed;
-    is_told && member.closing.is_none() && member.states_from.is_none() && member.peek().is_none()
+    is_told
+        && member.held.is_none()
+        && member.closing.is_none()
+        && member.states_from.is_none()
+        && member.peek().is_none()
 }

@@ -147,6 +147,8 @@ pub struct Member {
     /// Where its bytes go, for who sends to many.
     pub(crate) line: Option<Arc<dyn Line>>,
     pub(crate) flushed: Flushed,
+    /// It gets nothing of the outbox before this sequence number is durable: structs of its own are in it.
+    pub(crate) held: Option<u64>,
     /// Woken when the connection must end although its socket takes nothing.
     pub(crate) alarm: Option<Waker>,
     /// Why the connection must end, once its own queue has left.
@@ -184,6 +186,7 @@ impl Member {
             waker: None,
             line: None,
             flushed: Flushed::No,
+            held: None,
             alarm: None,
             closing: None,
             pinged_at: now.tick,

@@ -74,7 +74,8 @@ impl Room {
                 buffer.extend_from_slice(&sync::awareness_frame(&states));
             }
         }
-        if is_told && !is_held(member) && member.states_from.is_none() && member.cursor < outbox.end() {
+        let reads_on = is_told && member.held.is_none() && member.states_from.is_none();
+        if reads_on && !is_held(member) && member.cursor < outbox.end() {
             let before = buffer.len();
             member.cursor = outbox.gather(member.cursor, id, buffer, limits::GATHER_BYTES_MAX);
             if buffer.len() > before {

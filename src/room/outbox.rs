@@ -23,8 +23,6 @@ struct Entry {
     weight_end: u64,
     /// Who sent it and does not want it back.
     author: Option<MemberId>,
-    /// Who else is not sent it from here.
-    others: Option<Box<[MemberId]>>,
     /// A frame with a large body, which is shared by all and stands in no run of bytes.
     large: Option<Box<Large>>,
 }
@@ -33,17 +31,6 @@ struct Entry {
 struct Large {
     head: Vec<u8>,
     body: Bytes,
-}
-
-impl Entry {
-    /// Whether it is sent to `reader`.
-    fn is_for(&self, reader: MemberId) -> bool {
-        let is_other = self
-            .others
-            .as_ref()
-            .is_some_and(|others| others.contains(&reader));
-        self.author != Some(reader) && !is_other
-    }
 }
 
 /// The outbox of one room.
@@ -92,7 +79,6 @@ impl Outbox {
             end: self.start + self.bytes.len() as u64,
             weight_end,
             author,
-            others: None,
             large: None,
         });
     }
@@ -106,23 +92,15 @@ impl Outbox {
             end: self.start + self.bytes.len() as u64,
             weight_end,
             author,
-            others: None,
             large: Some(Box::new(Large { head, body })),
         });
-    }
-
-    /// Leaves these out of those that the last frame goes to.
-    pub fn leave_out(&mut self, members: &[MemberId]) {
-        if let Some(last) = self.entries.back_mut() {
-            last.others = Some(members.into());
-        }
     }
 
     /// The frame that `cursor` stands before, and the cursor after it, where it is a large one for `reader`.
     pub fn large(&self, cursor: Cursor, reader: MemberId) -> Option<(Out, Cursor)> {
         let next = cursor.0.max(self.first);
         let at = usize::try_from(next - self.first).ok()?;
-        let entry = self.entries.get(at).filter(|e| e.is_for(reader))?;
+        let entry = self.entries.get(at).filter(|e| e.author != Some(reader))?;
         let Large { head, body } = &**entry.large.as_ref()?;
         let out = Out {
             body: body.clone(),
@@ -157,21 +135,15 @@ impl Outbox {
         self.gather_but(cursor, None, into, bytes_max)
     }
 
-    /// Who is not sent one of the frames between two cursors; each perhaps several times.
+    /// Who sent the frames between two cursors; each perhaps several times.
     #[must_use]
-    pub fn left_out(&self, from: Cursor, to: Cursor) -> Vec<MemberId> {
+    pub fn authors(&self, from: Cursor, to: Cursor) -> Vec<MemberId> {
         let at = |cursor: Cursor| usize::try_from(cursor.0.saturating_sub(self.first)).unwrap_or(usize::MAX);
         let (from, to) = (at(from), at(to));
         let between = self.entries.iter().skip(from).take(to.saturating_sub(from));
-        let mut left_out = Vec::new();
-        for entry in between {
-            for member in entry.others.iter().flatten().copied().chain(entry.author) {
-                if left_out.last() != Some(&member) {
-                    left_out.push(member);
-                }
-            }
-        }
-        left_out
+        let mut authors: Vec<MemberId> = between.filter_map(|entry| entry.author).collect();
+        authors.dedup();
+        authors
     }
 
     fn gather_but(
@@ -188,7 +160,7 @@ impl Outbox {
             if into.len() as u64 + (run.end - run.start) >= bytes_max as u64 {
                 break;
             }
-            let is_own = reader.is_some_and(|reader| !entry.is_for(reader));
+            let is_own = reader.is_some() && entry.author == reader;
             if entry.large.is_some() && !is_own {
                 break;
             }

@@ -135,6 +135,11 @@ impl Room {
     pub fn handle_durable(&mut self, through: u64, effects: &mut Effects) {
         self.persistence.durable = self.persistence.durable.max(through);
         self.growth.stored(through);
+        for member in self.members.iter_mut().flatten() {
+            if member.held.take_if(|held| *held <= through).is_some() {
+                effects.wakers.extend(member.waker.take());
+            }
+        }
         while let Some(echo) = self
             .persistence
             .echoes

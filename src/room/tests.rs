@@ -125,15 +125,29 @@ fn what_is_a_members_own_comes_to_it_once_it_is_durable_though_another_brought_i
         assert_eq!(table.read(third), [Got::Update(own.clone())]);
         assert_eq!(table.read(owner), [], "it would look saved");
         table.send(other, &message(&[0, 2], &foreign)).unwrap();
+        assert_eq!(table.read(owner), [], "what comes after it may build on it");
+        table.commit(1);
         assert_eq!(
             table.read(owner),
-            [Got::Update(foreign.clone())],
-            "what is not its own does not wait"
+            [Got::Update(own.clone()), Got::Update(foreign.clone())],
+            "the first is durable"
         );
         table.commit_all();
-        assert_eq!(table.read(owner), [Got::Update(own.clone())]);
+        assert_eq!(table.read(owner), []);
         assert_eq!(table.read(other), [Got::Update(own), Got::Update(foreign)]);
     }
+    for clock in 2..5 {
+        table
+            .send(other, &message(&[0, 2], &insert(7, clock, "z")))
+            .unwrap();
+    }
+    table.commit(1);
+    assert_eq!(
+        table.read(owner).len(),
+        3,
+        "the first is durable, and it is not held up for ever"
+    );
+    table.commit_all();
     let known = insert(7, 0, "a");
     table
         .send(third, &message(&[0, 2], &both(&known, &insert(10, 0, "e"))))

@@ -290,6 +290,17 @@ impl Book {
         }
     }
 
+    /// Whether a viewer may be refused for good: nobody who edits is there to make the board, and nothing of
+    /// it was promised to those who were.
+    fn has_nothing_to_see(&self, client: &Client, clients: &[Arc<Client>]) -> bool {
+        let makes = |other: &Arc<Client>| {
+            other.is.board == client.is.board && other.is.level == Level::Edit && other.is_wanted()
+        };
+        client.is.level == Level::View
+            && !clients.iter().any(makes)
+            && !self.lock().promised.contains_key(&client.is.board)
+    }
+
     /// Why not all who are there, and the node, have the same; nothing where they have. `node` gives its
     /// document of a board.
     pub(super) fn unlike(
@@ -299,6 +310,9 @@ impl Book {
     ) -> Option<String> {
         for client in clients.iter().filter(|client| client.is_wanted()) {
             let id = client.is.id;
+            if !client.is_online() && self.has_nothing_to_see(client, clients) {
+                continue;
+            }
             if !client.is_online() {
                 return Some(format!("client {id} is not online"));
             }

@@ -250,7 +250,8 @@ impl Stage {
         if world.violation().is_some() {
             return;
         }
-        let used = self.clients.iter().filter(|client| client.is_wanted());
+        let used = self.clients.iter();
+        let used = used.filter(|client| client.is_wanted() && client.is_online());
         let used: BTreeSet<usize> = used.map(|client| client.is.board).collect();
         let last: Vec<_> = used.iter().map(|board| (*board, node(*board))).collect();
         for client in &self.clients {

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Makes a shape as large as one with some properties more: 5,000 of them are 1.2 MB.
 const FILLER: &str = "what somebody wrote on it, in words";
 
+/// How long a server may take after that.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// The board, and what happens to it before the joins.
 pub(crate) struct Plan {
     pub(crate) shapes: usize,
@@ -133,6 +136,11 @@ pub(crate) fn run(target: &Target, plan: &Plan) -> io::Result<Value> {
     };
     if plan.overwrites > 0 {
         write(&mut fleet, author, end as u64, &mut next)?;
+    } else {
+        // What the first to come makes the server do is not part of a warm join.
+        let first = join(&mut fleet, &plan.name, 1)?;
+        fleet.close(first.id);
+        std::thread::sleep(SETTLED);
     }
 
     let mut one = Histogram::default();
