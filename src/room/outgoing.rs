@@ -1,8 +1,8 @@
 //! What leaves a room for one member: bytes in the order of their frames, and what they are.
 //!
-//! Owns [`Out`] and its [`Kind`], and [`Line`], where bytes go. Must not know members or queues; `member` and `outbox` hold them. Key
-//! invariant: an [`Out`] is whole frames, of which only the body may be shared. Tests:
-//! `room/tests/outbox.rs`.
+//! Owns [`Out`] and its [`Kind`], and [`Line`], where bytes go. Must not know members or queues; `member` and
+//! `outbox` hold them. Key invariant: an [`Out`] is whole frames, of which only the body may be shared.
+//! Tests: `room/tests/outbox.rs`.
 
 use std::any::Any;
 use std::fmt::Debug;

@@ -35,8 +35,9 @@ impl Looks {
 }
 
 impl Room {
-    /// When to look at the room next: [`Self::tick`], then [`Self::compaction_due`]; at once where that is past.
-    /// `None` is for not before something else happens to it. Unloading is not in it: [`Self::unload_due`].
+    /// When to look at the room next: [`Self::tick`], then [`Self::compaction_due`]; at once where that is
+    /// past. `None` is for not before something else happens to it. Unloading is not in it:
+    /// [`Self::unload_due`].
     ///
     /// To be asked anew after each step of the room, after each look, and after what is done to it without
     /// effects: [`Self::note_reconsidered`], [`Self::abandon_joining`] and [`Self::abandon_compaction`].

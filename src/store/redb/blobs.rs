@@ -1,7 +1,7 @@
 //! Rows as they are read: a board's record, and blobs that lie in several rows.
 //!
-//! Must not know what a board's rows together promise (`read`), nor write. Key invariant: a blob is whole, part
-//! by part, or told as damaged.
+//! Must not know what a board's rows together promise (`read`), nor write. Key invariant: a blob is whole,
+//! part by part, or told as damaged.
 
 use ::redb::{ReadTransaction, ReadableTable};
 
