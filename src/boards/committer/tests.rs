@@ -249,9 +249,9 @@ fn a_group_gathers_for_as_long_as_lets_it_be_durable_within_the_window() {
         }
         .next(window)
     };
-    assert_eq!(next(0), Tick(1_200_000));
-    // What comes just after the commit began is durable after 190 ms and another commit.
-    assert_eq!(next(10), Tick(1_190_000));
+    assert_eq!(next(0), Tick(1_225_000));
+    // What comes just after the commit began is durable after 205 ms and another commit.
+    assert_eq!(next(10), Tick(1_205_000));
     assert_eq!(next(500), Tick(1_000_000), "a disk that slow is never waited for");
 }
 
