@@ -52,7 +52,7 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
         Form::Update { lacking: None } => {
             // One body for all who ask before the board changes: who finds none has room for one, and writes
             // it in turn.
-            let written = cell.lock().at_hand();
+            let written = cell.lock().folded();
             if let Some(state) = written.filter(|state| call.joins(state)) {
                 return Ok(update_response(state));
             }

@@ -134,7 +134,7 @@ impl Boards {
     }
 
     /// The whole state as one update, written off the room's lock; those who ask next share its bytes. Where
-    /// the log is long, it is compacted, and so is the room, for those who come later.
+    /// the log is long, the room is compacted for those who come later.
     pub(crate) async fn full_state(&self, cell: &Arc<RoomCell>) -> Bytes {
         let _turn = self.folding.lock().await;
         let (mut snapshot, is_long) = {
@@ -144,7 +144,7 @@ impl Boards {
         if is_long {
             self.request_compaction(cell);
         }
-        let written = host::unblock(&self.host, move || (snapshot.whole(), snapshot)).await;
+        let written = host::unblock(&self.host, move || (snapshot.full(), snapshot)).await;
         let (state, snapshot) = written;
         cell.lock().adopt(&snapshot);
         state

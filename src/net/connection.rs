@@ -308,7 +308,7 @@ impl Connection {
         let now = self.shell.now();
         let boards = Arc::clone(&self.shell.boards);
         let cell = Arc::clone(&self.cell);
-        let (handled, next) = boards.step(&cell, |room, effects| {
+        let stepped = boards.step(&cell, |room, effects| {
             let mut frame = first;
             loop {
                 self.burst += 1;
@@ -324,9 +324,10 @@ impl Connection {
                     next => return Ok((handled, next)),
                 }
             }
-        })?;
+        });
         let (messages, bytes) = (self.burst - burst, self.burst_bytes - burst_bytes);
         self.shell.metrics.received(messages, bytes);
+        let (handled, next) = stepped?;
         self.after(handled);
         Ok(next)
     }

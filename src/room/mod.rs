@@ -245,10 +245,9 @@ impl Room {
         self.board.full()
     }
 
-    /// The board's state as one update for somebody who has nothing of it, where that is at hand.
-    pub fn at_hand(&mut self) -> Option<Bytes> {
-        let is_at_hand = self.board.is_folded() && !self.board.has_long_log();
-        is_at_hand.then(|| self.board.full())
+    /// The board's state as one update, where that is at hand.
+    pub fn folded(&mut self) -> Option<Bytes> {
+        self.board.is_folded().then(|| self.board.full())
     }
 
     /// The board as it is now, to be read off the room's lock.

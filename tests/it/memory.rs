@@ -182,8 +182,8 @@ fn nothing_is_kept_of_a_message_that_was_handled() {
         })
         .collect();
     until(SOON, || gauge(&server, "boardwire_receiving_bytes") == 0);
-    let held = server.resident_bytes();
-    assert!(held < 128 * MIB, "{} MiB", held / MIB);
+    // The allocator gives it back within seconds.
+    until(SOON, || server.resident_bytes() < 128 * MIB);
     drop(sockets);
 }
 
