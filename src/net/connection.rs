@@ -1,5 +1,5 @@
 //! One WebSocket connection: a single task that reads, hands to its session, and writes what its room has
-//! due.
+//! due for it alone; what is due to many a flush of the room sends (`room::flush`).
 //!
 //! Owns the order of reading and writing on one socket and how a connection ends. Must not know what messages
 //! mean. Key invariants: whole frames leave in order; the room's lock is never held over an await or a system

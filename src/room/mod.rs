@@ -2,11 +2,11 @@
 //!
 //! Owns the board state, the awareness table, the outbox and the list of members, and decides what each event
 //! makes due. Must not know sockets, clocks or disks: instants come in, [`Effects`] come out. Here: members;
-//! `time`, what it brings; `accept`, how an update joins; `outbound`, what members are sent, and `answers` to
-//! step 1; `presence`, awareness; `agents`, those without a connection; `persistence`, the way to the disk
-//! and back. Key invariants: an update gets its sequence number in the order it was accepted; nothing is
-//! echoed to its author before that number is durable; one member never waits for another. Tests:
-//! `room/tests.rs`.
+//! `time`, what it brings; `accept`, how an update joins; `outbound`, what members are sent, `flush`, what
+//! many are sent at once, and `answers` to step 1; `presence`, awareness; `agents`, those without a
+//! connection; `persistence`, the way to the disk and back. Key invariants: an update gets its sequence
+//! number in the order it was accepted; nothing is echoed to its author before that number is durable; one
+//! member never waits for another. Tests: `room/tests.rs`.
 
 mod accept;
 pub mod agents;
