@@ -134,6 +134,55 @@ async function generate(words) {
   return await load.ended === 0 ? JSON.parse(text) : undefined
 }
 
+/** Whether the generator is the one whose commands are `run SCENARIO`; the one before it printed its figures alone. */
+const runs = load => spawnSync(load, ['run', '--help'], { stdio: 'ignore' }).status === 0
+
+/**
+ * Runs a scenario to its end: its figures by name and `warnings`, or undefined where it failed. `knobs` are flags
+ * by name; `server` says `url` and `pid`; `before` are words in front, such as taskset's.
+ */
+async function figuresOf(load, scenario, knobs, server, before = []) {
+  const words = (told, ...more) => [...before, load, ...more, '--url', server.url, '--pid', String(server.pid),
+    ...Object.entries(told).flatMap(([name, value]) => [`--${name}`, String(value)])]
+  if (runs(load)) {
+    const report = await generate(words(knobs, 'run', scenario, '--json', '-'))
+    return report && { ...report.figures, warnings: report.warnings ?? [] }
+  }
+  const { clients, cursors, 'cursor-rate': moves, ...told } = knobs
+  if (scenario === 'idle') told.connections = told.boards * clients
+  else if (clients) told.clients = clients
+  // It moves no cursors: an update for each costs more.
+  if (cursors) told.rate += cursors * moves
+  const found = await generate(words(told, scenario))
+  return found && { ...found, warnings: found.warning ? [found.warning] : [] }
+}
+
+/** A number of a file of /proc/PID, or undefined where the process is gone. */
+function ofProcess(pid, file, name) {
+  try {
+    return Number(fs.readFileSync(`/proc/${pid}/${file}`, 'utf8').match(new RegExp(`^${name}:\\s*(\\d+)`, 'm'))[1])
+  } catch {
+    return undefined
+  }
+}
+const memoryOf = pid => 1024 * ofProcess(pid, 'smaps_rollup', 'Anonymous')
+const writtenOf = pid => ofProcess(pid, 'io', 'write_bytes')
+
+/** Lines of cells as a table of Markdown, aligned; the first `left` columns to the left. */
+function markdown(lines, left) {
+  const widths = lines[0].map((_, column) => Math.max(3, ...lines.map(line => line[column].length)))
+  const padded = line => line.map((cell, at) => at < left ? cell.padEnd(widths[at]) : cell.padStart(widths[at]))
+  const rule = widths.map((width, at) => '-'.repeat(at < left ? width : width - 1) + (at < left ? '' : ':'))
+  return [lines[0], rule, ...lines.slice(1)].map(line => `| ${padded(line).join(' | ').trimEnd()} |`)
+}
+
+/** A number as people read it. */
+function shown(value) {
+  if (value === undefined || !Number.isFinite(value)) return '-'
+  if (value >= 100) return Math.round(value).toLocaleString('en-US')
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2)
+}
+
 /** What of a report must not be: each as a name and a number. */
 const wrongs = found => ['lost', 'repeated', 'disordered', 'unknown', 'asked_again', 'denied', 'closed']
   .filter(name => found[name]).map(name => `${name} ${found[name]}`)
@@ -155,6 +204,6 @@ const median = numbers => {
 }
 
 module.exports = {
-  SHAPES, cargo, childrenOf, env, freePort, generate, has, listening, median, otherCalls, refuse, roomUrl, scratch, serveWords,
-  sleep, spread, start, stop, targetDirectory, token, wrongs,
+  SHAPES, cargo, childrenOf, env, figuresOf, freePort, generate, has, listening, markdown, median, memoryOf, otherCalls, refuse,
+  roomUrl, scratch, serveWords, shown, sleep, spread, start, stop, targetDirectory, token, writtenOf, wrongs,
 }
