@@ -145,7 +145,7 @@ async function figuresOf(load, scenario, knobs, server, before = []) {
   const words = (told, ...more) => [...before, load, ...more, '--url', server.url, '--pid', String(server.pid),
     ...Object.entries(told).flatMap(([name, value]) => [`--${name}`, String(value)])]
   if (runs(load)) {
-    const report = await generate(words(knobs, 'run', scenario, '--json', '-'))
+    const report = await generate(words(knobs, 'run', scenario, '--json', '-', '--quiet'))
     return report && { ...report.figures, warnings: report.warnings ?? [] }
   }
   const { clients, cursors, 'cursor-rate': moves, ...told } = knobs
@@ -180,7 +180,8 @@ function markdown(lines, left) {
 function shown(value) {
   if (value === undefined || !Number.isFinite(value)) return '-'
   if (value >= 100) return Math.round(value).toLocaleString('en-US')
-  return value >= 10 ? value.toFixed(1) : value.toFixed(2)
+  if (value >= 10) return value.toFixed(1)
+  return value >= 0.1 || value <= 0 ? value.toFixed(2) : value.toPrecision(2)
 }
 
 /** What of a report must not be: each as a name and a number. */
