@@ -32,15 +32,23 @@ function number(file, name = '') {
 }
 
 /**
- * Makes one. `before` are the words that put a command in it; `wasFull` says whether the kernel killed somebody for
- * memory since it was last asked; `kernelBytes` what the kernel itself holds for it, sockets above all. Where it cannot
- * be made there is `why`.
+ * Makes one. `before` are the words that put a command in it; `wasFull` says whether the kernel killed somebody
+ * for memory since it was last asked; `kernelBytes` what the kernel itself holds for it, sockets above all. Where
+ * it cannot be made there is `why`.
  */
 function cage(machine) {
   const open = { before: [], wasFull: () => false, kernelBytes: () => undefined, remove: () => {} }
   if (!machine.memory_bytes && machine.cores >= 1) return open
   const made = []
-  const remove = () => { for (const directory of made.splice(0)) try { fs.rmdirSync(directory) } catch { /* Somebody still ends in it. */ } }
+  const remove = () => {
+    for (const directory of made.splice(0)) {
+      try {
+        fs.rmdirSync(directory)
+      } catch {
+        // Somebody still ends in it.
+      }
+    }
+  }
   try {
     for (const { under, files } of settings(machine)) {
       const directory = path.join(under, `boardwire-capacity-${process.pid}-${made.length}`)

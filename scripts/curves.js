@@ -1,4 +1,5 @@
-// What scripts/capacity makes of its points: power laws, what work costs, tables, the picture. Measures nothing.
+// What scripts/capacity makes of its points: power laws, what work costs, tables, the picture. Measures
+// nothing.
 'use strict'
 const { markdown, shown } = require('./measure.js')
 

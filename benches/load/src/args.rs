@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::bare::{self, Fault};
 use crate::fanout::{self, Plan};
 use crate::fleet::{Dialect, Target};
-use crate::{idle, join, process, saturate};
+use crate::{idle, join, plan, process, saturate};
 
 fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
     let value = Arg::new(name).long(name).value_name("N").default_value(default);
@@ -80,6 +80,7 @@ fn command() -> Command {
         .about("Measures servers that keep Yjs boards in sync")
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(plan::command())
         .subcommand(
             Command::new("bare")
                 .about("The bare broadcaster: the practical floor")
@@ -147,7 +148,7 @@ fn server(matches: &ArgMatches) -> Result<(Target, Option<String>, String), Stri
     Ok((Target::parse(url, dialect)?, pid, name))
 }
 
-fn plan(matches: &ArgMatches, rate: &str, (pid, name): (Option<String>, String)) -> Result<Plan, String> {
+fn fanout_plan(matches: &ArgMatches, rate: &str, (pid, name): (Option<String>, String)) -> Result<Plan, String> {
     let plan = Plan {
         boards: size(matches, "boards"),
         clients: size(matches, "clients"),
@@ -177,9 +178,10 @@ pub(crate) fn run() -> Result<Option<String>, String> {
             let fault = matches.get_one("wrong").copied().unwrap_or_default();
             return bare::serve(&listener, fault).map_err(failed).map(|()| None);
         }
+        Some(("plan", matches)) => return plan::run(matches).map(Some),
         Some(("fanout", matches)) => {
             let (target, pid, name) = server(matches)?;
-            let plan = plan(matches, "rate", (pid, name))?;
+            let plan = fanout_plan(matches, "rate", (pid, name))?;
             fanout::run(&target, &plan, &mut Vec::new())
                 .map_err(failed)?
                 .report()
@@ -188,7 +190,7 @@ pub(crate) fn run() -> Result<Option<String>, String> {
             let (target, pid, name) = server(matches)?;
             let plan = Plan {
                 patience: Duration::from_secs(1),
-                ..plan(matches, "from", (pid, name))?
+                ..fanout_plan(matches, "from", (pid, name))?
             };
             saturate::run(&target, &plan, real(matches, "limit-ms")).map_err(failed)?
         }

@@ -14,6 +14,7 @@ mod fleet;
 mod histogram;
 mod idle;
 mod join;
+mod plan;
 mod poll;
 mod process;
 mod saturate;
