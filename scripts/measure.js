@@ -124,37 +124,17 @@ function serveWords(bin, { port, data, threads }) {
     '--max-messages-per-second', '1000000', '--log-level', 'error']
 }
 
-const roomUrl = (port, token) => `ws://127.0.0.1:${port}/ws/canvas/{room}?token=${token}`
+const roomUrl = port => `ws://127.0.0.1:${port}/ws/canvas/{room}?token={token}`
 
-/** Runs the generator to its end: what it found, or undefined where it failed. */
-async function generate(words) {
-  const load = start(words, { stdio: ['ignore', 'pipe', 'inherit'] })
+/** Runs a scenario to its end: the figures that it found and its warnings, or undefined where it failed. */
+async function generate(words, token = '') {
+  const load = start([...words, '--json', '-', '--quiet'],
+    { env: { ...process.env, BOARDWIRE_LOAD_TOKEN: token }, stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   load.stdout.on('data', data => { text += data })
-  return await load.ended === 0 ? JSON.parse(text) : undefined
-}
-
-/** Whether the generator is the one whose commands are `run SCENARIO`; the one before it printed its figures alone. */
-const runs = load => spawnSync(load, ['run', '--help'], { stdio: 'ignore' }).status === 0
-
-/**
- * Runs a scenario to its end: its figures by name and `warnings`, or undefined where it failed. `knobs` are flags
- * by name; `server` says `url` and `pid`; `before` are words in front, such as taskset's.
- */
-async function figuresOf(load, scenario, knobs, server, before = []) {
-  const words = (told, ...more) => [...before, load, ...more, '--url', server.url, '--pid', String(server.pid),
-    ...Object.entries(told).flatMap(([name, value]) => [`--${name}`, String(value)])]
-  if (runs(load)) {
-    const report = await generate(words(knobs, 'run', scenario, '--json', '-', '--quiet'))
-    return report && { ...report.figures, warnings: report.warnings ?? [] }
-  }
-  const { clients, cursors, 'cursor-rate': moves, ...told } = knobs
-  if (scenario === 'idle') told.connections = told.boards * clients
-  else if (clients) told.clients = clients
-  // It moves no cursors: an update for each costs more.
-  if (cursors) told.rate += cursors * moves
-  const found = await generate(words(told, scenario))
-  return found && { ...found, warnings: found.warning ? [found.warning] : [] }
+  if (await load.ended !== 0) return undefined
+  const { figures, warnings } = JSON.parse(text)
+  return { ...figures, warnings }
 }
 
 /** A number of a file of /proc/PID, or undefined where the process is gone. */
@@ -205,6 +185,6 @@ const median = numbers => {
 }
 
 module.exports = {
-  SHAPES, cargo, childrenOf, env, figuresOf, freePort, generate, has, listening, markdown, median, memoryOf, otherCalls, refuse,
+  SHAPES, cargo, childrenOf, env, freePort, generate, has, listening, markdown, median, memoryOf, otherCalls, refuse,
   roomUrl, scratch, serveWords, shown, sleep, spread, start, stop, targetDirectory, token, writtenOf, wrongs,
 }
