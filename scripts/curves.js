@@ -42,7 +42,7 @@ function judge(points) {
  */
 function workLaw(runs) {
   let best
-  for (let weight = 0; weight <= 20; weight += 0.5) {
+  for (let weight = 0; weight <= 40; weight += 0.5) {
     const points = runs.map(run => [run.deliveries + weight * run.messages, run.cores])
     const { factor, exponent } = powerLaw(points)
     const off = points.reduce((sum, [work, cores]) => sum + Math.log(factor * work ** exponent / cores) ** 2, 0)

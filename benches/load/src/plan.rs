@@ -102,9 +102,7 @@ impl Measured {
         for machine in &self.machines {
             let passed = machine.steps.iter().filter(|step| step.passes);
             let traffic = passed.filter_map(|step| step.messages.zip(step.deliveries));
-            let work = traffic
-                .map(|traffic| self.work(traffic))
-                .fold(0.0, f64::max);
+            let work = traffic.map(|traffic| self.work(traffic)).fold(0.0, f64::max);
             match most.iter_mut().find(|(cores, _)| *cores == machine.cores) {
                 Some((_, other)) => *other = other.max(work),
                 None => most.push((machine.cores, work)),
@@ -230,8 +228,10 @@ impl Answer {
     /// What is full first.
     fn limit(&self) -> &Use {
         let [first, rest @ ..] = &self.uses;
-        rest.iter()
-            .fold(first, |least, one| if one.fits() < least.fits() { one } else { least })
+        rest.iter().fold(
+            first,
+            |least, one| if one.fits() < least.fits() { one } else { least },
+        )
     }
 
     fn suffices(&self) -> bool {
@@ -246,7 +246,9 @@ impl Answer {
         let mut notes = Vec::new();
         let most = measured.most_work().last().map_or(0.0, |(cores, _)| *cores);
         if asked.cores > most {
-            notes.push(format!("more than {most} cores were not measured, and count as {most}"));
+            notes.push(format!(
+                "more than {most} cores were not measured, and count as {most}"
+            ));
         }
         if asked.people > f64::from(CONNECTIONS_MAX) {
             notes.push(format!(
@@ -288,18 +290,32 @@ impl Answer {
         let fits = self.fits_people(asked);
         let limit = self.limit().name;
         let verdict = if self.suffices() {
-            format!("It suffices. As many on each board, about {} people fit", grouped(fits))
+            format!(
+                "It suffices. As many on each board, about {} people fit",
+                grouped(fits)
+            )
         } else if fits < 1.0 {
             "It does not suffice: a server without anybody is too much".to_owned()
         } else {
-            format!("It does not suffice: as many on each board, about {} people fit", grouped(fits))
+            format!(
+                "It does not suffice: as many on each board, about {} people fit",
+                grouped(fits)
+            )
         };
         let [work, memory, disk, network] = &self.uses;
-        let cores = format!("{} core{}", asked.cores, if asked.cores == 1.0 { "" } else { "s" });
+        let cores = format!(
+            "{} core{}",
+            asked.cores,
+            if asked.cores == 1.0 { "" } else { "s" }
+        );
         let rows = [
             (work, format!("{:.2} cores", self.cores), cores),
             (memory, mebi(memory.used), mebi(memory.limit)),
-            (disk, format!("{:.2} MB/s", disk.used / MEGA), format!("{} MB/s", disk.limit / MEGA)),
+            (
+                disk,
+                format!("{:.2} MB/s", disk.used / MEGA),
+                format!("{} MB/s", disk.limit / MEGA),
+            ),
             (
                 network,
                 format!("{:.2} Mbit/s", 8.0 * network.used / MEGA),
@@ -324,7 +340,11 @@ impl Answer {
             line([one.name, &used, &of, &format!("{:.1} %", 100.0 * one.share())]);
         }
         let closing = [
-            format!("Written to disk a day of {} hours: {:.1} GB.", asked.hours, self.written_a_day / 1e9),
+            format!(
+                "Written to disk a day of {} hours: {:.1} GB.",
+                asked.hours,
+                self.written_a_day / 1e9
+            ),
             format!(
                 "The share of CPU is of the traffic at which p99 passed {} ms; {:.0} % of everything is kept free.",
                 measured.limit_ms,
@@ -399,24 +419,44 @@ pub(crate) fn command() -> Command {
         .about("Says whether a machine suffices for so many people, and what is the limit first")
         .args([
             whole("people", "People at the same time").required(true),
-            whole("boards", "Boards that they have open [default: one for four people]"),
+            whole(
+                "boards",
+                "Boards that they have open [default: one for four people]",
+            ),
             whole("shapes", "Shapes of a board [default: 2000]"),
-            flag("cores", "X", "Cores; 0.25 is one that is a quarter as fast as the measured one")
-                .value_parser(amount)
-                .default_value("1"),
+            flag(
+                "cores",
+                "X",
+                "Cores; 0.25 is one that is a quarter as fast as the measured one",
+            )
+            .value_parser(amount)
+            .default_value("1"),
             flag("memory", "SIZE", "Memory that the server may take")
                 .value_parser(bytes)
                 .default_value("512M"),
-            flag("disk", "MB", "Megabytes a second that the disk writes for hours; cards do 10")
-                .value_parser(amount)
-                .default_value("10"),
+            flag(
+                "disk",
+                "MB",
+                "Megabytes a second that the disk writes for hours; cards do 10",
+            )
+            .value_parser(amount)
+            .default_value("10"),
             flag("network", "MBIT", "Megabits a second, both ways together")
                 .value_parser(amount)
                 .default_value("100"),
-            flag("drawing-share", "X", "Of their time people draw so much [default: 0.1]").value_parser(share),
+            flag(
+                "drawing-share",
+                "X",
+                "Of their time people draw so much [default: 0.1]",
+            )
+            .value_parser(share),
             flag("updates-per-second", "X", "While they do [default: 20]").value_parser(amount),
-            flag("pointing-share", "X", "Of their time their cursor moves so much [default: 0.3]")
-                .value_parser(share),
+            flag(
+                "pointing-share",
+                "X",
+                "Of their time their cursor moves so much [default: 0.3]",
+            )
+            .value_parser(share),
             flag("moves-per-second", "X", "While it does [default: 10]").value_parser(amount),
             flag("hours", "X", "Hours of use a day")
                 .value_parser(amount)

@@ -21,7 +21,11 @@ fn plan(words: &str) -> Value {
 #[track_caller]
 fn does_not_suffice(words: &str, limit: &str) {
     let plan = plan(words);
-    assert_eq!((&plan["suffices"], &plan["limit"]), (&false.into(), &limit.into()), "{plan:#}");
+    assert_eq!(
+        (&plan["suffices"], &plan["limit"]),
+        (&false.into(), &limit.into()),
+        "{plan:#}"
+    );
     let fits = plan["fits_people"].as_f64().unwrap();
     assert!(fits < plan["people"].as_f64().unwrap(), "{plan:#}");
 }
@@ -37,15 +41,23 @@ fn a_few_people_fit_on_a_small_machine() {
 fn what_is_too_much_is_named() {
     let large = "--people 200000 --boards 50000 --memory 10000G --disk 1000000 --network 1000000";
     does_not_suffice(large, "CPU");
-    does_not_suffice("--people 400 --boards 400 --shapes 20000 --disk 100000 --memory 512M", "memory");
-    does_not_suffice("--people 400 --boards 400 --shapes 20000 --disk 1 --memory 100G", "disk");
+    does_not_suffice(
+        "--people 400 --boards 400 --shapes 20000 --disk 100000 --memory 512M",
+        "memory",
+    );
+    does_not_suffice(
+        "--people 400 --boards 400 --shapes 20000 --disk 1 --memory 100G",
+        "disk",
+    );
     does_not_suffice("--people 100 --boards 1 --disk 1000 --network 1", "network");
     does_not_suffice("--people 1 --memory 100K", "memory");
 }
 
 #[test]
 fn as_many_as_fit_suffice_and_a_few_more_do_not() {
-    let fits = plan("--people 1000 --boards 100 --cores 1")["fits_people"].as_f64().unwrap();
+    let fits = plan("--people 1000 --boards 100 --cores 1")["fits_people"]
+        .as_f64()
+        .unwrap();
     let with = |share: f64| {
         let boards = (fits / 10.0 * share).round();
         plan(&format!("--people {} --boards {boards} --cores 1", boards * 10.0))["suffices"] == true
@@ -65,10 +77,19 @@ fn bad_input_is_told_what_would_be_right() {
         ("", "--people"),
         ("--people 0", "0 is not in 1.."),
         ("--people many", "invalid digit"),
-        ("--people 4 --memory much", "an amount of memory is wanted, such as 512M or 2G"),
-        ("--people 4 --memory 512X", "an amount of memory is wanted, such as 512M or 2G"),
+        (
+            "--people 4 --memory much",
+            "an amount of memory is wanted, such as 512M or 2G",
+        ),
+        (
+            "--people 4 --memory 512X",
+            "an amount of memory is wanted, such as 512M or 2G",
+        ),
         ("--people 4 --cores 0", "a number above 0 is wanted"),
-        ("--people 4 --drawing-share 10", "a share from 0 to 1 is wanted, such as 0.1"),
+        (
+            "--people 4 --drawing-share 10",
+            "a share from 0 to 1 is wanted, such as 0.1",
+        ),
         ("--people 4 --boards 5", "name the boards that are open"),
     ] {
         let error = told(words).unwrap_err();
@@ -79,9 +100,16 @@ fn bad_input_is_told_what_would_be_right() {
 #[test]
 fn the_text_names_the_verdict_and_the_limit() {
     let text = told("--people 40 --boards 12").unwrap();
-    assert!(text.contains("40 people on 12 boards of 2,000 shapes, 3.3 on each.\nIt suffices."), "{text}");
+    assert!(
+        text.contains("40 people on 12 boards of 2,000 shapes, 3.3 on each.\nIt suffices."),
+        "{text}"
+    );
     let text = told("--people 90000 --boards 22500 --memory 1000G --cores 64").unwrap();
-    for part in ["It does not suffice", "were not measured, and count as", "--max-connections 90000"] {
+    for part in [
+        "It does not suffice",
+        "were not measured, and count as",
+        "--max-connections 90000",
+    ] {
         assert!(text.contains(part), "{text}");
     }
 }
@@ -100,7 +128,12 @@ fn predictions(what: impl Fn(&Answer, &Value) -> Option<(f64, f64)>) -> Vec<(f64
     let person = &all["person"];
     let mut found = Vec::new();
     for machine in all["machines"].as_array().unwrap() {
-        for step in machine["steps"].as_array().unwrap().iter().filter(|step| step["passes"] == true) {
+        for step in machine["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|step| step["passes"] == true)
+        {
             let of_person = |name: &str| person[name].as_f64().unwrap();
             let asked = Asked {
                 people: step["people"].as_f64().unwrap(),
@@ -108,7 +141,9 @@ fn predictions(what: impl Fn(&Answer, &Value) -> Option<(f64, f64)>) -> Vec<(f64
                 cores: machine["cores"].as_f64().unwrap(),
                 memory: machine["memory_bytes"].as_f64().unwrap_or(1e12),
                 // Only where memory had a limit the boards were filled.
-                shapes: machine["memory_bytes"].as_f64().map_or(0.0, |_| of_person("shapes_per_board")),
+                shapes: machine["memory_bytes"]
+                    .as_f64()
+                    .map_or(0.0, |_| of_person("shapes_per_board")),
                 drawing_share: of_person("drawing_share"),
                 updates_per_second: of_person("updates_per_second"),
                 pointing_share: of_person("pointing_share"),
@@ -128,13 +163,18 @@ fn predictions(what: impl Fn(&Answer, &Value) -> Option<(f64, f64)>) -> Vec<(f64
 fn agree(found: &[(f64, f64)]) {
     for (predicted, measured) in found {
         let ratio = predicted / measured;
-        assert!((1.0 / TOLERANCE..TOLERANCE).contains(&ratio), "{found:?}: {ratio}");
+        assert!(
+            (1.0 / TOLERANCE..TOLERANCE).contains(&ratio),
+            "{found:?}: {ratio}"
+        );
     }
 }
 
 #[test]
 fn what_was_measured_is_predicted() {
-    agree(&predictions(|answer, step| Some((answer.cores, step["cores"].as_f64()?))));
+    agree(&predictions(|answer, step| {
+        Some((answer.cores, step["cores"].as_f64()?))
+    }));
     agree(&predictions(|answer, step| {
         // In a limited machine alone the kernel's share was counted, and boards were filled.
         let kernel = step["kernel_bytes"].as_f64()?;
