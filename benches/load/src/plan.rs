@@ -1,16 +1,19 @@
 //! Whether a machine suffices for so many people, and what is the limit first.
 //!
-//! Owns the arithmetic from people to CPU, memory, disk and network, over constants that `scripts/capacity`
-//! measured (`capacity.json`, part of the program). Must not measure anything. Key invariant: nothing is
-//! promised beyond what was measured: more cores than that count as the most that were.
+//! Owns the arithmetic from people to CPU, memory, disk and network, and its words. Must not measure
+//! anything: the constants are those of `measured`. Key invariant: what fits leaves the margin of each
+//! resource free.
+
+mod measured;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-const MEASURED: &str = include_str!("../capacity.json");
+use measured::{Measured, Person};
 
 /// What is kept free of each resource: people come in bursts, and machines differ.
 const MARGIN: f64 = 0.3;
@@ -24,108 +27,6 @@ const CONNECTIONS_PER_BOARD_MAX: f64 = 1_024.0;
 
 const MEGA: f64 = 1e6;
 const MEBI: f64 = 1_048_576.0;
-
-/// `capacity.json`, as far as it is needed here.
-#[derive(Debug, Deserialize)]
-struct Measured {
-    at: String,
-    limit_ms: f64,
-    machine: Host,
-    person: Person,
-    constants: Constants,
-    machines: Vec<Machine>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Host {
-    model: String,
-}
-
-/// What people do where nothing else is said.
-#[derive(Debug, Deserialize)]
-struct Person {
-    people_per_board: f64,
-    drawing_share: f64,
-    updates_per_second: f64,
-    pointing_share: f64,
-    moves_per_second: f64,
-    shapes_per_board: f64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Constants {
-    /// Work is deliveries, and so many more for each message that comes in. `cores = factor x work ^ exponent`.
-    work_per_message: f64,
-    cores_factor: f64,
-    cores_exponent: f64,
-    /// Of a server with its caches, of a connection (and in the kernel), of an empty board, of a shape.
-    memory_bytes: f64,
-    memory_bytes_per_connection: f64,
-    kernel_bytes_per_connection: Option<f64>,
-    memory_bytes_per_board: f64,
-    memory_bytes_per_shape: f64,
-    state_bytes_per_shape: f64,
-    /// While anybody draws, more for each update, and for each byte of a board that is compacted.
-    written_bytes_per_second: f64,
-    written_bytes_per_update: f64,
-    written_per_state_byte: f64,
-    network_bytes_per_message: f64,
-}
-
-/// A machine that was given more and more people.
-#[derive(Debug, Deserialize)]
-struct Machine {
-    cores: f64,
-    steps: Vec<Step>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Step {
-    passes: bool,
-    messages: Option<f64>,
-    deliveries: Option<f64>,
-}
-
-impl Measured {
-    fn read() -> Result<Self, String> {
-        serde_json::from_str(MEASURED).map_err(|error| format!("capacity.json: {error}"))
-    }
-
-    fn work(&self, (messages, deliveries): (f64, f64)) -> f64 {
-        deliveries + self.constants.work_per_message * messages
-    }
-
-    /// The most work that machines with so many cores did within the limit; each number of cores once,
-    /// ascending.
-    fn most_work(&self) -> Vec<(f64, f64)> {
-        let mut most: Vec<(f64, f64)> = Vec::new();
-        for machine in &self.machines {
-            let passed = machine.steps.iter().filter(|step| step.passes);
-            let traffic = passed.filter_map(|step| step.messages.zip(step.deliveries));
-            let work = traffic.map(|traffic| self.work(traffic)).fold(0.0, f64::max);
-            match most.iter_mut().find(|(cores, _)| *cores == machine.cores) {
-                Some((_, other)) => *other = other.max(work),
-                None => most.push((machine.cores, work)),
-            }
-        }
-        most.sort_by(|a, b| a.0.total_cmp(&b.0));
-        most
-    }
-
-    /// The most work of so many cores: between two that were measured on the line between them, below
-    /// in proportion, above no more.
-    fn work_of(&self, cores: f64) -> f64 {
-        let mut below = (0.0, 0.0);
-        for above in self.most_work() {
-            if cores <= above.0 {
-                let share = (cores - below.0) / (above.0 - below.0);
-                return below.1 + share * (above.1 - below.1);
-            }
-            below = above;
-        }
-        below.1
-    }
-}
 
 /// Who is there, what they do, and what the machine has.
 #[derive(Clone, Debug)]
@@ -196,7 +97,9 @@ impl Answer {
         let state = asked.shapes * is.state_bytes_per_shape;
         let compactions = asked.boards * state * is.written_per_state_byte / COMPACT_EVERY_SECONDS;
         let (fixed, written) = if updates > 0.0 {
-            let fixed = is.written_bytes_per_second;
+            // Of the time, while somebody draws.
+            let share = 1.0 - (1.0 - asked.drawing_share).powf(asked.people);
+            let fixed = share * is.written_bytes_per_second;
             (fixed, fixed + updates * is.written_bytes_per_update + compactions)
         } else {
             (0.0, 0.0)
@@ -272,11 +175,11 @@ impl Answer {
         });
         json!({
             "format": "boardwire-plan/1",
-            "people": asked.people,
-            "boards": asked.boards,
+            "people": asked.people as u64,
+            "boards": asked.boards as u64,
             "suffices": self.suffices(),
             "limit": self.limit().name,
-            "fits_people": self.fits_people(asked),
+            "fits_people": self.fits_people(asked) as u64,
             "margin": MARGIN,
             "cores_used": self.cores,
             "written_bytes_a_day": self.written_a_day,
@@ -473,7 +376,7 @@ impl Asked {
         let whole = |name| matches.get_one(name).map(|number: &u32| f64::from(*number));
         let real = |name, default| matches.get_one(name).copied().unwrap_or(default);
         let people = whole("people").ok_or("--people is missing")?;
-        let boards = whole("boards").unwrap_or((people / person.people_per_board).ceil());
+        let boards = whole("boards").unwrap_or_else(|| (people / person.people_per_board).ceil());
         if boards > people {
             return Err(format!(
                 "--boards {boards} for --people {people}: name the boards that are open; one that nobody has open \
@@ -508,6 +411,3 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<String, String> {
         answer.text(&measured, &asked)
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,7 @@
 use serde_json::Value;
 
-use super::{Answer, Asked, MEASURED, MEBI, Measured, command, run};
+use super::measured::{JSON, Measured};
+use super::{Answer, Asked, MEBI, command, run};
 
 /// A prediction may be so many times too large or too small: runs of seconds on shared machines agree no
 /// better among themselves, and a law has one exponent for all shapes of traffic.
@@ -124,7 +125,7 @@ fn sizes_are_read() {
 /// Every step that passed on each machine: what is predicted of it, and what was measured.
 fn predictions(what: impl Fn(&Answer, &Value) -> Option<(f64, f64)>) -> Vec<(f64, f64)> {
     let measured = Measured::read().unwrap();
-    let all: Value = serde_json::from_str(MEASURED).unwrap();
+    let all: Value = serde_json::from_str(JSON).unwrap();
     let person = &all["person"];
     let mut found = Vec::new();
     for machine in all["machines"].as_array().unwrap() {
