@@ -283,13 +283,6 @@ fn tell_slow(run: &Run, fleet: &Fleet, figures: &mut Map<String, Value>) {
 
 fn tell_restart(run: &Run, drive: &Drive, fleet: &Fleet, figures: &mut Map<String, Value>) {
     let restart = &drive.restart;
-    let Books {
-        sent,
-        acknowledged,
-        lost_acknowledged,
-        lost_seen,
-        lost_unseen,
-    } = restart.books;
     let ids = run
         .groups
         .iter()
@@ -300,13 +293,27 @@ fn tell_restart(run: &Run, drive: &Drive, fleet: &Fleet, figures: &mut Map<Strin
         [
             ("restart_down_ms", json!(restart.down_ns as f64 / 1e6)),
             ("restart_away", json!(away)),
-            ("restart_sent", json!(sent)),
-            ("restart_acknowledged", json!(acknowledged)),
-            ("restart_lost_acknowledged", json!(lost_acknowledged)),
-            ("restart_lost_seen", json!(lost_seen)),
-            ("restart_lost_unseen", json!(lost_unseen)),
         ],
     );
+    if let Some(books) = restart.books {
+        let Books {
+            sent,
+            acknowledged,
+            lost_acknowledged,
+            lost_seen,
+            lost_unseen,
+        } = books;
+        put(
+            figures,
+            [
+                ("restart_sent", json!(sent)),
+                ("restart_acknowledged", json!(acknowledged)),
+                ("restart_lost_acknowledged", json!(lost_acknowledged)),
+                ("restart_lost_seen", json!(lost_seen)),
+                ("restart_lost_unseen", json!(lost_unseen)),
+            ],
+        );
+    }
     restart.rejoins.tell("rejoin_", figures);
 }
 
@@ -342,9 +349,6 @@ fn warnings(run: &Run, drive: &Drive, cost: &Cost) -> Vec<String> {
         ),
         Some(Err(error)) => warnings.push(error.clone()),
         None => {}
-    }
-    if drive.restart.is_planned() && drive.restart.books.sent == 0 {
-        warnings.push("no writer was asked by the server what it has: what was lost is not known".to_owned());
     }
     warnings
 }
