@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::bare::{self, Fault};
 use crate::fanout::{self, Plan};
 use crate::fleet::{Dialect, Target};
-use crate::{idle, join, process, saturate};
+use crate::{idle, join, process, report, saturate};
 
 fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
     let value = Arg::new(name).long(name).value_name("N").default_value(default);
@@ -118,6 +118,20 @@ fn command() -> Command {
                 decimal("seconds", "30", "How long CPU is measured"),
             ]),
         )
+        .subcommand(report_command())
+}
+
+fn report_command() -> Command {
+    let files = Arg::new("files").value_name("RESULT.json").num_args(1..=2);
+    let html = Arg::new("html").long("html").value_name("FILE");
+    Command::new("report")
+        .about("What one run found, or two side by side: a summary, and a page with pictures")
+        .args([
+            files
+                .required(true)
+                .help("What `run --json FILE` wrote; the second is set against the first"),
+            html.help("Write the page here too: one HTML file"),
+        ])
 }
 
 fn size(matches: &ArgMatches, name: &str) -> usize {
@@ -171,6 +185,11 @@ pub(crate) fn run() -> Result<Option<String>, String> {
     process::open_many();
     let failed = |error: std::io::Error| error.to_string();
     let report: Value = match matches.subcommand() {
+        Some(("report", matches)) => {
+            let files: Vec<String> = matches.get_many("files").into_iter().flatten().cloned().collect();
+            let html = matches.get_one("html").map(String::as_str);
+            return report::command(&files, html).map(Some);
+        }
         Some(("bare", matches)) => {
             let listen = matches.get_one("listen").map_or("127.0.0.1:9090", String::as_str);
             let listener = TcpListener::bind(listen).map_err(|error| format!("{listen}: {error}"))?;

@@ -16,6 +16,7 @@ mod idle;
 mod join;
 mod poll;
 mod process;
+mod report;
 mod saturate;
 mod tally;
 #[cfg(test)]
