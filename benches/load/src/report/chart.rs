@@ -10,10 +10,11 @@ use super::text::escape;
 
 /// How wide a character is at the size of the ticks, on the safe side.
 const CHARACTER: f64 = 6.9;
-const TOP: f64 = 26.0;
+/// Room for the title of the upright axis.
+const TITLE: f64 = 26.0;
 const BOTTOM: f64 = 42.0;
 const RIGHT: f64 = 14.0;
-/// Rows for what is said of moments.
+/// Rows above the picture for what is said of moments.
 const ROWS: usize = 4;
 const ROW: f64 = 15.0;
 /// Points of a line that are nearer than this are one, but for the last.
@@ -68,13 +69,23 @@ struct Paper {
     x: Scale,
     y: Scale,
     left: f64,
+    top: f64,
     width: f64,
     height: f64,
     svg: String,
 }
 
+/// Where the text of a moment stands: its row from below, the places of its line and itself, its anchor.
+struct Note<'a> {
+    moment: &'a Rule,
+    x: f64,
+    row: Option<usize>,
+    to_left: bool,
+}
+
 impl Chart {
-    /// The picture at a size; `id` is its own in the page. None when there is nothing to draw.
+    /// The picture at a size, which grows by what is said of moments; `id` is its own in the page. None when
+    /// there is nothing to draw.
     pub(crate) fn svg(&self, id: &str, (width, height): (f64, f64)) -> Option<String> {
         let points = || self.series.iter().flat_map(|series| series.points.iter());
         let x = Scale::over(self.x.kind, points().map(|point| point.0))?;
@@ -83,7 +94,7 @@ impl Chart {
         // A limit alone is no picture.
         Scale::over(self.y.kind, seen.clone().map(|point| point.1))?;
         let y = Scale::over(self.y.kind, seen.map(|point| point.1).chain(limits))?;
-        let ticks = y.ticks((height / 44.0) as usize);
+        let ticks = y.ticks((height / 40.0) as usize);
         let labels: Vec<String> = ticks.iter().map(|tick| (self.y.tick)(*tick)).collect();
         let longest = labels
             .iter()
@@ -94,10 +105,20 @@ impl Chart {
             x,
             y,
             left: 10.0 + CHARACTER * longest as f64,
+            top: TITLE,
             width,
             height,
             svg: String::new(),
         };
+        let notes = paper.notes(&self.moments);
+        let rows = notes
+            .iter()
+            .filter_map(|note| note.row)
+            .max()
+            .map_or(0, |row| row + 1);
+        paper.top += ROW * rows as f64;
+        paper.height += ROW * rows as f64;
+        let height = paper.height;
         paper.put(format_args!(
             "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\
              <title id=\"{id}-t\">{}</title><desc id=\"{id}-d\">{}</desc>",
@@ -105,6 +126,7 @@ impl Chart {
             escape(&self.told)
         ));
         paper.across(&ticks, &labels);
+        paper.moments(&notes);
         paper.down(&self.x);
         paper.titles(&self.x.title, &self.y.title);
         for series in &self.series {
@@ -113,7 +135,6 @@ impl Chart {
         for limit in &self.limits {
             paper.limit(limit);
         }
-        paper.moments(&self.moments);
         paper.svg.push_str("</svg>");
         Some(paper.svg)
     }
@@ -140,7 +161,7 @@ impl Paper {
 
     fn y(&self, number: f64) -> Option<f64> {
         let at = self.y.place(number)?;
-        Some(self.floor() - at * (self.floor() - TOP))
+        Some(self.floor() - at * (self.floor() - self.top))
     }
 
     fn text(&mut self, (x, y): (f64, f64), (anchor, class): (&str, &str), text: &str) {
@@ -247,18 +268,19 @@ impl Paper {
         let Some(y) = self.y(limit.at) else { return };
         self.line("limit", (self.left, y), (self.right(), y));
         // Under the line where there is no room above it.
-        let above = y - TOP > ROW;
+        let above = y - self.top > ROW;
         let at = if above { y - 5.0 } else { y + 14.0 };
-        self.text((self.right() - 4.0, at), ("end", "note"), &limit.text);
+        // Latency grows to the right: it is free on the left.
+        self.text((self.left + 5.0, at), ("start", "note"), &limit.text);
     }
 
-    /// Each text stands beside its line, in the first row where it touches no other; else only the line is
-    /// drawn.
-    fn moments(&mut self, moments: &[Rule]) {
+    /// Each text stands above the picture, in the lowest row where it touches no other; a text without such a
+    /// row is left out.
+    fn notes<'a>(&self, moments: &'a [Rule]) -> Vec<Note<'a>> {
         let mut taken: Vec<(usize, f64, f64)> = Vec::new();
+        let mut notes = Vec::new();
         for moment in moments {
             let Some(x) = self.x(moment.at) else { continue };
-            self.line(&format!("moment {}", moment.class), (x, TOP), (x, self.floor()));
             let long = CHARACTER * moment.text.chars().count() as f64 + 8.0;
             let to_left = x + long > self.width;
             let (from, to) = if to_left { (x - long, x) } else { (x, x + long) };
@@ -267,195 +289,38 @@ impl Paper {
                     .iter()
                     .all(|(at, low, high)| at != row || to <= *low || from >= *high)
             };
-            let Some(row) = (0..ROWS).find(free).filter(|_| from >= self.left) else {
-                continue;
-            };
-            taken.push((row, from, to));
-            let (anchor, x) = if to_left {
-                ("end", x - 4.0)
+            let row = (0..ROWS).find(free).filter(|_| from >= 0.0);
+            taken.extend(row.map(|row| (row, from, to)));
+            notes.push(Note {
+                moment,
+                x,
+                row,
+                to_left,
+            });
+        }
+        notes
+    }
+
+    fn moments(&mut self, notes: &[Note<'_>]) {
+        for note in notes {
+            let above = |row: usize| self.top - 4.0 - ROW * row as f64;
+            let from = note.row.map_or(self.top, |row| above(row) - 9.0);
+            let class = escape(&format!("moment {}", note.moment.class));
+            self.line(&class, (note.x, from), (note.x, self.floor()));
+        }
+        // Over the lines of others.
+        for note in notes {
+            let Some(row) = note.row else { continue };
+            let (anchor, x) = if note.to_left {
+                ("end", note.x - 4.0)
             } else {
-                ("start", x + 4.0)
+                ("start", note.x + 4.0)
             };
-            let y = TOP + 11.0 + ROW * row as f64;
-            self.text((x, y), (anchor, "note"), &moment.text);
+            let y = self.top - 4.0 - ROW * row as f64;
+            self.text((x, y), (anchor, "note"), &note.moment.text);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::number::tick;
-    use super::*;
-
-    const SIZE: (f64, f64) = (340.0, 260.0);
-
-    fn chart(kinds: (Kind, Kind), shape: Shape, points: &[(f64, f64)]) -> Chart {
-        let axis = |kind| Axis {
-            title: "an axis".to_owned(),
-            kind,
-            tick,
-        };
-        Chart {
-            title: "A picture".to_owned(),
-            told: "of points".to_owned(),
-            x: axis(kinds.0),
-            y: axis(kinds.1),
-            series: vec![Series {
-                name: "all".to_owned(),
-                class: "a".to_owned(),
-                shape,
-                points: points.to_vec(),
-            }],
-            limits: Vec::new(),
-            moments: Vec::new(),
-        }
-    }
-
-    /// Every number of the attributes that are places, as x and y.
-    fn places(svg: &str) -> Vec<(f64, f64)> {
-        let number = |text: &str| text.parse::<f64>().unwrap();
-        let mut found = Vec::new();
-        for part in svg.split(" d=\"").skip(1) {
-            let path = part.split('"').next().unwrap();
-            for point in path.split(['M', 'L', 'Z']).filter(|point| !point.is_empty()) {
-                let (x, y) = point.split_once(' ').unwrap();
-                found.push((number(x), number(y)));
-            }
-        }
-        for (x_name, y_name) in [(" cx=\"", " cy=\""), (" x=\"", " y=\"")] {
-            let of = |name: &str| -> Vec<f64> {
-                let parts = svg.split(name).skip(1);
-                parts
-                    .map(|part| number(part.split('"').next().unwrap()))
-                    .collect()
-            };
-            found.extend(of(x_name).into_iter().zip(of(y_name)));
-        }
-        found
-    }
-
-    fn holds(svg: &str) {
-        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
-        for (x, y) in places(svg) {
-            assert!(
-                (0.0..=SIZE.0).contains(&x) && (0.0..=SIZE.1).contains(&y),
-                "{x} {y}: {svg}"
-            );
-        }
-    }
-
-    #[test]
-    fn nothing_is_drawn_outside_of_the_picture_whatever_the_numbers() {
-        let odd = [
-            0.0,
-            1e-12,
-            0.3,
-            5.0,
-            1e9,
-            9e14,
-            1e16,
-            f64::MAX,
-            -3.0,
-            f64::NAN,
-            f64::INFINITY,
-        ];
-        let points: Vec<(f64, f64)> = odd.iter().flat_map(|x| odd.iter().map(|y| (*x, *y))).collect();
-        for kind in [Kind::Linear, Kind::Time, Kind::Log, Kind::Tail] {
-            for up in [Kind::Linear, Kind::Log] {
-                for shape in [Shape::Line, Shape::Dots, Shape::Area] {
-                    let mut chart = chart((kind, up), shape, &points);
-                    let rule = |at| Rule {
-                        at,
-                        text: "what happened then".to_owned(),
-                        class: "a".to_owned(),
-                    };
-                    chart.limits = odd.map(rule).into();
-                    chart.moments = odd.map(rule).into();
-                    holds(&chart.svg("c", SIZE).unwrap());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn points_stay_between_the_axes() {
-        let points: Vec<(f64, f64)> = (0..100).map(|at| (f64::from(at), f64::from(at * at))).collect();
-        let svg = chart((Kind::Time, Kind::Linear), Shape::Dots, &points)
-            .svg("c", SIZE)
-            .unwrap();
-        let dots = svg.split("cx=\"").skip(1);
-        let x = dots.map(|dot| dot.split('"').next().unwrap().parse::<f64>().unwrap());
-        assert!(x.clone().all(|x| (30.0..=SIZE.0 - RIGHT).contains(&x)), "{svg}");
-        assert_eq!(x.count(), 100);
-    }
-
-    #[test]
-    fn without_points_there_is_no_picture_and_one_point_is_seen() {
-        for kinds in [
-            (Kind::Time, Kind::Log),
-            (Kind::Log, Kind::Linear),
-            (Kind::Tail, Kind::Log),
-        ] {
-            assert!(chart(kinds, Shape::Line, &[]).svg("c", SIZE).is_none());
-            assert!(
-                chart(kinds, Shape::Line, &[(f64::NAN, 1.0)])
-                    .svg("c", SIZE)
-                    .is_none()
-            );
-            let svg = chart(kinds, Shape::Line, &[(0.5, 7.0)]).svg("c", SIZE).unwrap();
-            assert_eq!(svg.matches("<circle").count(), 1, "{svg}");
-            holds(&svg);
-        }
-    }
-
-    #[test]
-    fn a_point_without_a_place_is_a_gap() {
-        let points = [(0.0, 1.0), (1.0, 2.0), (2.0, 0.0), (3.0, 2.0), (4.0, 1.0)];
-        let svg = chart((Kind::Time, Kind::Log), Shape::Line, &points)
-            .svg("c", SIZE)
-            .unwrap();
-        assert_eq!(svg.matches("class=\"a\" d=\"M").count(), 2, "{svg}");
-    }
-
-    #[test]
-    fn text_of_strangers_is_escaped() {
-        let bad = "<script>alert(1)</script>\" onload=\"x";
-        let mut chart = chart((Kind::Time, Kind::Linear), Shape::Line, &[(0.0, 1.0), (9.0, 2.0)]);
-        for text in [
-            &mut chart.title,
-            &mut chart.told,
-            &mut chart.x.title,
-            &mut chart.y.title,
-        ] {
-            bad.clone_into(text);
-        }
-        chart.series[0].class = bad.to_owned();
-        chart.moments.push(Rule {
-            at: 4.0,
-            text: "<script>".to_owned(),
-            class: "a".to_owned(),
-        });
-        let svg = chart.svg("c", SIZE).unwrap();
-        assert!(!svg.contains("<script") && !svg.contains("\" onload"), "{svg}");
-    }
-
-    #[test]
-    fn texts_of_moments_do_not_touch() {
-        let mut chart = chart(
-            (Kind::Time, Kind::Linear),
-            Shape::Line,
-            &[(0.0, 1.0), (100.0, 2.0)],
-        );
-        chart.moments = (0..20)
-            .map(|at| Rule {
-                at: f64::from(at) * 5.0,
-                text: "server killed".to_owned(),
-                class: "a".to_owned(),
-            })
-            .collect();
-        let svg = chart.svg("c", SIZE).unwrap();
-        assert_eq!(svg.matches("moment a").count(), 20);
-        let texts = svg.matches(">server killed<").count();
-        assert!((3..=12).contains(&texts), "{texts}");
-    }
-}
+mod tests;

@@ -76,10 +76,10 @@ const GROUPS: [(&str, &[Known]); 8] = [
     (
         "Restart",
         &[
-            ("restart_down_ms", "server was down", Always),
+            ("restart_down_ms", "server down", Always),
             ("rejoin_*_ms", "clients back", Always),
-            ("restart_sent", "updates before it", InFull),
-            ("restart_acknowledged", "of them acknowledged", Always),
+            ("restart_sent", "updates sent before it", InFull),
+            ("restart_acknowledged", "updates acknowledged before it", Always),
             ("restart_lost_acknowledged", "acknowledged, then lost", Always),
             ("restart_lost_seen", "seen by others, then lost", Always),
             ("restart_lost_unseen", "lost, seen by nobody", Always),
@@ -103,7 +103,7 @@ const GROUPS: [(&str, &[Known]); 8] = [
             ("cpu_share", "CPU, of a core", Always),
             ("written_bytes_per_update", "disk written an update", Always),
             ("syscalls_per_delivery", "system calls a delivery", Always),
-            ("other_syscalls_per_delivery", "of them, not sends", Always),
+            ("other_syscalls_per_delivery", "system calls, sends aside", Always),
             ("memory_max_bytes", "memory, most", Always),
             ("memory_start_bytes", "memory at the start", InFull),
             ("memory_joined_bytes", "memory, all joined", InFull),
@@ -167,6 +167,7 @@ impl Row {
     /// B in parts of A.
     pub(crate) fn ratio(&self) -> String {
         match self.values.as_slice() {
+            [Some(a), Some(b)] if *a > 0.0 && *b >= 0.0 && b / a < 100.0 => format!("{:.2}", b / a),
             [Some(a), Some(b)] if *a > 0.0 && *b >= 0.0 => digits(b / a),
             _ => "-".to_owned(),
         }

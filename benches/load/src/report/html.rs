@@ -8,7 +8,7 @@ use super::chart::{Chart, Shape};
 use super::figures::{Group, Row, groups, headline};
 use super::pictures::{Picture, pictures};
 use super::text::{escape, toml};
-use super::{Run, runs, warnings};
+use super::{Run, apart, place, runs, warnings};
 
 const STYLE: &str = include_str!("page.css");
 /// What most readers want first.
@@ -34,7 +34,7 @@ pub(crate) fn html(a: &Value, b: Option<&Value>) -> String {
         section("Pictures", "pictures", &pictures.concat()),
         section("Figures", "figures", &table(&runs, &groups)),
         section("To repeat it", "runs", &each(&runs, repeat)),
-        section("Scenario", "runs", &scenario(&runs)),
+        section("Scenario", "runs", &each(&runs, scenario)),
         section("Machine and server", "runs", &each(&runs, machine)),
     ];
     format!(
@@ -71,21 +71,14 @@ fn header(runs: &[Run<'_>], name: &str) -> String {
         .iter()
         .map(|run| format!("<span class=\"chip\">{}</span>", chip(run)))
         .collect();
-    let mut about: Vec<String> = runs
-        .iter()
-        .map(|run| {
-            let parts = [run.shape(), run.machine(), run.text("/at").map(str::to_owned)];
-            parts.into_iter().flatten().collect::<Vec<String>>().join(". ")
-        })
-        .collect();
-    // Runs that differ in nothing but the time are told of apart all the same: it is a line.
-    about.dedup();
-    let about: Vec<String> = about
-        .iter()
-        .map(|line| format!("<p>{}</p>\n", escape(line)))
-        .collect();
+    let lines = apart(runs, Run::shape).into_iter().chain(apart(runs, place));
+    let lines = lines.map(|(letter, line)| {
+        let letter = letter.map(|letter| format!("{letter}: ")).unwrap_or_default();
+        format!("<p>{letter}{}</p>\n", escape(&line))
+    });
+    let about: Vec<String> = lines.collect();
     format!(
-        "<header>\n<h1>{name}</h1>\n<p class=\"chips\">{}</p>\n{}</header>\n",
+        "<header>\n<p class=\"tool\">boardwire-load</p>\n<h1>{name}</h1>\n<p class=\"chips\">{}</p>\n{}</header>\n",
         chips.join(" "),
         about.concat()
     )
@@ -237,11 +230,12 @@ fn line(row: &Row, is_pair: bool) -> String {
     format!("<tr><th scope=\"row\">{}</th>{cells}{ratio}</tr>\n", label(row))
 }
 
-/// Something of each run, beside each other where there is room. Nothing where no run has it.
+/// Something of each run, beside each other where there is room, and once where it is the same.
 fn each(runs: &[Run<'_>], of: fn(&Run<'_>) -> Option<String>) -> String {
-    let parts = runs.iter().filter_map(|run| {
-        let head = run.letter.map(|_| format!("<h3>{}</h3>\n", chip(run)));
-        of(run).map(|inner| format!("<div>\n{}{inner}</div>\n", head.unwrap_or_default()))
+    let parts = apart(runs, of).into_iter().map(|(letter, inner)| {
+        let run = runs.iter().find(|run| run.letter == letter && letter.is_some());
+        let head = run.map(|run| format!("<h3>{}</h3>\n", chip(run)));
+        format!("<div>\n{}{inner}</div>\n", head.unwrap_or_default())
     });
     parts.collect()
 }
@@ -255,20 +249,9 @@ fn repeat(run: &Run<'_>) -> Option<String> {
     run.repeat().map(|command| code(&command))
 }
 
-/// The scenario once where it is the same.
-fn scenario(runs: &[Run<'_>]) -> String {
-    let of = |run: &Run<'_>| {
-        run.result
-            .get("scenario")?
-            .as_object()
-            .map(|members| code(&toml(members)))
-    };
-    match runs {
-        [a, b] if a.result.get("scenario") == b.result.get("scenario") => of(a)
-            .map(|code| format!("<div>\n{code}</div>\n"))
-            .unwrap_or_default(),
-        runs => each(runs, of),
-    }
+fn scenario(run: &Run<'_>) -> Option<String> {
+    let members = run.result.get("scenario")?.as_object()?;
+    Some(code(&toml(members)))
 }
 
 fn machine(run: &Run<'_>) -> Option<String> {

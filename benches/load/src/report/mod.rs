@@ -204,7 +204,7 @@ impl<'a> Run<'a> {
             let plain = members
                 .iter()
                 .filter(|(name, value)| (value.is_number() || value.is_boolean()) && *name != "name");
-            let words = plain.map(|(name, value)| format!("{} {}", name.replace('_', " "), brief(value)));
+            let words = plain.map(|(name, value)| setting(name, value));
             words.collect::<Vec<String>>().join(", ")
         };
         let groups = self.list("/scenario/groups").iter().filter_map(Value::as_object);
@@ -214,8 +214,36 @@ impl<'a> Run<'a> {
     }
 }
 
-fn brief(value: &Value) -> String {
-    value.as_f64().map_or_else(|| value.to_string(), number::tick)
+/// Something of each run, once where it is the same.
+fn apart<'a>(
+    runs: &[Run<'a>],
+    of: impl Fn(&Run<'a>) -> Option<String>,
+) -> Vec<(Option<&'static str>, String)> {
+    let each = runs.iter().filter_map(|run| Some((run.letter, of(run)?)));
+    let mut each: Vec<(Option<&'static str>, String)> = each.collect();
+    if let [(_, a), (_, b)] = each.as_slice()
+        && a == b
+    {
+        each = vec![(None, a.clone())];
+    }
+    each
+}
+
+/// Where it ran, and when.
+fn place(run: &Run<'_>) -> Option<String> {
+    let parts = [run.machine(), run.text("/at").map(str::to_owned)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(". "))
+}
+
+/// A value of a scenario, as people say it.
+fn setting(name: &str, value: &Value) -> String {
+    let number = value.as_f64().map_or_else(|| value.to_string(), number::tick);
+    if name == "seconds" {
+        return format!("{number} s");
+    }
+    let (name, unit) = name.strip_suffix("_ms").map_or((name, ""), |name| (name, " ms"));
+    format!("{} {number}{unit}", name.replace('_', " "))
 }
 
 /// What each run warned of, and why two are not to be compared.

@@ -68,7 +68,7 @@ pub(crate) fn digits(number: f64) -> String {
     if size >= 1e15 || (size > 0.0 && size < 1e-6) {
         return format!("{number:.1e}");
     }
-    let whole = (number - number.round()).abs() < f64::EPSILON * size;
+    let whole = (number - number.round()).abs() <= f64::EPSILON * size;
     let decimals = match size {
         _ if whole => 0,
         s if s >= 100.0 => 0,
@@ -147,7 +147,7 @@ mod tests {
             (0.99996, "99.996 %"),
             (0.999_999_99, "99.999999 %"),
             (0.999_999_999_999, "99.99999999 %"),
-            (0.998, "99.80 %"),
+            (0.998, "99.8 %"),
             (0.95, "95.0 %"),
             (0.012, "1.20 %"),
             (1.93, "193 %"),

@@ -17,6 +17,8 @@ const LIMIT_FACTOR: f64 = 5.0;
 const BARS: f64 = 60.0;
 /// How wide the classes of the generator are, as a power of ten.
 const CLASS: f64 = 0.0068;
+/// Where the picture of the tail ends.
+const TAIL_END: f64 = 0.9999;
 
 pub(crate) struct Picture {
     pub(crate) chart: Chart,
@@ -26,12 +28,11 @@ pub(crate) struct Picture {
 
 /// All pictures that there is something for.
 pub(crate) fn pictures(runs: &[Run<'_>]) -> Vec<Picture> {
-    let mut all = vec![latency(runs), rate(runs)];
+    let mut all = vec![latency(runs), cpu(runs), rate(runs)];
     for kind in kinds(runs) {
         all.push(tail(runs, &kind));
         all.push(histogram(runs, &kind));
     }
-    all.push(cpu(runs));
     all.push(bytes(runs, "memory_bytes", "Memory of the server"));
     all.push(bytes(runs, "file_bytes", "Size of the file on disk"));
     all.retain(|picture| !picture.chart.series.is_empty());
@@ -177,9 +178,9 @@ fn limit(at: f64) -> Rule {
 fn latency(runs: &[Run<'_>]) -> Picture {
     let lines = |run: &Run<'_>| {
         [
-            ("max_ms", "max", (Shape::Dots, "faint")),
-            ("p99_ms", "p99", (Shape::Line, "strong")),
             ("p50_ms", "p50", (Shape::Line, "thin")),
+            ("p99_ms", "p99", (Shape::Line, "strong")),
+            ("max_ms", "max", (Shape::Dots, "faint")),
         ]
         .map(|(member, what, look)| series(run, what, look, over_time(run, member, 1.0)))
     };
@@ -292,6 +293,9 @@ fn tail(runs: &[Run<'_>], kind: &str) -> Picture {
         let mut seen = 0.0;
         for (ms, count) in classes {
             let from = seen / total;
+            if from >= TAIL_END {
+                break;
+            }
             seen += count;
             // The last is not at 100 %, which is nowhere on this axis, but where all but one are.
             let to = (seen / total).min(1.0 - 1.0 / total.max(1.0));
@@ -301,11 +305,16 @@ fn tail(runs: &[Run<'_>], kind: &str) -> Picture {
     };
     let all: Vec<Series> = runs.iter().filter_map(line).collect();
     let share = Axis {
-        tick: |share| Unit::Share.print(share).replace(".0 ", " "),
+        tick: |share| format!("{} %", tick(share * 100.0)),
         ..axis("share of all that came within", Kind::Tail)
     };
     let axes = (share, axis("ms, log scale", Kind::Log));
-    let limits = limits(runs, &all);
+    // What is saved, nobody waits for.
+    let limits = if kind == "echoes" {
+        Vec::new()
+    } else {
+        limits(runs, &all)
+    };
     let mut chart = chart(&format!("{}: the tail", of_kind(kind)), axes, all, "ms");
     chart.limits = limits;
     Picture {

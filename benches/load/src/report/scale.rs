@@ -81,13 +81,14 @@ fn bend(kind: Kind, number: f64) -> Option<f64> {
     ((0.0..TOO_LARGE).contains(&number) && bent.is_finite()).then_some(bent)
 }
 
-/// The step of 1, 2 or 5 times a power of ten that leads through the range in at most this many ticks.
+/// The least step of 1, 2 or 5 times a power of ten that leads through the range in at most this many ticks.
 fn step(range: f64, most: usize) -> f64 {
-    let least = range / most.saturating_sub(1).max(1) as f64;
+    let least = range / most.max(1) as f64;
     let power = 10_f64.powf(least.log10().floor());
     let times = [1.0, 2.0, 5.0, 10.0];
-    let enough = times.into_iter().find(|times| times * power >= least * 0.999_999);
-    enough.unwrap_or(10.0) * power
+    // One more tick than steps, so the steps are fewer than the ticks.
+    let enough = times.into_iter().find(|times| times * power > least * 1.000_001);
+    enough.unwrap_or(20.0) * power
 }
 
 fn steps(low: f64, high: f64, most: usize) -> Vec<f64> {
@@ -126,7 +127,11 @@ fn powers(low: f64, high: f64, most: usize) -> Vec<f64> {
     };
     let short = inside(&[1.0, 2.0, 5.0], 1);
     if short.len() < 3 {
-        return steps(10_f64.powf(low), 10_f64.powf(high), most.min(5));
+        let (from, to) = (10_f64.powf(low), 10_f64.powf(high));
+        // Between two steps may be none: then finer ones, as many as there is room for.
+        let finer = (most.min(5)..).map(|aim| steps(from, to, aim));
+        let enough = finer.take(8).find(|ticks| ticks.len() > 1);
+        return enough.unwrap_or_default().into_iter().take(most).collect();
     }
     let coarser = (1..).map(|every| inside(&[1.0], every));
     let mut all = std::iter::once(short).chain(coarser);

@@ -8,14 +8,16 @@ use serde_json::Value;
 
 use super::figures::{Row, groups};
 use super::text::markdown;
-use super::{Run, runs, warnings};
+use super::{Run, apart, place, runs, warnings};
 
 /// What one run found, or two beside each other.
 pub(crate) fn summary(a: &Value, b: Option<&Value>) -> String {
     let runs = runs(a, b);
     let mut told = title(&runs);
-    for run in &runs {
-        about(run, &mut told);
+    for (letter, about) in apart(&runs, Run::shape).into_iter().chain(apart(&runs, place)) {
+        // Each a paragraph of its own.
+        let letter = letter.map(|letter| format!("{letter}: "));
+        told.push_str(&format!("\n{}{}\n", letter.unwrap_or_default(), markdown(&about)));
     }
     let groups = groups(&runs);
     let rows = groups.iter().flat_map(|group| &group.rows);
@@ -27,17 +29,12 @@ pub(crate) fn summary(a: &Value, b: Option<&Value>) -> String {
     for warning in warnings(&runs) {
         told.push_str(&format!("\n**Warning:** {}\n", markdown(&warning)));
     }
-    for run in &runs {
-        if let Some(command) = run.repeat() {
-            let letter = run
-                .letter
-                .map(|letter| format!(" ({letter})"))
-                .unwrap_or_default();
-            // Four spaces before each line: nothing inside can end the code.
-            told.push_str(&format!("\nTo repeat{letter}:\n\n"));
-            for line in command.lines() {
-                told.push_str(&format!("    {line}\n"));
-            }
+    for (letter, command) in apart(&runs, Run::repeat) {
+        let letter = letter.map(|letter| format!(" {letter}")).unwrap_or_default();
+        // Four spaces before each line: nothing inside can end the code.
+        told.push_str(&format!("\nTo repeat{letter}:\n\n"));
+        for line in command.split(['\n', '\r']) {
+            told.push_str(&format!("    {line}\n"));
         }
     }
     told.truncate(told.trim_end().len());
@@ -50,16 +47,6 @@ fn title(runs: &[Run<'_>]) -> String {
     let servers: Vec<String> = runs.iter().map(Run::label).collect();
     let title = format!("{}: {}", scenarios.join(" and "), servers.join(", "));
     format!("### {}\n", markdown(&title))
-}
-
-fn about(run: &Run<'_>, told: &mut String) {
-    let at = run.text("/at").map(str::to_owned);
-    let parts: Vec<String> = [run.shape(), run.machine(), at].into_iter().flatten().collect();
-    if !parts.is_empty() {
-        let letter = run.letter.map(|letter| format!("{letter}: ")).unwrap_or_default();
-        // A paragraph of its own.
-        told.push_str(&format!("\n{letter}{}\n", markdown(&parts.join(". "))));
-    }
 }
 
 fn table(runs: &[Run<'_>], rows: &[&Row], told: &mut String) {
