@@ -225,8 +225,9 @@ fn names(&(pattern, label, told): &Known) -> Vec<(String, String, Told)> {
         .collect()
 }
 
-/// The few that say most: the first that are there, at most this many.
-pub(crate) fn headline(groups: &[Group], most: usize) -> Vec<&Row> {
+/// The few that say most: the first that are there, at most this many. Of a search it is what it found.
+pub(crate) fn headline(groups: &[Group], is_search: bool, most: usize) -> Vec<&Row> {
+    const FOUND: &str = "deliveries_per_second";
     const NAMES: [&str; 16] = [
         "restart_lost_acknowledged",
         "restart_down_ms",
@@ -239,15 +240,17 @@ pub(crate) fn headline(groups: &[Group], most: usize) -> Vec<&Row> {
         "max_ms",
         "within_limit",
         "lost",
-        "deliveries_per_second",
+        FOUND,
         "cpu_us_per_delivery",
         "memory_max_bytes",
         "bytes_per_connection",
         "presence_p99_ms",
     ];
-    let rows = || groups.iter().flat_map(|group| group.rows.iter());
-    let found = NAMES
-        .iter()
-        .filter_map(|name| rows().find(|row| row.name == *name));
+    let rows = || groups.iter().flat_map(|group| &group.rows);
+    let first = is_search.then_some(FOUND).into_iter();
+    let others = NAMES.into_iter().filter(|name| !is_search || *name != FOUND);
+    let found = first
+        .chain(others)
+        .filter_map(|name| rows().find(|row| row.name == name));
     found.take(most).collect()
 }

@@ -27,9 +27,10 @@ pub(crate) fn html(a: &Value, b: Option<&Value>) -> String {
     let servers: Vec<&str> = runs.iter().map(Run::server).collect();
     let servers = escape(&servers.join(" and "));
     let pictures: Vec<String> = pictures(&runs).iter().enumerate().filter_map(figure).collect();
+    let is_search = runs.iter().any(|run| !run.list("/steps").is_empty());
     let parts = [
         header(&runs, &name),
-        tiles(&runs, &headline(&groups, TILES)),
+        tiles(&runs, &headline(&groups, is_search, TILES)),
         warned(&runs),
         section("Pictures", "pictures", &pictures.concat()),
         section("Figures", "figures", &table(&runs, &groups)),
@@ -63,7 +64,11 @@ fn chip(run: &Run<'_>) -> String {
     let letter = run
         .letter
         .map(|letter| format!("<b class=\"{class}\">{letter}</b> "));
-    format!("{}{}", letter.unwrap_or_default(), escape(run.server()))
+    let server = escape(run.server());
+    format!(
+        "{}<span class=\"name\">{server}</span>",
+        letter.unwrap_or_default()
+    )
 }
 
 fn header(runs: &[Run<'_>], name: &str) -> String {
@@ -136,13 +141,17 @@ fn figure((at, picture): (usize, &Picture)) -> Option<String> {
     let chart = &picture.chart;
     let wide = chart.svg(&format!("w{at}"), WIDE)?;
     let narrow = chart.svg(&format!("n{at}"), NARROW)?;
+    let caption = if picture.note.is_empty() {
+        String::new()
+    } else {
+        format!("<figcaption>{}</figcaption>\n", escape(&picture.note))
+    };
     Some(format!(
         "<figure>\n<h3>{}</h3>\n{}<div class=\"wide\">{wide}</div>\n<div class=\"narrow\">{narrow}</div>\n\
-         <figcaption>{}{}</figcaption>\n</figure>\n",
+         {}</figure>\n",
         escape(&chart.title),
         legend(chart),
-        escape(&picture.note),
-        happened(chart),
+        caption,
     ))
 }
 
@@ -165,20 +174,6 @@ fn legend(chart: &Chart) -> String {
         return String::new();
     }
     format!("<ul class=\"legend\">{}</ul>\n", items.concat())
-}
-
-/// The moments in words: the picture has no room for all of them.
-fn happened(chart: &Chart) -> String {
-    let moments = chart.moments.iter().map(|moment| {
-        let at = super::number::digits(moment.at);
-        format!("{at} s {}", escape(&moment.text))
-    });
-    let moments: Vec<String> = moments.collect();
-    if moments.is_empty() {
-        String::new()
-    } else {
-        format!(" Marked: {}.", moments.join("; "))
-    }
 }
 
 fn table(runs: &[Run<'_>], groups: &[Group]) -> String {
