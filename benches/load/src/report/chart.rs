@@ -31,6 +31,8 @@ pub(crate) enum Shape {
     /// Points that are joined; one without a place is a gap.
     Line,
     Dots,
+    /// Dots of another run, for who does not tell colours apart.
+    Diamonds,
     /// What is between the points and the bottom.
     Area,
 }
@@ -231,6 +233,11 @@ impl Paper {
                     }
                 }
             }
+            Shape::Diamonds => {
+                for at in placed.into_iter().flatten() {
+                    self.diamond(&series.class, at);
+                }
+            }
             Shape::Area => {
                 let mut part: Vec<(f64, f64)> = placed.into_iter().flatten().collect();
                 if let (Some(first), Some(last)) = (part.first().copied(), part.last().copied()) {
@@ -247,6 +254,11 @@ impl Paper {
             "<circle class=\"{}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>",
             escape(class)
         ));
+    }
+
+    fn diamond(&mut self, class: &str, (x, y): (f64, f64)) {
+        let corners = [(x, y - 4.0), (x + 4.0, y), (x, y + 4.0), (x - 4.0, y)];
+        self.path(&format!("{class} dot"), &corners, "Z");
     }
 
     fn path(&mut self, class: &str, points: &[(f64, f64)], close: &str) {

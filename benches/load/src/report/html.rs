@@ -163,6 +163,9 @@ fn legend(chart: &Chart) -> String {
             let mark = match series.shape {
                 Shape::Line => format!("<path class=\"{class}\" d=\"M0 6L26 6\"/>"),
                 Shape::Dots => format!("<circle class=\"{class}\" cx=\"13\" cy=\"6\" r=\"3.5\"/>"),
+                Shape::Diamonds => {
+                    format!("<path class=\"{class} dot\" d=\"M13 2L17 6L13 10L9 6Z\"/>")
+                }
                 Shape::Area => format!("<path class=\"{class}\" d=\"M2 11L2 2L24 2L24 11Z\"/>"),
             };
             let swatch = format!("<svg viewBox=\"0 0 26 12\" aria-hidden=\"true\">{mark}</svg>");

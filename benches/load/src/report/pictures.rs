@@ -49,7 +49,11 @@ fn series(
     (shape, class): (Shape, &str),
     points: Vec<(f64, f64)>,
 ) -> Option<Series> {
-    let letter = if run.letter == Some("B") { "b" } else { "a" };
+    let (letter, shape) = match (run.letter, shape) {
+        (Some("B"), Shape::Dots) => ("b", Shape::Diamonds),
+        (Some("B"), shape) => ("b", shape),
+        (_, shape) => ("a", shape),
+    };
     let drawn = points.iter().any(|(x, y)| x.is_finite() && y.is_finite());
     let name = match run.letter {
         Some(_) => format!("{} {what}", run.label()),

@@ -189,6 +189,14 @@ mod tests {
                         "{kind:?} {low} {high} {most}: {ticks:?}"
                     );
                     assert!(ticks.is_sorted(), "{ticks:?}");
+                    if let ([first, second, ..], false) = (ticks.as_slice(), kind == Kind::Log) {
+                        let place = |tick: f64| scale.place(tick).unwrap();
+                        let left = 1.0 - place(*ticks.last().unwrap());
+                        assert!(
+                            left < (place(*second) - place(*first)) * 1.01,
+                            "{kind:?} {high} {most}"
+                        );
+                    }
                     for tick in ticks {
                         assert!(scale.place(tick).is_some());
                         let text = format!("{tick:e}");

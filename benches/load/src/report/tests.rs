@@ -240,6 +240,16 @@ fn tail_and_bars_are_those_of_the_classes() {
     assert_eq!(tail[0], (0.0, 0.5));
     assert_eq!(tail[4], (0.99, 2.0), "{tail:?}");
     assert_eq!(tail.last(), Some(&(0.999, 9.0)));
+    // Who came after 99.99 % is beyond the picture.
+    let mut rare = a.clone();
+    rare["histogram"]["deliveries"] = json!([[1.0, 99_995], [50.0, 5]]);
+    let rare = super::pictures::pictures(&runs(&rare, None))[2].chart.series[0]
+        .points
+        .clone();
+    assert!(
+        !rare.is_empty() && rare.iter().all(|point| point.1 < 2.0),
+        "{rare:?}"
+    );
     let bars = &pictures[3].chart.series[0].points;
     let all: f64 = bars.iter().step_by(2).map(|bar| bar.1).sum();
     assert!((all - 100.0).abs() < 1e-6, "{all}");

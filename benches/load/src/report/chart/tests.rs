@@ -78,7 +78,7 @@ fn nothing_is_drawn_outside_of_the_picture_whatever_the_numbers() {
     let points: Vec<(f64, f64)> = odd.iter().flat_map(|x| odd.iter().map(|y| (*x, *y))).collect();
     for kind in [Kind::Linear, Kind::Time, Kind::Log, Kind::Tail] {
         for up in [Kind::Linear, Kind::Log] {
-            for shape in [Shape::Line, Shape::Dots, Shape::Area] {
+            for shape in [Shape::Line, Shape::Dots, Shape::Diamonds, Shape::Area] {
                 let mut chart = chart((kind, up), shape, &points);
                 let rule = |at| Rule {
                     at,
@@ -91,6 +91,53 @@ fn nothing_is_drawn_outside_of_the_picture_whatever_the_numbers() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_said_of_elsewhere_is_not_drawn() {
+    let mut chart = chart((Kind::Time, Kind::Linear), Shape::Line, &[(0.0, 1.0), (9.0, 2.0)]);
+    chart.moments = vec![Rule {
+        at: 1e6,
+        text: "after all".to_owned(),
+        class: "a".to_owned(),
+    }];
+    let svg = chart.svg("c", SIZE).unwrap();
+    holds(&svg);
+    assert!(!svg.contains("after all") && !svg.contains("moment"), "{svg}");
+}
+
+/// The last tick stands at the edge, and is long.
+#[test]
+fn ticks_are_written_inside_of_the_picture() {
+    let mut inside = 0;
+    for most in [1.0, 999.0, 20_000.0, 5e8, 2e12] {
+        let svg = chart(
+            (Kind::Time, Kind::Log),
+            Shape::Line,
+            &[(0.0, 0.001), (most, most)],
+        );
+        let svg = svg.svg("c", SIZE).unwrap();
+        for text in svg
+            .split("<text x=\"")
+            .skip(1)
+            .filter(|text| text.contains("\"tick\""))
+        {
+            let x: f64 = text.split('"').next().unwrap().parse().unwrap();
+            let label = text.split(['>', '<']).nth(1).unwrap();
+            let long = CHARACTER * label.chars().count() as f64;
+            let from = if text.contains("\"middle\"") {
+                x - long / 2.0
+            } else {
+                x - long
+            };
+            assert!(
+                from >= -0.1 && from + long <= SIZE.0 + 0.1,
+                "{label} at {from} of {most}: {svg}"
+            );
+            inside += 1;
+        }
+    }
+    assert!(inside > 20);
 }
 
 #[test]
