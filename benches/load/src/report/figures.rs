@@ -33,7 +33,7 @@ use Told::{Always, InFull, NotZero};
 /// A figure, or with a `*` those of each percentile; what people call it; whether a summary has it.
 type Known = (&'static str, &'static str, Told);
 
-const GROUPS: [(&str, &[Known]); 8] = [
+const GROUPS: [(&str, &[Known]); 9] = [
     (
         "Deliveries",
         &[
@@ -41,7 +41,10 @@ const GROUPS: [(&str, &[Known]); 8] = [
             ("within_limit", "within the limit", Always),
             ("deliveries_per_second", "deliveries a second", Always),
             ("deliveries", "deliveries", Always),
+            ("all_deliveries", "deliveries, warm-up too", InFull),
             ("updates", "updates", InFull),
+            ("updates_per_second", "updates a second", Always),
+            ("limit_ms", "the limit", InFull),
             ("lost", "lost", Always),
             ("repeated", "repeated", Always),
             ("disordered", "out of order", Always),
@@ -69,8 +72,19 @@ const GROUPS: [(&str, &[Known]); 8] = [
         &[
             ("items", "items", InFull),
             ("items_failed", "items that failed", Always),
+            ("items_lost", "items lost", Always),
+            ("items_repeated", "items repeated", Always),
             ("items_http_*_ms", "items, answered", Always),
             ("items_*_ms", "items, at a client", Always),
+        ],
+    ),
+    (
+        "Slow readers",
+        &[
+            ("slow_readers", "slow readers", Always),
+            ("slow_closed", "of the slow, closed", Always),
+            ("slow_behind", "of the slow, behind at the end", Always),
+            ("slow_deliveries", "deliveries to the slow", InFull),
         ],
     ),
     (
@@ -78,6 +92,7 @@ const GROUPS: [(&str, &[Known]); 8] = [
         &[
             ("restart_down_ms", "server down", Always),
             ("rejoin_*_ms", "clients back", Always),
+            ("restart_away", "clients not back", Always),
             ("restart_sent", "updates sent before it", InFull),
             ("restart_acknowledged", "updates acknowledged before it", Always),
             ("restart_lost_acknowledged", "acknowledged, then lost", Always),
@@ -90,10 +105,17 @@ const GROUPS: [(&str, &[Known]); 8] = [
         &[
             ("join_*_ms", "join", Always),
             ("cold_join_*_ms", "cold join", Always),
-            ("at_once_*_ms", "joins at once", Always),
+            ("at_once_*_ms", "all of a crowd in", Always),
+            ("at_once_each_*_ms", "each of a crowd in", Always),
+            ("at_once", "size of the crowd", InFull),
+            ("at_once_memory_bytes", "memory for the crowd", Always),
             ("cpu_ms_per_join", "CPU a join", Always),
+            ("joins", "joins, one by one", InFull),
+            ("visitors", "visitors", InFull),
+            ("visitors_refused", "visitors refused", NotZero),
             ("state_bytes", "size of the board", InFull),
             ("first_join_bytes", "bytes of the first join", InFull),
+            ("last_join_bytes", "bytes of the last join", InFull),
         ],
     ),
     (
@@ -101,6 +123,7 @@ const GROUPS: [(&str, &[Known]); 8] = [
         &[
             ("cpu_us_per_delivery", "CPU a delivery", Always),
             ("cpu_share", "CPU, of a core", Always),
+            ("written_bytes", "disk written", InFull),
             ("written_bytes_per_update", "disk written an update", Always),
             ("syscalls_per_delivery", "system calls a delivery", Always),
             ("other_syscalls_per_delivery", "system calls, sends aside", Always),
@@ -109,6 +132,9 @@ const GROUPS: [(&str, &[Known]); 8] = [
             ("memory_joined_bytes", "memory, all joined", InFull),
             ("memory_end_bytes", "memory at the end", InFull),
             ("bytes_per_connection", "memory a connection", Always),
+            ("connections", "connections", InFull),
+            ("memory_growth_bytes_per_hour", "memory grows, an hour", Always),
+            ("file_growth_bytes_per_hour", "file grows, an hour", Always),
         ],
     ),
     (
@@ -122,7 +148,7 @@ const GROUPS: [(&str, &[Known]); 8] = [
 ];
 
 /// What ought to be 0.
-const FAULTS: [&str; 9] = [
+const FAULTS: [&str; 10] = [
     "lost",
     "repeated",
     "disordered",
@@ -130,8 +156,9 @@ const FAULTS: [&str; 9] = [
     "denied",
     "presence_lost",
     "items_failed",
+    "items_lost",
+    "items_repeated",
     "restart_lost_acknowledged",
-    "restart_lost_seen",
 ];
 
 /// One figure of each run.

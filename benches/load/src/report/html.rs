@@ -8,7 +8,7 @@ use super::chart::{Chart, Shape};
 use super::figures::{Group, Row, groups, headline};
 use super::pictures::{Picture, pictures};
 use super::text::{escape, toml};
-use super::{Run, apart, place, runs, warnings};
+use super::{Run, about, apart, runs, warnings};
 
 const STYLE: &str = include_str!("page.css");
 /// What most readers want first.
@@ -76,11 +76,8 @@ fn header(runs: &[Run<'_>], name: &str) -> String {
         .iter()
         .map(|run| format!("<span class=\"chip\">{}</span>", chip(run)))
         .collect();
-    let lines = apart(runs, Run::shape).into_iter().chain(apart(runs, place));
-    let lines = lines.map(|(letter, line)| {
-        let letter = letter.map(|letter| format!("{letter}: ")).unwrap_or_default();
-        format!("<p>{letter}{}</p>\n", escape(&line))
-    });
+    let lines = about(runs);
+    let lines = lines.iter().map(|line| format!("<p>{}</p>\n", escape(line)));
     let about: Vec<String> = lines.collect();
     format!(
         "<header>\n<p class=\"tool\">boardwire-load</p>\n<h1>{name}</h1>\n<p class=\"chips\">{}</p>\n{}</header>\n",

@@ -197,18 +197,16 @@ impl<'a> Run<'a> {
         (!words.is_empty()).then(|| text::shell(words.iter().filter_map(Value::as_str)))
     }
 
-    /// What the run's scenario is made of, in a line.
+    /// How late a delivery may be.
+    fn limit_ms(&self) -> Option<f64> {
+        self.number("/scenario/limit-ms")
+    }
+
+    /// What the run's scenario is made of, in a line: its groups, then what is said of all.
     fn shape(&self) -> Option<String> {
         let scenario = self.result.get("scenario")?.as_object()?;
-        let values = |members: &serde_json::Map<String, Value>| {
-            let plain = members
-                .iter()
-                .filter(|(name, value)| (value.is_number() || value.is_boolean()) && *name != "name");
-            let words = plain.map(|(name, value)| setting(name, value));
-            words.collect::<Vec<String>>().join(", ")
-        };
-        let groups = self.list("/scenario/groups").iter().filter_map(Value::as_object);
-        let parts = groups.map(values).chain([values(scenario)]);
+        let lists = scenario.values().filter_map(Value::as_array).flatten();
+        let parts = lists.filter_map(Value::as_object).chain([scenario]).map(settings);
         let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
         (!parts.is_empty()).then(|| parts.join("; "))
     }
@@ -229,21 +227,46 @@ fn apart<'a>(
     each
 }
 
-/// Where it ran, and when.
-fn place(run: &Run<'_>) -> Option<String> {
-    let parts = [run.machine(), run.text("/at").map(str::to_owned)];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| parts.join(". "))
+/// What was run, where, and when, in lines.
+fn about(runs: &[Run<'_>]) -> Vec<String> {
+    let line = |(letter, text): (Option<&str>, String)| match letter {
+        Some(letter) => format!("{letter}: {text}"),
+        None => text,
+    };
+    let at = |run: &Run<'_>| Some(line((run.letter, run.text("/at")?.to_owned())));
+    let at: Vec<String> = runs.iter().filter_map(at).collect();
+    let shapes = apart(runs, Run::shape).into_iter().map(line);
+    let mut lines: Vec<String> = shapes.collect();
+    let machines = apart(runs, Run::machine).into_iter().map(line);
+    let place: Vec<String> = machines.chain((!at.is_empty()).then(|| at.join(", "))).collect();
+    lines.extend((!place.is_empty()).then(|| place.join(". ")));
+    lines
 }
 
-/// A value of a scenario, as people say it.
-fn setting(name: &str, value: &Value) -> String {
-    let number = value.as_f64().map_or_else(|| value.to_string(), number::tick);
-    if name == "seconds" {
-        return format!("{number} s");
-    }
-    let (name, unit) = name.strip_suffix("_ms").map_or((name, ""), |name| (name, " ms"));
-    format!("{} {number}{unit}", name.replace('_', " "))
+/// The values of a scenario's table that make a difference, as people say them.
+fn settings(members: &serde_json::Map<String, Value>) -> String {
+    let number = |name: &str| members.get(name).and_then(Value::as_f64);
+    let is_said = |name: &str| match (name, members.get("kind").and_then(Value::as_str)) {
+        ("patience" | "warm-up" | "settle", _) => false,
+        ("from", kind) => kind == Some("saturate"),
+        ("shapes" | "overwrites" | "at-once" | "cold", kind) => kind == Some("join"),
+        ("cursor-rate", _) => number("cursors") > Some(0.0),
+        ("slow-bytes", _) => number("slow") > Some(0.0),
+        _ => true,
+    };
+    let plain = members.iter().filter(|(name, _)| is_said(name));
+    let words = plain.filter_map(|(name, value)| {
+        let number = value.as_f64().filter(|number| *number != 0.0)?;
+        let number = number::tick(number);
+        if name == "seconds" {
+            return Some(format!("{number} s"));
+        }
+        let (name, unit) = name
+            .strip_suffix("-ms")
+            .map_or((name.as_str(), ""), |name| (name, " ms"));
+        Some(format!("{} {number}{unit}", name.replace('-', " ")))
+    });
+    words.collect::<Vec<String>>().join(", ")
 }
 
 /// What each run warned of, and why two are not to be compared.

@@ -108,10 +108,7 @@ fn limits(runs: &[Run<'_>], series: &[Series]) -> Vec<Rule> {
 }
 
 fn all_limits(runs: &[Run<'_>]) -> Vec<Rule> {
-    let mut limits: Vec<f64> = runs
-        .iter()
-        .filter_map(|run| run.number("/scenario/limit_ms"))
-        .collect();
+    let mut limits: Vec<f64> = runs.iter().filter_map(Run::limit_ms).collect();
     limits.dedup();
     limits.into_iter().map(limit).collect()
 }

@@ -8,16 +8,15 @@ use serde_json::Value;
 
 use super::figures::{Row, groups};
 use super::text::markdown;
-use super::{Run, apart, place, runs, warnings};
+use super::{Run, about, apart, runs, warnings};
 
 /// What one run found, or two beside each other.
 pub(crate) fn summary(a: &Value, b: Option<&Value>) -> String {
     let runs = runs(a, b);
     let mut told = title(&runs);
-    for (letter, about) in apart(&runs, Run::shape).into_iter().chain(apart(&runs, place)) {
+    for line in about(&runs) {
         // Each a paragraph of its own.
-        let letter = letter.map(|letter| format!("{letter}: "));
-        told.push_str(&format!("\n{}{}\n", letter.unwrap_or_default(), markdown(&about)));
+        told.push_str(&format!("\n{}\n", markdown(&line)));
     }
     let groups = groups(&runs);
     let rows = groups.iter().flat_map(|group| &group.rows);

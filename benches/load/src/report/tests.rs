@@ -14,8 +14,8 @@ fn traffic(label: &str, slower: f64) -> Value {
         "machine": { "cpus": 2, "model": "Invented CPU", "memory_bytes": 25_275_297_792_u64, "kernel": "6.1.0" },
         "server": { "label": label, "url": "ws://h/{room}", "dialect": "yjs", "command": ["server", "--port", "1"] },
         "scenario": {
-            "name": "fanout", "kind": "traffic", "seconds": 2.0, "limit_ms": 5.0,
-            "groups": [{ "boards": 1, "clients": 50, "writers": 1, "rate": 20.0 }],
+            "name": "fanout", "kind": "traffic", "seconds": 2.0, "shapes": 5000, "settle": 0.5, "limit-ms": 5.0,
+            "group": [{ "boards": 1, "clients": 50, "writers": 1, "rate": 20.0, "cursors": 0, "cursor-rate": 10.0 }],
         },
         "figures": {
             "updates": 40, "deliveries": 1_960, "lost": 3, "repeated": 0, "disordered": 0, "closed": 0,
@@ -43,7 +43,7 @@ fn search() -> Value {
     json!({
         "format": FORMAT,
         "server": { "label": "searched" },
-        "scenario": { "name": "saturate", "limit_ms": 200.0 },
+        "scenario": { "name": "saturate", "limit-ms": 200.0 },
         "figures": { "deliveries_per_second": 1_960.0 },
         "steps": [step(20.0, 1.0, true), step(80.0, 900.0, false), step(40.0, 3.0, true)],
     })
@@ -135,7 +135,7 @@ fn two_runs_are_beside_each_other() {
         assert!(page.contains(class), "{class}");
     }
     // What is the same is said once.
-    assert_eq!(page.matches("[[groups]]").count(), 1);
+    assert_eq!(page.matches("[[group]]").count(), 1);
     assert!(!told.contains("not the same"));
     let other = summary(&a, Some(&search()));
     assert!(
