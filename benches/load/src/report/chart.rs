@@ -77,6 +77,14 @@ struct Paper {
     svg: String,
 }
 
+/// A tick of the lower axis, and from where to where it is written.
+struct Label {
+    x: f64,
+    from: f64,
+    to: f64,
+    text: String,
+}
+
 /// Where the text of a moment stands: its row from below, the places of its line and itself, its anchor.
 struct Note<'a> {
     moment: &'a Rule,
@@ -188,23 +196,40 @@ impl Paper {
         }
     }
 
-    /// The lower axis and its ticks; one that would touch the last is left out.
+    /// The lower axis, and as many ticks as can stand beside each other.
     fn down(&mut self, axis: &Axis) {
         let floor = self.floor();
         self.line("axis", (self.left, floor), (self.right(), floor));
+        let most = (self.width / 62.0) as usize;
+        let mut rows = (2..=most).rev().map(|most| self.labels(axis, most));
+        let fits = |row: &Vec<Label>| row.is_sorted_by(|one, next| one.to + 6.0 <= next.from);
+        let row = rows.find(fits).unwrap_or_else(|| self.labels(axis, 2));
         let mut free = f64::MIN;
-        for tick in self.x.ticks((self.width / 62.0) as usize) {
-            let Some(x) = self.x(tick) else { continue };
-            let label = (axis.tick)(tick);
-            let half = CHARACTER * label.chars().count() as f64 / 2.0;
-            let middle = x.min(self.width - half).max(half);
-            if middle - half < free {
-                continue;
+        for label in row {
+            if label.from >= free {
+                let middle = f64::midpoint(label.from, label.to);
+                self.line("axis", (label.x, floor), (label.x, floor + 4.0));
+                self.text((middle, floor + 17.0), ("middle", "tick"), &label.text);
+                free = label.to + 6.0;
             }
-            free = middle + half + 6.0;
-            self.line("axis", (x, floor), (x, floor + 4.0));
-            self.text((middle, floor + 17.0), ("middle", "tick"), &label);
         }
+    }
+
+    /// Ticks of the lower axis, each label inside of the picture.
+    fn labels(&self, axis: &Axis, most: usize) -> Vec<Label> {
+        let ticks = self.x.ticks(most).into_iter();
+        let labels = ticks.filter_map(|tick| {
+            let (x, text) = (self.x(tick)?, (axis.tick)(tick));
+            let long = CHARACTER * text.chars().count() as f64;
+            let from = (x - long / 2.0).min(self.width - long).max(0.0);
+            Some(Label {
+                x,
+                from,
+                to: from + long,
+                text,
+            })
+        });
+        labels.collect()
     }
 
     fn titles(&mut self, x: &str, y: &str) {

@@ -92,7 +92,8 @@ fn check(result: &Value) -> Result<(), String> {
         .into_iter()
         .flatten()
     {
-        let pair = |class: &Value| matches!(class.as_array().map(Vec::as_slice), Some([ms, count]) if ms.is_number() && count.is_number());
+        let numbers = |class: &Vec<Value>| class.len() == 2 && class.iter().all(Value::is_number);
+        let pair = |class: &Value| class.as_array().is_some_and(numbers);
         let is_right = classes.as_array().is_some_and(|classes| classes.iter().all(pair));
         need(
             is_right,

@@ -87,6 +87,15 @@ pub(crate) fn tick(number: f64) -> String {
     grouped(text.trim_end_matches('0').trim_end_matches('.'))
 }
 
+/// The number of a tick in few letters.
+pub(crate) fn short_tick(number: f64) -> String {
+    match number {
+        n if n >= 1e6 => format!("{}M", tick(n / 1e6)),
+        n if n >= 1e3 => format!("{}k", tick(n / 1e3)),
+        n => tick(n),
+    }
+}
+
 fn grouped(text: &str) -> String {
     let whole = text.split('.').next().unwrap_or_default().len();
     let mut told = String::new();
@@ -187,6 +196,9 @@ mod tests {
             (1e-7, "1e-7"),
         ] {
             assert_eq!(tick(number), told);
+        }
+        for (number, told) in [(500.0, "500"), (20_000.0, "20k"), (5e6, "5M"), (1e9, "1,000M")] {
+            assert_eq!(short_tick(number), told);
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Run;
 use super::chart::{Axis, Chart, Rule, Series, Shape};
-use super::number::{Unit, digits, tick};
+use super::number::{Unit, digits, short_tick, tick};
 use super::scale::Kind;
 
 /// A limit that is further away than this from what was measured is not in the picture.
@@ -23,7 +23,7 @@ pub(crate) struct Picture {
 
 /// All pictures that there is something for.
 pub(crate) fn pictures(runs: &[Run<'_>]) -> Vec<Picture> {
-    let mut all = vec![time::latency(runs), time::cpu(runs), rate(runs)];
+    let mut all = vec![rate(runs), time::latency(runs), time::cpu(runs)];
     for kind in spread::kinds(runs) {
         all.push(spread::tail(runs, &kind));
         all.push(spread::histogram(runs, &kind));
@@ -151,7 +151,11 @@ fn rate(runs: &[Run<'_>]) -> Picture {
     for line in all.iter_mut().filter(|series| series.shape == Shape::Line) {
         line.name.clear();
     }
-    let axes = (axis(what, Kind::Log), axis("p99, ms, log scale", Kind::Log));
+    let rate = Axis {
+        tick: short_tick,
+        ..axis(what, Kind::Log)
+    };
+    let axes = (rate, axis("p99, ms, log scale", Kind::Log));
     let mut chart = chart("Rate against latency", axes, all, "ms");
     chart.limits = all_limits(runs);
     Picture {

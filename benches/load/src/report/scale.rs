@@ -57,18 +57,15 @@ impl Scale {
         (0.0..=1.0).contains(&at).then_some(at)
     }
 
-    /// Round numbers inside the range, at most this many.
+    /// Round numbers inside the range, at most this many; of shares all.
     pub(crate) fn ticks(&self, most: usize) -> Vec<f64> {
-        let candidates = match self.kind {
+        let mut ticks = match self.kind {
             Kind::Linear | Kind::Time => steps(self.low, self.high, most),
             Kind::Tail => vec![0.5, 0.9, 0.99, 0.999, 0.9999],
             Kind::Log => powers(self.low, self.high, most),
         };
-        candidates
-            .into_iter()
-            .filter(|tick| self.place(*tick).is_some())
-            .take(most)
-            .collect()
+        ticks.retain(|tick| self.place(*tick).is_some());
+        ticks
     }
 }
 

@@ -141,6 +141,36 @@ fn ticks_are_written_inside_of_the_picture() {
 }
 
 #[test]
+fn the_lower_ticks_are_even_and_do_not_touch() {
+    for (kind, from, to) in [
+        (Kind::Log, 900.0, 4e6),
+        (Kind::Log, 900.0, 4e7),
+        (Kind::Log, 1.0, 4e4),
+        (Kind::Time, 0.0, 2e6),
+    ] {
+        let points = [(from, 1.0), (to, 1.0)];
+        let svg = chart((kind, Kind::Linear), Shape::Line, &points)
+            .svg("c", SIZE)
+            .unwrap();
+        let ticks = svg
+            .split("<text x=\"")
+            .skip(1)
+            .filter(|text| text.contains("\"middle\""));
+        let places: Vec<f64> = ticks
+            .map(|text| text.split('"').next().unwrap().parse().unwrap())
+            .collect();
+        let gaps: Vec<f64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(!gaps.is_empty(), "{svg}");
+        // The last one is moved inside where it would leave the picture.
+        assert!(
+            gaps.iter()
+                .all(|gap| (gap - gaps[0]).abs() < 25.0 && *gap > 6.0 * CHARACTER),
+            "{gaps:?}"
+        );
+    }
+}
+
+#[test]
 fn points_stay_between_the_axes() {
     let points: Vec<(f64, f64)> = (0..100).map(|at| (f64::from(at), f64::from(at * at))).collect();
     let svg = chart((Kind::Time, Kind::Linear), Shape::Dots, &points)
