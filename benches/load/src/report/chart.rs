@@ -1,7 +1,8 @@
-//! One picture: two axes, marks, and what is written beside them, as SVG that takes its colours from the page.
+//! One picture: two axes, marks, and what is written beside them, as SVG that takes its colours from the
+//! page.
 //!
-//! Owns how a picture is laid out. Must not know what is drawn. Key invariants: nothing is drawn outside of the
-//! picture, no number in it is infinite or none, and all text is escaped.
+//! Owns how a picture is laid out. Must not know what is drawn. Key invariants: nothing is drawn outside of
+//! the picture, no number in it is infinite or none, and all text is escaped.
 
 use std::fmt::Write;
 

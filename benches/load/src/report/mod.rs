@@ -1,8 +1,8 @@
 //! Reports: what people read of one run, or of two side by side.
 //!
-//! Owns the reading of results and what is said of them. Must not measure anything. Key invariants: a result is
-//! a stranger's text and can only be read; what it does not have is not drawn, and what is not known here is
-//! listed by its name.
+//! Owns the reading of results and what is said of them. Must not measure anything. Key invariants: a result
+//! is a stranger's text and can only be read; what it does not have is not drawn, and what is not known here
+//! is listed by its name.
 
 mod chart;
 mod figures;

@@ -111,8 +111,8 @@ fn round_up(high: f64) -> f64 {
     (high / step - 1e-6).ceil().max(1.0) * step
 }
 
-/// Ticks of a logarithmic axis: 1, 2 and 5 of each power of ten, or fewer where there are many, or steps where
-/// it is short.
+/// Ticks of a logarithmic axis: 1, 2 and 5 of each power of ten, or fewer where there are many, or steps
+/// where it is short.
 fn powers(low: f64, high: f64, most: usize) -> Vec<f64> {
     let inside = |times: &[f64], every: usize| -> Vec<f64> {
         let from = (low.floor() as i32).div_euclid(every as i32) * every as i32;
