@@ -10,7 +10,7 @@ use super::figures::{Row, groups};
 use super::text::markdown;
 use super::{Run, about, apart, runs, warnings};
 
-/// What one run found, or two beside each other.
+/// What one run found, or two beside each other, in lines.
 pub(crate) fn summary(a: &Value, b: Option<&Value>) -> String {
     let runs = runs(a, b);
     let mut told = title(&runs);
@@ -36,7 +36,6 @@ pub(crate) fn summary(a: &Value, b: Option<&Value>) -> String {
             told.push_str(&format!("    {line}\n"));
         }
     }
-    told.truncate(told.trim_end().len());
     told
 }
 

@@ -322,7 +322,7 @@ fn no_number_breaks_a_page() {
 #[test]
 fn what_is_absent_is_not_drawn() {
     let bare = json!({ "format": FORMAT });
-    assert_eq!(summary(&bare, None), "### a run: a server");
+    assert_eq!(summary(&bare, None), "### a run: a server\n");
     assert!(!html(&bare, None).contains("<figure"));
     let whole = traffic("one", 1.0);
     for member in whole.as_object().unwrap().keys() {
