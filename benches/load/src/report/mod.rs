@@ -22,7 +22,7 @@ use serde_json::Value;
 pub(crate) use html::html;
 pub(crate) use summary::summary;
 
-const FORMAT: &str = "boardwire-load/1";
+use crate::results::FORMAT;
 
 /// Reads one or two results, writes the page where one is wanted, and returns the summary.
 pub(crate) fn command(files: &[String], page: Option<&str>) -> Result<String, String> {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::pictures::pictures;
-use super::{FORMAT, command, html, parse, runs, summary};
+use super::{command, html, parse, runs, summary};
+use crate::results::FORMAT;
 
 /// A run of two seconds, with a restart in it.
 fn traffic(label: &str, slower: f64) -> Value {
