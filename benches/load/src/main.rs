@@ -15,6 +15,7 @@ mod keep;
 mod poll;
 mod process;
 mod progress;
+mod report;
 mod results;
 mod saturate;
 mod scenario;
