@@ -15,7 +15,7 @@ use crate::server::Server;
 use crate::target::{self, Access, Request, Target};
 use crate::traffic::{self, Settings, Stock};
 use crate::yjs::Dialect;
-use crate::{join, plan, process, saturate};
+use crate::{join, plan, process, report, saturate};
 
 /// What an agent writes, in the words of Boardwire's HTTP API.
 const ITEM: &str = r#"{"type":"sticky","x":100,"y":100,"content":{"text":"{text}"}}"#;
@@ -120,6 +120,18 @@ fn run_command() -> Command {
         .args(knobs)
 }
 
+fn report_command() -> Command {
+    let files = Arg::new("files").value_name("RESULT.json").num_args(1..=2);
+    Command::new("report")
+        .about("What a run found, or two side by side: a summary, and a page with pictures")
+        .args([
+            files
+                .required(true)
+                .help("What `run --json FILE` wrote; the second is set against the first"),
+            flag("html", "FILE", "Writes the page: one HTML file"),
+        ])
+}
+
 fn command() -> Command {
     let listen = flag("listen", "ADDR:PORT", "Where it listens").default_value("127.0.0.1:9090");
     let wrong = flag(
@@ -139,6 +151,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(run_command())
+        .subcommand(report_command())
         .subcommand(plan::command())
         .subcommand(
             Command::new("scenarios")
@@ -296,6 +309,10 @@ pub(crate) fn run() -> Result<Option<String>, String> {
     process::open_many();
     match matches.subcommand() {
         Some(("run", matches)) => run_scenario(matches),
+        Some(("report", matches)) => {
+            let files: Vec<String> = matches.get_many("files").into_iter().flatten().cloned().collect();
+            report::command(&files, text(matches, "html").map(String::as_str)).map(Some)
+        }
         Some(("scenarios", matches)) => match text(matches, "name") {
             None => Ok(Some(scenario::list())),
             Some(name) => match scenario::file(name) {

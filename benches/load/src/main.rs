@@ -16,6 +16,7 @@ mod plan;
 mod poll;
 mod process;
 mod progress;
+mod report;
 mod results;
 mod saturate;
 mod scenario;
