@@ -3,6 +3,9 @@
 'use strict'
 const { markdown, shown } = require('./measure.js')
 
+/** Of a machine that carried as many people as were tried. */
+const NOT_REACHED = 'not reached'
+
 /** An exponent up to here counts as linear: points of short runs are not better than that. */
 const LINEAR = 1.15
 
@@ -67,9 +70,9 @@ function curveTable(curves) {
   const rows = curves.map(({ name, x, y, points }) => {
     const { exponent, end, verdict } = judge(points)
     const ends = [points[0], points.at(-1)].map(point => `${count(point[0])}: ${shown(point[1])}`)
-    return [name, `${y} by ${x}`, ...ends, exponent.toFixed(2), end.toFixed(2), verdict]
+    return [name, x, y, ...ends, exponent.toFixed(2), end.toFixed(2), verdict]
   })
-  return markdown([['curve', 'what', 'least', 'most', 'exponent', 'at its end', 'so'], ...rows], 2)
+  return markdown([['curve', 'by', 'what', 'least', 'most', 'exponent', 'at its end', 'so'], ...rows], 3)
 }
 
 const memory = bytes => bytes ? `${Math.round(bytes / 1024 ** 2)} MiB` : 'not limited'
@@ -77,9 +80,10 @@ const memory = bytes => bytes ? `${Math.round(bytes / 1024 ** 2)} MiB` : 'not li
 function machineTable(machines) {
   const rows = machines.map(machine => {
     const best = machine.steps.filter(step => step.passes).at(-1)
+    const people = !best ? `fewer than ${count(machine.steps[0].people)}`
+      : `${machine.limit === NOT_REACHED ? 'at least ' : ''}${count(machine.people)}`
     const figures = best ? [shown(best.p99_ms), shown(best.cores), memory(best.memory_bytes)] : ['-', '-', '-']
-    return [`${machine.cores}`, memory(machine.memory_bytes), `${best ? '' : 'fewer than '}${count(machine.people)}`,
-      count(machine.boards), machine.limit, ...figures]
+    return [`${machine.cores}`, memory(machine.memory_bytes), people, count(machine.boards), machine.limit, ...figures]
   })
   return markdown([['cores', 'memory', 'people', 'boards', 'then', 'p99, ms', 'cores used', 'memory used'], ...rows], 2)
 }
@@ -90,7 +94,10 @@ const [WIDTH, HEIGHT, COLUMNS] = [380, 230, 2]
 const FRAME = { left: 62, right: 18, top: 44, bottom: 40 }
 
 const escaped = text => text.replace(/&/g, '&amp;').replace(/</g, '&lt;')
-const tick = value => value >= 1e6 ? `${+(value / 1e6).toPrecision(3)} M` : value >= 1e4 ? `${+(value / 1e3).toPrecision(3)} k` : `${+value.toPrecision(2)}`
+function tick(value) {
+  if (value >= 1e6) return `${+(value / 1e6).toPrecision(3)} M`
+  return value >= 1e4 ? `${+(value / 1e3).toPrecision(3)} k` : `${+value.toPrecision(2)}`
+}
 
 /** One curve on logarithmic axes, and dashed what would be linear from its first point on. */
 function panel({ name, x, y, points }, at) {
@@ -114,7 +121,8 @@ function panel({ name, x, y, points }, at) {
   const reach = Math.min(rest.at(-1)[0] - from[0], ys[1] - from[1])
   const grid = [0, 0.5, 1].map(share => {
     const value = ys[0] + 0.08 + share * (ys[1] - ys[0] - 0.16)
-    return `<path class="grid" d="M${x0} ${py(value)}H${x1}"/><text class="end" x="${x0 - 6}" y="${py(value) + 4}">${tick(10 ** value)}</text>`
+    return `<path class="grid" d="M${x0} ${py(value)}H${x1}"/>` +
+      `<text class="end" x="${x0 - 6}" y="${py(value) + 4}">${tick(10 ** value)}</text>`
   })
   const marks = logs.map((point, n) => `<circle class="dot" cx="${px(point[0])}" cy="${py(point[1])}" r="3.5"/>` +
     (n === 0 || n === logs.length - 1 || logs.length < 6 || n % 2 === 0
@@ -123,7 +131,7 @@ function panel({ name, x, y, points }, at) {
     `<text class="${isLinear ? 'good' : 'bad'}" x="${x1}" y="${top + 20}">x^${exponent.toFixed(2)}</text>` +
     `<text x="${left + 12}" y="${top + 36}">${escaped(y)}</text><text class="end" x="${x1}" y="${y0 + 32}">${escaped(x)}</text>` +
     grid.join('') + `<path class="linear" d="M${px(from[0])} ${py(from[1])}L${px(from[0] + reach)} ${py(from[1] + reach)}"/>` +
-    `<path class="line" d="${logs.map((point, n) => `${n ? 'L' : 'M'}${px(point[0])} ${py(point[1])}`).join('')}"/>${marks.join('')}` +
+    `<path class="line" d="M${logs.map(point => `${px(point[0])} ${py(point[1])}`).join('L')}"/>${marks.join('')}` +
     `<path class="axis" d="M${x0} ${y1}V${y0}H${x1}"/></g>`
 }
 
@@ -136,7 +144,8 @@ const STYLE = `text{font:12px system-ui,sans-serif;fill:#57606a}.name{font-size:
 
 function picture(curves) {
   const [width, height] = [WIDTH * COLUMNS, HEIGHT * Math.ceil(curves.length / COLUMNS) + 28]
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="What Boardwire costs, by curve">
+  const name = 'What Boardwire costs, by curve'
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${name}">
 <style>${STYLE}</style>
 <rect class="back" width="${width}" height="${height}" rx="6"/>
 ${curves.map(panel).join('\n')}
@@ -145,4 +154,4 @@ ${curves.map(panel).join('\n')}
 `
 }
 
-module.exports = { between, curveTable, judge, line, machineTable, picture, powerLaw, workLaw }
+module.exports = { NOT_REACHED, between, curveTable, judge, line, machineTable, picture, powerLaw, workLaw }

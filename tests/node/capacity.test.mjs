@@ -3,7 +3,10 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 
-const { between, curveTable, judge, machineTable, picture, powerLaw, workLaw } = createRequire(import.meta.url)('../../scripts/curves.js')
+const require = createRequire(import.meta.url)
+const {
+  NOT_REACHED, between, curveTable, judge, machineTable, picture, powerLaw, workLaw,
+} = require('../../scripts/curves.js')
 
 const points = of => [1, 2, 4, 8, 16].map(x => [x, of(x)])
 const near = (is, wanted) => assert.ok(Math.abs(is - wanted) < 1e-6 * Math.abs(wanted), `${is}, not ${wanted}`)
@@ -42,16 +45,20 @@ const curve = { name: 'Rate & more', x: 'updates/s', y: 'cores', points: points(
 
 test('a curve is a row: its ends, its exponents and what they mean', () => {
   const row = curveTable([curve]).at(-1).split('|').map(cell => cell.trim()).slice(1, -1)
-  assert.deepEqual(row, ['Rate & more', 'cores by updates/s', '1: 1.00', '16: 256', '2.00', '2.00', 'worse than linear: x^2.00'])
+  assert.deepEqual(row, ['Rate & more', 'updates/s', 'cores', '1: 1.00', '16: 256', '2.00', '2.00', 'worse than linear: x^2.00'])
 })
+
+const row = machine => machineTable([machine]).at(-1).split('|').map(cell => cell.trim()).slice(1, -1)
 
 test('a machine is a row: the most people that passed, and why no more', () => {
   const steps = [
     { people: 400, passes: true, p99_ms: 12.34, cores: 0.2, memory_bytes: 2 ** 26 },
     { people: 800, passes: false, p99_ms: 900, cores: 0.9 },
   ]
-  const row = machineTable([{ cores: 1, memory_bytes: 2 ** 29, people: 400, boards: 100, limit: 'CPU', steps }]).at(-1)
-  assert.deepEqual(row.split('|').map(cell => cell.trim()).slice(1, -1), ['1', '512 MiB', '400', '100', 'CPU', '12.3', '0.20', '64 MiB'])
+  const machine = { cores: 1, memory_bytes: 2 ** 29, people: 400, boards: 100, limit: 'CPU', steps }
+  assert.deepEqual(row(machine), ['1', '512 MiB', '400', '100', 'CPU', '12.3', '0.20', '64 MiB'])
+  assert.equal(row({ ...machine, limit: NOT_REACHED })[2], 'at least 400')
+  assert.equal(row({ ...machine, people: 0, steps: steps.slice(1) })[2], 'fewer than 800')
 })
 
 test('the picture has each curve, both colour schemes, and nothing from elsewhere', () => {
