@@ -106,6 +106,7 @@ fn run_command() -> Command {
             "FILE",
             "Writes the result as JSON; -: to standard output, instead of the summary",
         ),
+        flag("html", "FILE", "Writes the report as one HTML file"),
         switch("quiet", "Says nothing about progress"),
     ];
     let knobs = KNOBS
@@ -293,13 +294,16 @@ fn run_scenario(matches: &ArgMatches) -> Result<Option<String>, String> {
 }
 
 fn write_out(matches: &ArgMatches, result: &Value) -> Result<Option<String>, String> {
+    if let Some(file) = text(matches, "html") {
+        results::write(file, &report::html(result, None))?;
+    }
     let json = || format!("{result:#}\n");
     match text(matches, "json").map(String::as_str) {
         Some("-") => return Ok(Some(json())),
         Some(file) => results::write(file, &json())?,
         None => {}
     }
-    Ok(Some(format!("{:#}\n", result["figures"])))
+    Ok(Some(report::summary(result, None)))
 }
 
 /// Does what the command line says; the text is what it found.

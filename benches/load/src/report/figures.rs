@@ -55,8 +55,11 @@ const GROUPS: [(&str, &[Known]); 9] = [
         ],
     ),
     (
-        "Saved (the writer's own update back)",
-        &[("echoes", "saved", InFull), ("echo_*_ms", "saved after", Always)],
+        "Back at their author (who stores first says so by that)",
+        &[
+            ("echoes", "back at their author", InFull),
+            ("echo_*_ms", "back at its author", Always),
+        ],
     ),
     (
         "Cursors",

@@ -37,7 +37,7 @@ pub(super) fn kinds(runs: &[Run<'_>]) -> Vec<String> {
 fn of_kind(kind: &str) -> String {
     match kind {
         "deliveries" => "Latency of deliveries".to_owned(),
-        "echoes" => "Until an update is saved".to_owned(),
+        "echoes" => "Until an update is back at its author".to_owned(),
         "presence" => "Latency of cursors".to_owned(),
         "items" => "Latency of items over HTTP".to_owned(),
         other => format!("Latency: {other}"),
@@ -78,7 +78,7 @@ pub(super) fn tail(runs: &[Run<'_>], kind: &str) -> Picture {
         ..axis("share of all that came within", Kind::Tail)
     };
     let axes = (share, axis("ms, log scale", Kind::Log));
-    // What is saved, nobody waits for.
+    // Nobody waits for that.
     let limits = if kind == "echoes" {
         Vec::new()
     } else {
