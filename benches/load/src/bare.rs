@@ -1,8 +1,8 @@
 //! The bare broadcaster: the handshake, and each data frame sent on to the others of its URL. Nothing else.
 //!
-//! Owns what a server at least has to do, so that servers can be measured against it. Must not know Yjs, unless it
-//! is to keep boards too (`keep`). Key invariant: one thread; what one round of epoll brought is one write to each
-//! receiver; who reads slowly delays nobody.
+//! Owns what a server at least has to do, so that servers can be measured against it. Must not know Yjs,
+//! unless it is to keep boards too (`keep`). Key invariant: one thread; what one round of epoll brought is
+//! one write to each receiver; who reads slowly delays nobody.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};

@@ -140,7 +140,8 @@ impl Fleet {
         Ok(id)
     }
 
-    /// Connects a client that was closed, which has these clocks. What it feeds waits for the server's step 1.
+    /// Connects a client that was closed, which has these clocks. What it feeds waits for the server's step
+    /// 1.
     pub(crate) fn reconnect(&mut self, id: usize, clocks: Vec<(u64, u64)>) -> io::Result<()> {
         let Some(old) = self.clients.get(id) else {
             return Ok(());
@@ -226,8 +227,9 @@ impl Fleet {
         self.flush(id, &[]);
     }
 
-    /// Lets a client that was held go on after what the server has: the bytes of its feed up to `from`.
-    pub(crate) fn resume(&mut self, id: usize, feeds: &[Feed], from: usize) {
+    /// Lets a client that was held go on with byte `from` of its feed; one that was not held goes on as it
+    /// does.
+    pub(crate) fn resume(&mut self, (id, feeds): (usize, &[Feed]), from: usize) {
         if let Some(client) = self.clients.get_mut(id).filter(|client| client.is_held) {
             client.fed = from;
             client.is_held = false;

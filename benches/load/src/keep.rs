@@ -1,7 +1,8 @@
 //! What a broadcaster needs to keep boards: updates in a file, answers to newcomers, word to the author.
 //!
-//! Owns the file and the least of Yjs that clients need to find each other's changes again. Must not know sockets.
-//! Key invariant: who wrote an update hears of it only when it is on disk, unless that is done wrong on purpose.
+//! Owns the file and the least of Yjs that clients need to find each other's changes again. Must not know
+//! sockets. Key invariant: who wrote an update hears of it only when it is on disk, unless that is done wrong
+//! on purpose.
 //!
 //! A record is `len: u32 LE, room bytes, len: u32 LE, update bytes`; a tail that is not whole is cut off.
 

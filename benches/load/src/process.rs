@@ -1,7 +1,7 @@
 //! What a process costs, read from /proc by its number.
 //!
-//! Owns the reading of /proc, of this machine too. Must not know what is measured with it. Key invariant: CPU is counted in
-//! nanoseconds as the scheduler counts them (schedstat), not in its ticks of 10 ms.
+//! Owns the reading of /proc, of this machine too. Must not know what is measured with it. Key invariant: CPU
+//! is counted in nanoseconds as the scheduler counts them (schedstat), not in its ticks of 10 ms.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

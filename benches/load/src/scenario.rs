@@ -1,7 +1,8 @@
 //! Scenarios: what happens in a run, as a file of TOML or one that is built in, and the knobs that change it.
 //!
-//! Owns names, defaults and what fits together. Must not measure anything. Key invariant: a knob on the command
-//! line is a member of the file of the same name, so whatever can be said there can be kept in a file.
+//! Owns names, defaults and what fits together. Must not measure anything. Key invariant: a knob on the
+//! command line is a member of the file of the same name, so whatever can be said there can be kept in a
+//! file.
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -99,6 +100,9 @@ pub(crate) struct Scenario {
     pub(crate) restart_after: f64,
     /// How: KILL or TERM.
     pub(crate) restart_signal: String,
+    /// For how long a newcomer on each board then looks at what is there, before others are back; 0: nobody
+    /// does.
+    pub(crate) probe: f64,
     /// Saturate: updates a second of each board to begin with.
     pub(crate) from: f64,
     /// Join: shapes of the board,
@@ -126,6 +130,7 @@ impl Default for Scenario {
             patience: 5.0,
             restart_after: 0.0,
             restart_signal: "KILL".to_owned(),
+            probe: 0.0,
             from: 20.0,
             shapes: 5_000,
             overwrites: 0,
@@ -159,7 +164,7 @@ const fn of_group(name: &'static str, help: &'static str) -> Knob {
     }
 }
 
-pub(crate) const KNOBS: [Knob; 22] = [
+pub(crate) const KNOBS: [Knob; 23] = [
     knob("seconds", "How long what counts lasts"),
     knob("warm-up", "How long it went on before that"),
     knob("settle", "How long nothing happens once all have joined"),
@@ -183,6 +188,10 @@ pub(crate) const KNOBS: [Knob; 22] = [
         "When the server is ended and started again (needs --serve)",
     ),
     knob("restart-signal", "How it is ended: KILL or TERM"),
+    knob(
+        "probe",
+        "How long a newcomer looks at what is there then, before others are back",
+    ),
     knob("from", "saturate: updates a second of each board to begin with"),
     knob("shapes", "join: shapes of the board"),
     knob("overwrites", "join: how many times each is changed right before"),
@@ -215,35 +224,6 @@ fn value(text: &str) -> Value {
     }
     text.parse()
         .map_or_else(|_| Value::String(text.to_owned()), Value::Float)
-}
-
-/// Whole numbers are fine where decimals are wanted.
-fn with_decimals(mut table: Table) -> Table {
-    const DECIMALS: [&str; 9] = [
-        "seconds",
-        "warm-up",
-        "settle",
-        "limit-ms",
-        "patience",
-        "restart-after",
-        "from",
-        "rate",
-        "cursor-rate",
-    ];
-    for (name, value) in &mut table {
-        let is_decimal = DECIMALS.contains(&name.as_str()) || name == "joins" || name == "items-rate";
-        if let (true, Some(number)) = (is_decimal, value.as_integer()) {
-            *value = Value::Float(number as f64);
-        }
-        if let (true, Some(groups)) = (name == "group", value.as_array_mut()) {
-            for group in groups {
-                if let Value::Table(group) = group {
-                    *group = with_decimals(std::mem::take(group));
-                }
-            }
-        }
-    }
-    table
 }
 
 impl Scenario {
@@ -285,7 +265,7 @@ impl Scenario {
             };
             place.insert((*knob).to_owned(), value(text));
         }
-        let scenario: Self = with_decimals(table).try_into().map_err(wrong)?;
+        let scenario: Self = table.try_into().map_err(wrong)?;
         let scenario = Self {
             name: name.to_owned(),
             ..scenario
@@ -302,6 +282,7 @@ impl Scenario {
             self.limit_ms,
             self.patience,
             self.restart_after,
+            self.probe,
         ];
         let is_time = |time: &f64| time.is_finite() && (0.0..=1e7).contains(time);
         if !times.iter().all(is_time) || self.seconds <= 0.0 || self.limit_ms <= 0.0 {

@@ -1,7 +1,8 @@
-//! The server's process: one that runs already, or one that is started here and can be ended and started again.
+//! The server's process: one that runs already, or one that is started here and can be ended and started
+//! again.
 //!
-//! Owns the process and the strace beside it. Must not know what is measured. Key invariant: what was started here
-//! ends with this value, by its number.
+//! Owns the process and the strace beside it. Must not know what is measured. Key invariant: what was started
+//! here ends with this value, by its number.
 
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpStream};

@@ -1,7 +1,7 @@
 //! What was delivered: each change to each client once, in order, and how late.
 //!
-//! Owns the schedule and the counting. Must not know sockets. Key invariant: a change is matched by (client, writer,
-//! clock), so what is lost, repeated or out of order is known and not guessed from totals.
+//! Owns the schedule and the counting. Must not know sockets. Key invariant: a change is matched by (client,
+//! writer, clock), so what is lost, repeated or out of order is known and not guessed from totals.
 
 use std::collections::BTreeSet;
 

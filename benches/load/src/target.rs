@@ -1,7 +1,7 @@
 //! Where a server is and how one gets in: address, dialect, token, headers, what makes a room.
 //!
-//! Owns the patterns (`{room}`, `{token}`, `{n}`) and the requests that go over plain HTTP. Must not know what is
-//! measured. Key invariant: a token appears in requests only, never in a result or a message.
+//! Owns the patterns (`{room}`, `{token}`, `{n}`) and the requests that go over plain HTTP. Must not know
+//! what is measured. Key invariant: a token appears in requests only, never in a result or a message.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};

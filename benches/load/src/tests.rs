@@ -1,5 +1,5 @@
-//! The generator against the broadcaster, over loopback: what goes wrong on purpose is told with the right figure,
-//! and nothing else.
+//! The generator against the broadcaster, over loopback: what goes wrong on purpose is told with the right
+//! figure, and nothing else.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -156,8 +156,8 @@ fn a_delay_of_50_ms_is_told_as_50_ms() {
 
 #[test]
 fn who_stalls_is_late_from_the_moment_things_were_due() {
-    // A server that stands still for half of each second: half of all is late, evenly up to 500 ms. Who waited for
-    // an answer before he sent the next would see two late ones.
+    // A server that stands still for half of each second: half of all is late, evenly up to 500 ms. Who
+    // waited for an answer before he sent the next would see two late ones.
     let fault = Fault::Stall(Duration::from_millis(500), Duration::from_millis(1_000));
     let knobs = [
         ("clients", "5"),

@@ -1,7 +1,7 @@
 //! Times: how many took how long, in all and in each second.
 //!
-//! Owns precision (two digits, 1 us to 3 h) and what is told of a histogram. Key invariant: recording is cheap and
-//! never allocates; what is out of range counts as the nearest that is in it.
+//! Owns precision (two digits, 1 us to 3 h) and what is told of a histogram. Key invariant: recording is
+//! cheap and never allocates; what is out of range counts as the nearest that is in it.
 
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! Real Yjs updates, made before the run, and what a message that comes says about them.
 //!
-//! Owns the encoding of lib0 and of both dialects (y-protocols 1.0.6; Hocuspocus 4.7) as far as a load generator
-//! needs it. Must not know sockets or time. Key invariant: update `n` of a writer holds exactly one struct, whose
-//! clock is `n`; so an update is known by (client id, clock), however a server packs it.
+//! Owns the encoding of lib0 and of both dialects (y-protocols 1.0.6; Hocuspocus 4.7) as far as a load
+//! generator needs it. Must not know sockets or time. Key invariant: update `n` of a writer holds exactly one
+//! struct, whose clock is `n`; so an update is known by (client id, clock), however a server packs it.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The binary as one starts it, against servers that are killed: what they keep, lose and claim is told as it is.
+//! The binary as one starts it, against servers that are killed: what they keep, lose and claim is told as it
+//! is.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -67,8 +68,9 @@ fn durable(name: &str, wrong: &str) -> Value {
 }
 
 fn figure(result: &Value, name: &str) -> u64 {
-    result["figures"][name]
-        .as_u64()
+    result["figures"]
+        .get(name)
+        .and_then(Value::as_u64)
         .unwrap_or_else(|| panic!("{name} is no number: {}", result["figures"]))
 }
 

@@ -1,7 +1,7 @@
 //! Cursors: presence that moves at an even rate, and how late others see it.
 //!
-//! Owns its schedule and counts. A server may leave out what is overtaken, so only the last state of each cursor can
-//! be lost; what was passed over is told apart.
+//! Owns its schedule and counts. A server may leave out what is overtaken, so only the last state of each
+//! cursor can be lost; what was passed over is told apart.
 
 use crate::fleet::Fleet;
 use crate::scenario;

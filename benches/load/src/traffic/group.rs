@@ -1,7 +1,8 @@
 //! One group of boards in a run: who is where, what is due, what came.
 //!
-//! Owns the places of its clients and the counts of its changes. Must not know processes or files. Client `member`
-//! of `board` has the number `first + board * clients + member`; writers come first, slow readers last.
+//! Owns the places of its clients and the counts of its changes. Must not know processes or files. Client
+//! `member` of `board` has the number `first + board * clients + member`; writers come first, slow readers
+//! last.
 
 use std::rc::Rc;
 
@@ -233,7 +234,8 @@ impl Group {
         self.taken[place.local] += 1;
     }
 
-    /// The clock up to which a writer's updates were acknowledged: by coming back, or by a message of their own.
+    /// The clock up to which a writer's updates were acknowledged: by coming back, or by a message of their
+    /// own.
     pub(crate) fn acknowledged(&self, local: usize, writer: usize) -> u64 {
         self.tally
             .reach(&self.schedule, local, writer)

@@ -1,7 +1,7 @@
 //! Agents: they write items over HTTP at an even rate, and clients see them as changes.
 //!
-//! Owns the agents' threads, one a board, and the counting. Key invariant: an item is known by words in its text,
-//! whatever the server makes of it; it is late from the moment its request was due.
+//! Owns the agents' threads, one a board, and the counting. Key invariant: an item is known by words in its
+//! text, whatever the server makes of it; it is late from the moment its request was due.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Traffic: groups of boards with people on them, for a while, and what came of it.
 //!
-//! Owns one run. Must not know the command line. Key invariant: what is due when is fixed before the run and never
-//! waits for the server (open loop); all is late from the moment it was due.
+//! Owns one run. Must not know the command line. Key invariant: what is due when is fixed before the run and
+//! never waits for the server (open loop); all is late from the moment it was due.
 
 mod cursors;
 mod group;
@@ -23,7 +23,7 @@ use crate::target::{self, Target};
 use crate::times::Times;
 use crate::traffic::group::{Group, Records, Span, TRICKLE_NS};
 use crate::traffic::items::Items;
-use crate::traffic::restart::{Restart, clock_of};
+use crate::traffic::restart::Restart;
 use crate::traffic::samples::Samples;
 use crate::yjs::{Author, Dialect, Feed};
 
@@ -72,7 +72,8 @@ pub(crate) fn run(
     let mut fleet = Fleet::new(target.clone()).map_err(failed)?;
     let mut run = Run::new(scenario, settings);
     run.gather(&mut fleet, server, settings)?;
-    // Made when the connections are there, or long ones would time out in the meantime; so it takes no time then.
+    // Made when the connections are there, or long ones would time out in the meantime; so it takes no time
+    // then.
     let span = run.prepare(&mut fleet, stock)?;
     let mut drive = Drive {
         restart: Restart::new(scenario, &span),
@@ -232,6 +233,9 @@ impl Run {
             .iter_mut()
             .find_map(|group| Some((group.place(id)?, group)));
         let Some((place, group)) = found else {
+            if restart.looked(id, &event) {
+                return;
+            }
             // A visitor: only whether it can stay is of interest.
             self.denied += u64::from(matches!(event, Event::Denied));
             self.refused_visitors += u64::from(matches!(event, Event::Closed));
@@ -246,7 +250,7 @@ impl Run {
             }
             Event::Asked { vector, again } => {
                 self.asked += u64::from(again);
-                restart.asked(id, clock_of(vector, place));
+                restart.asked(id, vector, place);
             }
             Event::Taken => {
                 self.taken += 1;

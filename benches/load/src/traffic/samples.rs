@@ -1,7 +1,7 @@
 //! What a run looks like over time: latency, CPU, memory and disk in each second.
 //!
-//! Owns the samples. Key invariant: each delivery is recorded once, into the second that it came in; the sums are
-//! made of the seconds.
+//! Owns the samples. Key invariant: each delivery is recorded once, into the second that it came in; the sums
+//! are made of the seconds.
 
 use serde_json::{Value, json};
 
@@ -170,8 +170,8 @@ impl Samples {
         }
     }
 
-    /// Bytes an hour that memory and file grow by, in the second half of the run: the slope of a line through it.
-    /// A short run says nothing of hours.
+    /// Bytes an hour that memory and file grow by, in the second half of the run: the slope of a line through
+    /// it. A short run says nothing of hours.
     pub(crate) fn growth(&self) -> (Option<f64>, Option<f64>) {
         if self.last.at - self.first.at < GROWTH_LEAST_NS {
             return (None, None);
