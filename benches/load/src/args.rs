@@ -106,7 +106,11 @@ fn run_command() -> Command {
             "FILE",
             "Writes the result as JSON; -: to standard output, instead of the summary",
         ),
-        flag("html", "FILE", "Writes the report as one HTML file"),
+        flag(
+            "html",
+            "FILE",
+            "Writes the report: one HTML file with pictures; -: to standard output, instead of the summary",
+        ),
         switch("quiet", "Says nothing about progress"),
     ];
     let knobs = KNOBS
@@ -129,7 +133,11 @@ fn report_command() -> Command {
             files
                 .required(true)
                 .help("What `run --json FILE` wrote; the second is set against the first"),
-            flag("html", "FILE", "Writes the page: one HTML file"),
+            flag(
+                "html",
+                "FILE",
+                "Writes the page: one HTML file; -: to standard output, instead of the summary",
+            ),
         ])
 }
 
@@ -294,16 +302,14 @@ fn run_scenario(matches: &ArgMatches) -> Result<Option<String>, String> {
 }
 
 fn write_out(matches: &ArgMatches, result: &Value) -> Result<Option<String>, String> {
-    if let Some(file) = text(matches, "html") {
-        results::write(file, &report::html(result, None))?;
-    }
     let json = || format!("{result:#}\n");
+    let told = report::tell(result, None, text(matches, "html").map(String::as_str))?;
     match text(matches, "json").map(String::as_str) {
         Some("-") => return Ok(Some(json())),
         Some(file) => results::write(file, &json())?,
         None => {}
     }
-    Ok(Some(report::summary(result, None)))
+    Ok(Some(told))
 }
 
 /// Does what the command line says; the text is what it found.
