@@ -71,6 +71,7 @@ pub(super) fn close(run: Run, drive: Drive, fleet: &Fleet, scenario: &Scenario) 
         ("echoes", &records.echoes),
         ("presence", &records.presence),
         ("items", &records.items),
+        ("joins", &fleet.joins),
     ] {
         if times.total() > 0 {
             found.histogram.insert(name.to_owned(), times.classes());
