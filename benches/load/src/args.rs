@@ -222,7 +222,11 @@ fn target(matches: &ArgMatches) -> Result<Target, String> {
     }
     target.subprotocol = text(matches, "subprotocol").cloned();
     let has_token = !matches!(target.access, Access::Open);
-    if has_token && !target.uses_token() {
+    // A variable may be there for another server.
+    let is_given = text(matches, "token-file")
+        .or_else(|| text(matches, "secret-file"))
+        .is_some();
+    if is_given && !target.uses_token() {
         return Err(
             "there is a token, and {token} is neither in --url nor in a --header nor in --subprotocol"
                 .to_owned(),
