@@ -106,6 +106,11 @@ fn run_command() -> Command {
             "FILE",
             "Writes the result as JSON; -: to standard output, instead of the summary",
         ),
+        flag(
+            "html",
+            "FILE",
+            "Writes the report: one HTML file with pictures; -: to standard output, instead of the summary",
+        ),
         switch("quiet", "Says nothing about progress"),
     ];
     let knobs = KNOBS
@@ -128,7 +133,11 @@ fn report_command() -> Command {
             files
                 .required(true)
                 .help("What `run --json FILE` wrote; the second is set against the first"),
-            flag("html", "FILE", "Writes the page: one HTML file"),
+            flag(
+                "html",
+                "FILE",
+                "Writes the page: one HTML file; -: to standard output, instead of the summary",
+            ),
         ])
 }
 
@@ -214,7 +223,11 @@ fn target(matches: &ArgMatches) -> Result<Target, String> {
     }
     target.subprotocol = text(matches, "subprotocol").cloned();
     let has_token = !matches!(target.access, Access::Open);
-    if has_token && !target.uses_token() {
+    // A variable may be there for another server.
+    let is_given = text(matches, "token-file")
+        .or_else(|| text(matches, "secret-file"))
+        .is_some();
+    if is_given && !target.uses_token() {
         return Err(
             "there is a token, and {token} is neither in --url nor in a --header nor in --subprotocol"
                 .to_owned(),
@@ -295,12 +308,13 @@ fn run_scenario(matches: &ArgMatches) -> Result<Option<String>, String> {
 
 fn write_out(matches: &ArgMatches, result: &Value) -> Result<Option<String>, String> {
     let json = || format!("{result:#}\n");
+    let told = report::tell(result, None, text(matches, "html").map(String::as_str))?;
     match text(matches, "json").map(String::as_str) {
         Some("-") => return Ok(Some(json())),
         Some(file) => results::write(file, &json())?,
         None => {}
     }
-    Ok(Some(format!("{:#}\n", result["figures"])))
+    Ok(Some(told))
 }
 
 /// Does what the command line says; the text is what it found.

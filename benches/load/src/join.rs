@@ -181,7 +181,10 @@ pub(crate) fn run(
         check(first.bytes, state)?;
         board.settle()?;
     }
-    warm(&mut board, state, figures)?;
+    found
+        .histogram
+        .insert("joins".to_owned(), warm(&mut board, state, figures)?.classes());
+    let figures = &mut found.figures;
     crowd(&mut board, scenario, figures)?;
     progress.tell(2.0, || "warm".to_owned());
     board.fleet.release(author);
@@ -238,7 +241,7 @@ fn draw(board: &mut Board<'_>, scenario: &Scenario) -> Result<(Drawing, usize), 
 }
 
 /// One after the other.
-fn warm(board: &mut Board<'_>, state: usize, figures: &mut Map<String, Value>) -> Result<(), String> {
+fn warm(board: &mut Board<'_>, state: usize, figures: &mut Map<String, Value>) -> Result<Times, String> {
     let mut times = Times::default();
     let mut bytes = Vec::new();
     let before = board.server.usage();
@@ -256,7 +259,7 @@ fn warm(board: &mut Board<'_>, state: usize, figures: &mut Map<String, Value>) -
     put(figures, "last_join_bytes", json!(bytes.last()));
     put(figures, "cpu_ms_per_join", json!(cpu));
     times.tell("join_", figures);
-    Ok(())
+    Ok(times)
 }
 
 /// All at the same moment: until the last has it, and what each waits.

@@ -117,6 +117,27 @@ fn a_server_that_acknowledges_300_ms_before_it_stores_loses_what_it_acknowledged
 }
 
 #[test]
+fn a_token_in_a_variable_may_be_for_another_server() {
+    let words = ["run", "fanout", "--url", "ws://127.0.0.1:1/{room}"];
+    let run = |more: &[&str]| {
+        let mut command = Command::new(LOAD);
+        let output = command
+            .args(words)
+            .args(more)
+            .env("BOARDWIRE_LOAD_TOKEN", "t")
+            .output();
+        String::from_utf8(output.unwrap().stderr).unwrap()
+    };
+    assert!(run(&[]).contains("refused"));
+    let (directory, _) = place("token");
+    let file = directory.join("token");
+    std::fs::write(&file, "t\n").unwrap();
+    let error = run(&["--token-file", file.to_str().unwrap()]);
+    assert!(error.contains("neither in --url"), "{error}");
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
 fn what_cannot_work_says_what_would() {
     for (words, says) in [
         (

@@ -55,8 +55,12 @@ const GROUPS: [(&str, &[Known]); 9] = [
         ],
     ),
     (
-        "Saved (the writer's own update back)",
-        &[("echoes", "saved", InFull), ("echo_*_ms", "saved after", Always)],
+        "Back at their author (who stores first says so by that)",
+        &[
+            ("echoes", "back at their author", InFull),
+            ("taken", "told as taken", InFull),
+            ("echo_*_ms", "back at its author", Always),
+        ],
     ),
     (
         "Cursors",
@@ -93,6 +97,7 @@ const GROUPS: [(&str, &[Known]); 9] = [
             ("restart_down_ms", "server down", Always),
             ("rejoin_*_ms", "clients back", Always),
             ("restart_away", "clients not back", Always),
+            ("resent", "sent again after it", Always),
             ("restart_sent", "updates sent before it", InFull),
             ("restart_acknowledged", "updates acknowledged before it", Always),
             ("restart_lost_acknowledged", "acknowledged, then lost", Always),

@@ -19,21 +19,29 @@ use std::fs;
 
 use serde_json::Value;
 
-pub(crate) use html::html;
-pub(crate) use summary::summary;
+use html::html;
+use summary::summary;
 
-use crate::results::FORMAT;
+use crate::results::{self, FORMAT};
 
-/// Reads one or two results, writes the page where one is wanted, and returns the summary.
+/// Reads one or two results, and tells of them.
 pub(crate) fn command(files: &[String], page: Option<&str>) -> Result<String, String> {
     let results: Vec<Value> = files.iter().map(|file| read(file)).collect::<Result<_, _>>()?;
     let [a, rest @ ..] = results.as_slice() else {
         return Err("a report is made of one result or of two".to_owned());
     };
-    if let Some(page) = page {
-        fs::write(page, html(a, rest.first())).map_err(|error| format!("{page}: {error}"))?;
+    tell(a, rest.first(), page)
+}
+
+/// Writes the page where one is wanted, and returns what goes to standard output: the summary, or the page
+/// where that is `-`.
+pub(crate) fn tell(a: &Value, b: Option<&Value>, page: Option<&str>) -> Result<String, String> {
+    match page {
+        Some("-") => return Ok(html(a, b)),
+        Some(file) => results::write(file, &html(a, b))?,
+        None => {}
     }
-    Ok(summary(a, rest.first()))
+    Ok(summary(a, b))
 }
 
 fn read(file: &str) -> Result<Value, String> {

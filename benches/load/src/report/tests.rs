@@ -403,6 +403,7 @@ fn the_command_reads_files_and_writes_a_page() {
     std::fs::write(&b, "{}").unwrap();
     let told = command(std::slice::from_ref(&a), Some(&page));
     let written = std::fs::read_to_string(&page).unwrap();
+    assert_eq!(command(std::slice::from_ref(&a), Some("-")).unwrap(), written);
     let refused = command(&[a.clone(), b.clone()], None).unwrap_err();
     for file in [&a, &b, &page] {
         std::fs::remove_file(file).unwrap();

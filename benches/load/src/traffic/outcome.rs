@@ -71,13 +71,14 @@ pub(super) fn close(run: Run, drive: Drive, fleet: &Fleet, scenario: &Scenario) 
         ("echoes", &records.echoes),
         ("presence", &records.presence),
         ("items", &records.items),
+        ("joins", &fleet.joins),
     ] {
         if times.total() > 0 {
             found.histogram.insert(name.to_owned(), times.classes());
         }
     }
     found.over_time = drive.samples.over_time();
-    found.warnings = warnings(&run, &drive, &cost);
+    found.warnings = warnings(&run, &drive, &cost, scenario);
     Outcome {
         late: run.records.late,
         lag: run.records.lag,
@@ -324,7 +325,7 @@ fn tell_restart(run: &Run, drive: &Drive, fleet: &Fleet, figures: &mut Map<Strin
 }
 
 /// Why the figures say more of the generator than of the server, and what else one has to know.
-fn warnings(run: &Run, drive: &Drive, cost: &Cost) -> Vec<String> {
+fn warnings(run: &Run, drive: &Drive, cost: &Cost, scenario: &Scenario) -> Vec<String> {
     let mut warnings = Vec::new();
     if cost.own_share > OWN_SHARE_MAX {
         warnings.push(format!(
@@ -336,6 +337,12 @@ fn warnings(run: &Run, drive: &Drive, cost: &Cost) -> Vec<String> {
     if lag > LAG_MS && lag > late / 3.0 {
         warnings.push(format!(
             "the generator sent late ({lag:.1} ms at p99): it had no core of its own, and the times are its own in part"
+        ));
+    }
+    if drive.restart.books.is_some() {
+        warnings.push(format!(
+            "newcomers looked for {} s at what was there before the others were let in: late deliveries are that late",
+            scenario.probe
         ));
     }
     if run.refused_visitors > 0 {

@@ -14,6 +14,8 @@ const SAMPLES_MAX: u64 = 600;
 const SECOND_NS: u64 = 1_000_000_000;
 const GROWTH_LEAST_NS: u64 = 120 * SECOND_NS;
 
+const SHARE_LEAST_NS: f64 = 100e6;
+
 /// One span of the run.
 #[derive(Clone, Debug)]
 struct Sample {
@@ -140,7 +142,12 @@ impl Samples {
             ),
             cpu_ns: mark.since(&self.last, |usage| usage.cpu_ns),
             own_ns: mark.own.cpu_ns.saturating_sub(self.last.own.cpu_ns),
-            memory: mark.server.as_ref().map(|(_, usage)| usage.memory),
+            // Of one that is being ended there is none.
+            memory: mark
+                .server
+                .as_ref()
+                .map(|(_, usage)| usage.memory)
+                .filter(|bytes| *bytes > 0),
             written: mark.since(&self.last, |usage| usage.written),
             file: server.file_bytes(),
         });
@@ -189,11 +196,9 @@ impl Samples {
 
     pub(crate) fn over_time(&self) -> Vec<Value> {
         let told = |sample: &Sample| {
-            let mut told = json!({
-                "second": sample.second,
-                "deliveries": sample.deliveries,
-                "own_cpu_share": sample.own_ns as f64 / sample.nanos,
-            });
+            let mut told = json!({ "second": sample.second, "deliveries": sample.deliveries });
+            // The last one can be too short for a share to say anything.
+            let is_long = sample.nanos > SHARE_LEAST_NS;
             let mut put = |name: &str, value: Value| {
                 if !value.is_null() {
                     told[name] = value;
@@ -205,8 +210,17 @@ impl Samples {
                 put("max_ms", json!(sample.late.2));
             }
             put(
+                "own_cpu_share",
+                json!(is_long.then(|| sample.own_ns as f64 / sample.nanos)),
+            );
+            put(
                 "cpu_share",
-                json!(sample.cpu_ns.map(|cpu| cpu as f64 / sample.nanos)),
+                json!(
+                    sample
+                        .cpu_ns
+                        .filter(|_| is_long)
+                        .map(|cpu| cpu as f64 / sample.nanos)
+                ),
             );
             put("memory_bytes", json!(sample.memory));
             put("written_bytes", json!(sample.written));

@@ -37,9 +37,10 @@ pub(super) fn kinds(runs: &[Run<'_>]) -> Vec<String> {
 fn of_kind(kind: &str) -> String {
     match kind {
         "deliveries" => "Latency of deliveries".to_owned(),
-        "echoes" => "Until an update is saved".to_owned(),
+        "echoes" => "Until an update is back at its author".to_owned(),
         "presence" => "Latency of cursors".to_owned(),
         "items" => "Latency of items over HTTP".to_owned(),
+        "joins" => "Until a newcomer has the board".to_owned(),
         other => format!("Latency: {other}"),
     }
 }
@@ -78,8 +79,8 @@ pub(super) fn tail(runs: &[Run<'_>], kind: &str) -> Picture {
         ..axis("share of all that came within", Kind::Tail)
     };
     let axes = (share, axis("ms, log scale", Kind::Log));
-    // What is saved, nobody waits for.
-    let limits = if kind == "echoes" {
+    // The limit is of changes that others wait for.
+    let limits = if ["echoes", "joins"].contains(&kind) {
         Vec::new()
     } else {
         limits(runs, &all)
