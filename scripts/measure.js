@@ -96,18 +96,24 @@ function freePort() {
   })
 }
 
-async function listening(port, child, seconds = 5) {
-  for (let tries = 0; tries < seconds * 40; tries++) {
-    if (!running.has(child)) refuse('a server ended before it listened')
+/** Waits until a server listens; a sentence where it does not. */
+async function unheard(port, child, { seconds = 5, every = 25 } = {}) {
+  for (const until = Date.now() + seconds * 1000; Date.now() < until;) {
+    if (!running.has(child)) return 'a server ended before it listened'
     const open = await new Promise(done => {
       const socket = net.connect(port, '127.0.0.1', () => done(true))
       socket.on('error', () => done(false))
       socket.on('connect', () => socket.destroy())
     })
-    if (open) return
-    await sleep(25)
+    if (open) return undefined
+    await sleep(every)
   }
-  refuse(`a server did not listen within ${seconds} seconds`)
+  return `a server did not listen within ${seconds} seconds`
+}
+
+async function listening(port, child, seconds) {
+  const why = await unheard(port, child, { seconds })
+  if (why) refuse(why)
 }
 
 // ---- servers and the generator ----
@@ -156,5 +162,5 @@ const median = numbers => {
 
 module.exports = {
   SHAPES, cargo, childrenOf, env, freePort, generate, has, listening, median, otherCalls, refuse, roomUrl, scratch, serveWords,
-  sleep, spread, start, stop, targetDirectory, token, wrongs,
+  sleep, spread, start, stop, targetDirectory, token, unheard, wrongs,
 }
