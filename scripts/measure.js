@@ -13,6 +13,8 @@ const SHAPES = {
   '1 x 50': { boards: 1, clients: 50, rate: 20 },
   '50 x 4': { boards: 50, clients: 4, rate: 10 },
 }
+/** Of each shape: who writes when the most is looked for, and the rate that it begins with. */
+const MOST = { '1 x 50': { writers: '5', from: '16000' }, '50 x 4': { writers: '1', from: '1000' } }
 const spread = ({ boards, clients }) => ['--boards', String(boards), '--clients', String(clients)]
 
 const env = { ...process.env, BOARDWIRE_JWT_SECRET: 'only-for-measuring-on-this-machine-0123456789' }
@@ -160,7 +162,14 @@ const median = numbers => {
   return sorted.length ? sorted[Math.floor((sorted.length - 1) / 2)] : undefined
 }
 
+/** A number as people read it. */
+function shown(value) {
+  if (value === undefined) return '-'
+  if (value === 0 || value >= 100) return Math.round(value).toLocaleString('en-US')
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2)
+}
+
 module.exports = {
-  SHAPES, cargo, childrenOf, env, freePort, generate, has, listening, median, otherCalls, refuse, roomUrl, scratch, serveWords,
-  sleep, spread, start, stop, targetDirectory, token, unheard, wrongs,
+  MOST, SHAPES, cargo, childrenOf, env, freePort, generate, has, listening, median, otherCalls, refuse, roomUrl, scratch, serveWords,
+  shown, sleep, spread, start, stop, targetDirectory, token, unheard, wrongs,
 }
