@@ -6,8 +6,8 @@ const WIDTH = 400
 const EDGE = 16
 const HEAD = 62
 const STEP = 30
-const LABELS = 136
-const VALUES = 64
+const LABELS = 146
+const VALUES = 60
 
 const STYLE = `
   svg { --paper: #ffffff; --ink: #1b1f24; --soft: #59636e; --other: #b3bcc6; --floor: #dde2e8; --ours: #0a64c9 }

@@ -37,6 +37,7 @@ const PEERS = [
     url: port => `ws://127.0.0.1:${port}/{room}`,
     cannot: [
       'no word that an edit is saved: what comes back to its author is sent before it is stored',
+      'after a restart the first newcomer is told that the board is empty, and gets it a moment later',
       'no rights: whoever reaches it reads and writes every board',
     ],
   },
@@ -74,6 +75,8 @@ const PEERS = [
     prepare: port => `POST http://127.0.0.1:${port}/doc/new {"docId":"{room}"}`,
     cannot: [
       'no word that an edit is saved: its status message comes back before it is stored',
+      'stopped by SIGTERM it loses what it had not stored yet (SIGINT stores first)',
+      'a reader that falls behind loses updates, and is not told',
       'a board must be made by a request before the first client',
     ],
   },
@@ -93,6 +96,8 @@ const PEERS = [
     url: port => `ws://127.0.0.1:${port}/{room}`,
     cannot: [
       'no word that an edit is saved: what comes back to its author is sent before it is stored',
+      'stopped in order it loses the updates that wait to be stored',
+      'a newcomer does not see who is there, and whoever is cut off stays shown',
       'no rights, and no store, without code of one\'s own',
     ],
   },
@@ -107,6 +112,9 @@ const PEERS = [
     url: port => `ws://127.0.0.1:${port}/{room}`,
     cannot: [
       'no store: boards are gone when it ends',
+      'a reader that falls behind gets nothing any more, and is not told',
+      'what a client changed offline never arrives, since it does not ask a client for what it has',
+      'a newcomer does not see who is there, and whoever is cut off stays shown',
       'no rights: whoever reaches it reads and writes every board',
     ],
   },

@@ -127,7 +127,7 @@ function pictures(result) {
       const isBase = baseOf(row) === side.name
       const text = value === undefined ? 'failed' : isBase ? told(value, row.unit) : `${shown(share)} x`
       const kind = side.name === OURS ? 'ours' : side.name === FLOOR ? 'floor' : 'other'
-      return { label: side.name, value, text, kind }
+      return { label: side.name === OURS ? `${OURS}, storing` : side.name, value, text, kind }
     })
     files[drawn.file] = picture({ ...drawn, bars })
   }
