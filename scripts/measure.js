@@ -132,14 +132,17 @@ function serveWords(bin, { port, data, threads }) {
     '--max-messages-per-second', '1000000', '--log-level', 'error']
 }
 
-const roomUrl = (port, token) => `ws://127.0.0.1:${port}/ws/canvas/{room}?token=${token}`
+const roomUrl = port => `ws://127.0.0.1:${port}/ws/canvas/{room}?token={token}`
 
-/** Runs the generator to its end: what it found, or undefined where it failed. */
-async function generate(words) {
-  const load = start(words, { stdio: ['ignore', 'pipe', 'inherit'] })
+/** Runs a scenario to its end: the figures that it found and its warnings, or undefined where it failed. */
+async function generate(words, token = '') {
+  const load = start([...words, '--json', '-', '--quiet'],
+    { env: { ...process.env, BOARDWIRE_LOAD_TOKEN: token }, stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   load.stdout.on('data', data => { text += data })
-  return await load.ended === 0 ? JSON.parse(text) : undefined
+  if (await load.ended !== 0) return undefined
+  const { figures, warnings } = JSON.parse(text)
+  return { ...figures, warnings }
 }
 
 /** What of a report must not be: each as a name and a number. */

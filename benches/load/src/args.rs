@@ -1,219 +1,336 @@
 //! The command line.
 //!
-//! Owns names and defaults. Must not measure anything.
+//! Owns names and defaults of flags. Must not measure anything.
 
 use std::net::TcpListener;
-use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
 
 use crate::bare::{self, Fault};
-use crate::fanout::{self, Plan};
-use crate::fleet::{Dialect, Target};
-use crate::{idle, join, process, saturate};
+use crate::progress::Talk;
+use crate::results::{self, Found};
+use crate::scenario::{self, KNOBS, Kind, Scenario};
+use crate::server::Server;
+use crate::target::{self, Access, Request, Target};
+use crate::traffic::{self, Settings, Stock};
+use crate::yjs::Dialect;
+use crate::{join, process, report, saturate};
 
-fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    let value = Arg::new(name).long(name).value_name("N").default_value(default);
-    value.value_parser(value_parser!(u32).range(1..)).help(help)
+/// What an agent writes, in the words of Boardwire's HTTP API.
+const ITEM: &str = r#"{"type":"sticky","x":100,"y":100,"content":{"text":"{text}"}}"#;
+
+fn flag(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
 }
 
-fn count(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    number(name, default, help).value_parser(value_parser!(u32))
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
-fn decimal(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    let value = Arg::new(name).long(name).value_name("X").default_value(default);
-    value.value_parser(positive).help(help)
+/// Where the server is, how one gets in, and what it is as a process.
+fn target_flags() -> Vec<Arg> {
+    vec![
+        flag(
+            "url",
+            "URL",
+            "ws://HOST:PORT/PATH/{room}, with {token} and {n} (the client's number) where they go",
+        ),
+        flag(
+            "dialect",
+            "NAME",
+            "yjs (y-websocket's, the default), hocuspocus, or bare (nothing is said at the start)",
+        ),
+        flag(
+            "token-file",
+            "FILE",
+            "The token is in this file (or in BOARDWIRE_LOAD_TOKEN)",
+        ),
+        flag(
+            "secret-file",
+            "FILE",
+            "Tokens are made with the secret in this file (or BOARDWIRE_LOAD_SECRET), as HS256",
+        ),
+        flag(
+            "claims",
+            "JSON",
+            "What such a token says, with {room} and {n}: {\"sub\": \"load-{n}\", \"role\": \"admin\"}",
+        ),
+        flag(
+            "header",
+            "LINE",
+            "'Name: value' for each request; may be given several times",
+        )
+        .action(ArgAction::Append),
+        flag("subprotocol", "NAME", "The WebSocket subprotocol that is offered"),
+        flag(
+            "prepare",
+            "REQUEST",
+            "Makes each room before it is used: 'POST http://HOST/PATH BODY', with {room}",
+        ),
+        flag(
+            "items",
+            "URL",
+            "Where agents write, with {room} and {token}: http://HOST/v1/boards/{room}/items?token={token}",
+        ),
+        flag(
+            "item-body",
+            "JSON",
+            "What they write there; {text} must become part of the document",
+        ),
+        flag("pid", "PID", "The server's process: what it costs is told too"),
+        flag(
+            "serve",
+            "COMMAND",
+            "Starts the server with these words, and ends it; the words start the server itself",
+        ),
+        flag(
+            "data",
+            "PATH",
+            "The server's file or directory: its size over time is told",
+        ),
+        flag("label", "NAME", "What the server is called in reports"),
+        switch(
+            "syscalls",
+            "Counts system calls with strace during the run, which slows the server",
+        ),
+        switch("bare", "The same as --dialect bare"),
+    ]
 }
 
-fn positive(text: &str) -> Result<f64, String> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number: &f64| number.is_finite() && *number > 0.0);
-    number.ok_or_else(|| "a number above 0 is wanted".to_owned())
+fn run_command() -> Command {
+    let what = Arg::new("scenario").value_name("SCENARIO").required(true);
+    let output = [
+        flag(
+            "json",
+            "FILE",
+            "Writes the result as JSON; -: to standard output, instead of the summary",
+        ),
+        switch("quiet", "Says nothing about progress"),
+    ];
+    let knobs = KNOBS
+        .iter()
+        .map(|knob| flag(knob.name, "N", knob.help).allow_hyphen_values(true));
+    Command::new("run")
+        .about("Runs a scenario against a server")
+        .arg(what.help("A name that `scenarios` lists, or a file of your own (NAME.toml)"))
+        .args(target_flags())
+        .args(output)
+        .next_help_heading("Knobs: each is a member of the scenario's file")
+        .args(knobs)
 }
 
-fn fault(text: &str) -> Result<Fault, String> {
-    let wrong = || "drop:N, repeat:N or swap:N is wanted".to_owned();
-    let (kind, every) = text.split_once(':').ok_or_else(wrong)?;
-    let every = every.parse().ok().filter(|every| *every > 0).ok_or_else(wrong)?;
-    match kind {
-        "drop" => Ok(Fault::Drop(every)),
-        "repeat" => Ok(Fault::Repeat(every)),
-        "swap" => Ok(Fault::Swap(every)),
-        _ => Err(wrong()),
-    }
-}
-
-/// What every scenario takes.
-fn scenario(name: &'static str, about: &'static str) -> Command {
-    let url = Arg::new("url").long("url").value_name("URL").required(true);
-    let bare = Arg::new("bare").long("bare").action(ArgAction::SetTrue);
-    let pid = Arg::new("pid").long("pid").value_name("PID");
-    Command::new(name).about(about).args([
-        url.help("The server: ws://HOST:PORT/PATH/{room}, a token in the query where it wants one"),
-        bare.help("The server is bare: nothing is said at the start"),
-        pid.help("The server's process: what it costs is told too"),
-    ])
-}
-
-fn spread(command: Command) -> Command {
-    command.args([
-        number("boards", "1", "Boards"),
-        number("clients", "50", "Clients of each board"),
-        number("writers", "1", "How many of them write"),
-    ])
+fn report_command() -> Command {
+    let files = Arg::new("files").value_name("RESULT.json").num_args(1..=2);
+    Command::new("report")
+        .about("What a run found, or two side by side: a summary, and a page with pictures")
+        .args([
+            files
+                .required(true)
+                .help("What `run --json FILE` wrote; the second is set against the first"),
+            flag("html", "FILE", "Writes the page: one HTML file"),
+        ])
 }
 
 fn command() -> Command {
-    let listen = Arg::new("listen")
-        .long("listen")
-        .value_name("ADDR:PORT")
-        .default_value("127.0.0.1:9090");
-    let wrong = Arg::new("wrong")
-        .long("wrong")
-        .value_name("KIND:N")
-        .value_parser(fault);
+    let listen = flag("listen", "ADDR:PORT", "Where it listens").default_value("127.0.0.1:9090");
+    let wrong = flag(
+        "wrong",
+        "KIND:N",
+        "Does something wrong, to see that it is told: drop:N, repeat:N or swap:N (one delivery in N), delay:MS, \
+         stall:MS:EVERY_MS, early:MS (says that it has stored that long before it does; with --keep)",
+    );
+    let keep = flag(
+        "keep",
+        "FILE",
+        "Speaks Yjs too: stores updates in this file, and says so to their author",
+    );
     Command::new("boardwire-load")
         .about("Measures servers that keep Yjs boards in sync")
+        .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(run_command())
+        .subcommand(report_command())
+        .subcommand(
+            Command::new("scenarios")
+                .about("Lists the scenarios that are built in, or prints the file of one")
+                .arg(Arg::new("name").value_name("NAME")),
+        )
         .subcommand(
             Command::new("bare")
                 .about("The bare broadcaster: the practical floor")
-                .args([
-                    listen.help("Where it listens"),
-                    wrong.help("Do one delivery in N wrong, to see that it is told: drop, repeat or swap"),
-                ]),
-        )
-        .subcommand(
-            spread(scenario("fanout", "An even rate of updates on each board")).args([
-                decimal("rate", "20", "Updates a second of each board"),
-                decimal("seconds", "10", "How long, after a second that does not count"),
-            ]),
-        )
-        .subcommand(
-            spread(scenario("saturate", "The largest rate with p99 within a limit")).args([
-                decimal("from", "20", "Updates a second of each board to begin with"),
-                decimal("limit-ms", "200", "The limit"),
-                decimal("seconds", "3", "How long each step is"),
-            ]),
-        )
-        .subcommand(
-            scenario("join", "How long until a newcomer has a board whole").args([
-                number("shapes", "5000", "Shapes of the board"),
-                count("overwrites", "0", "How many times each is changed right before"),
-            ]),
-        )
-        .subcommand(
-            scenario(
-                "idle",
-                "What connections cost while nothing happens (needs --pid)",
-            )
-            .args([
-                number("connections", "2000", "Connections"),
-                number("boards", "500", "Boards they are spread over"),
-                decimal("seconds", "30", "How long CPU is measured"),
-            ]),
+                .args([listen, wrong.value_parser(Fault::parse), keep]),
         )
 }
 
-fn size(matches: &ArgMatches, name: &str) -> usize {
-    matches.get_one(name).map_or(1, |number: &u32| *number as usize)
+fn text<'m>(matches: &'m ArgMatches, name: &str) -> Option<&'m String> {
+    matches.get_one(name)
 }
 
-fn real(matches: &ArgMatches, name: &str) -> f64 {
-    matches.get_one(name).copied().unwrap_or(1.0)
-}
-
-/// The server, its process, and a name for boards that nobody used before.
-fn server(matches: &ArgMatches) -> Result<(Target, Option<String>, String), String> {
-    let url: &String = matches.get_one("url").ok_or("--url is missing")?;
-    let dialect = if matches.get_flag("bare") {
-        Dialect::Bare
-    } else {
-        Dialect::Yjs
+/// A secret from a file or a variable, without the end of its line.
+fn secret(matches: &ArgMatches, flag: &str, variable: &str) -> Result<Option<String>, String> {
+    let Some(file) = text(matches, flag) else {
+        return Ok(std::env::var(variable).ok().filter(|value| !value.is_empty()));
     };
-    let pid: Option<String> = matches.get_one("pid").cloned();
-    if let Some(pid) = pid.as_ref().filter(|pid| !process::is_readable(pid)) {
-        return Err(format!(
-            "--pid {pid}: there is no such process, or it is not ours to read"
-        ));
+    let text = std::fs::read_to_string(file).map_err(|error| format!("--{flag} {file}: {error}"))?;
+    match text.trim() {
+        "" => Err(format!("--{flag} {file}: the file is empty")),
+        secret => Ok(Some(secret.to_owned())),
     }
+}
+
+fn target(matches: &ArgMatches) -> Result<Target, String> {
+    let dialect = match text(matches, "dialect").map(String::as_str) {
+        _ if matches.get_flag("bare") => Dialect::Bare,
+        None | Some("yjs") => Dialect::Yjs,
+        Some("hocuspocus") => Dialect::Hocuspocus,
+        Some("bare") => Dialect::Bare,
+        Some(other) => return Err(format!("--dialect {other}: there are yjs, hocuspocus and bare")),
+    };
+    let url = text(matches, "url").ok_or("--url is missing: where is the server?")?;
+    let mut target = Target::parse(url, dialect)?;
+    target.access = match secret(matches, "token-file", "BOARDWIRE_LOAD_TOKEN")? {
+        Some(token) => Access::Token(token),
+        None => match secret(matches, "secret-file", "BOARDWIRE_LOAD_SECRET")? {
+            Some(secret) => {
+                let claims =
+                    text(matches, "claims").map_or(r#"{"sub":"load-{n}","role":"admin"}"#, String::as_str);
+                Access::Secret {
+                    secret,
+                    claims: target::claims(claims)?,
+                }
+            }
+            None => Access::Open,
+        },
+    };
+    for line in matches.get_many::<String>("header").into_iter().flatten() {
+        let header = line.split_once(':').filter(|(name, _)| !name.trim().is_empty());
+        let (name, value) = header.ok_or_else(|| "--header: it is written as 'Name: value'".to_owned())?;
+        target
+            .headers
+            .push((name.trim().to_owned(), value.trim().to_owned()));
+    }
+    target.subprotocol = text(matches, "subprotocol").cloned();
+    let has_token = !matches!(target.access, Access::Open);
+    if has_token && !target.uses_token() {
+        return Err(
+            "there is a token, and {token} is neither in --url nor in a --header nor in --subprotocol"
+                .to_owned(),
+        );
+    }
+    if !has_token && target.path_has_token() {
+        return Err(
+            "--url has {token}, and there is none: --token-file, --secret-file, or one of the variables"
+                .to_owned(),
+        );
+    }
+    target.prepare = text(matches, "prepare")
+        .map(|request| Request::parse(request).map_err(|error| format!("--prepare: {error}")))
+        .transpose()?;
+    if let Some(url) = text(matches, "items") {
+        let body = text(matches, "item-body").map_or(ITEM, String::as_str);
+        if !body.contains("{text}") {
+            return Err("--item-body: {text} says where the words go that an item is known by".to_owned());
+        }
+        let request = Request::parse(&format!("POST {url} {body}"));
+        target.items = Some(request.map_err(|_| format!("--items {url}: an http:// address is wanted"))?);
+    }
+    Ok(target)
+}
+
+fn server(matches: &ArgMatches, target: &Target) -> Result<Server, String> {
+    let mut server = match (text(matches, "serve"), text(matches, "pid")) {
+        (Some(_), Some(_)) => return Err("--serve starts the server, so --pid is known".to_owned()),
+        (Some(words), None) => Server::start(words, target.address())?,
+        (None, pid) => Server::running(pid.cloned())?,
+    };
+    server.data = text(matches, "data").map(Into::into);
+    Ok(server)
+}
+
+/// The command that repeats this one, without secrets.
+fn command_line() -> Vec<String> {
+    let mut words: Vec<String> = std::env::args().collect();
+    if let Some(first) = words.first_mut() {
+        "boardwire-load".clone_into(first);
+    }
+    results::without_secrets(&words)
+}
+
+fn run_scenario(matches: &ArgMatches) -> Result<Option<String>, String> {
+    let given = |name: &'static str| Some((name, text(matches, name)?.clone()));
+    let knobs: Vec<_> = KNOBS.iter().filter_map(|knob| given(knob.name)).collect();
+    let what = text(matches, "scenario").map_or("", String::as_str);
+    let scenario = Scenario::open(what, &knobs)?;
+    let target = target(matches)?;
+    let mut server = server(matches, &target)?;
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    let name = format!("load-{}-{}", std::process::id(), since.as_millis());
-    Ok((Target::parse(url, dialect)?, pid, name))
+    let settings = Settings {
+        // A name for boards that nobody used before.
+        name: format!("load-{}-{}", std::process::id(), since.as_millis()),
+        talk: if matches.get_flag("quiet") {
+            Talk::Quiet
+        } else {
+            Talk::Progress
+        },
+        counts_calls: matches.get_flag("syscalls"),
+    };
+    if settings.counts_calls && server.pid().is_none() {
+        return Err("--syscalls needs the server's process: --pid or --serve".to_owned());
+    }
+    let found: Found = match scenario.kind {
+        Kind::Traffic => {
+            traffic::run(&target, &scenario, &mut server, &settings, &mut Stock::default())?.found
+        }
+        Kind::Saturate => saturate::run(&target, &scenario, &mut server, &settings)?,
+        Kind::Join => join::run(&target, &scenario, &mut server, &settings)?,
+    };
+    let label = text(matches, "label").map_or_else(|| target.dialect.name(), String::as_str);
+    let result = results::result((&scenario, &target, &server), label, &command_line(), &found);
+    drop(server);
+    write_out(matches, &result)
 }
 
-fn plan(matches: &ArgMatches, rate: &str, (pid, name): (Option<String>, String)) -> Result<Plan, String> {
-    let plan = Plan {
-        boards: size(matches, "boards"),
-        clients: size(matches, "clients"),
-        writers: size(matches, "writers"),
-        rate: real(matches, rate),
-        seconds: real(matches, "seconds"),
-        warm_up: 1.0,
-        patience: Duration::from_secs(5),
-        pid,
-        name,
-    };
-    if plan.clients < 2 || plan.writers > plan.clients {
-        return Err("a board needs two clients, and no more writers than clients".to_owned());
+fn write_out(matches: &ArgMatches, result: &Value) -> Result<Option<String>, String> {
+    let json = || format!("{result:#}\n");
+    match text(matches, "json").map(String::as_str) {
+        Some("-") => return Ok(Some(json())),
+        Some(file) => results::write(file, &json())?,
+        None => {}
     }
-    Ok(plan)
+    Ok(Some(format!("{:#}\n", result["figures"])))
 }
 
 /// Does what the command line says; the text is what it found.
 pub(crate) fn run() -> Result<Option<String>, String> {
     let matches = command().get_matches();
     process::open_many();
-    let failed = |error: std::io::Error| error.to_string();
-    let report: Value = match matches.subcommand() {
+    match matches.subcommand() {
+        Some(("run", matches)) => run_scenario(matches),
+        Some(("report", matches)) => {
+            let files: Vec<String> = matches.get_many("files").into_iter().flatten().cloned().collect();
+            report::command(&files, text(matches, "html").map(String::as_str)).map(Some)
+        }
+        Some(("scenarios", matches)) => match text(matches, "name") {
+            None => Ok(Some(scenario::list())),
+            Some(name) => match scenario::file(name) {
+                Some(file) => Ok(Some(file.to_owned())),
+                None => Err(format!(
+                    "{name}: there is no such scenario; there are\n{}",
+                    scenario::list()
+                )),
+            },
+        },
         Some(("bare", matches)) => {
-            let listen = matches.get_one("listen").map_or("127.0.0.1:9090", String::as_str);
+            let listen = text(matches, "listen").map_or("127.0.0.1:9090", String::as_str);
             let listener = TcpListener::bind(listen).map_err(|error| format!("{listen}: {error}"))?;
             let fault = matches.get_one("wrong").copied().unwrap_or_default();
-            return bare::serve(&listener, fault).map_err(failed).map(|()| None);
+            let keep = text(matches, "keep").map(Into::into);
+            bare::serve(&listener, fault, keep)
+                .map_err(|error| error.to_string())
+                .map(|()| None)
         }
-        Some(("fanout", matches)) => {
-            let (target, pid, name) = server(matches)?;
-            let plan = plan(matches, "rate", (pid, name))?;
-            fanout::run(&target, &plan, &mut Vec::new())
-                .map_err(failed)?
-                .report()
-        }
-        Some(("saturate", matches)) => {
-            let (target, pid, name) = server(matches)?;
-            let plan = Plan {
-                patience: Duration::from_secs(1),
-                ..plan(matches, "from", (pid, name))?
-            };
-            saturate::run(&target, &plan, real(matches, "limit-ms")).map_err(failed)?
-        }
-        Some(("join", matches)) => {
-            let (target, pid, name) = server(matches)?;
-            let plan = join::Plan {
-                shapes: size(matches, "shapes"),
-                overwrites: size(matches, "overwrites"),
-                pid,
-                name,
-            };
-            join::run(&target, &plan).map_err(failed)?
-        }
-        Some(("idle", matches)) => {
-            let (target, pid, name) = server(matches)?;
-            let plan = idle::Plan {
-                connections: size(matches, "connections"),
-                boards: size(matches, "boards"),
-                seconds: real(matches, "seconds"),
-                pid: pid.ok_or("--pid is missing: what is measured is the server's process")?,
-                name,
-            };
-            idle::run(&target, &plan).map_err(failed)?
-        }
-        _ => return Err("a command is missing; --help lists them".to_owned()),
-    };
-    Ok(Some(format!("{report:#}")))
+        _ => Err("a command is missing; --help lists them".to_owned()),
+    }
 }

@@ -1,13 +1,16 @@
 //! The bare broadcaster: the handshake, and each data frame sent on to the others of its URL. Nothing else.
 //!
-//! Owns what a server at least has to do, so that servers can be measured against it. Must not know Yjs. Key
-//! invariant: one thread; what one round of epoll brought is one write to each receiver; who reads slowly
-//! delays nobody.
+//! Owns what a server at least has to do, so that servers can be measured against it. Must not know Yjs,
+//! unless it is to keep boards too (`keep`). Key invariant: one thread; what one round of epoll brought is
+//! one write to each receiver; who reads slowly delays nobody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
+use crate::keep::Keep;
 use crate::poll::{Interest, Poll, Ready};
 use crate::ws::{self, Header, opcode};
 
@@ -26,6 +29,31 @@ pub(crate) enum Fault {
     Repeat(u64),
     /// or after the one that follows it.
     Swap(u64),
+    /// All deliveries come so much later.
+    Delay(Duration),
+    /// For so long nothing happens at all, each time so much has passed.
+    Stall(Duration, Duration),
+    /// It says that it has stored what it stores so much later.
+    Early(Duration),
+}
+
+impl Fault {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let wrong =
+            || "drop:N, repeat:N, swap:N, delay:MS, stall:MS:EVERY_MS or early:MS is wanted".to_owned();
+        let (kind, numbers) = text.split_once(':').ok_or_else(wrong)?;
+        let numbers: Option<Vec<u64>> = numbers.split(':').map(|number| number.parse().ok()).collect();
+        let ms = Duration::from_millis;
+        match (kind, numbers.as_deref()) {
+            ("drop", Some([every @ 1..=u64::MAX])) => Ok(Self::Drop(*every)),
+            ("repeat", Some([every @ 1..=u64::MAX])) => Ok(Self::Repeat(*every)),
+            ("swap", Some([every @ 1..=u64::MAX])) => Ok(Self::Swap(*every)),
+            ("delay", Some([late])) => Ok(Self::Delay(ms(*late))),
+            ("stall", Some([long, every])) if long < every => Ok(Self::Stall(ms(*long), ms(*every))),
+            ("early", Some([late])) => Ok(Self::Early(ms(*late))),
+            _ => Err(wrong()),
+        }
+    }
 }
 
 struct Peer {
@@ -43,6 +71,7 @@ struct Peer {
 /// The peers of one URL, and what this round brought for them.
 #[derive(Default)]
 struct Room {
+    name: String,
     peers: Vec<usize>,
     frames: Vec<u8>,
     /// Who sent each frame, and where it ends.
@@ -63,11 +92,22 @@ struct Bare {
     gathered: Vec<u8>,
     fault: Fault,
     deliveries: u64,
+    /// What is sent later on purpose.
+    delayed: VecDeque<(Instant, usize, Vec<u8>)>,
+    keep: Option<Keep>,
 }
 
-/// Serves for ever.
-pub(crate) fn serve(listener: &TcpListener, fault: Fault) -> io::Result<()> {
+/// Serves for ever; with a file it keeps boards there.
+pub(crate) fn serve(listener: &TcpListener, fault: Fault, file: Option<PathBuf>) -> io::Result<()> {
     listener.set_nonblocking(true)?;
+    let early = if let Fault::Early(late) = fault {
+        Some(late)
+    } else {
+        None
+    };
+    if early.is_some() && file.is_none() {
+        return Err(io::Error::other("early: nothing is stored without --keep"));
+    }
     let mut bare = Bare {
         poll: Poll::new()?,
         peers: Vec::new(),
@@ -78,11 +118,23 @@ pub(crate) fn serve(listener: &TcpListener, fault: Fault) -> io::Result<()> {
         gathered: Vec::new(),
         fault,
         deliveries: 0,
+        delayed: VecDeque::new(),
+        keep: file.map(|file| Keep::open(&file, early)).transpose()?,
     };
     bare.poll.add(listener, LISTENER)?;
     let mut ready = Vec::new();
+    let mut stalled = Instant::now();
     loop {
-        bare.poll.wait(&mut ready, None)?;
+        let due = bare
+            .due()
+            .map(|due| due.saturating_duration_since(Instant::now()));
+        bare.poll.wait(&mut ready, due)?;
+        if let Fault::Stall(long, every) = fault
+            && stalled.elapsed() >= every
+        {
+            stalled = Instant::now();
+            std::thread::sleep(long);
+        }
         for Ready { id, read, write } in ready.drain(..) {
             if id == LISTENER {
                 bare.accept(listener)?;
@@ -98,10 +150,69 @@ pub(crate) fn serve(listener: &TcpListener, fault: Fault) -> io::Result<()> {
         for room in std::mem::take(&mut bare.dirty) {
             bare.broadcast(room);
         }
+        bare.commit()?;
+        bare.send_delayed();
     }
 }
 
 impl Bare {
+    /// When something is to be done although nothing comes.
+    fn due(&self) -> Option<Instant> {
+        let delayed = self.delayed.front().map(|(due, ..)| *due);
+        let kept = self.keep.as_ref().and_then(Keep::due);
+        delayed.into_iter().chain(kept).min()
+    }
+
+    fn send_delayed(&mut self) {
+        while self
+            .delayed
+            .front()
+            .is_some_and(|(due, ..)| *due <= Instant::now())
+        {
+            if let Some((_, id, frame)) = self.delayed.pop_front() {
+                self.send(id, &frame);
+            }
+        }
+    }
+
+    /// Stores what this round brought, and tells the authors.
+    fn commit(&mut self) -> io::Result<()> {
+        let stored = self.keep.as_mut().map(Keep::commit).transpose()?;
+        for (author, message) in stored.unwrap_or_default() {
+            self.answer(author, &message);
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, id: usize, message: &[u8]) {
+        let mut frame = Vec::new();
+        ws::put_server_frame(&mut frame, opcode::BINARY, message);
+        self.send(id, &frame);
+    }
+
+    /// Takes a data frame of a peer's: it goes to the others of its room when the round is over.
+    fn message(&mut self, (place, id): (usize, usize), kind: u8, body: &[u8]) {
+        if let Some(keep) = &mut self.keep {
+            let name = self.rooms[place].name.as_str();
+            let answer = keep.take((name, id), body);
+            for message in answer.back {
+                self.answer(id, &message);
+            }
+            if !answer.to_others {
+                return;
+            }
+        }
+        let room = &mut self.rooms[place];
+        if room.senders.is_empty() {
+            self.dirty.push(place);
+        }
+        ws::put_server_frame(&mut room.frames, kind, body);
+        room.senders.push((id, room.frames.len()));
+        if !room.talkers.contains(&id) {
+            room.talkers.push(id);
+        }
+    }
+
     fn accept(&mut self, listener: &TcpListener) -> io::Result<()> {
         loop {
             let socket = match listener.accept() {
@@ -190,18 +301,7 @@ impl Bare {
                     self.send(id, &pong);
                 }
                 opcode::PONG => {}
-                kind => {
-                    let place = room;
-                    let room = &mut self.rooms[place];
-                    if room.senders.is_empty() {
-                        self.dirty.push(place);
-                    }
-                    ws::put_server_frame(&mut room.frames, kind, body);
-                    room.senders.push((id, room.frames.len()));
-                    if !room.talkers.contains(&id) {
-                        room.talkers.push(id);
-                    }
-                }
+                kind => self.message((room, id), kind, body),
             }
         }
         at
@@ -218,7 +318,10 @@ impl Bare {
             return false;
         };
         let room = *self.names.entry(path.to_owned()).or_insert_with(|| {
-            self.rooms.push(Room::default());
+            self.rooms.push(Room {
+                name: path.to_owned(),
+                ..Room::default()
+            });
             self.rooms.len() - 1
         });
         self.rooms[room].peers.push(id);
@@ -241,7 +344,9 @@ impl Bare {
         let room = std::mem::take(&mut self.rooms[place]);
         let mut gathered = std::mem::take(&mut self.gathered);
         for &id in &room.peers {
-            if matches!(self.fault, Fault::None) && !room.talkers.contains(&id) {
+            if matches!(self.fault, Fault::None | Fault::Stall(..) | Fault::Early(_))
+                && !room.talkers.contains(&id)
+            {
                 self.send(id, &room.frames);
                 continue;
             }
@@ -275,6 +380,9 @@ impl Bare {
         match (self.fault, self.peers.get_mut(id)) {
             (Fault::Drop(n), _) if is_nth(n) => {}
             (Fault::Swap(n), Some(Some(peer))) if is_nth(n) => peer.held.extend_from_slice(frame),
+            (Fault::Delay(late), _) => self
+                .delayed
+                .push_back((Instant::now() + late, id, frame.to_vec())),
             (Fault::Repeat(n), _) if is_nth(n) => gathered.extend([frame, frame].concat()),
             (_, Some(Some(peer))) => {
                 gathered.extend_from_slice(frame);

@@ -9,19 +9,25 @@
 
 mod args;
 mod bare;
-mod fanout;
 mod fleet;
-mod histogram;
-mod idle;
 mod join;
+mod keep;
 mod poll;
 mod process;
+mod progress;
+mod report;
+mod results;
 mod saturate;
+mod scenario;
+mod server;
 mod tally;
+mod target;
 #[cfg(test)]
 mod tests;
-mod updates;
+mod times;
+mod traffic;
 mod ws;
+mod yjs;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -29,7 +35,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let told = |result: Result<Option<String>, String>| match result {
         Ok(None) => ExitCode::SUCCESS,
-        Ok(Some(text)) => match writeln!(std::io::stdout(), "{text}") {
+        Ok(Some(text)) => match write!(std::io::stdout(), "{text}") {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         },

@@ -109,18 +109,17 @@ pub(crate) fn head_end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The request that opens a WebSocket.
-pub(crate) fn request(host: &str, target: &str) -> Vec<u8> {
+pub(crate) fn request(host: &str, target: &str, headers: &[(&str, String)]) -> Vec<u8> {
     let key = BASE64_STANDARD.encode(b"boardwire-load!!");
-    let lines = [
-        &format!("GET {target} HTTP/1.1"),
-        &format!("Host: {host}"),
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13",
-        &format!("Sec-WebSocket-Key: {key}"),
-        "\r\n",
-    ];
-    lines.join("\r\n").into_bytes()
+    let mut text = format!(
+        "GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+    );
+    for (name, value) in headers {
+        text.extend([name, ": ", value, "\r\n"]);
+    }
+    text.push_str("\r\n");
+    text.into_bytes()
 }
 
 /// The answer to it; `None` for what asks for no WebSocket.

@@ -1,0 +1,173 @@
+//! The binary as one starts it, against servers that are killed: what they keep, lose and claim is told as it
+//! is.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const LOAD: &str = env!("CARGO_BIN_EXE_boardwire-load");
+
+fn run(words: &[&str]) -> Output {
+    Command::new(LOAD).args(words).output().unwrap()
+}
+
+/// A directory of this test's own, and a port that is free.
+fn place(name: &str) -> (PathBuf, u16) {
+    let directory = std::env::temp_dir().join(format!("boardwire-load-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    (directory, port)
+}
+
+/// Runs `durable` against a broadcaster that keeps boards in a file.
+fn durable(name: &str, wrong: &str) -> Value {
+    let (directory, port) = place(name);
+    let keep = directory.join("boards");
+    let serve = format!(
+        "'{LOAD}' bare --listen 127.0.0.1:{port} --keep '{}' {wrong}",
+        keep.display()
+    );
+    let url = format!("ws://127.0.0.1:{port}/x/{{room}}");
+    let data = directory.display().to_string();
+    let json = directory.join("result.json");
+    let output = run(&[
+        "run",
+        "durable",
+        "--url",
+        &url,
+        "--serve",
+        &serve,
+        "--data",
+        &data,
+        "--json",
+        json.to_str().unwrap(),
+        "--seconds",
+        "2",
+        "--restart-after",
+        "1",
+        "--warm-up",
+        "0.2",
+        "--label",
+        "keep",
+    ]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let result: Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
+    std::fs::remove_dir_all(directory).unwrap();
+    result
+}
+
+fn figure(result: &Value, name: &str) -> u64 {
+    result["figures"]
+        .get(name)
+        .and_then(Value::as_u64)
+        .unwrap_or_else(|| panic!("{name} is no number: {}", result["figures"]))
+}
+
+#[test]
+fn of_a_server_that_stores_before_it_acknowledges_nothing_acknowledged_is_lost() {
+    let result = durable("right", "");
+    assert_eq!(figure(&result, "restart_lost_acknowledged"), 0);
+    assert_eq!(
+        figure(&result, "lost"),
+        0,
+        "all is there at the end: it was sent again"
+    );
+    assert_eq!(figure(&result, "restart_away"), 0);
+    // 4 boards with 2 writers, 60 updates a second each board, for 1.2 s.
+    assert!(
+        (270..=300).contains(&figure(&result, "restart_sent")),
+        "{}",
+        result["figures"]
+    );
+    assert!(
+        figure(&result, "restart_acknowledged") > 250,
+        "{}",
+        result["figures"]
+    );
+    assert_eq!(result["format"], "boardwire-load/1");
+    assert_eq!(result["server"]["label"], "keep");
+    assert_eq!(result["marks"].as_array().unwrap().len(), 2);
+    assert!(result["over_time"][0]["file_bytes"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_server_that_acknowledges_300_ms_before_it_stores_loses_what_it_acknowledged() {
+    let result = durable("early", "--wrong early:300");
+    // 300 ms at 240 updates a second are 72; what was on its way then may differ a little.
+    let lost = figure(&result, "restart_lost_acknowledged");
+    assert!((55..=95).contains(&lost), "{}", result["figures"]);
+    let seen = figure(&result, "restart_lost_seen");
+    assert!((55..=95).contains(&seen), "{}", result["figures"]);
+    assert_eq!(
+        figure(&result, "lost"),
+        0,
+        "its author still has it, and sends it again"
+    );
+}
+
+#[test]
+fn what_cannot_work_says_what_would() {
+    for (words, says) in [
+        (
+            &["run", "durable", "--url", "ws://127.0.0.1:1/{room}"][..],
+            "--serve is missing",
+        ),
+        (
+            &["run", "fanout", "--url", "ws://127.0.0.1:1/{room}?token={token}"],
+            "--token-file",
+        ),
+        (
+            &[
+                "run",
+                "fanout",
+                "--url",
+                "ws://127.0.0.1:1/{room}",
+                "--dialect",
+                "other",
+            ],
+            "hocuspocus",
+        ),
+        (
+            &["run", "fanout", "--url", "ws://127.0.0.1:1/{room}", "--pid", "0"],
+            "no such process",
+        ),
+        (
+            &[
+                "run",
+                "fanout",
+                "--url",
+                "ws://127.0.0.1:1/{room}",
+                "--header",
+                "x",
+            ],
+            "Name: value",
+        ),
+        (
+            &["run", "fanout", "--url", "ws://127.0.0.1:1/{room}", "--syscalls"],
+            "--pid or --serve",
+        ),
+        (
+            &["run", "agents", "--url", "ws://127.0.0.1:1/{room}"],
+            "--items is missing",
+        ),
+        (&["run", "fanout"], "--url is missing"),
+        (&["run", "fanout", "--url", "ws://127.0.0.1:1/{room}"], "refused"),
+        (&["scenarios", "other"], "there is no such scenario"),
+    ] {
+        let output = run(words);
+        assert!(!output.status.success(), "{words:?}");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains(says), "{words:?}: {error}");
+    }
+}
