@@ -37,6 +37,7 @@ const PEERS = [
     url: port => `ws://127.0.0.1:${port}/{room}`,
     cannot: [
       'no word that an edit is saved: what comes back to its author is sent before it is stored',
+      'what it stores is not synced: it outlives the process, but not the power of the machine',
       'after a restart the first newcomer is told that the board is empty, and gets it a moment later',
       'no rights: whoever reaches it reads and writes every board',
     ],
@@ -75,6 +76,7 @@ const PEERS = [
     prepare: port => `POST http://127.0.0.1:${port}/doc/new {"docId":"{room}"}`,
     cannot: [
       'no word that an edit is saved: its status message comes back before it is stored',
+      'what it stores is not synced: it outlives the process, but not the power of the machine',
       'stopped by SIGTERM it loses what it had not stored yet (SIGINT stores first)',
       'a reader that falls behind loses updates, and is not told',
       'a board must be made by a request before the first client',

@@ -41,17 +41,23 @@ const measuredIn = (group, rows) => rows.filter(row =>
 
 const head = sides => sides.map(side => side.peer)
 
+/** The tables of each group that has rows, under its title. */
+const eachGroup = (groups, write) => groups.flatMap(group => {
+  const text = write(group)
+  return text ? [`${group.title}:`, '', text, ''] : []
+})
+
 function ratios(group, rows) {
   const sides = group.sides.filter(side => side.name !== FLOOR)
   const those = measuredIn(group, rows).filter(row => !row.isCount)
-  return table(['', 'better', 'times', ...head(sides)], those.map(row => [
+  return those.length && table(['', 'better', 'times', ...head(sides)], those.map(row => [
     named(row), row.better, baseOf(row) ?? '-', ...sides.map(side => times(ratio(row, side.name))),
   ]))
 }
 
 function figures(group, rows) {
   const those = measuredIn(group, rows)
-  return table(['', ...head(group.sides)], those.map(row => [
+  return those.length && table(['', ...head(group.sides)], those.map(row => [
     named(row), ...group.sides.map(side => row.cells.has(side.name) ? told(row.cells.get(side.name).value, row.unit)
       : side.failed?.includes(row.scenario) ? 'failed' : '-'),
   ]))
@@ -148,9 +154,9 @@ function section(result) {
     ...drawn.map(one => `![${alt(one, rows)}](benchmarks/${one.file})`), '',
     '### Ratios', '',
     'How many times the figure of `bare`, or of boardwire where the floor has no such figure.', '',
-    ...groups.flatMap(group => [`${group.title}:`, '', ratios(group, rows), '']),
+    ...eachGroup(groups, group => ratios(group, rows)),
     '### Figures', '',
-    ...groups.flatMap(group => [`${group.title}:`, '', figures(group, rows), '']),
+    ...eachGroup(groups, group => figures(group, rows)),
     '### Machine, versions, commands', '',
     machine(result), '', versions(result), '', commands(result), '',
     '### What each cannot do', '', cannot(result), '',

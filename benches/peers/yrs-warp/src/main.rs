@@ -15,7 +15,8 @@ use yrs_warp::broadcast::BroadcastGroup;
 use yrs_warp::ws::{WarpSink, WarpStream};
 
 /// How many messages a reader may be behind. One that is further behind gets nothing any more, and is not told.
-const CAPACITY: usize = 16 * 1024;
+/// A board takes memory for as many from its start.
+const CAPACITY: usize = 1024;
 
 type Rooms = Arc<Mutex<HashMap<String, Arc<BroadcastGroup>>>>;
 
