@@ -1,5 +1,5 @@
-// Bars as an SVG file: no scripts, no fonts from elsewhere, light and dark by the reader's own setting, readable at the
-// width of a phone.
+// Bars as an SVG file: no scripts, no fonts from elsewhere, light and dark by the reader's own setting,
+// readable at the width of a phone.
 'use strict'
 
 const WIDTH = 400

@@ -173,6 +173,6 @@ function shown(value) {
 }
 
 module.exports = {
-  MOST, SHAPES, cargo, childrenOf, env, freePort, generate, has, listening, median, otherCalls, refuse, roomUrl, scratch, serveWords,
-  shown, sleep, spread, start, stop, targetDirectory, token, unheard, wrongs,
+  MOST, SHAPES, cargo, childrenOf, env, freePort, generate, has, listening, median, otherCalls, refuse, roomUrl, scratch,
+  serveWords, shown, sleep, spread, start, stop, targetDirectory, token, unheard, wrongs,
 }

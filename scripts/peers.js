@@ -1,6 +1,6 @@
-// The servers that boardwire is compared with: what each is, how it is installed and started, what it cannot do.
-// All that is installed lands under the target directory, from registries, in the versions that benches/peers pins;
-// benches/peers/README.md tells what each needed.
+// The servers that boardwire is compared with: what each is, how it is installed and started, what it cannot
+// do. All that is installed lands under the target directory, from registries, in the versions that
+// benches/peers pins; benches/peers/README.md tells what each needed.
 'use strict'
 const { spawnSync } = require('node:child_process')
 const crypto = require('node:crypto')
@@ -163,7 +163,8 @@ async function tryOut(target, peer, isStoring) {
   const url = peer.url(port).replaceAll('{room}', 'trial')
   if (!late && peer.prepare) await prepare(peer.prepare(port).replaceAll('{room}', 'trial'))
   const client = path.join(target, 'peers', CLIENTS.name, 'exchange.mjs')
-  const done = late ? undefined : start([process.execPath, client, peer.dialect, url, 'trial'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const trial = [process.execPath, client, peer.dialect, url, 'trial']
+  const done = late ? undefined : start(trial, { stdio: ['ignore', 'ignore', 'pipe'] })
   done?.stderr.on('data', more => { text += more })
   const failed = late ?? (await done.ended === 0 ? undefined : 'two stock clients could not exchange an edit')
   await stop(child)

@@ -8,14 +8,18 @@ const BEGIN = '<!-- scripts/compare writes from here -->'
 const END = '<!-- scripts/compare writes up to here -->'
 
 /** The pictures: which row of which scenario, of which servers. */
+const drawn = (file, scenario, figure, title, note) => ({ file, scenario, figure, title, note })
 const PICTURES = [
-  { file: 'cpu.svg', scenario: 'fanout', figure: 'cpu_us_per_delivery', title: 'CPU a delivery', note: '1 writer, 49 readers, 20 updates a second' },
-  { file: 'boards.svg', scenario: 'boards', figure: 'cpu_us_per_delivery', title: 'CPU a delivery, many boards', note: '50 boards of 4, 10 updates a second each' },
-  { file: 'p99.svg', scenario: 'fanout', figure: 'p99_ms', title: 'Latency, p99', note: '1 writer, 49 readers, 20 updates a second' },
-  { file: 'most.svg', scenario: 'saturate-one', figure: 'deliveries_per_second', title: 'Most deliveries a second', note: 'p99 within 200 ms, 1 board of 50; longer is better' },
-  { file: 'join.svg', scenario: 'join', figure: 'join_p50_ms', title: 'A newcomer has the whole board', note: '5,000 shapes, in the memory of the server' },
-  { file: 'idle.svg', scenario: 'idle', figure: 'bytes_per_connection', title: 'Memory of an idle connection', note: '2,000 over 500 boards, the boards included' },
+  drawn('cpu.svg', 'fanout', 'cpu_us_per_delivery', 'CPU a delivery', '1 writer, 49 readers, 20 updates a second'),
+  drawn('boards.svg', 'boards', 'cpu_us_per_delivery', 'CPU a delivery, many boards', '50 boards of 4, 10 updates a second each'),
+  drawn('p99.svg', 'fanout', 'p99_ms', 'Latency, p99', '1 writer, 49 readers, 20 updates a second'),
+  drawn('most.svg', 'saturate-one', 'deliveries_per_second', 'Most deliveries a second',
+    'p99 within 200 ms, 1 board of 50; longer is better'),
+  drawn('join.svg', 'join', 'join_p50_ms', 'A newcomer has the whole board', '5,000 shapes, in the memory of the server'),
+  drawn('idle.svg', 'idle', 'bytes_per_connection', 'Memory of an idle connection', '2,000 over 500 boards, the boards included'),
 ]
+
+const NOTES = '### What else is to be known of these runs'
 
 const cell = text => String(text).replaceAll('|', '\\|')
 const line = cells => `| ${cells.map(cell).join(' | ')} |`
@@ -67,7 +71,8 @@ function machine({ machine, rounds, pinned }) {
   const memory = machine.memory_bytes && `${Math.round(machine.memory_bytes / 2 ** 30)} GiB of memory`
   const parts = [`${machine.cpus} cores`, machine.model, memory, machine.kernel && `Linux ${machine.kernel}`]
   const where = pinned ? 'The server had core 0 for itself, the generator core 1.' : 'Nothing was pinned to cores.'
-  const medians = rounds > 1 ? `Figures are medians of ${rounds} rounds, where a command below does not say otherwise` : 'Each was run once'
+  const medians = rounds > 1 ? `Figures are medians of ${rounds} rounds, where a command below does not say otherwise`
+    : 'Each was run once'
   return `${parts.filter(Boolean).join(', ')}. ${where} ${medians}; each run had a server that was started for it, with an ` +
     'empty directory, and the servers took turns.'
 }
@@ -87,10 +92,10 @@ function commands({ commands, sides }) {
 function lost(rows, sides) {
   const found = losses(rows, sides)
   if (!found.length) return 'In no row is the figure of another server better.'
-  const word = { less: 'less', more: 'more' }
   return found.map(({ row, side, theirs, ours, isClose }) => {
     const close = isClose ? '; their rounds overlap' : ''
-    return `- ${named(row)} (${word[row.better]} is better): ${side} ${told(theirs, row.unit)}, boardwire ${told(ours, row.unit)}${close}.`
+    const figures = `${side} ${told(theirs, row.unit)}, boardwire ${told(ours, row.unit)}`
+    return `- ${named(row)} (${row.better} is better): ${figures}${close}.`
   }).join('\n')
 }
 
@@ -162,7 +167,7 @@ function section(result) {
     '### What each cannot do', '', cannot(result), '',
     '### Where boardwire loses', '',
     'Every row of the figures in which another server is better, however little.', '', lost(rows, result.sides), '',
-    ...result.notes.length ? ['### What else is to be known of these runs', '', ...result.notes.map(note => `- ${note}`), ''] : [],
+    ...result.notes.length ? [NOTES, '', ...result.notes.map(note => `- ${note}`), ''] : [],
   ]
   return parts.join('\n')
 }

@@ -1,5 +1,6 @@
-// What a comparison found, from the figures of its runs alone: medians, ratios, and where another server is better.
-// Nothing here measures, and no sentence praises: scripts/compare runs, scripts/tables.js and scripts/bars.js write.
+// What a comparison found, from the figures of its runs alone: medians, ratios, and where another server is
+// better. Nothing here measures, and no sentence praises: scripts/compare runs, scripts/tables.js and
+// scripts/bars.js write.
 'use strict'
 const { median, shown } = require('./measure.js')
 

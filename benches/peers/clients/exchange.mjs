@@ -1,5 +1,5 @@
-// Two stock clients exchange an edit: node exchange.mjs DIALECT URL ROOM. Ends with 0 where the second has what the
-// first wrote, with 1 and a sentence where not. The URL is the whole one, which ends with the room.
+// Two stock clients exchange an edit: node exchange.mjs DIALECT URL ROOM. Ends with 0 where the second has
+// what the first wrote, with 1 and a sentence where not. The URL is the whole one, which ends with the room.
 import { HocuspocusProvider, HocuspocusProviderWebsocket } from '@hocuspocus/provider'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'

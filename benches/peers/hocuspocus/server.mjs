@@ -1,4 +1,5 @@
-// Hocuspocus as its users run it: node server.mjs PORT [DIRECTORY]. With a directory it stores there, in SQLite.
+// Hocuspocus as its users run it: node server.mjs PORT [DIRECTORY]. With a directory it stores there, in
+// SQLite.
 import path from 'node:path'
 import { SQLite } from '@hocuspocus/extension-sqlite'
 import { Server } from '@hocuspocus/server'

@@ -1,4 +1,5 @@
-//! yrs-warp as a server: `peer-yrs-warp PORT`. One broadcast group for each path, as its README shows for one room.
+//! yrs-warp as a server: `peer-yrs-warp PORT`. One broadcast group for each path, as its README shows for one
+//! room.
 //!
 //! It keeps boards in memory only, since the crate has no store.
 
@@ -14,8 +15,8 @@ use yrs::sync::Awareness;
 use yrs_warp::broadcast::BroadcastGroup;
 use yrs_warp::ws::{WarpSink, WarpStream};
 
-/// How many messages a reader may be behind. One that is further behind gets nothing any more, and is not told.
-/// A board takes memory for as many from its start.
+/// How many messages a reader may be behind. One that is further behind gets nothing any more, and is not
+/// told. A board takes memory for as many from its start.
 const CAPACITY: usize = 1024;
 
 type Rooms = Arc<Mutex<HashMap<String, Arc<BroadcastGroup>>>>;
