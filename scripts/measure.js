@@ -13,6 +13,8 @@ const SHAPES = {
   '1 x 50': { boards: 1, clients: 50, rate: 20 },
   '50 x 4': { boards: 50, clients: 4, rate: 10 },
 }
+/** Of each shape: who writes when the most is looked for, and the rate that it begins with. */
+const MOST = { '1 x 50': { writers: '5', from: '16000' }, '50 x 4': { writers: '1', from: '1000' } }
 const spread = ({ boards, clients }) => ['--boards', String(boards), '--clients', String(clients)]
 
 const env = { ...process.env, BOARDWIRE_JWT_SECRET: 'only-for-measuring-on-this-machine-0123456789' }
@@ -96,18 +98,24 @@ function freePort() {
   })
 }
 
-async function listening(port, child, seconds = 5) {
-  for (let tries = 0; tries < seconds * 40; tries++) {
-    if (!running.has(child)) refuse('a server ended before it listened')
+/** Waits until a server listens; a sentence where it does not. */
+async function unheard(port, child, { seconds = 5, every = 25 } = {}) {
+  for (const until = Date.now() + seconds * 1000; Date.now() < until;) {
+    if (!running.has(child)) return 'a server ended before it listened'
     const open = await new Promise(done => {
       const socket = net.connect(port, '127.0.0.1', () => done(true))
       socket.on('error', () => done(false))
       socket.on('connect', () => socket.destroy())
     })
-    if (open) return
-    await sleep(25)
+    if (open) return undefined
+    await sleep(every)
   }
-  refuse(`a server did not listen within ${seconds} seconds`)
+  return `a server did not listen within ${seconds} seconds`
+}
+
+async function listening(port, child, seconds) {
+  const why = await unheard(port, child, { seconds })
+  if (why) refuse(why)
 }
 
 // ---- servers and the generator ----
@@ -159,9 +167,9 @@ function markdown(lines, left) {
 /** A number as people read it. */
 function shown(value) {
   if (value === undefined || !Number.isFinite(value)) return '-'
-  if (value >= 100) return Math.round(value).toLocaleString('en-US')
+  if (value === 0 || value >= 100) return Math.round(value).toLocaleString('en-US')
   if (value >= 10) return value.toFixed(1)
-  return value >= 0.1 || value <= 0 ? value.toFixed(2) : value.toPrecision(2)
+  return value >= 0.1 || value < 0 ? value.toFixed(2) : value.toPrecision(2)
 }
 
 /** What of a report must not be: each as a name and a number. */
@@ -185,6 +193,6 @@ const median = numbers => {
 }
 
 module.exports = {
-  SHAPES, cargo, childrenOf, env, freePort, generate, has, listening, markdown, median, memoryOf, otherCalls, refuse,
-  roomUrl, scratch, serveWords, shown, sleep, spread, start, stop, targetDirectory, token, writtenOf, wrongs,
+  MOST, SHAPES, cargo, childrenOf, env, freePort, generate, has, listening, markdown, median, memoryOf, otherCalls, refuse,
+  roomUrl, scratch, serveWords, shown, sleep, spread, start, stop, targetDirectory, token, unheard, writtenOf, wrongs,
 }
