@@ -1,8 +1,7 @@
 // Writes what a comparison found: the section of docs/benchmarks.md between its two marks, and the pictures.
 'use strict'
 const { picture } = require('./bars.js')
-const { shown } = require('./measure.js')
-const { FLOOR, OURS, baseOf, losses, ratio, rowsOf, told } = require('./verdict.js')
+const { FLOOR, OURS, baseOf, losses, ratio, rowsOf, times, told } = require('./verdict.js')
 
 const BEGIN = '<!-- scripts/compare writes from here -->'
 const END = '<!-- scripts/compare writes up to here -->'
@@ -24,7 +23,6 @@ const NOTES = '### What else is to be known of these runs'
 const cell = text => String(text).replaceAll('|', '\\|')
 const line = cells => `| ${cells.map(cell).join(' | ')} |`
 const table = (head, lines) => [line(head), `|${' --- |'.repeat(head.length)}`, ...lines.map(line)].join('\n')
-const times = number => number === undefined ? '-' : `${shown(number)} x`
 const named = row => `${row.of}: ${row.title}`
 
 /** The two groups that are told side by side: what only has boards in memory, and what stores them. */
@@ -136,7 +134,7 @@ function pictures(result) {
       const value = row.cells.get(side.name)?.value
       const share = ratio(row, side.name)
       const isBase = baseOf(row) === side.name
-      const text = value === undefined ? 'failed' : isBase ? told(value, row.unit) : `${shown(share)} x`
+      const text = value === undefined ? 'failed' : isBase ? told(value, row.unit) : times(share)
       const kind = side.name === OURS ? 'ours' : side.name === FLOOR ? 'floor' : 'other'
       return { label: side.name === OURS ? `${OURS}, storing` : side.name, value, text, kind }
     })

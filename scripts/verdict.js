@@ -12,7 +12,7 @@ const less = (figure, title, unit, more) => ({ figure, title, unit, better: 'les
 const most = (figure, title, unit, more) => ({ figure, title, unit, better: 'more', ...more })
 
 /** A count is told as it is: times the floor it would mean nothing. */
-const COUNT = { isCount: true }
+const COUNT = { unit: 'count', isCount: true }
 
 const latency = [less('p50_ms', 'p50', 'ms'), less('p99_ms', 'p99', 'ms'), less('p9999_ms', 'p99.99', 'ms')]
 const FIGURES = {
@@ -85,9 +85,16 @@ function losses(rows, sides) {
   return found
 }
 
+/** How many times, so that small shares can be told apart. */
+function times(number) {
+  if (number === undefined) return '-'
+  return `${number > 0 && number < 0.1 ? number.toPrecision(2) : shown(number)} x`
+}
+
 /** A figure as people read it, in its unit. */
 function told(value, unit = '') {
   if (value === undefined) return '-'
+  if (unit === 'count') return Math.round(value).toLocaleString('en-US')
   if (unit === 'B') {
     const [size, name] = value >= 1 << 20 ? [1 << 20, 'MiB'] : value >= 1024 ? [1024, 'KiB'] : [1, 'B']
     return `${shown(value / size)} ${name}`
@@ -96,4 +103,4 @@ function told(value, unit = '') {
   return unit ? `${shown(value)} ${unit}` : shown(value)
 }
 
-module.exports = { FIGURES, FLOOR, OURS, baseOf, losses, ratio, rowsOf, told }
+module.exports = { FIGURES, FLOOR, OURS, baseOf, losses, ratio, rowsOf, times, told }

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { test } from 'node:test'
 
 const require = createRequire(import.meta.url)
-const { losses, ratio, rowsOf, told } = require('../../scripts/verdict.js')
+const { losses, ratio, rowsOf, times, told } = require('../../scripts/verdict.js')
 const { BEGIN, END, PICTURES, pictures, section, spliced } = require('../../scripts/tables.js')
 const { picture } = require('../../scripts/bars.js')
 
@@ -72,6 +72,8 @@ test('where more is better, more wins', () => {
   const rows = rowsOf([{ name: 'saturate-one', title: 'most' }], SIDES, runs)
   assert.equal(losses(rows, SIDES)[0].side, 'quick')
   assert.equal(told(3e6, ''), '3.00 M')
+  assert.equal(told(25, 'count'), '25')
+  assert.equal(times(0.0024), '0.0024 x')
 })
 
 test('the section has ratios before figures, all servers, and where this one loses, and is ASCII', () => {
