@@ -33,11 +33,11 @@ function number(file, name = '') {
 
 /**
  * Makes one. `before` are the words that put a command in it; `wasFull` says whether the kernel killed somebody
- * for memory since it was last asked; `kernelBytes` what the kernel itself holds for it, sockets above all. Where
- * it cannot be made there is `why`.
+ * for memory since it was last asked; `kernelBytes` the most that the kernel itself held for it, sockets above all,
+ * beyond what it held at the last `mark`. Where it cannot be made there is `why`.
  */
 function cage(machine) {
-  const open = { before: [], wasFull: () => false, kernelBytes: () => undefined, remove: () => {} }
+  const open = { before: [], wasFull: () => false, mark: () => {}, kernelBytes: () => undefined, remove: () => {} }
   if (!machine.memory_bytes && machine.cores >= 1) return open
   const made = []
   const remove = () => {
@@ -70,6 +70,15 @@ function cage(machine) {
     }
     return undefined
   }
+  // Version 2 does not keep the most.
+  const kernel = () => any(['memory.stat', 'kernel'], ['memory.kmem.usage_in_bytes'])
+  const most = () => any(['memory.kmem.max_usage_in_bytes']) ?? kernel()
+  let marked = 0
+  const mark = () => {
+    marked = kernel()
+    const peak = made.map(one => path.join(one, 'memory.kmem.max_usage_in_bytes')).find(fs.existsSync)
+    if (peak) fs.writeFileSync(peak, '0')
+  }
   const kills = () => any(['memory.events', 'oom_kill'], ['memory.oom_control', 'oom_kill']) ?? 0
   let seen = kills()
   return {
@@ -79,7 +88,8 @@ function cage(machine) {
       seen = kills()
       return seen > before
     },
-    kernelBytes: () => any(['memory.stat', 'kernel'], ['memory.kmem.usage_in_bytes']),
+    mark,
+    kernelBytes: () => Math.max(0, most() - marked) || undefined,
     remove,
   }
 }
