@@ -201,7 +201,7 @@ impl Group {
         let schedule = &self.schedule;
         let who = (place.board, place.member, place.local);
         let mut is_foreign = false;
-        yjs::spans(update, |client, from, to| {
+        let is_update = yjs::spans(update, |client, from, to| {
             let writer = yjs::writer_of(client).filter(|writer| *writer < schedule.writers);
             let Some(writer) = writer else {
                 is_foreign = true;
@@ -215,6 +215,10 @@ impl Group {
                 }
             }
         });
+        if !is_update {
+            tally.unknown += 1;
+            return;
+        }
         if !is_foreign {
             return;
         }
@@ -240,6 +244,11 @@ impl Group {
         self.tally
             .reach(&self.schedule, local, writer)
             .max(self.taken[local])
+    }
+
+    /// Changes that came and that nobody wrote, and what is no change at all.
+    pub(crate) fn unknown(&self) -> u64 {
+        self.tally.unknown + self.slow.unknown + self.items.as_ref().map_or(0, Items::unknown)
     }
 
     /// Deliveries that are to come of all that counts, and of all.

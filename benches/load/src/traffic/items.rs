@@ -125,6 +125,11 @@ impl Items {
         self.tally.repeated
     }
 
+    /// Items that nobody wrote, or that came to another board.
+    pub(crate) fn unknown(&self) -> u64 {
+        self.tally.unknown
+    }
+
     pub(crate) fn is_complete(&self) -> bool {
         self.answered == self.schedule.total && self.lost() == 0
     }

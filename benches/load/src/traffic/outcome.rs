@@ -111,7 +111,7 @@ fn tell_deliveries(
             ("lost", json!(expected - counted)),
             (again, json!(run.sum(|group| group.tally.repeated))),
             ("disordered", json!(run.sum(|group| group.tally.disordered))),
-            ("unknown", json!(run.sum(|group| group.tally.unknown))),
+            ("unknown", json!(run.sum(Group::unknown))),
             ("asked_again", json!(run.asked)),
             ("denied", json!(run.denied)),
             ("closed", json!(run.closed)),
