@@ -273,6 +273,12 @@ fn run_scenario(matches: &ArgMatches) -> Result<Option<String>, String> {
     let what = text(matches, "scenario").map_or("", String::as_str);
     let scenario = Scenario::open(what, &knobs)?;
     let target = target(matches)?;
+    let outputs = ["json", "html"]
+        .into_iter()
+        .filter_map(|name| text(matches, name));
+    outputs
+        .filter(|file| *file != "-")
+        .try_for_each(|file| results::can_write(file))?;
     let mut server = server(matches, &target)?;
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     let settings = Settings {
@@ -302,14 +308,14 @@ fn run_scenario(matches: &ArgMatches) -> Result<Option<String>, String> {
 }
 
 fn write_out(matches: &ArgMatches, result: &Value) -> Result<Option<String>, String> {
-    let json = || format!("{result:#}\n");
-    let told = report::tell(result, None, text(matches, "html").map(String::as_str))?;
-    match text(matches, "json").map(String::as_str) {
-        Some("-") => return Ok(Some(json())),
-        Some(file) => results::write(file, &json())?,
-        None => {}
+    // The result first: all else can be made of it again.
+    let json = format!("{result:#}\n");
+    let to = text(matches, "json").map(String::as_str);
+    if let Some(file) = to.filter(|file| *file != "-") {
+        results::write(file, &json)?;
     }
-    Ok(Some(told))
+    let told = report::tell(result, None, text(matches, "html").map(String::as_str))?;
+    Ok(Some(if to == Some("-") { json } else { told }))
 }
 
 /// Does what the command line says; the text is what it found.
