@@ -251,7 +251,7 @@ fn target(matches: &ArgMatches) -> Result<Target, String> {
 fn server(matches: &ArgMatches, target: &Target) -> Result<Server, String> {
     let mut server = match (text(matches, "serve"), text(matches, "pid")) {
         (Some(_), Some(_)) => return Err("--serve starts the server, so --pid is known".to_owned()),
-        (Some(words), None) => Server::start(words, target.address())?,
+        (Some(words), None) => Server::start(words, target.addresses())?,
         (None, pid) => Server::running(pid.cloned())?,
     };
     server.data = text(matches, "data").map(Into::into);
@@ -272,7 +272,7 @@ fn run_scenario(matches: &ArgMatches) -> Result<Option<String>, String> {
     let knobs: Vec<_> = KNOBS.iter().filter_map(|knob| given(knob.name)).collect();
     let what = text(matches, "scenario").map_or("", String::as_str);
     let scenario = Scenario::open(what, &knobs)?;
-    let target = target(matches)?;
+    let mut target = target(matches)?;
     let outputs = ["json", "html"]
         .into_iter()
         .filter_map(|name| text(matches, name));
@@ -280,6 +280,7 @@ fn run_scenario(matches: &ArgMatches) -> Result<Option<String>, String> {
         .filter(|file| *file != "-")
         .try_for_each(|file| results::can_write(file))?;
     let mut server = server(matches, &target)?;
+    target.choose();
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     let settings = Settings {
         // A name for boards that nobody used before.

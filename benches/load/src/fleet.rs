@@ -100,9 +100,14 @@ impl Fleet {
         };
         let mut client = self.dial(&old.room.clone(), id)?;
         client.clocks = clocks;
+        let mut is_slow = false;
         if let Some(place) = self.clients.get_mut(id) {
+            is_slow = place.is_slow;
             (client.feed, client.due, client.is_held) = (place.feed, place.due, true);
             *place = client;
+        }
+        if is_slow {
+            self.slow_down(id)?;
         }
         self.flush(id, &[]);
         Ok(())
@@ -110,8 +115,7 @@ impl Fleet {
 
     fn dial(&mut self, room: &Rc<str>, id: usize) -> io::Result<Client> {
         let since = self.now();
-        let socket = self.target.connect()?;
-        socket.set_nonblocking(true)?;
+        let socket = self.target.dial()?;
         socket.set_nodelay(true)?;
         self.poll.add(&socket, id)?;
         Ok(Client {
@@ -261,8 +265,13 @@ impl Fleet {
         let interest = match client.send(feeds) {
             Ok(true) => Interest::Read,
             Ok(false) => Interest::ReadAndWrite,
-            // Reading will tell.
-            Err(_) => Interest::Read,
+            // Reading will tell, but for why it could not connect: that is told once.
+            Err(error) => {
+                if client.state == State::Upgrading {
+                    self.fault.get_or_insert(error.to_string());
+                }
+                Interest::Read
+            }
         };
         if client.is_slow {
             return;

@@ -124,3 +124,22 @@ fn who_comes_gets_the_number_of_who_left() {
     fleet.release(first);
     assert_eq!((come(&mut fleet, 3), come(&mut fleet, 2)), (0, 3));
 }
+
+#[test]
+fn a_server_that_takes_nobody_in_holds_nobody_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // One may wait to be taken in.
+    rustix::net::listen(&listener, 0).unwrap();
+    let url = format!("ws://{}/{{room}}", listener.local_addr().unwrap());
+    let mut fleet = Fleet::new(Target::parse(&url, Dialect::Yjs).unwrap()).unwrap();
+    let room = Rc::from("plan");
+    let start = Instant::now();
+    for _ in 0..4 {
+        fleet.connect(&room).unwrap();
+    }
+    assert!(
+        start.elapsed() < Duration::from_millis(500),
+        "{:?}",
+        start.elapsed()
+    );
+}
