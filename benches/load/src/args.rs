@@ -256,7 +256,7 @@ fn target(matches: &ArgMatches) -> Result<Target, String> {
 fn server(matches: &ArgMatches, target: &Target) -> Result<Server, String> {
     let mut server = match (text(matches, "serve"), text(matches, "pid")) {
         (Some(_), Some(_)) => return Err("--serve starts the server, so --pid is known".to_owned()),
-        (Some(words), None) => Server::start(words, target.address())?,
+        (Some(words), None) => Server::start(words, target.addresses())?,
         (None, pid) => Server::running(pid.cloned())?,
     };
     server.data = text(matches, "data").map(Into::into);
@@ -277,8 +277,15 @@ fn run_scenario(matches: &ArgMatches) -> Result<Option<String>, String> {
     let knobs: Vec<_> = KNOBS.iter().filter_map(|knob| given(knob.name)).collect();
     let what = text(matches, "scenario").map_or("", String::as_str);
     let scenario = Scenario::open(what, &knobs)?;
-    let target = target(matches)?;
+    let mut target = target(matches)?;
+    let outputs = ["json", "html"]
+        .into_iter()
+        .filter_map(|name| text(matches, name));
+    outputs
+        .filter(|file| *file != "-")
+        .try_for_each(|file| results::can_write(file))?;
     let mut server = server(matches, &target)?;
+    target.choose();
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     let settings = Settings {
         // A name for boards that nobody used before.
@@ -307,14 +314,14 @@ fn run_scenario(matches: &ArgMatches) -> Result<Option<String>, String> {
 }
 
 fn write_out(matches: &ArgMatches, result: &Value) -> Result<Option<String>, String> {
-    let json = || format!("{result:#}\n");
-    let told = report::tell(result, None, text(matches, "html").map(String::as_str))?;
-    match text(matches, "json").map(String::as_str) {
-        Some("-") => return Ok(Some(json())),
-        Some(file) => results::write(file, &json())?,
-        None => {}
+    // The result first: all else can be made of it again.
+    let json = format!("{result:#}\n");
+    let to = text(matches, "json").map(String::as_str);
+    if let Some(file) = to.filter(|file| *file != "-") {
+        results::write(file, &json)?;
     }
-    Ok(Some(told))
+    let told = report::tell(result, None, text(matches, "html").map(String::as_str))?;
+    Ok(Some(if to == Some("-") { json } else { told }))
 }
 
 /// Does what the command line says; the text is what it found.

@@ -4,8 +4,12 @@
 //! message with the time it came at. Key invariants: no copy and no allocation for a frame that is sent or
 //! that came whole; a frame is never sent in the middle of another one.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+mod client;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, ErrorKind, Read};
+use std::net::Shutdown;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -14,8 +18,10 @@ use rustix::buffer::spare_capacity;
 use crate::poll::{Interest, Poll, Ready};
 use crate::target::Target;
 use crate::times::Times;
-use crate::ws::{self, Header, opcode};
-use crate::yjs::{self, Dialect, EMPTY_STEP_2, Feed, Message};
+use crate::ws::Header;
+use crate::yjs::Feed;
+use client::Client;
+pub(crate) use client::{Event, State};
 
 const BUFFER_BYTES: usize = 512 * 1024;
 /// At most so many connect at a time: a listener's queue is short.
@@ -23,64 +29,6 @@ const CONNECTING_MAX: usize = 64;
 const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// What the kernel may hold for a client that reads slowly.
 const SLOW_KERNEL_BYTES: usize = 16 * 1024;
-
-/// How far a client is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// It waits for the answer to its upgrade,
-    Upgrading,
-    /// then for step 2.
-    Joining,
-    Open,
-    Closed,
-}
-
-struct Client {
-    socket: TcpStream,
-    room: Rc<str>,
-    state: State,
-    /// When it began to connect, in nanoseconds.
-    since: u64,
-    /// What it has when it joins: client ids and clocks.
-    clocks: Vec<(u64, u64)>,
-    /// Whether the server has asked what it has; a second time is worth telling.
-    was_asked: bool,
-    /// Whether it reads only what it is told to.
-    is_slow: bool,
-    /// What came and is not a whole frame yet.
-    partial: Vec<u8>,
-    /// What goes out between two frames of the feed, and how much of it has gone.
-    out: Vec<u8>,
-    out_sent: usize,
-    /// Which feed it sends, how many bytes of it have gone, and how many are due.
-    feed: usize,
-    fed: usize,
-    due: usize,
-    /// Whether the feed waits for what the server says it has.
-    is_held: bool,
-    interest: Interest,
-}
-
-/// What happened on a client.
-#[derive(Debug)]
-pub(crate) enum Event<'a> {
-    /// Step 2 is here whole; from a bare server, the upgrade.
-    Joined(&'a [u8]),
-    /// A change came.
-    Update(&'a [u8]),
-    /// Presence came.
-    Awareness(&'a [u8]),
-    /// The server asks what this state vector lacks, for the first time since the client connected or again.
-    Asked {
-        vector: &'a [u8],
-        again: bool,
-    },
-    /// The server says that it has taken an update.
-    Taken,
-    /// The server refuses or ends.
-    Denied,
-    Closed,
-}
 
 /// The clients.
 pub(crate) struct Fleet {
@@ -94,6 +42,8 @@ pub(crate) struct Fleet {
     ready: Vec<Ready>,
     /// How long each took from the start of its connect until it had the board.
     pub(crate) joins: Times,
+    /// Why the first connection ended that was not ended here.
+    pub(crate) fault: Option<String>,
 }
 
 impl Fleet {
@@ -107,6 +57,7 @@ impl Fleet {
             buffer: vec![0; BUFFER_BYTES],
             ready: Vec::new(),
             joins: Times::default(),
+            fault: None,
         })
     }
 
@@ -130,8 +81,9 @@ impl Fleet {
 
     /// Starts one more client; it has joined when its event says so. The number of it.
     pub(crate) fn connect(&mut self, room: &Rc<str>) -> io::Result<usize> {
-        let id = self.free.pop().unwrap_or(self.clients.len());
+        let id = self.free.last().copied().unwrap_or(self.clients.len());
         let client = self.dial(room, id)?;
+        self.free.pop();
         match self.clients.get_mut(id) {
             Some(place) => *place = client,
             None => self.clients.push(client),
@@ -148,9 +100,14 @@ impl Fleet {
         };
         let mut client = self.dial(&old.room.clone(), id)?;
         client.clocks = clocks;
+        let mut is_slow = false;
         if let Some(place) = self.clients.get_mut(id) {
+            is_slow = place.is_slow;
             (client.feed, client.due, client.is_held) = (place.feed, place.due, true);
             *place = client;
+        }
+        if is_slow {
+            self.slow_down(id)?;
         }
         self.flush(id, &[]);
         Ok(())
@@ -158,8 +115,7 @@ impl Fleet {
 
     fn dial(&mut self, room: &Rc<str>, id: usize) -> io::Result<Client> {
         let since = self.now();
-        let socket = self.target.connect()?;
-        socket.set_nonblocking(true)?;
+        let socket = self.target.dial()?;
         socket.set_nodelay(true)?;
         self.poll.add(&socket, id)?;
         Ok(Client {
@@ -171,6 +127,7 @@ impl Fleet {
             was_asked: false,
             is_slow: false,
             partial: Vec::new(),
+            fragments: None,
             out: self.target.upgrade(room, id),
             out_sent: 0,
             feed: 0,
@@ -181,16 +138,17 @@ impl Fleet {
         })
     }
 
-    /// Connects a client for each name, a few at a time, until all have joined. The number of the first.
+    /// Connects a client for each name, a few at a time, until all have joined. The number of the first; the
+    /// others follow it.
     pub(crate) fn connect_all<'r>(
         &mut self,
         rooms: impl Iterator<Item = &'r Rc<str>>,
         tell: &mut impl FnMut(usize, u64, Event<'_>),
     ) -> io::Result<usize> {
-        let first = self.clients.len();
+        let first = self.free.last().copied().unwrap_or(self.clients.len());
         let mut waiting = Vec::new();
         let mut rooms = rooms.peekable();
-        let started = Instant::now();
+        let mut progress = Instant::now();
         while rooms.peek().is_some() || !waiting.is_empty() {
             while waiting.len() < CONNECTING_MAX
                 && let Some(room) = rooms.next()
@@ -199,16 +157,27 @@ impl Fleet {
             }
             self.turn(Some(Duration::from_millis(100)), &[], tell)?;
             if waiting.iter().any(|id| self.state(*id) == State::Closed) {
-                return Err(io::Error::other(
-                    "the server closed a connection that was joining: are address and token right?",
-                ));
+                return Err(io::Error::other(self.refused()));
             }
+            let before = waiting.len();
             waiting.retain(|id| self.state(*id) != State::Open);
-            if started.elapsed() > JOIN_TIMEOUT {
-                return Err(io::Error::other("not all clients could join within a minute"));
+            if waiting.len() < before {
+                progress = Instant::now();
+            } else if progress.elapsed() > JOIN_TIMEOUT {
+                return Err(io::Error::other(format!(
+                    "not all clients could join: for a minute the server gave none of {before} the board"
+                )));
             }
         }
         Ok(first)
+    }
+
+    /// What is said when somebody could not join.
+    pub(crate) fn refused(&self) -> String {
+        format!(
+            "the server closed a connection that was joining ({}): are address and token right?",
+            self.fault.as_deref().unwrap_or("without a word")
+        )
     }
 
     /// From now on a client reads only what `trickle` reads.
@@ -278,6 +247,7 @@ impl Fleet {
         };
         client.state = State::Closed;
         client.partial = Vec::new();
+        client.fragments = None;
         client.out = Vec::new();
         self.poll.forget(&client.socket);
         // It fails where the other side was faster.
@@ -295,8 +265,13 @@ impl Fleet {
         let interest = match client.send(feeds) {
             Ok(true) => Interest::Read,
             Ok(false) => Interest::ReadAndWrite,
-            // Reading will tell.
-            Err(_) => Interest::Read,
+            // Reading will tell, but for why it could not connect: that is told once.
+            Err(error) => {
+                if client.state == State::Upgrading {
+                    self.fault.get_or_insert(error.to_string());
+                }
+                Interest::Read
+            }
         };
         if client.is_slow {
             return;
@@ -335,7 +310,8 @@ impl Fleet {
         if client.state == State::Closed {
             return;
         }
-        let whole = Header::read(&client.partial).map_or(0, |header| header.total());
+        let header = Header::read(&client.partial).filter(|_| client.state != State::Upgrading);
+        let whole = header.map_or(0, |header| header.total());
         let is_large = client.partial.len().max(whole) + BUFFER_BYTES / 2 > BUFFER_BYTES;
         let result = if is_large {
             client
@@ -360,7 +336,8 @@ impl Fleet {
         let target = &self.target;
         let used = match result {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-            Ok(0) | Err(_) => Err(()),
+            Ok(0) => Err("it ended the connection".to_owned()),
+            Err(error) => Err(error.to_string()),
             Ok(_) if is_large => {
                 let mut partial = std::mem::take(&mut client.partial);
                 let used = client.take(&partial, (target, id), &mut told);
@@ -378,128 +355,10 @@ impl Fleet {
                 })
             }
         };
-        if used.is_err() {
+        if let Err(fault) = used {
+            self.fault.get_or_insert(fault);
             self.close(id);
             tell(id, now, Event::Closed);
-        }
-    }
-}
-
-impl Client {
-    fn say(&mut self, dialect: Dialect, payload: &[u8]) {
-        let prefix = dialect.prefix(&self.room);
-        if prefix.is_empty() {
-            ws::put_client_frame(&mut self.out, opcode::BINARY, payload);
-        } else {
-            ws::put_client_frame(&mut self.out, opcode::BINARY, &[&prefix, payload].concat());
-        }
-    }
-
-    /// Sends; whether everything went.
-    fn send(&mut self, feeds: &[Feed]) -> io::Result<bool> {
-        loop {
-            let feed = feeds.get(self.feed).filter(|_| !self.is_held);
-            let boundary = feed.map_or(self.fed, |feed| feed.boundary(self.fed));
-            let from_out = !self.out.is_empty() && boundary == self.fed;
-            let next = match feed {
-                _ if from_out => &self.out[self.out_sent..],
-                // A frame that is half out goes first.
-                Some(feed) if !self.out.is_empty() => feed.bytes(self.fed, boundary),
-                Some(feed) => feed.bytes(self.fed, self.due),
-                None => &[],
-            };
-            if next.is_empty() {
-                return Ok(true);
-            }
-            let sent = match (&self.socket).write(next) {
-                Ok(sent) => sent,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error),
-            };
-            if from_out {
-                self.out_sent += sent;
-                if self.out_sent == self.out.len() {
-                    self.out.clear();
-                    self.out_sent = 0;
-                }
-            } else {
-                self.fed += sent;
-            }
-        }
-    }
-
-    /// Reads what is whole of what came. How many bytes that was; an error ends the client.
-    fn take(
-        &mut self,
-        bytes: &[u8],
-        (target, id): (&Target, usize),
-        tell: &mut impl FnMut(Event<'_>),
-    ) -> Result<usize, ()> {
-        let mut at = 0;
-        if self.state == State::Upgrading {
-            let Some(end) = ws::head_end(bytes) else {
-                return Ok(0);
-            };
-            if !bytes.starts_with(b"HTTP/1.1 101 ") {
-                return Err(());
-            }
-            at = end;
-            self.greet(target, id);
-            if self.state == State::Open {
-                tell(Event::Joined(&[]));
-            }
-        }
-        loop {
-            let rest = &bytes[at..];
-            let Some(header) = Header::read(rest).filter(|header| header.total() <= rest.len()) else {
-                return Ok(at);
-            };
-            at += header.total();
-            let payload = &rest[header.head..header.total()];
-            match header.opcode {
-                opcode::BINARY if header.fin => self.message(target.dialect, payload, tell),
-                opcode::PING => ws::put_client_frame(&mut self.out, opcode::PONG, payload),
-                opcode::PONG | opcode::TEXT => {}
-                // Nor are messages in several frames understood: no server of Yjs sends any.
-                _ => return Err(()),
-            }
-        }
-    }
-
-    /// Says what a client says when its socket is open.
-    fn greet(&mut self, target: &Target, id: usize) {
-        self.state = State::Open;
-        if target.dialect == Dialect::Bare {
-            return;
-        }
-        self.state = State::Joining;
-        let token = target.token(&self.room, id);
-        if let Some(greeting) = target.dialect.greeting(&token) {
-            self.say(target.dialect, &greeting);
-        }
-        let step_1 = yjs::step_1(&std::mem::take(&mut self.clocks));
-        self.say(target.dialect, &step_1);
-    }
-
-    fn message(&mut self, dialect: Dialect, payload: &[u8], tell: &mut impl FnMut(Event<'_>)) {
-        match Message::read(dialect, payload) {
-            Message::Update(update) => tell(Event::Update(update)),
-            Message::Step1(vector) => {
-                self.say(dialect, &EMPTY_STEP_2);
-                tell(Event::Asked {
-                    vector,
-                    again: self.was_asked,
-                });
-                self.was_asked = true;
-            }
-            Message::Step2(update) if self.state == State::Joining => {
-                self.state = State::Open;
-                tell(Event::Joined(update));
-            }
-            Message::Awareness(update) => tell(Event::Awareness(update)),
-            Message::Taken => tell(Event::Taken),
-            Message::Denied => tell(Event::Denied),
-            Message::Step2(_) | Message::Other => {}
         }
     }
 }

@@ -81,10 +81,7 @@ impl Board<'_> {
                 }
             })?;
             if ids.iter().any(|id| self.fleet.state(*id) == State::Closed) {
-                return Err(
-                    "the server closed a connection that was joining: are address and token right?"
-                        .to_owned(),
-                );
+                return Err(self.fleet.refused());
             }
         }
         let times = self.fleet.joins.clone();
@@ -134,10 +131,10 @@ impl Board<'_> {
                 quiet = Instant::now();
             }
             if self.fleet.state(id) == State::Closed {
-                return Err(
-                    "the server closed the connection that wrote the board: are its limits too small?"
-                        .to_owned(),
-                );
+                return Err(format!(
+                    "the server closed the connection that wrote the board ({}): are its limits too small?",
+                    self.fleet.fault.as_deref().unwrap_or("without a word")
+                ));
             }
         }
         Ok(())

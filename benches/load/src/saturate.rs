@@ -27,6 +27,41 @@ struct Search<'a> {
     progress: Progress,
 }
 
+/// What a search ends with: the largest rate that passed and the smallest that did not, with what came of
+/// each.
+struct Bounds<T> {
+    good: Option<(f64, T)>,
+    bad: Option<(f64, T)>,
+}
+
+impl<T> Bounds<T> {
+    /// Doubles until a rate does not pass, then halves what is between. `step` says what came of a rate, and
+    /// whether it passes.
+    fn find(from: f64, mut step: impl FnMut(f64) -> Result<(T, bool), String>) -> Result<Self, String> {
+        let (mut good, mut bad) = (None, None);
+        let mut rate = from;
+        for _ in 0..DOUBLINGS_MAX {
+            match step(rate)? {
+                (outcome, true) => good = Some((rate, outcome)),
+                (outcome, false) => {
+                    bad = Some((rate, outcome));
+                    break;
+                }
+            }
+            rate *= 2.0;
+        }
+        let rate_of = |bound: &Option<(f64, T)>, none| bound.as_ref().map_or(none, |(rate, _)| *rate);
+        for _ in 0..BISECTIONS {
+            let middle = f64::midpoint(rate_of(&good, 0.0), rate_of(&bad, rate));
+            match step(middle)? {
+                (outcome, true) => good = Some((middle, outcome)),
+                (outcome, false) => bad = Some((middle, outcome)),
+            }
+        }
+        Ok(Self { good, bad })
+    }
+}
+
 /// Finds the rate. The scenario's `from` is where the search begins.
 pub(crate) fn run(
     target: &Target,
@@ -44,26 +79,11 @@ pub(crate) fn run(
         steps: Vec::new(),
         progress: Progress::new(settings.talk, &scenario.name, tries as f64 * scenario.seconds),
     };
-    let mut good = (0.0, None);
-    let mut bad = scenario.from;
-    for _ in 0..DOUBLINGS_MAX {
-        match search.step(bad)? {
-            Some(outcome) => good = (bad, Some(outcome)),
-            None => break,
-        }
-        bad *= 2.0;
-    }
-    for _ in 0..BISECTIONS {
-        let middle = f64::midpoint(good.0, bad);
-        match search.step(middle)? {
-            Some(outcome) => good = (middle, Some(outcome)),
-            None => bad = middle,
-        }
-    }
-    let (rate, best) = good;
+    let Bounds { good, bad } = Bounds::find(scenario.from, |rate| search.step(rate))?;
+    let (rate, best) = good.map_or((0.0, None), |(rate, outcome)| (rate, Some(outcome)));
     let steps = std::mem::take(&mut search.steps);
     // All else that is told is of the largest rate that passed.
-    let mut found = best.map(|outcome: Outcome| outcome.found).unwrap_or_default();
+    let mut found = best.map(|outcome| outcome.found).unwrap_or_default();
     let figures = [
         ("limit_ms", json!(scenario.limit_ms)),
         ("updates_per_second", json!(search.per_second(rate))),
@@ -73,6 +93,13 @@ pub(crate) fn run(
         .figures
         .extend(figures.map(|(name, value)| (name.to_owned(), value)));
     found.steps = steps;
+    if let Some((rate, _)) = bad.filter(|(_, outcome)| outcome.is_own_limit) {
+        found.warnings.push(format!(
+            "at {:.0} updates a second, which did not pass, the generator was the limit: the server may do more \
+             than was found",
+            search.per_second(rate)
+        ));
+    }
     if rate <= 0.0 {
         found
             .warnings
@@ -95,9 +122,11 @@ impl Search<'_> {
         self.scenario.groups.iter().map(of).sum()
     }
 
-    /// Runs one rate, twice if it does not pass; what came out when it did.
-    fn step(&mut self, rate: f64) -> Result<Option<Outcome>, String> {
-        for _ in 0..2 {
+    /// Runs one rate, twice if it does not pass: what came out last, and whether it passes.
+    fn step(&mut self, rate: f64) -> Result<(Outcome, bool), String> {
+        let mut tries = 2;
+        loop {
+            tries -= 1;
             let mut scenario = self.scenario.clone();
             scenario.groups.iter_mut().for_each(|group| group.rate = rate);
             let settings = Settings {
@@ -122,10 +151,38 @@ impl Search<'_> {
             let rate = self.per_second(rate);
             self.progress
                 .tell(second, || format!("{rate:.0} updates/s: p99 {p99:.1} ms"));
-            if passes {
-                return Ok(Some(outcome));
+            if passes || tries == 0 {
+                return Ok((outcome, passes));
             }
         }
-        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_ends_between_what_passed_and_what_did_not() {
+        for (limit, good, bad) in [
+            (100.0, Some(100.0), Some(105.0)),
+            (39.0, Some(38.75), Some(40.0)),
+            (19.0, Some(18.75), Some(20.0)),
+            (0.5, None, Some(1.25)),
+        ] {
+            let mut tried = Vec::new();
+            let step = |rate: f64| {
+                tried.push(rate);
+                Ok((format!("of {rate}"), rate <= limit))
+            };
+            let found = Bounds::find(20.0, step).unwrap();
+            let with_word = |rate: f64| (rate, format!("of {rate}"));
+            assert_eq!(
+                (found.good, found.bad),
+                (good.map(with_word), bad.map(with_word)),
+                "{limit}: {tried:?}"
+            );
+        }
+        assert!(Bounds::<()>::find(20.0, |_| Err("no".to_owned())).is_err());
     }
 }

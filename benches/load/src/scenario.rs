@@ -306,7 +306,13 @@ impl Scenario {
         if self.kind == Kind::Join && (self.shapes == 0 || self.at_once == 0) {
             return Err("join takes at least one of shapes, and at-once of one".to_owned());
         }
-        self.groups.iter().try_for_each(Group::check)
+        self.groups.iter().try_for_each(|group| {
+            let mut group = group.clone();
+            if self.kind == Kind::Saturate {
+                group.rate = self.from;
+            }
+            group.check()
+        })
     }
 }
 
@@ -314,6 +320,11 @@ impl Group {
     /// Clients that read as fast as they can, so that their deliveries are timed.
     pub(crate) fn fast(&self) -> usize {
         self.clients - self.slow
+    }
+
+    /// How many clients of a board write: nobody does where nothing is to be written.
+    pub(crate) fn writing(&self) -> usize {
+        if self.rate > 0.0 { self.writers } else { 0 }
     }
 
     fn check(&self) -> Result<(), String> {
@@ -406,6 +417,8 @@ mod tests {
             ("fanout", &[("restart-after", "10")], "before the end"),
             ("slow", &[("slow-bytes", "0")], "slow-bytes"),
             ("saturate", &[("from", "0")], "above 0"),
+            ("saturate", &[("writers", "0")], "needs a writer"),
+            ("saturate", &[("clients", "1")], "somebody else"),
             ("join", &[("shapes", "0")], "shapes"),
         ] {
             let error = error(name, knobs);

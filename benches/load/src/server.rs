@@ -2,7 +2,7 @@
 //! again.
 //!
 //! Owns the process and the strace beside it. Must not know what is measured. Key invariant: what was started
-//! here ends with this value, by its number.
+//! here ends with this value, by its number, and with this process, however that ends.
 
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpStream};
@@ -28,7 +28,9 @@ pub(crate) struct Server {
     /// How it is started, where that is done here.
     words: Option<String>,
     child: Option<Child>,
-    address: Option<SocketAddr>,
+    guard: Option<Guard>,
+    /// Where it listens, on one of them.
+    addresses: Vec<SocketAddr>,
 }
 
 impl Server {
@@ -45,15 +47,17 @@ impl Server {
     }
 
     /// Starts one, and waits until it listens.
-    pub(crate) fn start(words: &str, address: SocketAddr) -> Result<Self, String> {
+    pub(crate) fn start(words: &str, addresses: &[SocketAddr]) -> Result<Self, String> {
         let mut server = Self::default();
-        (server.words, server.address) = (Some(words.to_owned()), Some(address));
-        if TcpStream::connect(address).is_ok() {
+        (server.words, server.addresses) = (Some(words.to_owned()), addresses.to_vec());
+        let names: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+        let address = names.join(" or ");
+        if TcpStream::connect(addresses).is_ok() {
             return Err(format!("--serve: something listens on {address} already"));
         }
         server.spawn()?;
         let start = Instant::now();
-        while TcpStream::connect(address).is_err() {
+        while TcpStream::connect(addresses).is_err() {
             if let Some(ended) = server.child.as_mut().and_then(|child| child.try_wait().ok()?) {
                 return Err(format!(
                     "--serve: the server ended before it listened on {address} ({ended})"
@@ -76,8 +80,10 @@ impl Server {
             .stdout(Stdio::null())
             .spawn()
             .map_err(|error| format!("--serve: {error}"))?;
-        self.pid = Some(child.id().to_string());
+        let pid = child.id().to_string();
         self.child = Some(child);
+        self.guard = Some(Guard::over(&pid).map_err(|error| format!("--serve: {error}"))?);
+        self.pid = Some(pid);
         Ok(())
     }
 
@@ -105,6 +111,15 @@ impl Server {
         });
     }
 
+    /// Whether it has ended, without having been told to.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        match (&mut self.child, &self.pid) {
+            (Some(child), _) => matches!(child.try_wait(), Ok(Some(_))),
+            (None, Some(pid)) => !process::is_readable(pid),
+            (None, None) => false,
+        }
+    }
+
     /// Starts it again when it has ended; whether that has been done.
     pub(crate) fn start_when_ended(&mut self) -> Result<bool, String> {
         let has_ended = match self.child.as_mut().map(Child::try_wait) {
@@ -119,18 +134,20 @@ impl Server {
 
     /// Ends it and starts it again, and waits until it listens.
     pub(crate) fn restart(&mut self) -> Result<(), String> {
-        let (Some(words), Some(address)) = (self.words.clone(), self.address) else {
+        let Some(words) = self.words.clone() else {
             return Err("the server is not started here (--serve)".to_owned());
         };
+        let addresses = std::mem::take(&mut self.addresses);
         let data = self.data.take();
         self.stop();
-        *self = Self::start(&words, address)?;
+        *self = Self::start(&words, &addresses)?;
         self.data = data;
         Ok(())
     }
 
     fn stop(&mut self) {
         self.signal(Signal::TERM);
+        self.guard = None;
         let Some(mut child) = self.child.take() else {
             return;
         };
@@ -192,8 +209,43 @@ impl Drop for Server {
     }
 }
 
+/// A shell that ends the server if this process is killed: then its standard input comes to an end.
+struct Guard(Child);
+
+impl Guard {
+    fn over(pid: &str) -> io::Result<Self> {
+        let words = "trap '' INT TERM HUP; read -r _; kill \"$1\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", words, "guard", pid]).stdin(Stdio::piped());
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map(Self)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        end_now(&mut self.0);
+    }
+}
+
+fn end_now(child: &mut Child) {
+    // Both fail only where it is gone already.
+    child.kill().unwrap_or_default();
+    child.wait().map(drop).unwrap_or_default();
+}
+
 /// strace beside the server.
 pub(crate) struct Trace(Child);
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        // A run that failed meanwhile leaves none behind.
+        end_now(&mut self.0);
+    }
+}
 
 /// System calls of a span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -269,7 +321,7 @@ mod tests {
     #[test]
     fn a_server_that_does_not_listen_says_so() {
         let address = "127.0.0.1:1".parse().unwrap();
-        let error = Server::start("false", address).err().unwrap();
+        let error = Server::start("false", &[address]).err().unwrap();
         assert!(error.contains("ended before it listened"), "{error}");
         assert!(Server::running(Some("0".to_owned())).is_err());
     }

@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use serde_json::Value;
 use sha2::Sha256;
 
@@ -17,6 +19,7 @@ use crate::ws;
 use crate::yjs::Dialect;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+const CHOICE_TIMEOUT: Duration = Duration::from_secs(2);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a token that is made here is valid.
 const TOKEN_SECONDS: u64 = 24 * 3_600;
@@ -69,7 +72,8 @@ pub(crate) struct Target {
     host: String,
     path: String,
     pub(crate) dialect: Dialect,
-    address: SocketAddr,
+    /// What the host's name stands for; only what listens once that was looked at.
+    addresses: Vec<SocketAddr>,
     pub(crate) access: Access,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) subprotocol: Option<String>,
@@ -93,16 +97,15 @@ impl Target {
         if !rest.contains("{room}") && dialect != Dialect::Hocuspocus {
             return Err(format!("{url}: {{room}} says where the name of a board goes"));
         }
-        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let mut addresses = host
-            .to_socket_addrs()
-            .map_err(|error| format!("{host}: {error}"))?;
+        let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let addresses = addresses(host).map_err(|error| format!("{host}: {error}"))?;
         Ok(Self {
             url: url.to_owned(),
             host: host.to_owned(),
             path: format!("/{path}"),
             dialect,
-            address: addresses.next().ok_or_else(|| format!("{host}: no address"))?,
+            addresses,
             access: Access::Open,
             headers: Vec::new(),
             subprotocol: None,
@@ -112,7 +115,33 @@ impl Target {
     }
 
     pub(crate) fn connect(&self) -> io::Result<TcpStream> {
-        TcpStream::connect_timeout(&self.address, CONNECT_TIMEOUT)
+        TcpStream::connect_timeout(&self.address(), CONNECT_TIMEOUT)
+    }
+
+    /// Of several addresses that the host has, as localhost, takes the first where somebody listens.
+    pub(crate) fn choose(&mut self) {
+        let listens = |address: &&SocketAddr| TcpStream::connect_timeout(address, CHOICE_TIMEOUT).is_ok();
+        if self.addresses.len() > 1
+            && let Some(address) = self.addresses.iter().find(listens)
+        {
+            self.addresses = vec![*address];
+        }
+    }
+
+    /// Begins to connect and does not wait: who waited for one would be late with all others.
+    pub(crate) fn dial(&self) -> io::Result<TcpStream> {
+        let address = self.address();
+        let family = if address.is_ipv4() {
+            AddressFamily::INET
+        } else {
+            AddressFamily::INET6
+        };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
+        match net::connect(&socket, &address) {
+            Ok(()) | Err(Errno::INPROGRESS) => Ok(socket.into()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The token of client `n` for a room; empty where none is needed.
@@ -149,8 +178,12 @@ impl Target {
         ws::request(&self.host, &self.filled(&self.path, room, n), &headers)
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.addresses[0]
     }
 
     pub(crate) fn path_has_token(&self) -> bool {
@@ -209,6 +242,21 @@ impl Target {
             Err(_) => Err("the request failed".to_owned()),
         }
     }
+}
+
+/// What a host with or without a port stands for: one address at least.
+fn addresses(host: &str) -> io::Result<Vec<SocketAddr>> {
+    let name = host.rsplit(']').next().unwrap_or(host);
+    let with_port = if name.contains(':') {
+        host.to_socket_addrs()?
+    } else {
+        format!("{host}:80").to_socket_addrs()?
+    };
+    let addresses: Vec<SocketAddr> = with_port.collect();
+    if addresses.is_empty() {
+        return Err(io::Error::other("it has no address"));
+    }
+    Ok(addresses)
 }
 
 /// Who sends requests; each has connections of its own.
@@ -283,6 +331,39 @@ mod tests {
         assert!(text.starts_with("GET /a/plan?t=") && text.contains("\r\nX-Room: plan\r\n"));
         assert!(text.contains("\r\nSec-WebSocket-Protocol: yjs\r\n"));
         assert!(target.uses_token());
+    }
+
+    #[test]
+    fn addresses_are_read_as_browsers_read_them() {
+        for (url, address, path) in [
+            ("ws://127.0.0.1/{room}", "127.0.0.1:80", "GET /plan "),
+            ("ws://[::1]:81/a/b/{room}?c=d", "[::1]:81", "GET /a/b/plan?c=d "),
+            ("ws://[::1]/{room}", "[::1]:80", "GET /plan "),
+            ("ws://127.0.0.1:82?at={room}", "127.0.0.1:82", "GET /?at=plan "),
+            (
+                "ws://127.0.0.1:82/x?at=/{room}/",
+                "127.0.0.1:82",
+                "GET /x?at=/plan/ ",
+            ),
+        ] {
+            let target = Target::parse(url, Dialect::Yjs).unwrap();
+            assert_eq!(target.addresses(), [address.parse().unwrap()], "{url}");
+            let request = String::from_utf8(target.upgrade("plan", 0)).unwrap();
+            assert!(request.starts_with(path), "{request}");
+        }
+    }
+
+    #[test]
+    fn of_several_addresses_it_takes_the_one_that_listens() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = listener.local_addr().unwrap();
+        let mut target = Target::parse("ws://127.0.0.1:1/{room}", Dialect::Yjs).unwrap();
+        target.choose();
+        assert_eq!(target.addresses().len(), 1, "there is no choice");
+        target.addresses.push(here);
+        target.choose();
+        assert_eq!(target.addresses(), [here]);
+        assert!(target.connect().is_ok() && target.dial().is_ok());
     }
 
     #[test]

@@ -183,3 +183,22 @@ fn who_stalls_is_late_from_the_moment_things_were_due() {
         outcome.found.over_time
     );
 }
+
+#[test]
+fn what_a_server_costs_is_shared_by_all_that_it_delivered() {
+    let knobs = [
+        ("clients", "5"),
+        ("rate", "20"),
+        ("cursors", "5"),
+        ("cursor-rate", "100"),
+        ("seconds", "1"),
+        ("warm-up", "0"),
+    ];
+    let outcome = run_at(&serve(Fault::None, None), Dialect::Bare, &knobs);
+    let deliveries = outcome.figure("deliveries") + outcome.figure("presence_deliveries");
+    assert_eq!(deliveries, 20.0 * 4.0 + 500.0 * 4.0);
+    let each = outcome.figure("cpu_share") * 1e6 / deliveries;
+    let told = outcome.figure("cpu_us_per_delivery");
+    assert!((0.7..1.4).contains(&(told / each)), "{told} us, not {each}");
+    assert!(outcome.figure("send_lag_p99_ms") >= 0.0);
+}

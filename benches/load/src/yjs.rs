@@ -5,6 +5,7 @@
 //! struct, whose clock is `n`; so an update is known by (client id, clock), however a server packs it.
 
 use std::collections::HashMap;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use yrs::block::ClientID;
@@ -96,6 +97,9 @@ pub(crate) const EMPTY_STEP_2: [u8; 5] = [0, 1, 2, 0, 0];
 
 /// A writer's client id is this and its number: of five bytes when encoded, as most random ones are.
 const CLIENT_BASE: u64 = 0x4000_0000;
+/// Kinds of structs that are no items.
+const GARBAGE: u8 = 0;
+const SKIP: u8 = 10;
 /// Each writer moves so many shapes in turn, as somebody who drags a few.
 const SHAPES_OF_A_WRITER: usize = 8;
 
@@ -362,24 +366,39 @@ pub(crate) fn writer_of(client: u64) -> Option<usize> {
     usize::try_from(client.checked_sub(CLIENT_BASE)?).ok()
 }
 
+/// The client id and the clock of an update that holds one item.
+fn alone(mut rest: &[u8]) -> Option<(u64, u64)> {
+    let mut next = || number(&mut rest);
+    let is_one = next()? == 1 && next()? == 1;
+    let of = is_one.then_some((next()?, next()?))?;
+    // What was collected is one struct of many clocks.
+    let is_item = !matches!(rest.first()? & 0x1f, GARBAGE | SKIP);
+    is_item.then_some(of)
+}
+
 /// Calls `found` with the client id and the clocks (first, one past the last) of all that an update brings.
-pub(crate) fn spans(update: &[u8], mut found: impl FnMut(u64, u64, u64)) {
+/// Whether it is an update at all: a server may send anything.
+pub(crate) fn spans(update: &[u8], mut found: impl FnMut(u64, u64, u64)) -> bool {
     // Nearly always it is one struct, as it was sent. Some servers merge what several wrote, or who echoes.
-    let alone = |mut rest: &[u8]| {
-        let mut next = || number(&mut rest);
-        let is_one = next()? == 1 && next()? == 1;
-        is_one.then_some((next()?, next()?))
-    };
     if let Some((client, clock)) = alone(update) {
-        return found(client, clock, clock.saturating_add(1));
+        found(client, clock, clock.saturating_add(1));
+        return true;
     }
-    if let Ok(update) = Update::decode_v1(update) {
-        for (client, ranges) in update.insertions(true).iter() {
-            for range in ranges {
-                found(client.get(), range.start.into(), range.end.into());
-            }
+    // The decoder makes room for as many clients as are claimed.
+    let claimed = number(&mut &update[..]);
+    if claimed.is_none_or(|clients| clients > update.len() as u64) {
+        return false;
+    }
+    let read = || Update::decode_v1(update).map(|update| update.insertions(true));
+    let Ok(Ok(insertions)) = catch_unwind(read) else {
+        return false;
+    };
+    for (client, ranges) in insertions.iter() {
+        for range in ranges {
+            found(client.get(), range.start.into(), range.end.into());
         }
     }
+    true
 }
 
 #[cfg(test)]
@@ -426,6 +445,42 @@ mod tests {
             drawing.put(if at % 2 == 0 { "a" } else { "b" }, at);
         }
         assert_eq!(spans_of(&drawing.state()), [(1, 0, 50)]);
+    }
+
+    #[test]
+    fn one_struct_of_many_clocks_is_all_of_them() {
+        let mut update = vec![1, 1];
+        put_number(&mut update, client_of(3));
+        update.extend([7, GARBAGE, 5, 0]);
+        assert_eq!(spans_of(&update), [(3, 7, 12)]);
+    }
+
+    #[test]
+    fn what_is_no_update_says_so_and_costs_nothing() {
+        let none = |_, _, _| panic!("there is nothing in it");
+        // As many clients as there can be, of which each wants room.
+        for garbage in [
+            &[][..],
+            &[0xff; 40],
+            &[0xff, 0xff, 0xff, 0x7f, 1, 1],
+            &[2, 1, 7],
+            b"<html>",
+        ] {
+            assert!(!spans(garbage, none), "{garbage:?}");
+        }
+        assert!(spans(&[0, 0], none));
+        // Whatever it is, nobody falls over it.
+        let whole = Drawing::new(client_of(1));
+        let updates = [0, 1, 2].map(|at| whole.put("a", at));
+        let merged = yrs::merge_updates_v1(updates).unwrap();
+        for at in 0..merged.len() {
+            for byte in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut update = merged.clone();
+                update[at] = byte;
+                spans(&update, |_, _, _| {});
+                spans(&merged[..at], |_, _, _| {});
+            }
+        }
     }
 
     #[test]

@@ -3,8 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -184,6 +186,17 @@ fn what_cannot_work_says_what_would() {
         ),
         (&["run", "fanout"], "--url is missing"),
         (&["run", "fanout", "--url", "ws://127.0.0.1:1/{room}"], "refused"),
+        (
+            &[
+                "run",
+                "fanout",
+                "--url",
+                "ws://127.0.0.1:1/{room}",
+                "--json",
+                "/proc/none/result.json",
+            ],
+            "/proc/none/result.json: ",
+        ),
         (&["scenarios", "other"], "there is no such scenario"),
     ] {
         let output = run(words);
@@ -191,4 +204,63 @@ fn what_cannot_work_says_what_would() {
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(error.contains(says), "{words:?}: {error}");
     }
+}
+
+/// Starts a run with a server of its own, and waits until that listens. The run, and where it listens.
+fn started(name: &str, serve: &str, more: &[&str]) -> (std::process::Child, SocketAddr) {
+    let (directory, port) = place(name);
+    std::fs::remove_dir_all(directory).unwrap();
+    let serve = format!("{serve} '{LOAD}' bare --listen 127.0.0.1:{port}");
+    let url = format!("ws://127.0.0.1:{port}/{{room}}");
+    let words = [
+        "run", "fanout", "--bare", "--url", &url, "--serve", &serve, "--quiet",
+    ];
+    let run = Command::new(LOAD)
+        .args(words)
+        .args(more)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    wait_for("it listens", || TcpStream::connect(address).is_ok());
+    (run, address)
+}
+
+fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(30), "{what}: never");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_server_ends_with_the_run_that_started_it_even_if_that_is_killed() {
+    let (mut run, address) = started("orphan", "", &["--seconds", "60"]);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    wait_for("the server is gone", || TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_server_that_ends_by_itself_is_told_and_standard_output_is_the_result_alone() {
+    let knobs = [
+        "--seconds",
+        "2",
+        "--warm-up",
+        "0",
+        "--patience",
+        "0.2",
+        "--json",
+        "-",
+    ];
+    let (run, _) = started("ends", "timeout 1", &knobs);
+    let output = run.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(figure(&result, "lost") > 0);
+    assert_eq!(figure(&result, "closed"), 50);
+    let warnings = result["warnings"].to_string();
+    assert!(warnings.contains("ended by itself"), "{warnings}");
+    assert!(warnings.contains("closed 50 connections"), "{warnings}");
 }

@@ -1,7 +1,8 @@
 //! Cursors: presence that moves at an even rate, and how late others see it.
 //!
 //! Owns its schedule and counts. A server may leave out what is overtaken, so only the last state of each
-//! cursor can be lost; what was passed over is told apart.
+//! cursor can be lost; what was passed over is told apart. Key invariant: a state is late until it or a newer
+//! one is seen, or a server that shows one in ten would seem as quick as one that shows all.
 
 use crate::fleet::Fleet;
 use crate::scenario;
@@ -55,7 +56,12 @@ impl Cursors {
     }
 
     /// Sends what is due; `first` is the number of the group's first client.
-    pub(crate) fn send_due(&mut self, fleet: &mut Fleet, feeds: &[Feed], first: usize) {
+    pub(crate) fn send_due(
+        &mut self,
+        (fleet, feeds): (&mut Fleet, &[Feed]),
+        first: usize,
+        records: &mut Records,
+    ) {
         let now = fleet.now();
         while self.next < self.schedule.total && self.schedule.due(self.next) <= now {
             let (board, member, clock) = self.schedule.place(self.next);
@@ -63,6 +69,9 @@ impl Cursors {
             let message = yjs::cursor_message(CURSOR_BASE + member as u64, clock as u64 + 1);
             fleet.say(id, &message);
             fleet.send_said(id, feeds);
+            if self.next >= self.schedule.first {
+                records.lag.record(fleet.now() - self.schedule.due(self.next));
+            }
             self.next += 1;
         }
     }
@@ -83,18 +92,27 @@ impl Cursors {
             let Some(member) = member.filter(|member| *member < self.count && *member != place.member) else {
                 return;
             };
-            let at = clock
-                .checked_sub(1)
-                .and_then(|clock| self.schedule.at(place.board, member, clock));
-            let last = &mut self.last[place.local * self.count + member];
-            // The same or an older state again is what a client passes over.
-            let Some(at) = at.filter(|_| clock > *last) else {
-                return;
+            // State `n` has clock `n + 1`.
+            let due = |state: u64| {
+                let at = self.schedule.at(place.board, member, state)?;
+                Some((self.schedule.due(at), at >= self.schedule.first))
             };
-            if at >= self.schedule.first {
+            let last = &mut self.last[place.local * self.count + member];
+            // The same or an older state again is what a client passes over, and nobody sent one before its time.
+            let newest = clock.checked_sub(1).and_then(due);
+            if clock <= *last || newest.is_none_or(|(due, _)| due > now) {
+                return;
+            }
+            for (due, counts) in (*last..clock).filter_map(due) {
+                if counts {
+                    self.skipped += 1;
+                    records.presence.record(now - due);
+                }
+            }
+            // The newest was seen itself.
+            if newest.is_some_and(|(_, counts)| counts) {
                 self.seen += 1;
-                self.skipped += clock - (*last).max(1) - u64::from(*last > 0);
-                records.presence.record(now.saturating_sub(self.schedule.due(at)));
+                self.skipped -= 1;
             }
             *last = clock;
         });
@@ -119,5 +137,57 @@ impl Cursors {
 
     pub(crate) fn are_there(&self) -> bool {
         self.count > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_late_until_a_newer_one_is_seen() {
+        const SECOND: u64 = 1_000_000_000;
+        let plan = scenario::Group {
+            clients: 3,
+            cursors: 2,
+            cursor_rate: 10.0,
+            ..scenario::Group::default()
+        };
+        let span = Span {
+            begin: 0,
+            start: SECOND,
+            end: 3 * SECOND,
+        };
+        let mut cursors = Cursors::new(&plan, &span);
+        let mut records = Records::default();
+        let place = Place {
+            board: 0,
+            member: 2,
+            local: 2,
+        };
+        let mut got = |cursors: &mut Cursors, clock: u64, now: u64| {
+            let message = yjs::cursor_message(CURSOR_BASE, clock);
+            // After the kind and the length.
+            cursors.got(place, &message[2..], now, &mut records);
+            records.presence.total()
+        };
+        // Cursor 0 has ten states of warm-up, then state `n` at `n` tenths of a second.
+        assert_eq!(got(&mut cursors, 5, SECOND / 2), 0);
+        assert_eq!(
+            got(&mut cursors, 11, SECOND),
+            1,
+            "five of the warm-up were passed over"
+        );
+        assert_eq!((cursors.seen, cursors.skipped), (1, 0));
+        assert_eq!(got(&mut cursors, 21, 2 * SECOND), 11);
+        assert_eq!((cursors.seen, cursors.skipped), (2, 9));
+        assert_eq!(got(&mut cursors, 21, 2 * SECOND), 11, "the same again");
+        assert_eq!(got(&mut cursors, 29, 2 * SECOND), 11, "nobody sent that yet");
+        assert_eq!(got(&mut cursors, 99, 9 * SECOND), 11, "nor ever that");
+        let worst = records.presence.within_ms(1.0);
+        assert!(
+            (895.0..910.0).contains(&worst),
+            "state 11 was late by 0.9 s: {worst}"
+        );
     }
 }

@@ -28,24 +28,26 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// A schedule of `rate` a second on each board, by `writers` in turn.
+    /// A schedule of `rate` a second on each board, by `writers` in turn. One is due at the very start of what
+    /// counts: what is due before is warm-up, and a short try has one at least.
     pub(crate) fn schedule(&self, boards: usize, writers: usize, rate: f64) -> Schedule {
         let per_second = rate * boards as f64;
-        let count = |nanos: u64| (nanos as f64 / 1e9 * per_second).round() as usize;
-        let first = count(self.start - self.begin);
-        let counted = count(self.end - self.start);
+        let gap = if per_second > 0.0 {
+            1e9 / per_second
+        } else {
+            f64::INFINITY
+        };
+        let due_in = |nanos: u64| nanos as f64 / 1e9 * per_second;
+        // A millionth, since 0.1 is no exact number.
+        let first = (due_in(self.start - self.begin) + 1e-6).floor();
+        let counted = (due_in(self.end - self.start) - 1e-6).ceil();
         Schedule {
             boards,
             writers: writers.max(1),
-            gap: if per_second > 0.0 {
-                1e9 / per_second
-            } else {
-                f64::INFINITY
-            },
-            start: self.begin,
-            first,
-            // One at least, so that a short try says something.
-            total: first + if per_second > 0.0 { counted.max(1) } else { 0 },
+            gap,
+            start: self.start.saturating_sub((first * gap) as u64),
+            first: first as usize,
+            total: first as usize + counted as usize,
         }
     }
 }
@@ -201,7 +203,7 @@ impl Group {
         let schedule = &self.schedule;
         let who = (place.board, place.member, place.local);
         let mut is_foreign = false;
-        yjs::spans(update, |client, from, to| {
+        let is_update = yjs::spans(update, |client, from, to| {
             let writer = yjs::writer_of(client).filter(|writer| *writer < schedule.writers);
             let Some(writer) = writer else {
                 is_foreign = true;
@@ -215,6 +217,10 @@ impl Group {
                 }
             }
         });
+        if !is_update {
+            tally.unknown += 1;
+            return;
+        }
         if !is_foreign {
             return;
         }
@@ -242,6 +248,11 @@ impl Group {
             .max(self.taken[local])
     }
 
+    /// Changes that came and that nobody wrote, and what is no change at all.
+    pub(crate) fn unknown(&self) -> u64 {
+        self.tally.unknown + self.slow.unknown + self.items.as_ref().map_or(0, Items::unknown)
+    }
+
     /// Deliveries that are to come of all that counts, and of all.
     pub(crate) fn expected(&self) -> (u64, u64) {
         let others = self.plan.fast().saturating_sub(1) as u64;
@@ -257,7 +268,14 @@ impl Group {
             && self.tally.all == self.expected().1
             && self.items.as_ref().is_none_or(Items::is_complete)
             && self.cursors.is_complete()
+            && self.visitors.is_complete()
             && self.slow_behind(fleet) == 0
+    }
+
+    /// Deliveries of all kinds that count: what a server's cost is shared by.
+    pub(crate) fn delivered(&self) -> u64 {
+        let items = self.items.as_ref().map_or(0, Items::delivered);
+        self.tally.counted + self.slow.counted + self.cursors.seen + items
     }
 
     /// Of slow readers that are still there: how many changes they have not got.
@@ -294,5 +312,47 @@ impl Group {
             .map(of)
             .filter(|(_, clock)| *clock > 0)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_is_due_while_it_counts_and_what_is_due_before_does_not() {
+        let span = |warm_up: u64, length: u64| Span {
+            begin: 7_000_000,
+            start: 7_000_000 + warm_up,
+            end: 7_000_000 + warm_up + length,
+        };
+        const MS: u64 = 1_000_000;
+        for (boards, rate, warm_up, length, counted) in [
+            (2, 200.0, 100, 1_000, 400),
+            (1, 0.1, 1_000, 10_000, 1),
+            (1, 0.1, 0, 300, 1),
+            (3, 0.4, 1_000, 2_000, 3),
+            (1, 1.4, 1_000, 1_000, 2),
+            (7, 1.0 / 3.0, 2_000, 30_000, 70),
+            (1, 1_000.0, 1_000, 1, 1),
+            (4, 0.0, 1_000, 1_000, 0),
+        ] {
+            let span = span(warm_up * MS, length * MS);
+            let schedule = span.schedule(boards, 2, rate);
+            assert_eq!(schedule.counted(), counted, "{boards} x {rate}");
+            for at in 0..schedule.total {
+                let due = schedule.due(at);
+                let ought = if at < schedule.first {
+                    // Rounding costs a nanosecond at most.
+                    span.begin - 1..span.start
+                } else {
+                    span.start..span.end
+                };
+                assert!(
+                    ought.contains(&due),
+                    "{at} of {boards} x {rate}: {due} in {ought:?}"
+                );
+            }
+        }
     }
 }

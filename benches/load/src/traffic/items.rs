@@ -125,6 +125,21 @@ impl Items {
         self.tally.repeated
     }
 
+    /// Items that somebody saw, of those that count, once for each who did.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.tally.counted
+    }
+
+    /// Items that were due and never answered: what their requests took is in no time.
+    pub(crate) fn unanswered(&self) -> u64 {
+        (self.schedule.total - self.answered) as u64
+    }
+
+    /// Items that nobody wrote, or that came to another board.
+    pub(crate) fn unknown(&self) -> u64 {
+        self.tally.unknown
+    }
+
     pub(crate) fn is_complete(&self) -> bool {
         self.answered == self.schedule.total && self.lost() == 0
     }

@@ -86,7 +86,8 @@ pub(crate) fn run(
         span,
     };
     drive.run(&mut fleet, &mut run, server, (&stock.feeds, settings))?;
-    Ok(outcome::close(run, drive, &fleet, scenario))
+    let is_gone = server.is_gone();
+    Ok(outcome::close(run, drive, (&fleet, is_gone), scenario))
 }
 
 /// Who is there and what was counted.
@@ -100,7 +101,6 @@ struct Run {
     taken: u64,
     denied: u64,
     closed: u64,
-    refused_visitors: u64,
     /// Before anybody came, and when all had joined.
     memory: Option<(u64, u64)>,
 }
@@ -124,7 +124,6 @@ impl Run {
             taken: 0,
             denied: 0,
             closed: 0,
-            refused_visitors: 0,
             memory: None,
         }
     }
@@ -186,11 +185,7 @@ impl Run {
         let mut first_feed = 0;
         for group in &mut self.groups {
             let is_shared = dialect != Dialect::Hocuspocus;
-            let writers = if group.plan.rate > 0.0 {
-                group.plan.writers
-            } else {
-                0
-            };
+            let writers = group.plan.writing();
             let first = if is_shared { 0 } else { first_feed };
             group.begin(&span(0), (first, if is_shared { 0 } else { writers }));
             first_feed = group.feed(group.plan.boards, 0);
@@ -236,9 +231,10 @@ impl Run {
             if restart.looked(id, &event) {
                 return;
             }
-            // A visitor: only whether it can stay is of interest.
+            // A visitor: only whether it can join and stay is of interest.
             self.denied += u64::from(matches!(event, Event::Denied));
-            self.refused_visitors += u64::from(matches!(event, Event::Closed));
+            let mut visitors = self.groups.iter_mut().map(|group| &mut group.visitors);
+            visitors.any(|visitors| visitors.heard(id, now, &event));
             return;
         };
         match event {
@@ -303,8 +299,10 @@ impl Drive {
         loop {
             for group in &mut run.groups {
                 group.send_due(fleet, feeds, &mut run.records);
-                group.cursors.send_due(fleet, feeds, group.first);
-                run.refused_visitors += group.visitors.come(fleet, &group.rooms);
+                group
+                    .cursors
+                    .send_due((fleet, feeds), group.first, &mut run.records);
+                group.visitors.come(fleet, &group.rooms);
                 if let Some(items) = &mut group.items {
                     items.listen();
                 }
@@ -377,7 +375,7 @@ impl Drive {
 
     fn count_calls(&mut self, now: u64, run: &Run, server: &Server) {
         let at = |share: f64| self.span.start + ((self.span.end - self.span.start) as f64 * share) as u64;
-        let all = run.sum(|group| group.tally.all);
+        let all = run.sum(Group::delivered);
         if self.trace.is_none() && self.calls.is_none() && now >= at(TRACED.0) {
             match server.trace() {
                 Ok(trace) => self.trace = Some((trace, all)),

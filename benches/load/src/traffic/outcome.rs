@@ -24,6 +24,8 @@ pub(crate) struct Outcome {
     pub(crate) lag: Times,
     pub(crate) closed: u64,
     pub(crate) own_share: f64,
+    /// Whether the times say more of the generator than of the server.
+    pub(crate) is_own_limit: bool,
     /// Deliveries that were to come of what counts, and those that came.
     pub(crate) expected: u64,
     pub(crate) counted: u64,
@@ -46,7 +48,12 @@ impl Outcome {
 }
 
 /// Closes the books of a run.
-pub(super) fn close(run: Run, drive: Drive, fleet: &Fleet, scenario: &Scenario) -> Outcome {
+pub(super) fn close(
+    run: Run,
+    drive: Drive,
+    (fleet, is_gone): (&Fleet, bool),
+    scenario: &Scenario,
+) -> Outcome {
     let cost = drive.samples.cost();
     let mut found = Found::default();
     let expected = run.sum(|group| group.expected().0);
@@ -55,12 +62,12 @@ pub(super) fn close(run: Run, drive: Drive, fleet: &Fleet, scenario: &Scenario) 
     let figures = &mut found.figures;
     tell_deliveries((&run, &drive), scenario, (expected, counted, updates), figures);
     run.connects.tell("connect_", figures);
-    tell_cost(&run, &cost, (counted, updates), figures);
+    tell_cost(&run, &cost, updates, figures);
     tell_calls_and_growth(&drive, figures);
     tell_presence(&run, figures);
     tell_items(&run, figures);
     tell_slow(&run, fleet, figures);
-    tell_visitors(&run, fleet, figures);
+    tell_visitors(&run, figures);
     if drive.restart.has_begun() {
         tell_restart(&run, &drive, fleet, figures);
         found.marks = marks(&drive, scenario);
@@ -78,12 +85,18 @@ pub(super) fn close(run: Run, drive: Drive, fleet: &Fleet, scenario: &Scenario) 
         }
     }
     found.over_time = drive.samples.over_time();
-    found.warnings = warnings(&run, &drive, &cost, scenario);
+    let own_limits = own_limits(&run, &cost);
+    let is_own_limit = !own_limits.is_empty();
+    found.warnings = own_limits;
+    found
+        .warnings
+        .extend(warnings(&run, &drive, (fleet, is_gone), scenario));
     Outcome {
         late: run.records.late,
         lag: run.records.lag,
         closed: run.closed,
-        own_share: cost.own_share,
+        own_share: cost.shares.own,
+        is_own_limit,
         expected,
         counted,
         found,
@@ -112,7 +125,7 @@ fn tell_deliveries(
             ("lost", json!(expected - counted)),
             (again, json!(run.sum(|group| group.tally.repeated))),
             ("disordered", json!(run.sum(|group| group.tally.disordered))),
-            ("unknown", json!(run.sum(|group| group.tally.unknown))),
+            ("unknown", json!(run.sum(Group::unknown))),
             ("asked_again", json!(run.asked)),
             ("denied", json!(run.denied)),
             ("closed", json!(run.closed)),
@@ -174,17 +187,25 @@ fn tell_presence(run: &Run, figures: &mut Map<String, Value>) {
     }
 }
 
-fn tell_visitors(run: &Run, fleet: &Fleet, figures: &mut Map<String, Value>) {
+fn tell_visitors(run: &Run, figures: &mut Map<String, Value>) {
     let visitors: usize = run.groups.iter().map(|group| group.visitors.came).sum();
     if visitors > 0 {
         put(
             figures,
             [
                 ("visitors", json!(visitors)),
-                ("visitors_refused", json!(run.refused_visitors)),
+                ("visitors_refused", json!(run.sum(|group| group.visitors.refused))),
+                (
+                    "visitors_unserved",
+                    json!(run.sum(|group| group.visitors.unserved())),
+                ),
             ],
         );
-        fleet.joins.tell("join_", figures);
+        let mut joins = Times::default();
+        run.groups
+            .iter()
+            .for_each(|group| joins.add(&group.visitors.joins));
+        joins.tell("join_", figures);
     }
 }
 
@@ -206,7 +227,8 @@ fn put<const N: usize>(figures: &mut Map<String, Value>, entries: [(&str, Value)
     figures.extend(entries.map(|(name, value)| (name.to_owned(), value)));
 }
 
-fn tell_cost(run: &Run, cost: &Cost, (deliveries, updates): (u64, u64), figures: &mut Map<String, Value>) {
+fn tell_cost(run: &Run, cost: &Cost, updates: u64, figures: &mut Map<String, Value>) {
+    let deliveries = run.sum(Group::delivered);
     let each = |sum: Option<u64>, of: u64| sum.filter(|_| of > 0).map(|sum| sum as f64 / of as f64);
     let clients: usize = run.groups.iter().map(Group::clients).sum();
     let grown = run
@@ -220,10 +242,7 @@ fn tell_cost(run: &Run, cost: &Cost, (deliveries, updates): (u64, u64), figures:
                 "cpu_us_per_delivery",
                 json!(each(cost.cpu_ns, deliveries).map(|nanos| nanos / 1e3)),
             ),
-            (
-                "cpu_share",
-                json!(cost.cpu_ns.map(|nanos| nanos as f64 / 1e9 / cost.seconds)),
-            ),
+            ("cpu_share", json!(cost.shares.server)),
             ("written_bytes", json!(cost.written)),
             ("written_bytes_per_update", json!(each(cost.written, updates))),
             ("memory_start_bytes", json!(run.memory.map(|memory| memory.0))),
@@ -231,7 +250,7 @@ fn tell_cost(run: &Run, cost: &Cost, (deliveries, updates): (u64, u64), figures:
             ("memory_end_bytes", json!(cost.memory_end)),
             ("memory_max_bytes", json!(cost.memory_max)),
             ("bytes_per_connection", json!(grown)),
-            ("own_cpu_share", json!(cost.own_share)),
+            ("own_cpu_share", json!(cost.shares.own)),
         ],
     );
     if run.records.lag.total() > 0 {
@@ -267,6 +286,8 @@ fn tell_items(run: &Run, figures: &mut Map<String, Value>) {
             ),
         ],
     );
+    let unanswered: u64 = items().map(crate::traffic::Items::unanswered).sum();
+    put(figures, [("items_unanswered", json!(unanswered))]);
     http.tell("items_http_", figures);
     run.records.items.tell("items_", figures);
 }
@@ -324,19 +345,37 @@ fn tell_restart(run: &Run, drive: &Drive, fleet: &Fleet, figures: &mut Map<Strin
     restart.rejoins.tell("rejoin_", figures);
 }
 
-/// Why the figures say more of the generator than of the server, and what else one has to know.
-fn warnings(run: &Run, drive: &Drive, cost: &Cost, scenario: &Scenario) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if cost.own_share > OWN_SHARE_MAX {
-        warnings.push(format!(
-            "the generator was the limit, not the server: it was busy all the time ({:.2} of a core)",
-            cost.own_share
+/// Why the figures say more of the generator than of the server.
+fn own_limits(run: &Run, cost: &Cost) -> Vec<String> {
+    let mut limits = Vec::new();
+    let share = cost.shares.own;
+    if share > OWN_SHARE_MAX {
+        limits.push(format!(
+            "the generator was the limit, not the server: it was busy all the time ({share:.2} of a core)"
         ));
     }
-    let (lag, late) = (run.records.lag.within_ms(0.99), run.records.late.within_ms(0.99));
+    // Of cursors where nothing else is.
+    let late = [&run.records.late, &run.records.presence].map(|times| times.within_ms(0.99));
+    let (lag, late) = (run.records.lag.within_ms(0.99), late[0].max(late[1]));
     if lag > LAG_MS && lag > late / 3.0 {
-        warnings.push(format!(
+        limits.push(format!(
             "the generator sent late ({lag:.1} ms at p99): it had no core of its own, and the times are its own in part"
+        ));
+    }
+    limits
+}
+
+/// What one has to know about the figures.
+fn warnings(run: &Run, drive: &Drive, (fleet, is_gone): (&Fleet, bool), scenario: &Scenario) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if is_gone {
+        warnings.push("the server's process ended by itself during the run".to_owned());
+    }
+    if run.closed > 0 {
+        warnings.push(format!(
+            "the server closed {} connections; of the first: {}",
+            run.closed,
+            fleet.fault.as_deref().unwrap_or("nothing is known")
         ));
     }
     if drive.restart.books.is_some() {
@@ -345,10 +384,20 @@ fn warnings(run: &Run, drive: &Drive, cost: &Cost, scenario: &Scenario) -> Vec<S
             scenario.probe
         ));
     }
-    if run.refused_visitors > 0 {
+    let (refused, unserved) = (
+        run.sum(|group| group.visitors.refused),
+        run.sum(|group| group.visitors.unserved()),
+    );
+    if refused + unserved > 0 {
         warnings.push(format!(
-            "{} visitors were refused or closed",
-            run.refused_visitors
+            "{refused} visitors were refused or closed, and {unserved} had not joined when the next came or the \
+             run ended: how long they would have waited is in no figure"
+        ));
+    }
+    let unanswered = run.sum(|group| group.items.as_ref().map_or(0, super::Items::unanswered));
+    if unanswered > 0 {
+        warnings.push(format!(
+            "{unanswered} items were due and never answered: how long they would have taken is in no figure"
         ));
     }
     let faults = run

@@ -6,7 +6,7 @@
 //! gets before anybody else is back who could bring what is missing.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
 use crate::fleet::{Event, Fleet};
 use crate::scenario::Scenario;
@@ -68,6 +68,10 @@ pub(crate) struct Restart {
     /// Who connects again when.
     waiting: BinaryHeap<Reverse<(u64, usize)>>,
     failures: HashMap<usize, u32>,
+    /// Who tries to join again, who has (once at least), and of those who is there.
+    trying: HashSet<usize>,
+    rejoined: HashSet<usize>,
+    back: HashSet<usize>,
     /// What each group had written when the server was ended.
     written: Vec<usize>,
     /// Who was asked what it has, and up to which clock of its own the server has it.
@@ -94,6 +98,9 @@ impl Restart {
             there: BTreeMap::new(),
             waiting: BinaryHeap::new(),
             failures: HashMap::new(),
+            trying: HashSet::new(),
+            rejoined: HashSet::new(),
+            back: HashSet::new(),
             written: Vec::new(),
             asked: Vec::new(),
             unasked: Vec::new(),
@@ -120,21 +127,40 @@ impl Restart {
         }
     }
 
-    /// A client was closed: it comes back later. Whether that is planned.
+    /// A client was closed: it comes back later. Whether the restart explains that: it does not once the client
+    /// was back.
     pub(crate) fn closed(&mut self, id: usize, now: u64) -> bool {
-        if self.has_begun() {
+        if !self.has_begun() {
+            return false;
+        }
+        if self.trying.remove(&id) {
+            self.failed(id, now);
+        } else {
             self.waiting.push(Reverse((now + BACKOFF_NS, id)));
         }
-        self.has_begun()
+        !self.back.remove(&id)
+    }
+
+    /// A client could not connect, or not join: it waits longer each time.
+    fn failed(&mut self, id: usize, now: u64) {
+        let failures = self.failures.entry(id).or_insert(0);
+        *failures = (*failures + 1).min(10);
+        let wait = (BACKOFF_NS << *failures).min(BACKOFF_MOST_NS);
+        self.waiting.push(Reverse((now + wait, id)));
     }
 
     /// A client is there again.
     pub(crate) fn joined(&mut self, id: usize, now: u64) {
-        if self.has_begun() {
-            self.failures.remove(&id);
-            self.rejoins.record(now - self.ended_at);
-            self.unasked.push((now + UNASKED_NS, id));
+        if !self.has_begun() {
+            return;
         }
+        self.failures.remove(&id);
+        self.trying.remove(&id);
+        self.back.insert(id);
+        if self.rejoined.insert(id) {
+            self.rejoins.record(now - self.ended_at);
+        }
+        self.unasked.push((now + UNASKED_NS, id));
     }
 
     /// The server asks a client what it has.
@@ -222,22 +248,15 @@ impl Restart {
     /// Lets those connect whose time has come, and those go on that were asked, or never are.
     fn let_in(&mut self, (fleet, feeds): (&mut Fleet, &[Feed]), groups: &[Group]) {
         let now = fleet.now();
-        while let Some(Reverse((due, id))) = self
-            .waiting
-            .peek()
-            .copied()
-            .filter(|Reverse((due, _))| *due <= now)
-        {
-            debug_assert!(due <= now);
+        let is_due = |Reverse((due, _)): &Reverse<(u64, usize)>| *due <= now;
+        while let Some(Reverse((_, id))) = self.waiting.peek().copied().filter(is_due) {
             self.waiting.pop();
             let Some((group, place)) = find(groups, id) else {
                 continue;
             };
-            if fleet.reconnect(id, group.clocks(place)).is_err() {
-                let failures = self.failures.entry(id).or_insert(0);
-                *failures = (*failures + 1).min(10);
-                let wait = (BACKOFF_NS << *failures).min(BACKOFF_MOST_NS);
-                self.waiting.push(Reverse((fleet.now() + wait, id)));
+            match fleet.reconnect(id, group.clocks(place)) {
+                Ok(()) => drop(self.trying.insert(id)),
+                Err(_) => self.failed(id, fleet.now()),
             }
         }
         for (id, has) in std::mem::take(&mut self.asked) {
@@ -265,11 +284,7 @@ impl Restart {
         let mut books = Books::default();
         for (at, group) in groups.iter().enumerate() {
             let next = self.written.get(at).copied().unwrap_or(0);
-            let writers = if group.plan.rate > 0.0 {
-                group.plan.writers
-            } else {
-                0
-            };
+            let writers = group.plan.writing();
             for board in 0..group.plan.boards {
                 for writer in 0..writers {
                     let sent = group.schedule.written(board, writer, next);
@@ -300,7 +315,7 @@ impl Books {
 
 /// Lets a writer go on after what the server has of it.
 fn go_on((fleet, feeds): (&mut Fleet, &[Feed]), group: &Group, place: Place, has: usize) {
-    let writes = place.member < group.plan.writers && group.plan.rate > 0.0;
+    let writes = place.member < group.plan.writing();
     let feed = feeds
         .get(group.feed(place.board, place.member))
         .filter(|_| writes);
@@ -334,5 +349,33 @@ mod tests {
         assert_eq!(reach(&[]), 0);
         assert_eq!(reach(&[(5, 9), (0, 3), (2, 4)]), 4);
         assert_eq!(reach(&[(4, 9), (0, 4)]), 9);
+    }
+
+    #[test]
+    fn who_cannot_join_waits_longer_and_who_is_closed_again_was_closed() {
+        let scenario = Scenario::default();
+        let span = Span {
+            begin: 0,
+            start: 0,
+            end: 0,
+        };
+        let mut restart = Restart::new(&scenario, &span);
+        assert!(!restart.closed(7, 5), "nothing was restarted");
+        (restart.stage, restart.ended_at) = (Stage::Up, 1_000);
+        let next = |restart: &mut Restart| restart.waiting.pop().unwrap().0.0;
+        assert!(restart.closed(7, 0));
+        assert_eq!(next(&mut restart), BACKOFF_NS);
+        for wait in [2, 4, 8, 16, 25, 25] {
+            restart.trying.insert(7);
+            assert!(restart.closed(7, 0), "it was not back yet");
+            assert_eq!(next(&mut restart), wait * BACKOFF_NS);
+        }
+        for now in [2_000, 9_000_000] {
+            restart.trying.insert(7);
+            restart.joined(7, now);
+            assert!(!restart.closed(7, now), "it was back");
+            assert_eq!(next(&mut restart), now + BACKOFF_NS);
+        }
+        assert_eq!((restart.rejoins.total(), restart.rejoins.within(0.1)), (1, 1));
     }
 }

@@ -59,6 +59,7 @@ impl Mark {
 /// The samples of one run.
 pub(crate) struct Samples {
     start: u64,
+    end: u64,
     gap: u64,
     now: u64,
     due: u64,
@@ -66,14 +67,23 @@ pub(crate) struct Samples {
     first: Mark,
     last: Mark,
     samples: Vec<Sample>,
+    /// How busy both were while things were due.
+    shares: Option<Shares>,
     is_over: bool,
+}
+
+/// Shares of a core. What is waited for at the end is not part of them: whoever loses something would seem
+/// idle then.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shares {
+    pub(crate) own: f64,
+    pub(crate) server: Option<f64>,
 }
 
 /// What the whole of a run cost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
-    pub(crate) seconds: f64,
-    pub(crate) own_share: f64,
+    pub(crate) shares: Shares,
     pub(crate) cpu_ns: Option<u64>,
     pub(crate) written: Option<u64>,
     pub(crate) memory_end: Option<u64>,
@@ -86,6 +96,7 @@ impl Samples {
         let seconds = (span.end - span.start) / SECOND_NS;
         Self {
             start: span.start,
+            end: span.end,
             gap: SECOND_NS * (seconds / SAMPLES_MAX).max(1),
             now: 0,
             // The first mark is made then.
@@ -93,6 +104,7 @@ impl Samples {
             first: mark.clone(),
             last: mark,
             samples: Vec::new(),
+            shares: None,
             is_over: false,
         }
     }
@@ -119,6 +131,9 @@ impl Samples {
             self.sample(now, records, server);
         }
         self.due = (now - (now - self.start) % self.gap) + self.gap;
+        if now < self.end {
+            self.due = self.due.min(self.end);
+        }
     }
 
     /// The last sample: nothing more counts.
@@ -154,6 +169,22 @@ impl Samples {
         records.late.add(second);
         second.clear();
         self.last = mark;
+        if now >= self.end && self.shares.is_none() {
+            self.shares = Some(self.shares());
+        }
+    }
+
+    fn shares(&self) -> Shares {
+        let nanos = (self.last.at - self.first.at).max(1) as f64;
+        Shares {
+            own: self.last.own.cpu_ns.saturating_sub(self.first.own.cpu_ns) as f64 / nanos,
+            server: self.cpu_ns().map(|cpu| cpu as f64 / nanos),
+        }
+    }
+
+    /// Summed over samples, since a server may have been started anew.
+    fn cpu_ns(&self) -> Option<u64> {
+        self.samples.iter().map(|sample| sample.cpu_ns).sum()
     }
 
     /// What the last sample says, in a few words.
@@ -164,13 +195,9 @@ impl Samples {
     }
 
     pub(crate) fn cost(&self) -> Cost {
-        let seconds = (self.last.at - self.first.at) as f64 / 1e9;
         Cost {
-            seconds,
-            own_share: self.last.own.cpu_ns.saturating_sub(self.first.own.cpu_ns) as f64
-                / (seconds * 1e9).max(1.0),
-            // Summed over samples, since a server may have been started anew.
-            cpu_ns: self.samples.iter().map(|sample| sample.cpu_ns).sum(),
+            shares: self.shares.unwrap_or_default(),
+            cpu_ns: self.cpu_ns(),
             written: self.samples.iter().map(|sample| sample.written).sum(),
             memory_end: self.samples.last().and_then(|sample| sample.memory),
             memory_max: self.samples.iter().filter_map(|sample| sample.memory).max(),
@@ -256,5 +283,26 @@ mod tests {
         assert!((slope(&points).unwrap() - 3.0).abs() < 1e-9);
         assert_eq!(slope(&points[..2]), None);
         assert_eq!(slope(&[(1.0, 1.0), (1.0, 2.0), (1.0, 3.0)]), None);
+    }
+
+    #[test]
+    fn what_is_waited_for_at_the_end_is_no_idle_time() {
+        let span = Span {
+            begin: 0,
+            start: 0,
+            end: 50_000_000,
+        };
+        let server = Server::running(Some("self".to_owned())).unwrap();
+        let mut records = Records::default();
+        let mut samples = Samples::new(&span, &server);
+        samples.take(0, &mut records, &server);
+        assert_eq!(samples.due(), span.end, "it looks when the last thing was due");
+        let before = Usage::of("self").cpu_ns;
+        while Usage::of("self").cpu_ns < before + 50_000_000 {}
+        samples.take(span.end, &mut records, &server);
+        samples.end(span.end + 10 * SECOND_NS, &mut records, &server);
+        let cost = samples.cost();
+        assert!(cost.shares.own > 0.9, "{:?}", cost.shares);
+        assert!(cost.shares.server.unwrap() > 0.9, "{:?}", cost.shares);
     }
 }
