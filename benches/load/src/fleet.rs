@@ -268,7 +268,7 @@ impl Fleet {
             // Reading will tell, but for why it could not connect: that is told once.
             Err(error) => {
                 if client.state == State::Upgrading {
-                    self.fault.get_or_insert(error.to_string());
+                    self.fault.get_or_insert_with(|| error.to_string());
                 }
                 Interest::Read
             }
