@@ -127,8 +127,8 @@ impl Restart {
         }
     }
 
-    /// A client was closed: it comes back later. Whether the restart explains that: it does not once the client
-    /// was back.
+    /// A client was closed: it comes back later. Whether the restart explains that: it does not once the
+    /// client was back.
     pub(crate) fn closed(&mut self, id: usize, now: u64) -> bool {
         if !self.has_begun() {
             return false;
