@@ -98,7 +98,8 @@ impl Cursors {
                 Some((self.schedule.due(at), at >= self.schedule.first))
             };
             let last = &mut self.last[place.local * self.count + member];
-            // The same or an older state again is what a client passes over, and nobody sent one before its time.
+            // The same or an older state again is what a client passes over, and nobody sent one before its
+            // time.
             let newest = clock.checked_sub(1).and_then(due);
             if clock <= *last || newest.is_none_or(|(due, _)| due > now) {
                 return;

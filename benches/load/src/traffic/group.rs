@@ -28,8 +28,8 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// A schedule of `rate` a second on each board, by `writers` in turn. One is due at the very start of what
-    /// counts: what is due before is warm-up, and a short try has one at least.
+    /// A schedule of `rate` a second on each board, by `writers` in turn. One is due at the very start of
+    /// what counts: what is due before is warm-up, and a short try has one at least.
     pub(crate) fn schedule(&self, boards: usize, writers: usize, rate: f64) -> Schedule {
         let per_second = rate * boards as f64;
         let gap = if per_second > 0.0 {
