@@ -175,9 +175,14 @@ impl Fleet {
     /// What is said when somebody could not join.
     pub(crate) fn refused(&self) -> String {
         format!(
-            "the server closed a connection that was joining ({}): are address and token right?",
-            self.fault.as_deref().unwrap_or("without a word")
+            "a client could not join: {}. Are address and token right?",
+            self.fault.as_deref().unwrap_or("its connection was closed")
         )
+    }
+
+    /// Whether all that a client said has gone.
+    pub(crate) fn has_sent(&self, id: usize) -> bool {
+        self.clients.get(id).is_none_or(|client| client.out.is_empty())
     }
 
     /// From now on a client reads only what `trickle` reads.

@@ -127,7 +127,7 @@ impl Board<'_> {
                     quiet = Instant::now();
                 }
             })?;
-            if !is_done {
+            if !is_done || !self.fleet.has_sent(id) {
                 quiet = Instant::now();
             }
             if self.fleet.state(id) == State::Closed {

@@ -93,12 +93,13 @@ pub(crate) fn run(
         .figures
         .extend(figures.map(|(name, value)| (name.to_owned(), value)));
     found.steps = steps;
-    if let Some((rate, _)) = bad.filter(|(_, outcome)| outcome.is_own_limit) {
-        found.warnings.push(format!(
-            "at {:.0} updates a second, which did not pass, the generator was the limit: the server may do more \
-             than was found",
-            search.per_second(rate)
-        ));
+    // Why it went no further: the generator may have been the limit, or one that the server sets itself.
+    if let Some((rate, outcome)) = bad {
+        let rate = search.per_second(rate);
+        let told = |why| format!("at {rate:.0} updates a second, which did not pass: {why}");
+        found
+            .warnings
+            .extend(outcome.found.warnings.into_iter().map(told));
     }
     if rate <= 0.0 {
         found

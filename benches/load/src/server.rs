@@ -4,7 +4,7 @@
 //! Owns the process and the strace beside it. Must not know what is measured. Key invariant: what was started
 //! here ends with this value, by its number, and with this process, however that ends.
 
-use std::io::{self, Read};
+use std::io::{self, PipeWriter, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -73,17 +73,18 @@ impl Server {
 
     fn spawn(&mut self) -> Result<(), String> {
         let words = self.words.as_deref().unwrap_or_default();
-        // The shell reads quotes and becomes the server.
+        let failed = |error: io::Error| format!("--serve: {error}");
+        let (guard, told) = Guard::new().map_err(failed)?;
+        // The shell tells the guard its number, reads quotes and becomes the server.
         let child = Command::new("sh")
-            .args(["-c", &format!("exec {words}")])
+            .args(["-c", &format!("echo $$; exec >/dev/null; exec {words}")])
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(told)
             .spawn()
-            .map_err(|error| format!("--serve: {error}"))?;
-        let pid = child.id().to_string();
+            .map_err(failed)?;
+        self.guard = Some(guard);
+        self.pid = Some(child.id().to_string());
         self.child = Some(child);
-        self.guard = Some(Guard::over(&pid).map_err(|error| format!("--serve: {error}"))?);
-        self.pid = Some(pid);
         Ok(())
     }
 
@@ -210,24 +211,27 @@ impl Drop for Server {
 }
 
 /// A shell that ends the server if this process is killed: then its standard input comes to an end.
-struct Guard(Child);
+struct Guard {
+    shell: Child,
+    _input: PipeWriter,
+}
 
 impl Guard {
-    fn over(pid: &str) -> io::Result<Self> {
-        let words = "trap '' INT TERM HUP; read -r _; kill \"$1\"";
+    /// It is there before the server is, which has to tell it its number.
+    fn new() -> io::Result<(Self, PipeWriter)> {
+        let (output, input) = io::pipe()?;
+        let words = "trap '' INT TERM HUP; read -r pid && read -r _; kill \"$pid\"";
         let mut command = Command::new("sh");
-        command.args(["-c", words, "guard", pid]).stdin(Stdio::piped());
-        command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map(Self)
+        command.args(["-c", words]).stdin(output);
+        let shell = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let told = input.try_clone()?;
+        Ok((Self { shell, _input: input }, told))
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        end_now(&mut self.0);
+        end_now(&mut self.shell);
     }
 }
 

@@ -239,7 +239,7 @@ fn a_server_ends_with_the_run_that_started_it_even_if_that_is_killed() {
     let (mut run, address) = started("orphan", "", &["--seconds", "60"]);
     run.kill().unwrap();
     run.wait().unwrap();
-    wait_for("the server is gone", || TcpStream::connect(address).is_err());
+    wait_for("it is gone", || TcpStream::connect(address).is_err());
 }
 
 #[test]

@@ -143,3 +143,14 @@ fn a_server_that_takes_nobody_in_holds_nobody_up() {
         start.elapsed()
     );
 }
+
+#[test]
+fn what_a_server_does_not_read_has_not_gone() {
+    let mut fleet = says(server_frames(&[(0x80 | opcode::BINARY, &yjs::step_2(&[0, 0]))]));
+    assert_eq!(hear(&mut fleet, 1).len(), 1);
+    fleet.send_said(0, &[]);
+    assert!(fleet.has_sent(0));
+    fleet.say(0, &[7; 16 << 20]);
+    fleet.send_said(0, &[]);
+    assert!(!fleet.has_sent(0));
+}

@@ -22,7 +22,8 @@ const NAP: Duration = Duration::from_millis(50);
 
 /// How one request went.
 struct Posted {
-    counts: bool,
+    /// Its place in the schedule.
+    at: usize,
     nanos: u64,
     result: Result<(), String>,
 }
@@ -33,6 +34,9 @@ pub(crate) struct Items {
     /// Clients of a board that see them, and what they saw.
     fast: usize,
     tally: Tally,
+    /// How many saw each item, and whether the server said that it has it: it may have one that it refused.
+    seen: Vec<usize>,
+    taken: Vec<bool>,
     posted: Receiver<Posted>,
     is_over: Arc<AtomicBool>,
     answered: usize,
@@ -53,7 +57,7 @@ impl Items {
         base: Instant,
     ) -> Self {
         let (sender, posted) = channel();
-        let is_over = Arc::new(AtomicBool::new(false));
+        let items = Self::new(schedule, (rooms.len() * clients, fast), posted);
         for (board, room) in rooms.iter().enumerate() {
             let agent = Agent {
                 target: target.clone(),
@@ -62,16 +66,22 @@ impl Items {
                 schedule,
                 base,
                 sender: sender.clone(),
-                is_over: Arc::clone(&is_over),
+                is_over: Arc::clone(&items.is_over),
             };
             thread::spawn(move || agent.run());
         }
+        items
+    }
+
+    fn new(schedule: Schedule, (clients, fast): (usize, usize), posted: Receiver<Posted>) -> Self {
         Self {
             schedule,
             fast,
-            tally: Tally::new(rooms.len() * clients, 1),
+            tally: Tally::new(clients, 1),
+            seen: vec![0; schedule.total],
+            taken: vec![false; schedule.total],
             posted,
-            is_over,
+            is_over: Arc::new(AtomicBool::new(false)),
             answered: 0,
             counted: 0,
             failed: 0,
@@ -84,16 +94,15 @@ impl Items {
     pub(crate) fn listen(&mut self) {
         while let Ok(posted) = self.posted.try_recv() {
             self.answered += 1;
-            match posted.result {
-                Ok(()) if posted.counts => {
-                    self.counted += 1;
-                    self.http.record(posted.nanos);
-                }
-                Ok(()) => {}
-                Err(fault) => {
-                    self.failed += 1;
-                    self.fault.get_or_insert(fault);
-                }
+            if let Err(fault) = posted.result {
+                self.failed += 1;
+                self.fault.get_or_insert(fault);
+                continue;
+            }
+            self.taken[posted.at] = true;
+            if posted.at >= self.schedule.first {
+                self.counted += 1;
+                self.http.record(posted.nanos);
             }
         }
     }
@@ -110,15 +119,23 @@ impl Items {
         let who = (board, member + 1, local);
         if of != board {
             self.tally.unknown += 1;
-        } else if let Got::Late(late) = self.tally.got(&self.schedule, who, (0, clock), now) {
+            return;
+        }
+        let before = self.tally.all;
+        if let Got::Late(late) = self.tally.got(&self.schedule, who, (0, clock), now) {
             records.items.record(late);
+        }
+        if self.tally.all > before
+            && let Some(at) = self.schedule.at(board, 0, clock)
+        {
+            self.seen[at] += 1;
         }
     }
 
-    /// Items that were written and somebody has not seen.
+    /// Items that were written and somebody has not seen, once for each who has not.
     pub(crate) fn lost(&self) -> u64 {
-        let written = (self.answered as u64).saturating_sub(self.failed);
-        (written * self.fast as u64).saturating_sub(self.tally.all)
+        let taken = self.seen.iter().zip(&self.taken).filter(|(_, taken)| **taken);
+        taken.map(|(seen, _)| (self.fast - seen) as u64).sum()
     }
 
     pub(crate) fn repeated(&self) -> u64 {
@@ -179,7 +196,7 @@ impl Agent {
             let text = format!("{WORDS}{}-{};", self.board, at / boards);
             let result = self.target.send(&http, request, (&self.room, self.board, &text));
             let posted = Posted {
-                counts: at >= self.schedule.first,
+                at,
                 nanos: due.elapsed().as_nanos() as u64,
                 result,
             };
@@ -215,5 +232,38 @@ mod tests {
         let mut all = Vec::new();
         found(update, |board, clock| all.push((board, clock)));
         assert_eq!(all, [(3, 17), (5, 6)]);
+    }
+
+    #[test]
+    fn an_item_that_failed_and_came_makes_up_for_none_that_was_lost() {
+        let schedule = Schedule {
+            boards: 1,
+            writers: 1,
+            gap: 1.0,
+            start: 0,
+            first: 1,
+            total: 4,
+        };
+        let (sender, posted) = channel();
+        // Two clients of whom both see them.
+        let mut items = Items::new(schedule, (2, 2), posted);
+        for at in 0..3 {
+            let result = if at == 1 {
+                Err("no answer in time".to_owned())
+            } else {
+                Ok(())
+            };
+            sender.send(Posted { at, nanos: 5, result }).unwrap();
+        }
+        items.listen();
+        let mut records = Records::default();
+        // Item 1 is there although its request failed; of item 2 client 1 hears nothing.
+        for (client, clock) in [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (0, 2)] {
+            items.got((0, client, client), (0, clock), 100, &mut records);
+        }
+        items.got((0, 0, 0), (3, 1), 100, &mut records);
+        assert_eq!((items.lost(), items.repeated(), items.unknown()), (1, 1, 1));
+        assert_eq!((items.failed, items.counted, items.unanswered()), (1, 1, 1));
+        assert!(!items.is_complete());
     }
 }

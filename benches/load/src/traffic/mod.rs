@@ -307,6 +307,9 @@ impl Drive {
                     items.listen();
                 }
             }
+            if self.restart.ends_it(fleet.now()) {
+                self.samples.take_now(fleet.now(), &mut run.records, server);
+            }
             self.restart.act((fleet, feeds), server, &run.groups)?;
             self.trickle(fleet, run);
             if settings.counts_calls {

@@ -24,8 +24,6 @@ pub(crate) struct Outcome {
     pub(crate) lag: Times,
     pub(crate) closed: u64,
     pub(crate) own_share: f64,
-    /// Whether the times say more of the generator than of the server.
-    pub(crate) is_own_limit: bool,
     /// Deliveries that were to come of what counts, and those that came.
     pub(crate) expected: u64,
     pub(crate) counted: u64,
@@ -85,9 +83,7 @@ pub(super) fn close(
         }
     }
     found.over_time = drive.samples.over_time();
-    let own_limits = own_limits(&run, &cost);
-    let is_own_limit = !own_limits.is_empty();
-    found.warnings = own_limits;
+    found.warnings = own_limits(&run, &cost);
     found
         .warnings
         .extend(warnings(&run, &drive, (fleet, is_gone), scenario));
@@ -96,7 +92,6 @@ pub(super) fn close(
         lag: run.records.lag,
         closed: run.closed,
         own_share: cost.shares.own,
-        is_own_limit,
         expected,
         counted,
         found,
@@ -229,6 +224,7 @@ fn put<const N: usize>(figures: &mut Map<String, Value>, entries: [(&str, Value)
 
 fn tell_cost(run: &Run, cost: &Cost, updates: u64, figures: &mut Map<String, Value>) {
     let deliveries = run.sum(Group::delivered);
+    let items = run.sum(|group| group.items.as_ref().map_or(0, |items| items.counted));
     let each = |sum: Option<u64>, of: u64| sum.filter(|_| of > 0).map(|sum| sum as f64 / of as f64);
     let clients: usize = run.groups.iter().map(Group::clients).sum();
     let grown = run
@@ -244,7 +240,10 @@ fn tell_cost(run: &Run, cost: &Cost, updates: u64, figures: &mut Map<String, Val
             ),
             ("cpu_share", json!(cost.shares.server)),
             ("written_bytes", json!(cost.written)),
-            ("written_bytes_per_update", json!(each(cost.written, updates))),
+            (
+                "written_bytes_per_update",
+                json!(each(cost.written, updates + items)),
+            ),
             ("memory_start_bytes", json!(run.memory.map(|memory| memory.0))),
             ("memory_joined_bytes", json!(run.memory.map(|memory| memory.1))),
             ("memory_end_bytes", json!(cost.memory_end)),

@@ -113,6 +113,11 @@ impl Restart {
         self.stage != Stage::Before
     }
 
+    /// Whether the server is ended now.
+    pub(crate) fn ends_it(&self, now: u64) -> bool {
+        self.stage == Stage::Before && self.due.is_some_and(|due| due <= now)
+    }
+
     /// When something is to be done next.
     pub(crate) fn due(&self) -> Option<u64> {
         let waiting = self.waiting.peek().map(|Reverse((due, _))| *due);
@@ -198,7 +203,7 @@ impl Restart {
     ) -> Result<(), String> {
         let now = fleet.now();
         match self.stage {
-            Stage::Before if self.due.is_some_and(|due| due <= now) => {
+            Stage::Before if self.ends_it(now) => {
                 server.end(&self.signal);
                 self.ended_at = now;
                 self.written = groups.iter().map(|group| group.next).collect();

@@ -118,6 +118,14 @@ impl Samples {
         self.now
     }
 
+    /// Takes a sample now: the server is about to be ended, and what it cost since the last would be gone.
+    pub(crate) fn take_now(&mut self, now: u64, records: &mut Records, server: &Server) {
+        if self.due != self.start {
+            self.due = self.due.min(now);
+            self.take(now, records, server);
+        }
+    }
+
     /// Takes a sample when its time has come.
     pub(crate) fn take(&mut self, now: u64, records: &mut Records, server: &Server) {
         self.now = now;
@@ -304,5 +312,25 @@ mod tests {
         let cost = samples.cost();
         assert!(cost.shares.own > 0.9, "{:?}", cost.shares);
         assert!(cost.shares.server.unwrap() > 0.9, "{:?}", cost.shares);
+    }
+
+    #[test]
+    fn what_a_server_cost_is_looked_at_before_it_is_ended() {
+        let span = Span {
+            begin: 0,
+            start: 500,
+            end: 10 * SECOND_NS,
+        };
+        let server = Server::running(Some("self".to_owned())).unwrap();
+        let mut records = Records::default();
+        let mut samples = Samples::new(&span, &server);
+        samples.take_now(400, &mut records, &server);
+        assert!(samples.samples.is_empty(), "nothing counts yet");
+        samples.take(500, &mut records, &server);
+        for now in [700, 900] {
+            samples.take_now(now, &mut records, &server);
+        }
+        assert_eq!(samples.samples.len(), 2);
+        assert_eq!(samples.due(), SECOND_NS + 500);
     }
 }
