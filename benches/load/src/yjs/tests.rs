@@ -150,3 +150,18 @@ fn state_vectors_and_cursors_are_read_as_written() {
     // Somebody who left has no state.
     cursors(&[1, 77, 6, 4, b'n', b'u', b'l', b'l'], |_, _| panic!("no state"));
 }
+
+#[test]
+fn clocks_beyond_all_numbers_are_no_update() {
+    // Found by trying: the decoder adds lengths to clocks, and falls over its own feet.
+    let mut update = vec![1, 2];
+    for number in [client_of(1), 0xffff_fff0] {
+        put_number(&mut update, number);
+    }
+    for _ in 0..2 {
+        update.push(GARBAGE);
+        put_number(&mut update, 0x7fff_ffff);
+    }
+    update.push(0);
+    assert!(!spans(&update, |_, _, _| {}));
+}
