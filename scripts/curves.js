@@ -29,12 +29,14 @@ function powerLaw(points) {
 
 /**
  * Whether a curve is linear or better. Its large end is judged too: what is there from the beginning hides there
- * what grows faster.
+ * what grows faster. One point below its neighbours makes the end look steep; what grows faster is steep in the
+ * last step as well.
  */
 function judge(points) {
   const { exponent } = powerLaw(points)
   const end = powerLaw(points.slice(-3)).exponent
-  const worst = Math.max(exponent, end)
+  const step = powerLaw(points.slice(-2)).exponent
+  const worst = Math.max(exponent, Math.min(end, step))
   const verdict = worst <= LINEAR ? 'linear or better' : `worse than linear: x^${worst.toFixed(2)}`
   return { exponent, end, verdict, isLinear: worst <= LINEAR }
 }

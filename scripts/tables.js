@@ -90,10 +90,11 @@ function commands({ commands, sides }) {
 function lost(rows, sides) {
   const found = losses(rows, sides)
   if (!found.length) return 'In no row is the figure of another server better.'
-  return found.map(({ row, side, theirs, ours, isClose }) => {
-    const close = isClose ? '; their rounds overlap' : ''
-    const figures = `${side} ${told(theirs, row.unit)}, boardwire ${told(ours, row.unit)}`
-    return `- ${named(row)} (${row.better} is better): ${figures}${close}.`
+  const rowsLost = [...new Set(found.map(({ row }) => row))]
+  return rowsLost.map(row => {
+    const those = found.filter(one => one.row === row)
+    const servers = those.map(({ side, theirs, isClose }) => `${side} ${told(theirs, row.unit)}${isClose ? ' (rounds overlap)' : ''}`)
+    return `- ${named(row)} (${row.better} is better): boardwire ${told(those[0].ours, row.unit)}; ${servers.join(', ')}.`
   }).join('\n')
 }
 

@@ -24,6 +24,8 @@ test('what grows faster than linear is told, also where much that is fixed hides
   const hidden = points(x => 40 + x * x)
   assert.ok(powerLaw(hidden).exponent < 1)
   assert.equal(judge(hidden).isLinear, false)
+  const low = judge([[1, 1], [2, 2], [4, 1.5], [8, 8], [16, 16]])
+  assert.ok(low.end > 1.5 && low.isLinear, 'one low point is no growth')
 })
 
 test('what traffic costs is found: the weight of a message, and the power law of the work', () => {

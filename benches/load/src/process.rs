@@ -95,8 +95,11 @@ pub(crate) fn machine() -> Value {
         let kib: u64 = text.split(' ').next()?.parse().ok()?;
         Some(kib * 1024)
     });
+    // All that there are: this process may be tied to one.
+    let cores = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cores = cores.lines().filter(|line| line.starts_with("processor")).count();
     json!({
-        "cpus": std::thread::available_parallelism().map_or(1, usize::from),
+        "cpus": cores.max(1),
         "model": line("/proc/cpuinfo", "model name"),
         "memory_bytes": memory,
         "kernel": rustix::system::uname().release().to_string_lossy(),

@@ -77,6 +77,7 @@ const GROUPS: [(&str, &[Known]); 9] = [
             ("items", "items", InFull),
             ("items_failed", "items that failed", Always),
             ("items_lost", "items lost", Always),
+            ("items_unanswered", "items without an answer", NotZero),
             ("items_repeated", "items repeated", Always),
             ("items_http_*_ms", "items, answered", Always),
             ("items_*_ms", "items, at a client", Always),
@@ -118,6 +119,7 @@ const GROUPS: [(&str, &[Known]); 9] = [
             ("joins", "joins, one by one", InFull),
             ("visitors", "visitors", InFull),
             ("visitors_refused", "visitors refused", NotZero),
+            ("visitors_unserved", "visitors who never had the board", NotZero),
             ("state_bytes", "size of the board", InFull),
             ("first_join_bytes", "bytes of the first join", InFull),
             ("last_join_bytes", "bytes of the last join", InFull),
@@ -153,7 +155,7 @@ const GROUPS: [(&str, &[Known]); 9] = [
 ];
 
 /// What ought to be 0.
-const FAULTS: [&str; 10] = [
+const FAULTS: [&str; 12] = [
     "lost",
     "repeated",
     "disordered",
@@ -163,6 +165,8 @@ const FAULTS: [&str; 10] = [
     "items_failed",
     "items_lost",
     "items_repeated",
+    "items_unanswered",
+    "visitors_unserved",
     "restart_lost_acknowledged",
 ];
 
