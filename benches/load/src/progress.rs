@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// What a bar says is made so often only: a run asks in each of its turns.
+const BAR_EVERY: Duration = Duration::from_millis(100);
 
 /// Who tells.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
+    drawn: Option<Instant>,
     lines: Option<Instant>,
 }
 
@@ -29,12 +32,14 @@ impl Progress {
         if talk == Talk::Quiet {
             return Self {
                 bar: None,
+                drawn: None,
                 lines: None,
             };
         }
         if !stderr.is_terminal() {
             let mut progress = Self {
                 bar: None,
+                drawn: None,
                 lines: Some(Instant::now()),
             };
             progress.line(&format!("{name}: {seconds:.0} s"));
@@ -50,6 +55,7 @@ impl Progress {
         bar.set_prefix(name.to_owned());
         Self {
             bar: Some(bar),
+            drawn: None,
             lines: None,
         }
     }
@@ -57,8 +63,11 @@ impl Progress {
     /// So many seconds are over; `text` says what has come so far.
     pub(crate) fn tell(&mut self, second: f64, text: impl FnOnce() -> String) {
         if let Some(bar) = &self.bar {
-            bar.set_position(second as u64);
-            bar.set_message(text());
+            if self.drawn.is_none_or(|last| last.elapsed() >= BAR_EVERY) {
+                self.drawn = Some(Instant::now());
+                bar.set_position(second as u64);
+                bar.set_message(text());
+            }
         } else if self.lines.is_some_and(|last| last.elapsed() >= LINE_EVERY) {
             let text = text();
             self.line(&format!("{second:.0} s: {text}"));
