@@ -12,7 +12,8 @@ use crate::traffic::group::{Records, Span};
 /// At most about so many samples: a night has fewer than one a second.
 const SAMPLES_MAX: u64 = 600;
 const SECOND_NS: u64 = 1_000_000_000;
-const GROWTH_LEAST_NS: u64 = 120 * SECOND_NS;
+/// Long enough for some compactions, between which memory and file only grow.
+const GROWTH_LEAST_NS: u64 = 600 * SECOND_NS;
 
 const SHARE_LEAST_NS: f64 = 100e6;
 
