@@ -21,7 +21,7 @@ pub(crate) struct Cursors {
     fast: usize,
     schedule: Schedule,
     next: usize,
-    /// The clock of each cursor that each client saw last, and one more; 0 for none.
+    /// The clock of the state that each client saw last of each cursor; 0 for none.
     last: Vec<u64>,
     pub(crate) seen: u64,
     pub(crate) skipped: u64,

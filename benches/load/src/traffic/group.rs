@@ -15,7 +15,7 @@ use crate::traffic::items::{self, Items};
 use crate::traffic::visitors::Visitors;
 use crate::yjs::{self, Feed};
 
-/// How often slow readers read.
+/// How often slow readers read, and how long a turn lasts at most.
 pub(crate) const TRICKLE_NS: u64 = 50_000_000;
 
 /// When what counts begins, and how long it lasts, in nanoseconds of the fleet.

@@ -33,7 +33,7 @@ pub(crate) use outcome::Outcome;
 const LEAD_NS: u64 = 20_000_000;
 /// How long is waited for saved echoes when all else is done.
 const ECHO_PATIENCE_NS: u64 = 1_000_000_000;
-/// How long a turn lasts at most when all is sent.
+/// How long a turn lasts at most when all is sent; before, `TRICKLE_NS`.
 const END_TURN_NS: u64 = 5_000_000;
 /// Where in the run system calls are counted: joins and the end are others.
 const TRACED: (f64, f64) = (0.2, 0.9);
@@ -72,8 +72,6 @@ pub(crate) fn run(
     let mut fleet = Fleet::new(target.clone()).map_err(failed)?;
     let mut run = Run::new(scenario, settings);
     run.gather(&mut fleet, server, settings)?;
-    // Made when the connections are there, or long ones would time out in the meantime; so it takes no time
-    // then.
     let span = run.prepare(&mut fleet, stock)?;
     let mut drive = Drive {
         restart: Restart::new(scenario, &span),
@@ -168,7 +166,7 @@ impl Run {
         Ok(())
     }
 
-    /// Makes all updates, and says when what is due.
+    /// Makes all updates, while nothing is read, and says when what is due.
     fn prepare(&mut self, fleet: &mut Fleet, stock: &mut Stock) -> Result<Span, String> {
         let dialect = fleet.target().dialect;
         if dialect == Dialect::Hocuspocus {
@@ -337,14 +335,16 @@ impl Drive {
         let dues = run.groups.iter().flat_map(of).chain(beside).flatten();
         let due = dues.chain(has_slow.then_some(self.trickle_at)).min().unwrap_or(0);
         // Whatever happens, it looks at the clock in time: at the end soon, for what agents say now and then.
-        due.min(
-            self.samples.now()
-                + if self.samples.now() < self.span.end {
-                    50_000_000
-                } else {
-                    END_TURN_NS
-                },
-        )
+        due.min(self.samples.now() + self.turn_ns(self.samples.now()))
+    }
+
+    /// How long a turn lasts at most.
+    fn turn_ns(&self, now: u64) -> u64 {
+        if now < self.span.end {
+            TRICKLE_NS
+        } else {
+            END_TURN_NS
+        }
     }
 
     /// Slow readers read a little; at the end they take what there is.
@@ -353,12 +353,7 @@ impl Drive {
         if now < self.trickle_at {
             return;
         }
-        self.trickle_at = now
-            + if now < self.span.end {
-                TRICKLE_NS
-            } else {
-                END_TURN_NS
-            };
+        self.trickle_at = now + self.turn_ns(now);
         for at in 0..run.groups.len() {
             let plan = &run.groups[at].plan;
             let most = (plan.slow_bytes as u64 * TRICKLE_NS / 1_000_000_000).max(1);
