@@ -245,6 +245,12 @@ impl Journal {
         self.bytes
     }
 
+    /// How much of that is not yet on its way out: what comes after the oldest commits that no board needs.
+    pub(super) fn needed_bytes(&self) -> u64 {
+        let (_, needless) = self.needless(&BTreeMap::new(), u64::MAX);
+        self.bytes.saturating_sub(needless)
+    }
+
     /// How much one commit may move or remove: the more, the longer the journal is.
     pub(super) fn step(&self, bounds: Bounds) -> u64 {
         bounds.step.saturating_add(self.bytes.saturating_sub(bounds.most))

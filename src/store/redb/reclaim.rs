@@ -95,10 +95,11 @@ impl RedbStore {
     }
 
     /// Whether a copy is worth making. Of a damaged file nothing proves that all of it would be copied. A
-    /// journal comes and goes, and its pages with it.
+    /// journal comes and goes, and its pages with it; but what no board needs of it has gone, though no commit
+    /// may come to remove it.
     fn is_worth_moving(&self) -> io::Result<bool> {
         let mut found = self.measure()?;
-        found.file_bytes = found.file_bytes.saturating_sub(self.journal().bytes());
+        found.file_bytes = found.file_bytes.saturating_sub(self.journal().needed_bytes());
         let stuck = *self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(self.verified != Verified::Damaged
             && self.place.is_too_large(found, stuck)

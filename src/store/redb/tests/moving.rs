@@ -117,6 +117,28 @@ fn after_a_compaction_the_file_comes_down_to_what_lives() {
 }
 
 #[test]
+fn a_journal_that_nobody_needs_does_not_count_for_the_file() {
+    let (directory, store) = fresh();
+    store.commit(&[create("a")]).unwrap();
+    // Less than the journal may hold, so that nothing is moved out of it meanwhile.
+    for sequence in 1..=50 {
+        store
+            .commit(&[append("a", sequence, vec![1; 100 * 1024])])
+            .unwrap();
+    }
+    assert_eq!(reclaim(&store).0, 0, "the board needs it");
+    store.commit(&[snapshot("a", 50, "all")]).unwrap();
+    assert!(
+        store.journal().bytes() > 4 * MIB,
+        "one commit removes a little of it"
+    );
+    // No other commit comes.
+    reclaim(&store);
+    is_kept_small(&directory, &store, 3);
+    assert!(store.footprint().file_bytes <= DATA_FILE_SPARE_BYTES + MIB);
+}
+
+#[test]
 fn after_the_audit_log_was_pruned_the_file_comes_down_to_what_lives() {
     let (directory, store) = fresh();
     store.commit(&[create("a")]).unwrap();
