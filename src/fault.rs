@@ -55,13 +55,15 @@ pub enum Fault {
     StoreFailed,
     /// The server is shutting down.
     ShuttingDown,
+    /// Another node has the board, or will have it: this one may serve it no more.
+    Elsewhere,
     /// A bug of ours: a panic was caught.
     Internal,
 }
 
 impl Fault {
     /// Every variant, for tests and for tables that must cover them all.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::NoCredential,
         Self::InvalidCredential,
         Self::ExpiredCredential,
@@ -84,6 +86,7 @@ impl Fault {
         Self::StateUnreadable,
         Self::StoreFailed,
         Self::ShuttingDown,
+        Self::Elsewhere,
         Self::Internal,
     ];
 
@@ -113,6 +116,7 @@ impl Fault {
             Self::StateUnreadable => "state_unreadable",
             Self::StoreFailed => "store_failed",
             Self::ShuttingDown => "shutting_down",
+            Self::Elsewhere => "board_elsewhere",
             Self::Internal => "internal",
         }
     }
@@ -165,6 +169,7 @@ impl fmt::Display for Fault {
             Self::StateUnreadable => "stored state unreadable",
             Self::StoreFailed => "disk refuses writes",
             Self::ShuttingDown => "shutting down",
+            Self::Elsewhere => "board on another node",
             Self::Internal => "internal error",
         })
     }

@@ -139,6 +139,7 @@ impl Boards {
             Ok(Applied::NotOwner) => Err(Fault::NoPermission),
             Ok(Applied::Unreadable) => Err(Fault::StateUnreadable),
             Ok(Applied::OutOfOrder) => Err(Fault::Internal),
+            Ok(Applied::Elsewhere) => Err(Fault::Elsewhere),
             Err(_) => Err(Fault::StoreFailed),
         }
     }

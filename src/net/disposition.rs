@@ -74,6 +74,7 @@ pub fn of(fault: Fault) -> Disposition {
         F::StateUnreadable => row(503, 1011, 4503, "the board's stored state cannot be read", L::ERROR),
         F::StoreFailed => row(503, 1011, 4503, "the board cannot be saved at the moment", L::ERROR),
         F::ShuttingDown => row(503, 1001, 4503, "server shutting down", L::INFO),
+        F::Elsewhere => row(503, 1001, 4503, "the board moves to another node", L::INFO),
         F::Internal => row(500, 1011, 4503, "internal error", L::ERROR),
     }
 }
@@ -135,6 +136,7 @@ mod tests {
             (Fault::StateUnreadable, 503, 1011, 4503),
             (Fault::StoreFailed, 503, 1011, 4503),
             (Fault::ShuttingDown, 503, 1001, 4503),
+            (Fault::Elsewhere, 503, 1001, 4503),
         ];
         for (fault, status, plain, mirror) in rows {
             let row = of(fault);

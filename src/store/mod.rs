@@ -15,6 +15,7 @@ mod log;
 #[cfg(any(test, fuzzing))]
 pub mod memory;
 pub mod owners;
+pub mod ownership;
 pub mod redb;
 mod registry;
 pub(crate) mod rows;
