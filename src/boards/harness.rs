@@ -112,6 +112,7 @@ pub(crate) fn boards(settings: Settings, store: Arc<dyn Store>) -> (Arc<Boards>,
     let commit_metrics = CommitMetrics::default();
     let parts = Parts {
         store,
+        ownership: None,
         host,
         metrics: Arc::new(Metrics::new(&commit_metrics, &RedisMetrics::default())),
         commit_metrics,

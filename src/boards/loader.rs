@@ -73,13 +73,17 @@ impl Boards {
     /// The board's room, loaded if need be.
     ///
     /// # Errors
-    /// [`Fault::StateUnreadable`], [`Fault::NoSuchBoard`], [`Fault::BoardDeleted`], [`Fault::TooManyBoards`].
+    /// [`Fault::StateUnreadable`], [`Fault::NoSuchBoard`], [`Fault::BoardDeleted`], [`Fault::TooManyBoards`],
+    /// [`Fault::Elsewhere`].
     pub(crate) async fn room(
         self: &Arc<Self>,
         board: &BoardId,
         creation: Creation,
     ) -> Result<Arc<RoomCell>, Fault> {
         loop {
+            if !self.may_serve() {
+                return Err(Fault::Elsewhere);
+            }
             let (released, is_ours) = match self.slots.find(board) {
                 Found::Live(cell) => return Ok(cell),
                 Found::Held(holding) => (holding.released().await, false),
@@ -101,13 +105,18 @@ impl Boards {
         let holding = hold.holding();
         let (boards, started) = (Arc::clone(self), self.now().tick);
         self.spawn(async move {
-            let mark = hold.access_mark();
+            let losses = boards.lease_losses();
             if hold.is_unsettled() {
                 if let Err(error) = boards.settled().await {
                     tracing::warn!(board = %hold.board(), error = causes(&error), "changes were lost before a reload");
                 }
                 hold.note_settled();
             }
+            if let Err(fault) = boards.claim(hold.board()).await {
+                hold.refuse(fault);
+                return;
+            }
+            let mark = hold.access_mark();
             let (loader, id) = (Arc::clone(&boards), hold.board().clone());
             let load = boards.unblock(move || loader.load_blocking(&id, creation));
             let loaded = fenced(load).await.unwrap_or(Err(Fault::Internal));
@@ -119,10 +128,11 @@ impl Boards {
                     return;
                 }
             };
-            // It may have been given away after it was read, and before there was a room to tell.
-            if let Ok(cell) = cell
-                && cell.access_mark() != mark
-            {
+            let Ok(cell) = cell else { return };
+            if boards.lease_losses() != losses {
+                boards.give_up(&cell, Fault::Elsewhere);
+            } else if cell.access_mark() != mark {
+                // It may have been given away after it was read, and before there was a room to tell.
                 boards.reconsider_room(cell);
             }
         });
