@@ -8,8 +8,9 @@ pub mod clock;
 pub mod config;
 pub mod dev_secret;
 mod lifecycle;
-mod machine;
+pub(crate) mod machine;
 mod requests;
+mod routing;
 pub mod telemetry;
 mod threads;
 
