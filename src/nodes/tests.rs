@@ -150,7 +150,7 @@ fn carried(a: &Node, b: &Node) -> (TcpStream, Passed) {
 }
 
 async fn take(socket: &mut Socket, bytes: usize) -> Vec<u8> {
-    forward::fill(socket, bytes).await.unwrap();
+    dial::fill(socket, bytes).await.unwrap();
     let taken = socket.ahead().to_vec();
     socket.use_ahead(bytes);
     taken
@@ -195,7 +195,7 @@ fn what_was_received_ahead_goes_first_and_large_things_go_whole() {
     let passage = a.offer(&b.address).unwrap();
     let (mut ours, mut client) = client();
     client.write_all(b"ahead, ").unwrap();
-    smol::block_on(forward::fill(&mut ours, 7)).unwrap();
+    smol::block_on(dial::fill(&mut ours, 7)).unwrap();
     a.nodes.host.start(Box::pin(passage.carry(ours)));
     let mut passed = b.receive();
     client.write_all(b"behind").unwrap();

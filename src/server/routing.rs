@@ -1,6 +1,6 @@
 //! Whether a request is served here, or by the node that has its board.
 //!
-//! Owns the attempts to pass a request on, and the way in for what others pass on. Must not know who has a
+//! Owns the attempts to pass a request on. Must not know who has a
 //! board; a [`Routes`] that is handed in does. Key invariant: a request is passed on once at most, since what
 //! comes from a node is served or refused. Tests are in
 //! `routing/tests.rs`.
@@ -13,14 +13,11 @@ use async_io::Timer;
 
 use crate::api;
 use crate::fault::Fault;
-use crate::http::head;
 use crate::http::response::Response;
 use crate::http::target::Target;
 use crate::limits;
-use crate::net::admission::{self, Came};
-use crate::nodes::acceptor::{Passed, Takes};
+use crate::net::admission;
 use crate::nodes::{Nodes, NotPassed, Passage};
-use crate::server::requests::{self, Arrival, Site};
 
 /// A wait for whether another node has a board, and its address.
 pub(crate) type Elsewhere<'a> = Pin<Box<dyn Future<Output = Option<String>> + Send + 'a>>;
@@ -66,42 +63,6 @@ impl Routing {
             }
         }
         Err(admission::problem(Fault::Elsewhere).field("Retry-After", "1"))
-    }
-}
-
-/// The way in for what other nodes pass on.
-pub(crate) struct Entrance {
-    pub(crate) site: Arc<Site>,
-    pub(crate) routes: Arc<dyn Routes>,
-}
-
-impl Takes for Entrance {
-    fn is_here<'a>(&'a self, head: &'a [u8]) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
-        Box::pin(async move {
-            let Ok(Some((head, _))) = head::parse(head) else {
-                return false;
-            };
-            let Ok(target) = Target::parse(head.target) else {
-                return false;
-            };
-            let target = requests::local(target, &self.site.shell.settings.base_path);
-            let path = target.path();
-            match api::board_of(&path) {
-                Some(board) => self.routes.elsewhere(board).await.is_none(),
-                None => false,
-            }
-        })
-    }
-
-    fn take(&self, passed: Passed) {
-        let arrival = Arrival {
-            socket: passed.socket,
-            peer: passed.client,
-            came: Came::FromNode,
-            head: Some(passed.head),
-        };
-        let serving = requests::serve(Arc::clone(&self.site), arrival, passed.place);
-        self.site.shell.boards.spawn(serving);
     }
 }
 

@@ -17,8 +17,10 @@ use crate::net::listener::Listener;
 use crate::net::poller::Poller;
 use crate::net::{self, Shell};
 use crate::nodes::{self, acceptor};
+use crate::server::entrance::Entrance;
 use crate::server::lifecycle;
 use crate::server::machine::Machine;
+use crate::server::requests::Site;
 use crate::store::memory::MemoryStore;
 use crate::time::UnixMillis;
 
