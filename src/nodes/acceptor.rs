@@ -19,7 +19,7 @@ use crate::net::poller::Poller;
 use crate::net::socket::Socket;
 use crate::net::{Late, within};
 use crate::nodes::counts::Place;
-use crate::nodes::forward::{fill, keep_alive, take_exactly};
+use crate::nodes::dial::{fill, keep_alive, take_exactly};
 use crate::nodes::handshake::{self, Answer, COUNT_BYTES, Challenge, Wrong};
 use crate::nodes::names;
 use crate::nodes::{Nodes, Settings};

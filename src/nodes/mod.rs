@@ -8,6 +8,7 @@
 
 pub(crate) mod acceptor;
 mod counts;
+mod dial;
 mod forward;
 pub mod handshake;
 mod names;
@@ -28,7 +29,7 @@ use crate::nodes::counts::{Count, Waiting};
 use crate::nodes::names::Names;
 use crate::nodes::watch::Watch;
 
-pub(crate) use forward::NotPassed;
+pub(crate) use dial::NotPassed;
 pub(crate) use passage::{Carrying, Passage};
 
 /// What is set about nodes.

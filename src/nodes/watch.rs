@@ -16,7 +16,7 @@ use mio::net::TcpStream;
 use crate::limits;
 use crate::net::poller::Registered;
 use crate::nodes::Nodes;
-use crate::nodes::forward::NotPassed;
+use crate::nodes::dial::NotPassed;
 
 type Stream = Arc<Registered<TcpStream>>;
 

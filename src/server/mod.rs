@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod config;
 pub mod dev_secret;
+mod entrance;
 mod lifecycle;
 pub(crate) mod machine;
 mod requests;

@@ -1,6 +1,6 @@
 //! Whether a request is served here, or by the node that has its board.
 //!
-//! Owns the attempts to pass a request on, and the way in for what others pass on. Must not know who has a
+//! Owns the attempts to pass a request on. Must not know who has a
 //! board; a [`Routes`] that is handed in does. Key invariant: a request is passed on once at most, since what
 //! comes from a node is served or refused. Tests: `routing/tests.rs`, and tests/it/nodes.rs.
 
@@ -14,14 +14,10 @@ use async_io::Timer;
 use crate::api;
 use crate::boards::Boards;
 use crate::fault::Fault;
-use crate::http::head;
 use crate::http::target::Target;
 use crate::ids::BoardId;
 use crate::limits;
-use crate::net::admission::Came;
-use crate::nodes::acceptor::{Passed, Takes};
 use crate::nodes::{Nodes, NotPassed, Passage};
-use crate::server::requests::{self, Arrival, Site};
 use crate::store::ownership::Neighbour;
 
 /// A wait for which other node has a board, if one has.
@@ -95,42 +91,6 @@ impl Routing {
                 Err(_) => return Err(Fault::Elsewhere),
             }
         }
-    }
-}
-
-/// The way in for what other nodes pass on.
-pub(crate) struct Entrance {
-    pub(crate) site: Arc<Site>,
-    pub(crate) routes: Arc<dyn Routes>,
-}
-
-impl Takes for Entrance {
-    fn is_here<'a>(&'a self, head: &'a [u8]) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
-        Box::pin(async move {
-            let Ok(Some((head, _))) = head::parse(head) else {
-                return false;
-            };
-            let Ok(target) = Target::parse(head.target) else {
-                return false;
-            };
-            let target = requests::local(target, &self.site.shell.settings.base_path);
-            let path = target.path();
-            match api::board_of(&path).and_then(BoardId::parse) {
-                Some(board) if self.routes.is_serving() => self.routes.elsewhere(&board).await == Ok(None),
-                _ => false,
-            }
-        })
-    }
-
-    fn take(&self, passed: Passed) {
-        let arrival = Arrival {
-            socket: passed.socket,
-            peer: passed.client,
-            came: Came::FromNode,
-            head: Some(passed.head),
-        };
-        let serving = requests::serve(Arc::clone(&self.site), arrival, passed.place);
-        self.site.shell.boards.spawn(serving);
     }
 }
 
