@@ -256,6 +256,21 @@ pub const LAG_MAX: Duration = Duration::from_millis(2);
 /// How long a helper thread works before it looks again whether it is needed.
 pub const HELP_STINT: Duration = Duration::from_millis(250);
 
+/// How long it is believed that another node has a board; it says so itself where it has it no more.
+pub const WHEREABOUTS_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Boards of other nodes that are remembered, inclusive; others are looked up each time.
+pub const WHEREABOUTS_MAX: usize = 16_384;
+
+/// How long a board without a room stays this node's: whoever asks for it next finds it where it was.
+pub const RELEASE_AFTER: Duration = Duration::from_secs(60);
+
+/// How often boards are looked for that may go.
+pub const RELEASE_EVERY: Duration = Duration::from_secs(10);
+
+/// Boards that go at once, inclusive: nobody can load them meanwhile.
+pub const RELEASES_MAX: usize = 1_000;
+
 /// How often rooms are looked at: at least, so that changes of access bite within a second.
 pub const TICK_MAX: Duration = Duration::from_millis(500);
 

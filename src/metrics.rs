@@ -135,6 +135,10 @@ pub struct Readings {
     pub commit_queue_bytes: usize,
     /// The data file, and what lives in it.
     pub footprint: Footprint,
+    /// Boards that this node has, where nodes share the store.
+    pub node_boards: usize,
+    /// How long its lease is trusted.
+    pub node_lease: Duration,
     /// Whether the disk takes what it is given.
     pub is_store_healthy: bool,
     /// Whether both ways of the Redis bridge are open.
@@ -153,6 +157,8 @@ struct Values {
     commit_queue_bytes: Value,
     data_file_bytes: Value,
     data_live_bytes: Value,
+    node_boards: Value,
+    node_lease_seconds: Gauge<f64, AtomicU64>,
     store_healthy: Value,
     redis_connected: Value,
     uptime_seconds: Gauge<f64, AtomicU64>,
@@ -250,6 +256,7 @@ impl Metrics {
         metrics.register_process();
         metrics.register_clients();
         metrics.register_disk(commits);
+        metrics.register_node();
         metrics.register_redis(redis);
         metrics
     }
@@ -321,6 +328,17 @@ impl Metrics {
         self.register("board_load_failures_total", "Loads of boards whose stored state could not be read", &load_failures);
     }
 
+    fn register_node(&mut self) {
+        let (boards, lease) = (
+            self.values.node_boards.clone(),
+            self.values.node_lease_seconds.clone(),
+        );
+        let help = "Boards that this node has, where nodes share the store";
+        self.register("node_boards", help, &boards);
+        let help = "How long the node's lease is trusted without another word; 0 where it has none";
+        self.register("node_lease_seconds", help, &lease);
+    }
+
     fn register_redis(&mut self, redis: &RedisMetrics) {
         let connected = self.values.redis_connected.clone();
         let help = "1 while both ways of the Redis bridge are open, else 0; also 0 without --redis";
@@ -345,6 +363,8 @@ impl Metrics {
             commit_queue_bytes,
             data_file_bytes,
             data_live_bytes,
+            node_boards,
+            node_lease_seconds,
             store_healthy,
             redis_connected,
             uptime_seconds,
@@ -357,6 +377,8 @@ impl Metrics {
         commit_queue_bytes.set(readings.commit_queue_bytes as u64);
         data_file_bytes.set(readings.footprint.file_bytes);
         data_live_bytes.set(readings.footprint.live_bytes);
+        node_boards.set(readings.node_boards as u64);
+        node_lease_seconds.set(readings.node_lease.as_secs_f64());
         store_healthy.set(u64::from(readings.is_store_healthy));
         redis_connected.set(u64::from(readings.is_redis_connected));
         uptime_seconds.set(readings.uptime.as_secs_f64());

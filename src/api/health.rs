@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::api::{Answer, Call};
+use crate::boards::tenure::Standing;
 use crate::http::response::Response;
 
 #[derive(Serialize)]
@@ -16,6 +17,26 @@ struct Health {
     uptime_seconds: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<Redis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<Node>,
+}
+
+/// This node's part of the store, where nodes share it.
+#[derive(Serialize)]
+struct Node {
+    id: Option<String>,
+    lease_seconds: f64,
+    boards: usize,
+}
+
+impl Node {
+    fn of(standing: Standing) -> Self {
+        Self {
+            id: standing.node.map(|node| node.to_string()),
+            lease_seconds: standing.trusted_for.as_secs_f64(),
+            boards: standing.boards,
+        }
+    }
 }
 
 /// How the bridge is, where there is one. A server whose Redis is away does all its other work.
@@ -39,13 +60,19 @@ impl Redis {
     }
 }
 
-/// 200 while all is well; 503 while the disk refuses writes or a shutdown is under way.
+/// 200 while all is well; 503 while the disk refuses writes, the lease is lost or a shutdown is under way.
 pub(crate) async fn get(call: Call<'_>) -> Answer {
     let (shell, boards) = (call.shell, call.boards());
     let (code, status, reason) = if boards.is_stopping() {
         (503, "stopping", Some("the server is shutting down"))
     } else if boards.is_failing() {
         (503, "degraded", Some("the disk refuses writes"))
+    } else if !boards.may_serve() {
+        (
+            503,
+            "degraded",
+            Some("this node has no lease on the store that nodes share"),
+        )
     } else {
         (200, "ok", None)
     };
@@ -56,6 +83,7 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
         connections: shell.doors.open(),
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: shell.now().tick.since(shell.started).as_secs(),
+        node: boards.standing().map(Node::of),
         redis: boards.outlet.as_ref().map(|outlet| Redis::of(outlet.trouble())),
     };
     Ok(Response::json(code, &health).field("Cache-Control", "no-store"))

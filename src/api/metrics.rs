@@ -5,6 +5,7 @@
 //! everybody is loopback.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::access::presented::bearer;
 use crate::access::secret::SecretHash;
@@ -35,6 +36,7 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
     let boards = &shell.boards;
     authorize(shell.settings.metrics_token.as_ref(), request.peer, request.head).map_err(refused)?;
     call.insist();
+    let standing = boards.standing();
     let readings = Readings {
         rooms: boards.live_count(),
         connections: shell.doors.open(),
@@ -43,6 +45,8 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
         answer_bytes: boards.answers.bytes(),
         commit_queue_bytes: boards.queued_bytes(),
         footprint: boards.footprint(),
+        node_boards: standing.map_or(0, |standing| standing.boards),
+        node_lease: standing.map_or(Duration::ZERO, |standing| standing.trusted_for),
         is_store_healthy: !boards.is_failing(),
         is_redis_connected: (boards.outlet.as_ref()).is_some_and(|outlet| outlet.trouble().is_none()),
         uptime: shell.now().tick.since(shell.started),

@@ -49,6 +49,7 @@ impl Boards {
         let entry = self
             .audit
             .entry(actor, Action::BoardCreate, Some(Level::Edit), self.now().unix);
+        self.note_claimed(&board);
         self.submit_act(Change::Act {
             board,
             act: Act::Create {

@@ -30,6 +30,7 @@ impl Boards {
                     let fault = match applied {
                         // Of two boards that were made at once, one was one too many.
                         Applied::TooManyBoards => Fault::TooManyBoards,
+                        Applied::Elsewhere => Fault::Elsewhere,
                         _ => Fault::StoreFailed,
                     };
                     if self.lose(&link, fault) {
@@ -38,6 +39,7 @@ impl Boards {
                             Fault::TooManyBoards => {
                                 tracing::warn!(%board, ?applied, "the board was not made");
                             }
+                            Fault::Elsewhere => tracing::warn!(%board, "the board is another node's by now"),
                             _ => tracing::error!(%board, ?applied, "the store refused a change"),
                         }
                     }

@@ -9,6 +9,7 @@ use crate::access::{Asked, BoardFacts, Facts};
 use crate::audit::{Action, Actor};
 use crate::boards::committer::Chain;
 use crate::boards::slots::{Found, Hold, Released, RoomCell};
+use crate::boards::tenure::Claimed;
 use crate::boards::{Boards, fenced};
 use crate::fault::{Fault, causes};
 use crate::ids::{BoardId, Level, UserId};
@@ -73,13 +74,17 @@ impl Boards {
     /// The board's room, loaded if need be.
     ///
     /// # Errors
-    /// [`Fault::StateUnreadable`], [`Fault::NoSuchBoard`], [`Fault::BoardDeleted`], [`Fault::TooManyBoards`].
+    /// [`Fault::StateUnreadable`], [`Fault::NoSuchBoard`], [`Fault::BoardDeleted`], [`Fault::TooManyBoards`],
+    /// [`Fault::Elsewhere`].
     pub(crate) async fn room(
         self: &Arc<Self>,
         board: &BoardId,
         creation: Creation,
     ) -> Result<Arc<RoomCell>, Fault> {
         loop {
+            if !self.may_serve() {
+                return Err(Fault::Elsewhere);
+            }
             let (released, is_ours) = match self.slots.find(board) {
                 Found::Live(cell) => return Ok(cell),
                 Found::Held(holding) => (holding.released().await, false),
@@ -101,15 +106,23 @@ impl Boards {
         let holding = hold.holding();
         let (boards, started) = (Arc::clone(self), self.now().tick);
         self.spawn(async move {
-            let mark = hold.access_mark();
+            let losses = boards.lease_losses();
             if hold.is_unsettled() {
                 if let Err(error) = boards.settled().await {
                     tracing::warn!(board = %hold.board(), error = causes(&error), "changes were lost before a reload");
                 }
                 hold.note_settled();
             }
+            let claimed = match boards.claim(hold.board()).await {
+                Ok(claimed) => claimed,
+                Err(fault) => {
+                    hold.refuse(fault);
+                    return;
+                }
+            };
+            let mark = hold.access_mark();
             let (loader, id) = (Arc::clone(&boards), hold.board().clone());
-            let load = boards.unblock(move || loader.load_blocking(&id, creation));
+            let load = boards.unblock(move || loader.load_blocking(&id, claimed, creation));
             let loaded = fenced(load).await.unwrap_or(Err(Fault::Internal));
             boards.metrics.loaded(boards.now().tick.since(started), &loaded);
             let cell = match loaded {
@@ -119,17 +132,23 @@ impl Boards {
                     return;
                 }
             };
-            // It may have been given away after it was read, and before there was a room to tell.
-            if let Ok(cell) = cell
-                && cell.access_mark() != mark
-            {
+            let Ok(cell) = cell else { return };
+            if boards.lease_losses() != losses {
+                boards.give_up(&cell, Fault::Elsewhere);
+            } else if cell.access_mark() != mark {
+                // It may have been given away after it was read, and before there was a room to tell.
                 boards.reconsider_room(cell);
             }
         });
         holding.released().await
     }
 
-    fn load_blocking(&self, board: &BoardId, creation: Creation) -> Result<(Room, Arc<Chain>), Fault> {
+    fn load_blocking(
+        &self,
+        board: &BoardId,
+        claimed: Claimed,
+        creation: Creation,
+    ) -> Result<(Room, Arc<Chain>), Fault> {
         let chain = Arc::new(Chain::default());
         let stored = self.store.load(board).map_err(|error| {
             self.read_failed(board, &error);
@@ -144,6 +163,8 @@ impl Boards {
         let account = owner.map(|owner| self.store.account(&owner));
         let loaded = match (stored, creation) {
             (Stored::Deleted, _) => return Err(Fault::BoardDeleted),
+            // Somebody has made it since.
+            (Stored::Present(_), _) if claimed == Claimed::Absent => return Err(Fault::Elsewhere),
             (Stored::Absent, Creation::Denied) => return Err(Fault::NoSuchBoard),
             (Stored::Present(stored), _) => self.rebuild(board, stored)?,
             // The writer decides, when it makes the board; but here nothing need be undone.

@@ -22,6 +22,7 @@ pub(crate) mod loader;
 pub mod outlet;
 pub(crate) mod rights;
 pub(crate) mod slots;
+pub(crate) mod tenure;
 mod upkeep;
 
 use std::future::Future;
@@ -42,11 +43,13 @@ use crate::boards::content::Documents;
 use crate::boards::host::Host;
 use crate::boards::outlet::Outlet;
 use crate::boards::slots::{RoomCell, Slots};
+use crate::boards::tenure::Tenure;
 use crate::fault::{Fault, causes};
 use crate::ids::BoardId;
 use crate::limits;
 use crate::metrics::{CommitMetrics, Metrics};
 use crate::room::{Effects, Room, RoomSettings};
+use crate::store::ownership::{Joining, Ownership};
 use crate::store::{Applied, Change, Footprint, Store, StoreError};
 use crate::time::{Clock, Now};
 
@@ -74,6 +77,8 @@ pub(crate) struct Settings {
 /// What boards are kept with.
 pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
+    /// Where other nodes share the store, and what this one says of itself there.
+    pub(crate) ownership: Option<(Arc<dyn Ownership>, Joining)>,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) commit_metrics: CommitMetrics,
@@ -89,6 +94,7 @@ pub(crate) struct Boards {
     pub(crate) outlet: Option<Arc<dyn Outlet>>,
     pub(crate) answers: Arc<Answers>,
     slots: Arc<Slots>,
+    tenure: Option<Tenure>,
     documents: Documents,
     store: Arc<dyn Store>,
     committer: Committer,
@@ -119,11 +125,17 @@ impl Boards {
         };
         let Parts {
             store,
+            ownership,
             host,
             metrics,
             commit_metrics,
             outlet,
         } = parts;
+        let tenure = ownership.map(|(ownership, joining)| Tenure::new(ownership, joining));
+        if let Some(tenure) = &tenure {
+            // Before the writer is there, since its commits are of the node that joined.
+            tenure.begin(host.now().tick);
+        }
         let (committer, writer) = Committer::new(committer::Parts {
             store: Arc::clone(&store),
             clock: Arc::clone(&host) as Arc<dyn Clock>,
@@ -136,6 +148,7 @@ impl Boards {
         }
         let boards = Arc::new(Self {
             slots: Slots::new(),
+            tenure,
             documents: Documents::new(&host),
             audit: Audit::new(host.random()),
             answers: Answers::new(limits::ANSWERS_BYTES_MAX),
@@ -162,6 +175,11 @@ impl Boards {
         self.spawn(Arc::clone(self).keep_unloading());
         self.spawn(Arc::clone(self).keep_compacting());
         self.spawn(Arc::clone(self).keep_auditing());
+        if self.tenure.is_some() {
+            self.spawn(Arc::clone(self).keep_lease());
+            self.spawn(Arc::clone(self).keep_watch());
+            self.spawn(Arc::clone(self).keep_releasing());
+        }
     }
 
     /// Reads the clocks.
@@ -216,9 +234,9 @@ impl Boards {
         self.slots.live_count()
     }
 
-    /// The board's room, if it is in memory.
+    /// The board's room, if it is in memory and may be served.
     pub(crate) fn live(&self, board: &BoardId) -> Option<Arc<RoomCell>> {
-        self.slots.live(board)
+        self.slots.live(board).filter(|_| self.may_serve())
     }
 
     /// Does one step of a room and what it makes due.

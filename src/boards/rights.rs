@@ -164,6 +164,11 @@ impl Boards {
             let mark = cell.access_mark();
             let held = cell.lock().held();
             let facts = self.facts(board, asked(&held)).await;
+            // Outside the room's lock: the store may have to be asked.
+            let account = match facts.clone() {
+                Ok(facts) => self.account_in(facts).await,
+                Err(_) => None,
+            };
             let now = self.now();
             let decide = |held: &Held| match &facts {
                 Err(fault) => Decision::Refused(*fault),
@@ -181,8 +186,8 @@ impl Boards {
             let decisions: Vec<_> = held.iter().map(decide).collect();
             let settled = self.step(cell, |room, effects| {
                 let settled = cell.access_mark() == mark;
-                if let (true, Ok(facts)) = (settled, &facts) {
-                    room.set_account(self.account_in(facts));
+                if settled && facts.is_ok() {
+                    room.set_account(account);
                 }
                 for (held, decision) in held.iter().zip(&decisions).filter(|_| settled) {
                     room.set_access(held, decision, now.tick, effects);
@@ -196,11 +201,12 @@ impl Boards {
     }
 
     /// The account of who owns the board, by what is stored.
-    fn account_in(&self, facts: &Facts) -> Option<Arc<Account>> {
-        match &facts.board {
-            BoardFacts::Present { owner } => owner.as_ref().map(|owner| self.store.account(owner)),
-            BoardFacts::Absent | BoardFacts::Deleted => None,
-        }
+    async fn account_in(self: &Arc<Self>, facts: Facts) -> Option<Arc<Account>> {
+        let BoardFacts::Present { owner } = facts.board else {
+            return None;
+        };
+        let (owner, boards) = (owner?, Arc::clone(self));
+        Some(self.unblock_read(move || boards.store.account(&owner)).await)
     }
 }
 

@@ -132,6 +132,10 @@ impl Boards {
 
     /// Compacts every room that has something to compact, after what is compacting already: the final save.
     pub(crate) async fn compact_all(self: &Arc<Self>) {
+        if self.standing().is_some() {
+            // They have been handed over, and others compact them.
+            return;
+        }
         for cell in self.slots.all() {
             while cell.lock().is_apart() {
                 self.host.sleep(limits::TICK_MIN).await;

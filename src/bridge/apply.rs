@@ -34,6 +34,10 @@ pub(super) async fn apply(
     if boards.is_stopping() {
         return vec![Reception::Failed; count];
     }
+    // Each node hears everything.
+    if matches!(boards.neighbour_with(board).await, Ok(Some(_))) {
+        return vec![Reception::Elsewhere; count];
+    }
     let at = boards.now().unix;
     let permit = Mutex::new(Some(permit));
     let decide = move |records: &dyn Records| {
@@ -46,6 +50,7 @@ pub(super) async fn apply(
     let outcome = match boards.write_content(authority, Basis::Any, decide).await {
         Ok(outcomes) => return outcomes,
         Err(Failed::Fault(Fault::NoSuchBoard | Fault::BoardDeleted)) => Reception::NoSuchBoard,
+        Err(Failed::Fault(Fault::Elsewhere)) => Reception::Elsewhere,
         Err(Failed::Fault(_) | Failed::Unsupported | Failed::Busy) => Reception::Failed,
         Err(Failed::Work(never)) => match never {},
     };

@@ -27,13 +27,15 @@ pub enum Reception {
     Refused,
     /// Too much of the same board, or in all, was waiting.
     Overflow,
+    /// Another node has the board, and applies it there.
+    Elsewhere,
     /// The board could not be read or written.
     Failed,
 }
 
 impl Reception {
     /// Every outcome.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Applied,
         Self::Own,
         Self::Nothing,
@@ -43,6 +45,7 @@ impl Reception {
         Self::NoSuchBoard,
         Self::Refused,
         Self::Overflow,
+        Self::Elsewhere,
         Self::Failed,
     ];
 
@@ -59,6 +62,7 @@ impl Reception {
             Self::NoSuchBoard => "no_such_board",
             Self::Refused => "refused",
             Self::Overflow => "overflow",
+            Self::Elsewhere => "elsewhere",
             Self::Failed => "failed",
         }
     }
@@ -66,7 +70,7 @@ impl Reception {
     /// Whether the message was to change something, and did not.
     #[must_use]
     pub fn is_loss(self) -> bool {
-        !matches!(self, Self::Applied | Self::Own | Self::Nothing)
+        !matches!(self, Self::Applied | Self::Own | Self::Nothing | Self::Elsewhere)
     }
 }
 

@@ -241,6 +241,7 @@ fn build(config: &Config, store: Arc<dyn Store>, machine: Machine) -> Built {
     let bridge = address.map(|address| Arc::new(Bridge::new(address, Arc::clone(&host), redis)));
     let parts = boards::Parts {
         store,
+        ownership: None,
         host,
         metrics: Arc::clone(&metrics),
         commit_metrics,
@@ -324,6 +325,9 @@ impl Process {
     async fn shut_down(&self, deadline: Instant) -> Finished {
         let boards = &self.shell.boards;
         boards.stop();
+        // On n nodes: at once, since those who are closed come back elsewhere.
+        boards.close_rooms(Fault::ShuttingDown);
+        boards.hand_over().or(at(deadline - self.drain / 2)).await;
         let closing = async {
             while self.shell.doors.open() > 0 {
                 boards.close_rooms(Fault::ShuttingDown);

@@ -157,6 +157,7 @@ impl Site {
         let commit_metrics = CommitMetrics::default();
         let parts = Parts {
             store: Arc::clone(&store),
+            ownership: None,
             host: machine.clone(),
             metrics: Arc::new(Metrics::new(&commit_metrics, &RedisMetrics::default())),
             commit_metrics,

@@ -152,7 +152,7 @@ pub enum Applied {
     OutOfOrder,
     /// The board's rows cannot be read; [`super::BoardLog::load`] names the cause.
     Unreadable,
-    /// The board is another node's, or the lease of this one has ended: see [`super::ownership`]. Of an act or
-    /// an entry: another node has the board, whose lease holds.
+    /// The board is another node's, or the lease of this one has ended: see [`super::ownership`]. Of an act
+    /// or an entry: another node has the board, whose lease holds.
     Elsewhere,
 }

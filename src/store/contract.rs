@@ -10,10 +10,12 @@ pub(super) mod changes;
 mod faults;
 mod log;
 mod owners;
+mod ownership;
 mod registry;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -88,6 +90,18 @@ impl Place for memory::Disk {
     }
 
     fn verify(&self) {}
+}
+
+impl ownership::Shared for memory::Disk {
+    type Handle = memory::MemoryStore;
+
+    fn handle(&self, quotas: Quotas) -> memory::MemoryStore {
+        memory::MemoryStore::open(self, quotas).unwrap()
+    }
+
+    fn pass(&self, time: Duration) {
+        self.set_clock(self.clock() + time);
+    }
 }
 
 impl Failing for memory::Disk {
@@ -294,6 +308,27 @@ macro_rules! keeps_the_rules_while_it_fails {
     };
 }
 
+/// Tries what must hold where several nodes share the place.
+macro_rules! keeps_the_rules_of_ownership {
+    ($place:ty) => {
+        tries! { $place;
+            ownership:
+                a_lease_holds_as_long_as_it_is_renewed_and_once_it_has_ended_it_is_never_renewed
+                a_name_is_taken_from_who_has_it_only_at_the_start_of_a_process
+                a_claim_takes_what_nobody_has_and_says_who_has_it_otherwise
+                of_those_who_claim_at_once_one_gets_the_board
+                a_room_writes_only_while_its_node_has_the_board_and_its_lease
+                an_act_needs_no_claim_and_waits_for_who_has_the_board
+                who_makes_a_board_has_it
+                a_node_lets_go_of_its_own_boards_and_of_all_when_it_leaves
+                what_a_node_commits_the_others_read_and_go_on_with
+                what_an_owner_may_have_counts_the_boards_of_all_nodes
+                who_never_joined_writes_what_nobody_has_and_nothing_else
+                nodes_are_listed_with_what_they_have_and_how_long;
+        }
+    };
+}
+
 mod on_a_file {
     keeps_the_rules!(super::super::File);
 }
@@ -306,6 +341,7 @@ mod on_a_simulated_disk {
 mod in_memory {
     keeps_the_rules!(crate::store::memory::Disk);
     keeps_the_rules_while_it_fails!(crate::store::memory::Disk);
+    keeps_the_rules_of_ownership!(crate::store::memory::Disk);
 }
 
 mod in_postgres {

@@ -14,10 +14,17 @@ use std::time::Duration;
 
 use super::StoreError;
 use crate::ids::BoardId;
+use std::fmt;
 
 /// One run of one node; the store gives it out once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u64);
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
 
 /// Another node, as far as one must know it to pass something on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -236,6 +236,11 @@ impl Contents {
         boards.filter_map(|(id, board)| Some((id, board.as_ref()?)))
     }
 
+    /// Whether a board is there, and not deleted.
+    pub(super) fn has(&self, board: &BoardId) -> bool {
+        matches!(self.get(board), Stored::Present(_))
+    }
+
     /// How many boards somebody owns, and their bytes.
     pub(super) fn owned_by(&self, owner: &UserId) -> (u64, u64) {
         let owned = self.live().filter(|(_, board)| board.owner() == Some(owner));

@@ -95,8 +95,8 @@ impl RedbStore {
     }
 
     /// Whether a copy is worth making. Of a damaged file nothing proves that all of it would be copied. A
-    /// journal comes and goes, and its pages with it; but what no board needs of it has gone, though no commit
-    /// may come to remove it.
+    /// journal comes and goes, and its pages with it; but what no board needs of it has gone, though no
+    /// commit may come to remove it.
     fn is_worth_moving(&self) -> io::Result<bool> {
         let mut found = self.measure()?;
         found.file_bytes = found.file_bytes.saturating_sub(self.journal().needed_bytes());
