@@ -121,7 +121,7 @@ impl Default for Schema {
         let server = Postgres::shared();
         Self {
             name: server.fresh_schema(),
-            way: Proxy::to(server.port()),
+            way: Proxy::to(server.port),
         }
     }
 }
@@ -140,7 +140,7 @@ impl ownership::Shared for Schema {
         self.store(quotas).unwrap()
     }
 
-    fn pass(&self, time: std::time::Duration) {
+    fn pass(&self, time: Duration) {
         let (schema, millis) = (&self.name, time.as_millis());
         let sooner = format!("UPDATE {schema}.nodes SET lease_end = lease_end - interval '{millis} ms'");
         Postgres::shared().ask(&sooner);

@@ -30,9 +30,9 @@ fn who_asks_for_tls_gets_it_from_the_right_host_of_a_trusted_authority_or_not_at
         CERTIFICATES,
         &["ssl=on", "ssl_cert_file=server.pem", "ssl_key_file=server.key"],
     );
-    let file = |name: &str| server.directory().join(name).display().to_string();
+    let file = |name: &str| server.directory.join(name).display().to_string();
     let url = |host: &str, roots: &str| {
-        let port = server.port();
+        let port = server.port;
         format!("postgres://owner:geheim@{host}:{port}/postgres?sslmode=verify-full&sslrootcert={roots}")
     };
     let store = open(&url("localhost", &file("ca.pem"))).unwrap();
@@ -60,7 +60,7 @@ fn who_asks_for_tls_gets_it_from_the_right_host_of_a_trusted_authority_or_not_at
 fn a_role_that_may_make_nothing_uses_the_tables_that_are_there() {
     let server = Postgres::shared();
     let schema = server.fresh_schema();
-    let port = server.port();
+    let port = server.port;
     let role = format!("{schema}_node");
     server.ask(&format!("CREATE ROLE {role} LOGIN PASSWORD 'geheim2'"));
     let url = format!("postgres://{role}:geheim2@127.0.0.1:{port}/postgres?schema={schema}");
@@ -88,7 +88,7 @@ fn a_database_that_cannot_be_used_is_refused_in_words_that_say_why() {
     let server = Postgres::shared();
     let schema = server.fresh_schema();
     drop(open(&server.url(&schema)).unwrap());
-    let port = server.port();
+    let port = server.port;
     let at = |whom: &str, port: u16, database: &str| {
         refused(&format!(
             "postgres://{whom}@127.0.0.1:{port}/{database}?schema={schema}"
@@ -177,4 +177,28 @@ fn connections_that_were_closed_meanwhile_are_made_anew_and_nothing_fails() {
     while server.ask(gone) != "0" {}
     assert_eq!(store.commit(&[append("a", 1, "1")]), Ok(vec![Applied::Done]));
     assert!(store.summary(&id("a")).is_ok());
+}
+
+/// What is said while the database is away, and that it goes on from what was committed.
+#[test]
+fn a_database_that_was_away_is_opened_again_with_all_that_was_committed() {
+    let server = Postgres::start();
+    let store = open(&server.url("boardwire")).unwrap();
+    assert_eq!(store.commit(&[create("a")]), Ok(vec![Applied::Done]));
+    for (sequence, crash) in [(1, false), (2, true)] {
+        if crash {
+            server.crash()
+        } else {
+            server.stop()
+        }
+        let refused = StoreError::Database(Trouble::Unreachable(std::io::ErrorKind::ConnectionRefused));
+        let change = append("a", sequence, "1");
+        assert_eq!(store.commit(std::slice::from_ref(&change)), Err(refused.clone()));
+        assert!(refused.is_outage());
+        assert_eq!(store.reopen(), Err(StoreError::Open(refused.into())));
+        server.start_again();
+        assert_eq!(store.reopen(), Ok(()));
+        assert_eq!(store.commit(&[change]), Ok(vec![Applied::Done]));
+    }
+    assert!(matches!(store.load(&id("a")), Ok(Stored::Present(board)) if board.last_sequence() == 2));
 }
