@@ -42,7 +42,7 @@ use crate::server::requests::{self, Arrival, Site};
 use crate::server::routing::Routing;
 use crate::server::threads::Helpers;
 use crate::store::ownership::{Joining, Ownership};
-use crate::store::postgres::{self, PgStore};
+use crate::store::postgres::PgStore;
 use crate::store::redb::{RedbStore, Verified};
 use crate::store::{OpenError, Store};
 
@@ -62,7 +62,7 @@ pub enum StartError {
     /// The database cannot be used.
     Database {
         /// `--store`; it is shown without user and password.
-        address: postgres::Address,
+        address: String,
         /// Why not.
         source: OpenError,
     },
@@ -173,7 +173,7 @@ fn open_store(config: &Config) -> Result<Kept, StartError> {
     if let Some(address) = &config.store {
         let opened = PgStore::open(address, config.quotas);
         let store = Arc::new(opened.map_err(|source| StartError::Database {
-            address: address.clone(),
+            address: address.to_string(),
             source,
         })?);
         return Ok((Arc::clone(&store) as Arc<dyn Store>, Some(store)));
