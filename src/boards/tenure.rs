@@ -87,6 +87,10 @@ impl Tenure {
 
     /// Whether boards may be served as this node's.
     pub(crate) fn holds(&self, now: Tick) -> bool {
+        #[cfg(test)]
+        if crate::planted::is(crate::planted::Bug::LeaseTrustedTooLong) {
+            return self.node.load(Ordering::Acquire) != 0;
+        }
         now.0 < self.trusted_until.load(Ordering::Acquire)
     }
 
@@ -203,6 +207,14 @@ impl Boards {
         let id = board.clone();
         let found = self.ask_about(move |store| store.whereabouts(&id)).await?;
         Ok(self.note_whereabouts(board, found))
+    }
+
+    /// Forgets where a board was: it is not there any more.
+    #[cfg(test)]
+    pub(crate) fn forget_whereabouts(&self, board: &BoardId) {
+        if let Some(tenure) = &self.tenure {
+            tenure.elsewhere().remove(board);
+        }
     }
 
     fn note_whereabouts(&self, board: &BoardId, found: Whereabouts) -> Option<Neighbour> {
