@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ use crate::boards::committer::Writer;
 use crate::boards::host::{Host, Task};
 use crate::fault::Fault;
 use crate::ids::BoardId;
+use crate::limits;
 use crate::planted::{self, Bug};
 use crate::store::front::Front;
 use crate::store::memory::{Disk, MemoryStore};
@@ -69,6 +70,8 @@ pub(super) struct Reach {
     behind: MemoryStore,
     disk: Disk,
     clock: Arc<StoreClock>,
+    /// It answers, and takes nothing.
+    is_read_only: AtomicBool,
 }
 
 impl Reach {
@@ -77,9 +80,25 @@ impl Reach {
         self.behind.fail_after(count);
     }
 
-    fn at_work(&self) -> &MemoryStore {
+    /// From now on it takes nothing, or all again.
+    pub(super) fn set_read_only(&self, is_read_only: bool) {
+        self.is_read_only.store(is_read_only, Ordering::Relaxed);
+    }
+
+    /// Reads, or writes, by the clock of the store.
+    fn reads<T>(&self, what: impl FnOnce(&MemoryStore) -> T) -> T {
         self.disk.set_clock(self.clock.now());
-        &self.behind
+        what(&self.behind)
+    }
+
+    fn writes<T>(&self, what: impl FnOnce(&MemoryStore) -> T) -> T {
+        if !self.is_read_only.load(Ordering::Relaxed) {
+            return self.reads(what);
+        }
+        self.behind.fail_after(Some(0));
+        let failed = self.reads(what);
+        self.behind.fail_after(None);
+        failed
     }
 }
 
@@ -89,37 +108,41 @@ impl Front for Reach {
     }
 
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
-        self.at_work().commit(changes)
+        self.writes(|store| store.commit(changes))
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        self.writes(Store::probe)
     }
 }
 
 impl Ownership for Reach {
     fn join(&self, joining: &Joining) -> Result<Lease, StoreError> {
-        self.at_work().join(joining)
+        self.writes(|store| store.join(joining))
     }
 
     fn renew(&self) -> Result<Lease, StoreError> {
-        self.at_work().renew()
+        self.writes(Ownership::renew)
     }
 
     fn whereabouts(&self, board: &BoardId) -> Result<Whereabouts, StoreError> {
-        self.at_work().whereabouts(board)
+        self.reads(|store| store.whereabouts(board))
     }
 
     fn claim(&self, board: &BoardId) -> Result<Whereabouts, StoreError> {
-        self.at_work().claim(board)
+        self.writes(|store| store.claim(board))
     }
 
     fn release(&self, boards: &[BoardId]) -> Result<(), StoreError> {
-        self.at_work().release(boards)
+        self.writes(|store| store.release(boards))
     }
 
     fn leave(&self) -> Result<(), StoreError> {
-        self.at_work().leave()
+        self.writes(Ownership::leave)
     }
 
     fn nodes(&self) -> Result<Vec<NodeSeen>, StoreError> {
-        self.at_work().nodes()
+        self.reads(Ownership::nodes)
     }
 }
 
@@ -150,6 +173,19 @@ impl Wire {
     pub(super) fn is_between(&self, from: Place, to: usize) -> bool {
         let there = self.from == from && self.to == to;
         there || self.from == Place::Seat(to) && Place::Seat(self.to) == from
+    }
+
+    /// Nothing arrives any more. Nodes find out within a second or so (`nodes::watch`), clients and their
+    /// nodes as they can.
+    pub(super) fn lose(&self, world: &World) {
+        self.link.lose();
+        if matches!(self.from, Place::Seat(_)) {
+            let (link, wait) = (self.link.clone(), world.nap(ms(0), ms(1_500)));
+            world.start(async move {
+                wait.await;
+                link.cut();
+            });
+        }
     }
 }
 
@@ -248,6 +284,7 @@ impl Cluster {
             behind,
             disk: self.disk.clone(),
             clock: Arc::clone(&self.clock),
+            is_read_only: AtomicBool::new(false),
         });
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         self.world.note("node", &[seat as u64, number.into()]);
@@ -281,7 +318,7 @@ impl Cluster {
         wires.retain(|wire| {
             let ends_here = wire.to == seat || wire.from == Place::Seat(seat);
             if ends_here && is_off {
-                wire.link.lose();
+                wire.lose(&self.world);
             }
             !ends_here
         });
@@ -340,7 +377,8 @@ impl Cluster {
             };
             let other = other.address.and_then(|address| address.parse().ok());
             if let Some(theirs) = self.offer(seat, other.unwrap_or(seat), &guest).await {
-                return pipe(end, theirs).await;
+                self.world.note("passed", &[seat as u64]);
+                return pipe(self.world.clone(), end, theirs).await;
             }
             boards.forget_whereabouts(&guest.board);
             boards.host.sleep(RETRY).await;
@@ -370,7 +408,7 @@ impl Cluster {
             let is_here = matches!(node.boards.neighbour_with(&guest.board).await, Ok(None));
             let passes_on = !is_here && planted::is(Bug::ForwardedTwice);
             // Who asked may have given up.
-            drop(answer.try_send(is_here || passes_on));
+            answer.try_send(is_here || passes_on).unwrap_or_default();
             if is_here {
                 serve(node, guest.board, guest.credentials, ours).await;
             } else if passes_on {
@@ -421,6 +459,7 @@ impl Scene for Cluster {
         self.storeless.lock().unwrap().clear();
         self.disk.fail_after(None);
         for running in (0..NODES).filter_map(|seat| self.running(seat)) {
+            running.reach.set_read_only(false);
             running.reach.fail_after(None);
             running.node.machine.pause(false);
         }
@@ -474,9 +513,16 @@ async fn write(world: World, mut writer: Writer, disk: Duration) {
     }
 }
 
-/// Passes on what comes on either side, until one is over.
-async fn pipe(one: End, other: End) {
-    carry(&one, &other).or(carry(&other, &one)).await;
+/// Passes on what comes on either side, until one is over; and where one is gone and the other takes nothing,
+/// only for a while.
+async fn pipe(world: World, one: End, other: End) {
+    let late = async {
+        poll_fn(|cx| one.poll_gone(cx))
+            .or(poll_fn(|cx| other.poll_gone(cx)))
+            .await;
+        world.sleep(limits::CLOSE_TIME_MAX).await;
+    };
+    carry(&one, &other).or(carry(&other, &one)).or(late).await;
 }
 
 async fn carry(from: &End, to: &End) {

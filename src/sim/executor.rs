@@ -435,6 +435,11 @@ impl Machine {
         })
     }
 
+    /// Its number.
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
     /// Sets its wall clock wrong by so many milliseconds.
     pub(super) fn set_wall(&self, wrong: i64) {
         self.clocks.wall.store(wrong, Ordering::Relaxed);

@@ -1,4 +1,5 @@
-//! A whole node without sockets, on invented time, disk and network: one seed makes everything that happens.
+//! A whole node without sockets, or three that share one log, on invented time, disk and network: one seed
+//! makes everything that happens.
 //!
 //! Owns what happens in a run: who is there, what goes wrong and when, and what is looked at once it is calm.
 //! Must not be named by what it tests. Key invariant: a seed is a run; it fails here and now, or never.
@@ -8,6 +9,7 @@
 //! | time, tasks, chance | `executor.rs` |
 //! | links that are late, cut, half open, full | `network.rs`, and a client's frames in `wire.rs` |
 //! | the node, its disk (`store::redb::simdisk`), crashes; its end of a link | `node.rs`, `connection.rs` |
+//! | three nodes on one log, who wrote it, what goes wrong | `cluster.rs`, `history.rs`, `woes.rs` |
 //! | clients like stock y-websocket; those who lie | `client.rs`, `presence.rs`; `liars.rs` |
 //! | what must hold | `checks.rs` |
 //! | many seeds, replays, planted bugs | `tests.rs` |

@@ -44,6 +44,9 @@ pub(super) struct Plan {
     pub(super) quality: Quality,
 }
 
+/// Where the store is shared: the way to the others' part of it.
+type Shares = Option<(Arc<dyn Ownership>, Joining)>;
+
 /// A node that runs.
 pub(super) struct Node {
     world: World,
@@ -63,7 +66,7 @@ impl Node {
         world: &World,
         machine: Arc<Machine>,
         plan: &Plan,
-        (store, ownership): (Arc<dyn Store>, Option<(Arc<dyn Ownership>, Joining)>),
+        (store, ownership): (Arc<dyn Store>, Shares),
         runs: impl FnOnce(Writer),
     ) -> Arc<Self> {
         let commit_metrics = CommitMetrics::default();
@@ -375,6 +378,7 @@ pub(super) async fn serve(node: Arc<Node>, board: BoardId, credentials: Arc<Cred
         Err(fault) => return refuse(&node, &end, fault).await,
     };
     boards.note_connection(&board, granted.actor, granted.grant.level);
+    node.world.note("joined", &[node.machine.number().into()]);
     let mut connection = Connection::new(&node, joined, end);
     let ended = fenced(connection.run()).await.unwrap_or_else(Some);
     if ended == Some(Fault::Internal) {

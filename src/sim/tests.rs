@@ -157,11 +157,6 @@ fn a_store_without_a_fence_is_found() {
 }
 
 #[test]
-fn a_lease_that_is_trusted_too_long_is_found() {
-    finds_in(run_cluster, Bug::LeaseTrustedTooLong);
-}
-
-#[test]
 fn an_echo_before_the_commit_is_found_among_nodes() {
     finds_in(run_cluster, Bug::EchoBeforeCommit);
 }

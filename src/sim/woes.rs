@@ -20,8 +20,9 @@ enum Woe {
     Crash,
     Stop,
     Pause,
-    /// A node does not reach the log, or its next operations succeed and nobody tells it.
+    /// A node does not reach the log, may only read it, or its next operations succeed and nobody tells it.
     Storeless,
+    ReadOnly,
     Hiccup,
     /// The log fails for all.
     LogFails,
@@ -34,13 +35,14 @@ enum Woe {
     LeasesJumpAhead,
 }
 
-const WOES: [Woe; 13] = [
+const WOES: [Woe; 14] = [
     Woe::Cut,
     Woe::Lost,
     Woe::Crash,
     Woe::Stop,
     Woe::Pause,
     Woe::Storeless,
+    Woe::ReadOnly,
     Woe::Hiccup,
     Woe::LogFails,
     Woe::NodesApart,
@@ -100,7 +102,7 @@ fn strike(cluster: &Arc<Cluster>, woe: Woe, clients: &[u64]) {
             if let Some(wire) = wires.get(number as usize % wires.len().max(1)) {
                 match woe {
                     Woe::Cut => wire.link.cut(),
-                    _ => wire.link.lose(),
+                    _ => wire.lose(world),
                 }
             }
         }
@@ -108,6 +110,13 @@ fn strike(cluster: &Arc<Cluster>, woe: Woe, clients: &[u64]) {
         Woe::Stop => cluster.stop(one),
         Woe::Pause => pause(cluster, one),
         Woe::Storeless => storeless(cluster, one),
+        Woe::ReadOnly => {
+            drain(cluster, one);
+            if let Some(Running { reach, .. }) = cluster.running(one) {
+                reach.set_read_only(true);
+                later(cluster, 4, move |_| reach.set_read_only(false));
+            }
+        }
         Woe::Hiccup => {
             if let Some(Running { reach, .. }) = cluster.running(one) {
                 reach.fail_after(Some(number % 12));
@@ -141,7 +150,22 @@ fn later(cluster: &Arc<Cluster>, leases: u32, what: impl FnOnce(&Arc<Cluster>) +
     });
 }
 
+/// The balancer finds that a node is not well, and cuts off most of its clients.
+fn drain(cluster: &Arc<Cluster>, seat: usize) {
+    if cluster.world.random(|random| random.chance(60)) {
+        later(cluster, 1, move |cluster| {
+            let wires = cluster.wires.lock().unwrap();
+            for wire in wires.iter().filter(|wire| wire.to == seat) {
+                if cluster.world.random(|random| random.chance(80)) {
+                    wire.link.cut();
+                }
+            }
+        });
+    }
+}
+
 fn pause(cluster: &Arc<Cluster>, seat: usize) {
+    drain(cluster, seat);
     if let Some(Running { node, .. }) = cluster.running(seat) {
         node.machine.pause(true);
         later(cluster, 3, move |_| node.machine.pause(false));
@@ -149,6 +173,7 @@ fn pause(cluster: &Arc<Cluster>, seat: usize) {
 }
 
 fn storeless(cluster: &Arc<Cluster>, seat: usize) {
+    drain(cluster, seat);
     cluster.storeless.lock().unwrap().insert(seat);
     if let Some(running) = cluster.running(seat) {
         running.reach.fail_after(Some(0));
@@ -161,20 +186,12 @@ fn storeless(cluster: &Arc<Cluster>, seat: usize) {
     });
 }
 
-/// Nothing goes between these two any more. Nodes find out within a second or so (`nodes::watch`), clients
-/// and their nodes as they can.
+/// Nothing goes between these two any more.
 fn tear(cluster: &Arc<Cluster>, from: Place, to: usize) {
     cluster.apart.lock().unwrap().insert((from, to));
     let wires = cluster.wires.lock().unwrap();
     for wire in wires.iter().filter(|wire| wire.is_between(from, to)) {
-        wire.link.lose();
-        if matches!(from, Place::Seat(_)) {
-            let (link, wait) = (wire.link.clone(), cluster.world.nap(ms(0), ms(1_500)));
-            cluster.world.start(async move {
-                wait.await;
-                link.cut();
-            });
-        }
+        wire.lose(&cluster.world);
     }
     drop(wires);
     later(cluster, 3, move |cluster| {
