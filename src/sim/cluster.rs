@@ -42,7 +42,7 @@ pub(super) const NODES: usize = 3;
 /// `limits`.
 const ATTEMPTS: usize = 3;
 const RETRY: Duration = ms(100);
-const OFFER_TIME_MAX: Duration = ms(5_000);
+const OFFER_TIME_MAX: Duration = ms(2_000);
 
 /// The clock of the store, which leases end by.
 pub(super) struct StoreClock {
@@ -425,6 +425,8 @@ impl Cluster {
 }
 
 impl Scene for Cluster {
+    const LASTS: (Duration, Duration) = (ms(4_000), ms(24_000));
+
     fn board_ids(&self) -> &[BoardId] {
         &self.boards
     }

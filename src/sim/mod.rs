@@ -90,6 +90,9 @@ const TROUBLES: [Trouble; 6] = [
 
 /// Where nodes run, and what goes wrong there.
 trait Scene: Send + Sync + 'static {
+    /// For how long something happens, at least and at most.
+    const LASTS: (Duration, Duration);
+
     /// The boards that there are.
     fn board_ids(&self) -> &[BoardId];
 
@@ -204,7 +207,7 @@ impl<S: Scene> Stage<S> {
             .collect();
         let book = Book::new(world, boards.clone());
         let scene = scene(world, world.random(plan), boards, &book);
-        let length = world.random(|random| random.time(ms(2_000), ms(12_000)));
+        let length = world.random(|random| random.time(S::LASTS.0, S::LASTS.1));
         let mut stage = Self {
             world: world.clone(),
             book,

@@ -14,7 +14,7 @@ use super::client::Identity;
 use super::connection::{Connection, refuse};
 use super::executor::{Machine, World};
 use super::network::{End, Link, Quality};
-use super::{Scene, keep_running, trouble};
+use super::{Scene, keep_running, ms, trouble};
 use crate::access::{Credentials, TokenRights};
 use crate::audit::Actor;
 use crate::boards::committer::{Wait, Writer};
@@ -284,6 +284,8 @@ impl Site {
 }
 
 impl Scene for Site {
+    const LASTS: (Duration, Duration) = (ms(2_000), ms(12_000));
+
     fn board_ids(&self) -> &[BoardId] {
         &self.boards
     }

@@ -168,7 +168,8 @@ fn pause(cluster: &Arc<Cluster>, seat: usize) {
     drain(cluster, seat);
     if let Some(Running { node, .. }) = cluster.running(seat) {
         node.machine.pause(true);
-        later(cluster, 3, move |_| node.machine.pause(false));
+        let over = move |cluster: &Arc<Cluster>| later(cluster, 4, move |_| node.machine.pause(false));
+        later(cluster, 2, over);
     }
 }
 
