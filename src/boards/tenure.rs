@@ -210,7 +210,6 @@ impl Boards {
     }
 
     /// Forgets where a board was: it is not there any more.
-    #[cfg(test)]
     pub(crate) fn forget_whereabouts(&self, board: &BoardId) {
         if let Some(tenure) = &self.tenure {
             tenure.elsewhere().remove(board);
@@ -249,12 +248,11 @@ impl Boards {
         let found = self.ask_about(move |store| store.claim(&id)).await?;
         let claimed = match found {
             Whereabouts::Here => Claimed::Ours,
-            Whereabouts::Nobody => Claimed::Absent,
-            Whereabouts::Elsewhere(_) => {
-                self.note_whereabouts(board, found);
-                return Err(Fault::Elsewhere);
-            }
+            Whereabouts::Nobody | Whereabouts::Elsewhere(_) => Claimed::Absent,
         };
+        if self.note_whereabouts(board, found).is_some() {
+            return Err(Fault::Elsewhere);
+        }
         self.note_claimed(board);
         if !is_ours {
             self.slots.note_access_change(board);
