@@ -1,8 +1,9 @@
 //! Three nodes that share one log, behind a balancer that sends everybody anywhere.
 //!
 //! Owns [`Cluster`]: starting and stopping nodes, the store as each reaches it, and connections that are
-//! passed from node to node as `server::routing` and `nodes` do it. Must not know what goes wrong: `woes.rs`
-//! does. Key invariant: a connection is passed on once at most.
+//! passed from node to node: it does what `server::routing` and `nodes` do, in the same order, and a change
+//! there is made here too. Must not know what goes wrong: `woes.rs` does. Key invariant: a connection is
+//! passed on once at most.
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -37,12 +38,6 @@ use crate::time::Tick;
 
 /// How many nodes there are.
 pub(super) const NODES: usize = 3;
-
-/// How often a connection is offered to who has the board, how long between, and for how long: as in
-/// `limits`.
-const ATTEMPTS: usize = 3;
-const RETRY: Duration = ms(100);
-const OFFER_TIME_MAX: Duration = ms(2_000);
 
 /// The clock of the store, which leases end by.
 pub(super) struct StoreClock {
@@ -369,7 +364,9 @@ impl Cluster {
 
     async fn take_in(self: Arc<Self>, seat: usize, (node, guest): (Arc<Node>, Guest), end: End) {
         let boards = Arc::clone(&node.boards);
-        for _ in 0..ATTEMPTS {
+        let until = boards.now().tick.after(limits::NODE_PATIENCE);
+        let mut pause = limits::NODE_RETRY_MIN;
+        loop {
             let other = match boards.neighbour_with(&guest.board).await {
                 Ok(Some(other)) => other,
                 Ok(None) => return serve(node, guest.board, guest.credentials, end).await,
@@ -380,10 +377,13 @@ impl Cluster {
                 self.world.note("passed", &[seat as u64]);
                 return pipe(self.world.clone(), end, theirs).await;
             }
+            if boards.now().tick.after(pause) >= until {
+                return refuse(&node, &end, Fault::Elsewhere).await;
+            }
+            boards.host.sleep(pause).await;
+            pause = (pause * 2).min(limits::NODE_RETRY_MAX);
             boards.forget_whereabouts(&guest.board);
-            boards.host.sleep(RETRY).await;
         }
-        refuse(&node, &end, Fault::Elsewhere).await;
     }
 
     /// Offers a connection to another node, which takes it if it has the board.
@@ -393,7 +393,7 @@ impl Cluster {
         }
         self.world.nap(ms(1), ms(60)).await;
         if self.is_apart(Place::Seat(from), to) {
-            self.world.sleep(ms(1_000)).await;
+            self.world.sleep(limits::NODE_CONNECT_TIME_MAX).await;
             return None;
         }
         let Running { node, .. } = self.running(to)?;
@@ -417,7 +417,7 @@ impl Cluster {
         }));
         let is_taken = async { answered.recv().await.unwrap_or(false) };
         let late = async {
-            self.world.sleep(OFFER_TIME_MAX).await;
+            self.world.sleep(limits::NODE_HANDSHAKE_TIME_MAX).await;
             false
         };
         is_taken.or(late).await.then_some(theirs)

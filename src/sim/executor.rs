@@ -1,10 +1,9 @@
 //! Invented time, tasks and chance: one thread, and one seed that chooses all.
 //!
 //! Owns [`World`] (the executor, its clock, its timers, the trace) and [`Machine`], the [`Host`] of one node:
-//! when a machine dies, its tasks and what it runs on its pool are gone at that moment, and while it is paused
-//! they are not polled; its clocks may run as they like. Must not know boards.
-//! Key invariant: what happens depends on the seed alone; no clock is read and no order of a hash table
-//! counts.
+//! when a machine dies, its tasks and what it runs on its pool are gone at that moment, and while it is
+//! paused they are not polled; its clocks may run as they like. Must not know boards. Key invariant: what
+//! happens depends on the seed alone; no clock is read and no order of a hash table counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
