@@ -84,8 +84,8 @@ pub(crate) async fn decide(
     }
 }
 
-/// Refuses a request for `/ws/canvas/{board}` before anything is decided about it: at once, since whoever comes
-/// back may be served.
+/// Refuses a request for `/ws/canvas/{board}` before anything is decided about it: at once, since whoever
+/// comes back may be served.
 ///
 /// # Errors
 /// The plain HTTP answer, where there is no upgrade to complete.

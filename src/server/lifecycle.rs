@@ -138,7 +138,7 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         shell,
         bridge,
         writer,
-    } = build(&config, (store, ownership), address, Arc::clone(&host));
+    } = build(&config, (store, ownership), Arc::clone(&host));
     let writing = thread::Builder::new().name("boardwire-committer".into());
     let writing = writing.spawn(|| write(writer)).map_err(StartError::System)?;
     let helpers = Helpers::start(&executor, &poller, config.threads.get() - 1).map_err(StartError::System)?;
@@ -187,13 +187,15 @@ fn open_store(config: &Config) -> Result<Kept, StartError> {
     Ok((Arc::new(store), None))
 }
 
-/// What this process says of itself to other nodes. Without an address the host's name and the one it listens on
-/// tell it from others, and a later run of it is taken for the same server.
-fn joining(config: &Config, listen: SocketAddr) -> Joining {
+/// What this process says of itself to other nodes. Without an address the host's name and the one it listens
+/// on tell it from others, and a later run of it is taken for the same server.
+fn joining(config: &Config) -> Joining {
     let address = config.node.as_ref().map(|node| node.address.clone());
     let host = || uname().nodename().to_string_lossy().into_owned();
     Joining {
-        name: address.clone().unwrap_or_else(|| format!("{} {listen}", host())),
+        name: address
+            .clone()
+            .unwrap_or_else(|| format!("{} {}", host(), config.listen)),
         address,
         lease: config.times.lease,
         replaces: true,
@@ -282,14 +284,14 @@ struct Built {
 }
 
 /// Puts the server's parts together.
-fn build(config: &Config, (store, ownership): Kept, listen: SocketAddr, host: Arc<dyn Host>) -> Built {
+fn build(config: &Config, (store, ownership): Kept, host: Arc<dyn Host>) -> Built {
     let (commit_metrics, redis) = (CommitMetrics::default(), RedisMetrics::default());
     let metrics = Arc::new(Metrics::new(&commit_metrics, &redis));
     let address = config.redis.clone();
     let bridge = address.map(|address| Arc::new(Bridge::new(address, Arc::clone(&host), redis)));
     let parts = boards::Parts {
         store,
-        ownership: ownership.map(|ownership| (ownership, joining(config, listen))),
+        ownership: ownership.map(|ownership| (ownership, joining(config))),
         host,
         metrics: Arc::clone(&metrics),
         commit_metrics,

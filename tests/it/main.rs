@@ -34,6 +34,7 @@ mod logs;
 mod malformed;
 mod memory;
 mod metrics;
+mod nodes;
 mod page;
 mod permissions;
 mod postgres;

@@ -142,8 +142,9 @@ fn redis_is_an_address_whose_credentials_are_not_shown() {
 #[test]
 fn a_node_has_an_address_and_a_secret_or_neither() {
     let secret = ("node-secret", SECRET);
-    let node =
-        |address| configure(&[("node-address", address), secret, STORE], &[]).map(|config| config.node.unwrap());
+    let node = |address| {
+        configure(&[("node-address", address), secret, STORE], &[]).map(|config| config.node.unwrap())
+    };
     for address in [
         "10.0.0.7:9000",
         "[fd00::7]:9000",

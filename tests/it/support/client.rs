@@ -112,6 +112,28 @@ impl Client {
         self.sync();
     }
 
+    /// Is to go to `target` when it connects again.
+    pub(crate) fn aim(&mut self, target: &str) {
+        target.clone_into(&mut self.target);
+    }
+
+    /// Tries once to connect to where it was, and to sync; whether it is in.
+    pub(crate) fn try_reconnect(&mut self, address: SocketAddr) -> bool {
+        let target = self.target.clone();
+        let Ok(mut socket) = Socket::try_open(address, &target) else {
+            return false;
+        };
+        socket.send(&wire::step_1(&self.doc.transact().state_vector().encode_v1()));
+        socket.send(&wire::awareness(&[(self.id.get(), self.clock, "{}")]));
+        self.socket = Some(socket);
+        (self.synced, self.asked, self.closed) = (false, 0, None);
+        self.early.clear();
+        while !self.synced && self.poll() {
+            std::thread::sleep(super::LOOK_EVERY);
+        }
+        self.synced
+    }
+
     /// Drops the connection without a word.
     pub(crate) fn cut(&mut self) {
         self.socket = None;

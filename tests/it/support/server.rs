@@ -79,7 +79,7 @@ impl Setup {
                 "--log-format=json",
             ])
             .args(self.data())
-            .args(self.flags)
+            .args(&self.flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -106,6 +106,7 @@ impl Setup {
             address.is_some()
         });
         Server {
+            flags: self.flags,
             child,
             address: address.unwrap(),
             place: self.place,
@@ -123,6 +124,7 @@ fn listening(log: &str) -> Option<SocketAddr> {
 
 /// A running server; killed when dropped.
 pub(crate) struct Server {
+    flags: Vec<String>,
     child: Child,
     address: SocketAddr,
     place: Place,
@@ -143,6 +145,17 @@ impl Server {
 
     pub(crate) fn place(&self) -> Place {
         self.place.clone()
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it was given as `--name`.
+    pub(crate) fn flag(&self, name: &str) -> Option<&str> {
+        let start = format!("--{name}=");
+        self.flags.iter().find_map(|flag| flag.strip_prefix(&start))
     }
 
     /// What it has logged so far.
