@@ -305,7 +305,7 @@ fn product(directory: &Path, found: &mut Vec<(String, usize)>) {
         let name = below.to_string_lossy().into_owned();
         let words = [
             "tests", "fuzzing", "harness", "simdisk", "mutation", "replay", "sim", "contract", "memory",
-            "front", "planted",
+            "front", "planted", "proxy",
         ];
         let is_test = name
             .split('/')

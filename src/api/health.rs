@@ -10,7 +10,7 @@ use crate::http::response::Response;
 struct Health {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    reason: Option<String>,
     rooms: usize,
     connections: usize,
     version: &'static str,
@@ -64,14 +64,14 @@ impl Redis {
 pub(crate) async fn get(call: Call<'_>) -> Answer {
     let (shell, boards) = (call.shell, call.boards());
     let (code, status, reason) = if boards.is_stopping() {
-        (503, "stopping", Some("the server is shutting down"))
-    } else if boards.is_failing() {
-        (503, "degraded", Some("the disk refuses writes"))
+        (503, "stopping", Some("the server is shutting down".into()))
+    } else if let Some(reason) = boards.failing() {
+        (503, "degraded", Some(reason))
     } else if !boards.may_serve() {
         (
             503,
             "degraded",
-            Some("this node has no lease on the store that nodes share"),
+            Some("this node has no lease on the store that nodes share".into()),
         )
     } else {
         (200, "ok", None)

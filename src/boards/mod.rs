@@ -202,9 +202,19 @@ impl Boards {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// Whether the disk takes no writes.
+    /// Whether the store takes no writes.
     pub(crate) fn is_failing(&self) -> bool {
         matches!(self.committer.status(), Status::Failing { .. })
+    }
+
+    /// Why nothing can be written, where that is so.
+    pub(crate) fn failing(&self) -> Option<String> {
+        let Status::Failing { reason, .. } = self.committer.status() else {
+            return None;
+        };
+        // Of a disk that is all that concerns a stranger; the log has more.
+        let words = reason.trouble().map(ToString::to_string);
+        Some(words.unwrap_or_else(|| "the disk refuses writes".to_owned()))
     }
 
     /// Whether so much waits for the disk that nothing more should be read.

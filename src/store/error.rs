@@ -148,6 +148,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What is wrong with the database, where it is one.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&Trouble> {
+        match self {
+            Self::Database(trouble) | Self::Open(OpenError::Database(trouble)) => Some(trouble),
+            _ => None,
+        }
+    }
+
     /// Whether the whole store is out of order, and not only one board's rows: after a failed read too the
     /// engine answers nothing until [`super::Store::reopen`].
     #[must_use]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::super::{Act, Applied, BoardRecord, Change};
 use super::access::Access;
-use super::owners::Gains;
+use super::owners::{Gains, Moves};
 use super::rows::{self, Board};
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, UserId};
@@ -179,9 +179,6 @@ impl Pending {
         self.logged = Vec::new();
     }
 }
-
-/// What changes for each owner: boards, and bytes.
-pub(super) type Moves = BTreeMap<UserId, (i64, i64)>;
 
 /// The changes of one commit.
 pub(super) struct Batch {

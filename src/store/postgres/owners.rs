@@ -9,12 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use super::super::owners::{Account, Quotas};
-use super::batch::Moves;
 use crate::ids::UserId;
 use crate::limits;
 
 /// How many accounts there are before those are looked for that nobody holds.
 const CLEAN_AT_MIN: usize = 1024;
+
+/// What changes for each owner: boards, and bytes.
+pub(super) type Moves = BTreeMap<UserId, (i64, i64)>;
 
 /// Boards, and their bytes.
 pub(super) type Counted = (u64, u64);
