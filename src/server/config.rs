@@ -22,6 +22,7 @@ use crate::limits;
 use crate::net::disposition::CloseCodes;
 use crate::room::SavedEcho;
 use crate::store::owners::Quotas;
+use crate::store::postgres;
 
 mod settings;
 #[cfg(test)]
@@ -37,6 +38,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `--data`.
     pub data: PathBuf,
+    /// `--store`: a database instead of the data file.
+    pub store: Option<postgres::Address>,
     /// `--threads`: of the executor.
     pub threads: NonZeroUsize,
     /// `--dev`.
@@ -224,6 +227,7 @@ impl Config {
         Ok(Self {
             listen: listen_in(values, mode)?,
             data,
+            store: store(values)?,
             threads: values
                 .optional("threads", "a number of threads, 1 to 1024", |text| {
                     text.parse().ok().filter(|n: &NonZeroUsize| n.get() <= 1_024)
@@ -386,6 +390,23 @@ pub fn data(values: &Values) -> Result<PathBuf, ConfigError> {
     )
 }
 
+/// `--store`.
+///
+/// # Errors
+/// It names no database, or `--data` names a file as well.
+fn store(values: &Values) -> Result<Option<postgres::Address>, ConfigError> {
+    let given = values.given("store");
+    let Some(text) = given.text else { return Ok(None) };
+    if values.given("data").source != Source::Default {
+        let expected = "either --store or --data: everything is kept in one of them";
+        return Err(ConfigError::new(given, expected));
+    }
+    let address = postgres::Address::parse(text);
+    address
+        .map(Some)
+        .map_err(|expected| ConfigError::new(given, expected))
+}
+
 /// Where the secret of `--dev` is kept, where it is needed: beside the data file.
 #[must_use]
 pub fn dev_secret_file(keys: &Keys, data: &std::path::Path, mode: Mode) -> Option<PathBuf> {
@@ -440,6 +461,10 @@ fn node(values: &Values) -> Result<Option<Node>, ConfigError> {
         (text.len() >= bytes_min).then(|| Secret::new(text.as_bytes()))
     })?;
     match (address, secret) {
+        (Some(_), Some(_)) if values.given("store").text.is_none() => {
+            let expected = "a --store that nodes share beside it: a data file is one node's";
+            Err(ConfigError::new(values.given("node-address"), expected))
+        }
         (Some(address), Some(secret)) => Ok(Some(Node { address, secret })),
         (None, None) => Ok(None),
         (Some(_), None) => {

@@ -14,6 +14,7 @@ use std::{fmt, io};
 use async_io::Timer;
 use async_signal::{Signal, Signals};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::system::uname;
 use smol::Executor;
 use smol::future::{FutureExt, yield_now};
 use smol::stream::StreamExt;
@@ -40,8 +41,10 @@ use crate::server::machine::Machine;
 use crate::server::requests::{self, Arrival, Site};
 use crate::server::routing::Routing;
 use crate::server::threads::Helpers;
-use crate::store::OpenError;
+use crate::store::ownership::{Joining, Ownership};
+use crate::store::postgres::PgStore;
 use crate::store::redb::{RedbStore, Verified};
+use crate::store::{OpenError, Store};
 
 /// By how much the committer's thread is nicer than the others; on Linux each thread has its own.
 const COMMITTER_NICE: i32 = 5;
@@ -53,6 +56,13 @@ pub enum StartError {
     Store {
         /// `--data`.
         path: PathBuf,
+        /// Why not.
+        source: OpenError,
+    },
+    /// The database cannot be used.
+    Database {
+        /// `--store`; it is shown without user and password.
+        address: String,
         /// Why not.
         source: OpenError,
     },
@@ -78,6 +88,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store { path, .. } => write!(f, "cannot open the data file {}", path.display()),
+            Self::Database { address, .. } => write!(f, "cannot open the database {address}"),
             Self::Listen { address, .. } => write!(f, "cannot listen on {address}"),
             Self::ListenToNodes { address, .. } => {
                 write!(f, "cannot listen at the port of --node-address {address}")
@@ -90,7 +101,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(match self {
-            Self::Store { source, .. } => source,
+            Self::Store { source, .. } | Self::Database { source, .. } => source,
             Self::Listen { source, .. } | Self::ListenToNodes { source, .. } | Self::System(source) => source,
         })
     }
@@ -110,12 +121,7 @@ pub enum Ended {
 /// # Errors
 /// [`StartError`]; nothing has been served then.
 pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, StartError> {
-    let store = RedbStore::open(&config.data).map_err(|source| StartError::Store {
-        path: config.data.clone(),
-        source,
-    })?;
-    let store = store.with_quotas(config.quotas);
-    note_verified(store.verified());
+    let (store, ownership) = open_store(&config)?;
     raise_descriptor_limit(&config);
     let (poller, mut driver) = Poller::new().map_err(StartError::System)?;
     let listener = Listener::bind(config.listen, &poller).map_err(|source| StartError::Listen {
@@ -132,7 +138,7 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         shell,
         bridge,
         writer,
-    } = build(&config, Arc::new(store), Arc::clone(&host));
+    } = build(&config, (store, ownership), address, Arc::clone(&host));
     let writing = thread::Builder::new().name("boardwire-committer".into());
     let writing = writing.spawn(|| write(writer)).map_err(StartError::System)?;
     let helpers = Helpers::start(&executor, &poller, config.threads.get() - 1).map_err(StartError::System)?;
@@ -157,6 +163,41 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         Finished::Durable if writing.join().is_ok() => Ended::Saved,
         _ => Ended::Unsaved,
     })
+}
+
+/// Where everything is kept, and, where several nodes may share that, which of them has which board.
+type Kept = (Arc<dyn Store>, Option<Arc<dyn Ownership>>);
+
+/// Opens the data file, or the database.
+fn open_store(config: &Config) -> Result<Kept, StartError> {
+    if let Some(address) = &config.store {
+        let opened = PgStore::open(address, config.quotas);
+        let store = Arc::new(opened.map_err(|source| StartError::Database {
+            address: address.to_string(),
+            source,
+        })?);
+        return Ok((Arc::clone(&store) as Arc<dyn Store>, Some(store)));
+    }
+    let store = RedbStore::open(&config.data).map_err(|source| StartError::Store {
+        path: config.data.clone(),
+        source,
+    })?;
+    let store = store.with_quotas(config.quotas);
+    note_verified(store.verified());
+    Ok((Arc::new(store), None))
+}
+
+/// What this process says of itself to other nodes. Without an address the host's name and the one it listens on
+/// tell it from others, and a later run of it is taken for the same server.
+fn joining(config: &Config, listen: SocketAddr) -> Joining {
+    let address = config.node.as_ref().map(|node| node.address.clone());
+    let host = || uname().nodename().to_string_lossy().into_owned();
+    Joining {
+        name: address.clone().unwrap_or_else(|| format!("{} {listen}", host())),
+        address,
+        lease: config.times.lease,
+        replaces: true,
+    }
 }
 
 /// Runs the writer, behind whoever delivers where both want the same core: a commit may wait, an update not.
@@ -241,14 +282,14 @@ struct Built {
 }
 
 /// Puts the server's parts together.
-fn build(config: &Config, store: Arc<RedbStore>, host: Arc<dyn Host>) -> Built {
+fn build(config: &Config, (store, ownership): Kept, listen: SocketAddr, host: Arc<dyn Host>) -> Built {
     let (commit_metrics, redis) = (CommitMetrics::default(), RedisMetrics::default());
     let metrics = Arc::new(Metrics::new(&commit_metrics, &redis));
     let address = config.redis.clone();
     let bridge = address.map(|address| Arc::new(Bridge::new(address, Arc::clone(&host), redis)));
     let parts = boards::Parts {
         store,
-        ownership: None,
+        ownership: ownership.map(|ownership| (ownership, joining(config, listen))),
         host,
         metrics: Arc::clone(&metrics),
         commit_metrics,

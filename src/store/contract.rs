@@ -21,6 +21,9 @@ use tempfile::TempDir;
 
 use self::changes::*;
 use super::owners::Quotas;
+use super::postgres::proxy::Proxy;
+use super::postgres::server::Postgres;
+use super::postgres::{Address, PgStore};
 use super::redb::simdisk::SimDisk;
 use super::redb::{self, RedbStore};
 use super::*;
@@ -104,6 +107,73 @@ impl ownership::Shared for memory::Disk {
 impl Failing for memory::Disk {
     fn fail_after(&self, count: Option<u64>) {
         Self::fail_after(self, count);
+    }
+}
+
+/// A schema in a database, at the end of a way that can be cut.
+struct Schema {
+    name: String,
+    way: Proxy,
+}
+
+impl Default for Schema {
+    fn default() -> Self {
+        let server = Postgres::shared();
+        Self {
+            name: server.fresh_schema(),
+            way: Proxy::to(server.port),
+        }
+    }
+}
+
+impl Schema {
+    fn store(&self, quotas: Quotas) -> Result<PgStore, OpenError> {
+        let url = Postgres::shared().url_by_port(self.way.port(), &self.name);
+        PgStore::open(&Address::parse(&url).unwrap(), quotas)
+    }
+}
+
+impl ownership::Shared for Schema {
+    type Handle = PgStore;
+
+    fn handle(&self, quotas: Quotas) -> PgStore {
+        self.store(quotas).unwrap()
+    }
+
+    fn pass(&self, time: Duration) {
+        let (schema, millis) = (&self.name, time.as_millis());
+        let sooner = format!("UPDATE {schema}.nodes SET lease_end = lease_end - interval '{millis} ms'");
+        Postgres::shared().ask(&sooner);
+    }
+}
+
+impl Place for Schema {
+    fn open(&self, quotas: Quotas) -> Result<Box<dyn Store>, OpenError> {
+        Ok(Box::new(self.store(quotas)?))
+    }
+
+    fn verify(&self) {
+        let schema = &self.name;
+        // What belongs to no board that is there, and sizes that are not those of what is stored.
+        let stray = ["states", "updates", "grants", "secrets"].map(|table| {
+            format!(
+                "SELECT '{table}' FROM {schema}.{table} t WHERE NOT EXISTS (
+                    SELECT FROM {schema}.boards b WHERE b.id = t.board AND b.deleted_at IS NULL)"
+            )
+        });
+        let wrong = format!(
+            "SELECT b.id FROM {schema}.boards b WHERE deleted_at IS NULL AND (
+                state_bytes <> coalesce((SELECT sum(octet_length(state)) FROM {schema}.states WHERE board = b.id), 0)
+                OR log_bytes <> coalesce((SELECT sum(octet_length(updates)) FROM {schema}.updates WHERE board = b.id), 0))"
+        );
+        let found = Postgres::shared().ask(&format!("{} UNION ALL {wrong}", stray.join(" UNION ALL ")));
+        assert_eq!(found, "");
+    }
+}
+
+impl Failing for Schema {
+    fn fail_after(&self, count: Option<u64>) {
+        self.way.cut_after(count);
     }
 }
 
@@ -291,4 +361,10 @@ mod in_memory {
     keeps_the_rules!(crate::store::memory::Disk);
     keeps_the_rules_while_it_fails!(crate::store::memory::Disk);
     keeps_the_rules_of_ownership!(crate::store::memory::Disk);
+}
+
+mod in_postgres {
+    keeps_the_rules!(super::super::Schema);
+    keeps_the_rules_while_it_fails!(super::super::Schema);
+    keeps_the_rules_of_ownership!(super::super::Schema);
 }

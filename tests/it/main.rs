@@ -36,6 +36,7 @@ mod memory;
 mod metrics;
 mod page;
 mod permissions;
+mod postgres;
 mod presence;
 mod quotas;
 mod redis;

@@ -7,6 +7,8 @@ use super::*;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+const STORE: (&str, &str) = ("store", "postgres://boardwire@localhost/boardwire");
+
 fn machine() -> Machine {
     Machine {
         cores: NonZeroUsize::new(3).unwrap(),
@@ -56,6 +58,7 @@ fn defaults_are_those_of_the_contract() {
     let expected = Config {
         listen: "127.0.0.1:8080".parse().unwrap(),
         data: "boardwire.redb".into(),
+        store: None,
         threads: NonZeroUsize::new(3).unwrap(),
         mode: Mode::Standard,
         keys: Keys::single(Secret::new(SECRET.as_bytes())),
@@ -140,7 +143,7 @@ fn redis_is_an_address_whose_credentials_are_not_shown() {
 fn a_node_has_an_address_and_a_secret_or_neither() {
     let secret = ("node-secret", SECRET);
     let node =
-        |address| configure(&[("node-address", address), secret], &[]).map(|config| config.node.unwrap());
+        |address| configure(&[("node-address", address), secret, STORE], &[]).map(|config| config.node.unwrap());
     for address in [
         "10.0.0.7:9000",
         "[fd00::7]:9000",
@@ -186,10 +189,15 @@ fn a_node_has_an_address_and_a_secret_or_neither() {
         line.starts_with("--node-address is missing; expected HOST:PORT"),
         "{line}"
     );
+    let line = configure(&[secret, ("node-address", "n:9")], &[]).unwrap_err();
+    assert!(
+        line.starts_with("--node-address \"n:9\" is not right; expected a --store"),
+        "{line}"
+    );
     let (short, whole) = (&SECRET[..31], &SECRET[..32]);
     let line = bad("node-secret", short);
     assert!(line.contains("not shown") && !line.contains(short), "{line}");
-    assert!(configure(&[("node-address", "n:9"), ("node-secret", whole)], &[]).is_ok());
+    assert!(configure(&[("node-address", "n:9"), ("node-secret", whole), STORE], &[]).is_ok());
 }
 
 #[test]
@@ -568,4 +576,24 @@ fn the_variable_of_a_switch_is_yes_or_no() {
         let outcome = configure(&[], &[("BOARDWIRE_DEV", text)]);
         assert_eq!(outcome.ok().map(|config| config.mode), mode, "{text:?}");
     }
+}
+
+#[test]
+fn a_database_is_named_instead_of_a_file_and_its_password_is_never_shown() {
+    let url = "postgres://ann:geheim@db.example/boards";
+    let config = configure(&[], &[("BOARDWIRE_STORE", url)]).unwrap();
+    assert_eq!(
+        format!("{:?}", config.store),
+        "Some(Address(db.example:5432/boards, schema boardwire))"
+    );
+    let line = bad("store", "postgres://ann:geheim@db.example");
+    assert!(
+        line.contains("postgres://user") && !line.contains("geheim"),
+        "{line}"
+    );
+    let both = configure(&[("data", "a.redb")], &[("BOARDWIRE_STORE", url)]).unwrap_err();
+    assert!(
+        both.contains("either --store or --data") && !both.contains("geheim"),
+        "{both}"
+    );
 }
