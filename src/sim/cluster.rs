@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,10 +17,12 @@ use smol::future::FutureExt;
 use super::checks::{Book, Content};
 use super::client::Identity;
 use super::connection::refuse;
-use super::executor::{Clocks, Machine, World};
+use super::executor::World;
 use super::history::History;
+use super::machine::{Clocks, Machine};
 use super::network::{End, Link};
 use super::node::{Node, Plan, credentials, rest, serve};
+use super::reach::{Reach, StoreClock};
 use super::{Scene, ms, woes};
 use crate::access::Credentials;
 use crate::boards::committer::Writer;
@@ -29,117 +31,14 @@ use crate::fault::Fault;
 use crate::ids::BoardId;
 use crate::limits;
 use crate::planted::{self, Bug};
-use crate::store::front::Front;
+use crate::store::Store;
 use crate::store::memory::{Disk, MemoryStore};
 use crate::store::owners::Quotas;
-use crate::store::ownership::{Joining, Lease, NodeSeen, Ownership, Whereabouts};
-use crate::store::{Applied, Change, Store, StoreError};
+use crate::store::ownership::{Joining, Ownership};
 use crate::time::Tick;
 
 /// How many nodes there are.
 pub(super) const NODES: usize = 3;
-
-/// The clock of the store, which leases end by.
-pub(super) struct StoreClock {
-    world: World,
-    clocks: Clocks,
-    /// Microseconds.
-    jumped: AtomicI64,
-}
-
-impl StoreClock {
-    /// It jumps.
-    pub(super) fn jump(&self, millis: i64) {
-        self.jumped.fetch_add(millis * 1_000, Ordering::Relaxed);
-    }
-
-    fn now(&self) -> Duration {
-        // So long ago did it begin that it can jump back.
-        let now = self.clocks.at(self.world.now().tick).0 + 1_000_000_000_000;
-        Duration::from_micros(now.saturating_add_signed(self.jumped.load(Ordering::Relaxed)))
-    }
-}
-
-/// The store, as one node reaches it.
-pub(super) struct Reach {
-    behind: MemoryStore,
-    disk: Disk,
-    clock: Arc<StoreClock>,
-    /// It answers, and takes nothing.
-    is_read_only: AtomicBool,
-}
-
-impl Reach {
-    /// See [`MemoryStore::fail_after`].
-    pub(super) fn fail_after(&self, count: Option<u64>) {
-        self.behind.fail_after(count);
-    }
-
-    /// From now on it takes nothing, or all again.
-    pub(super) fn set_read_only(&self, is_read_only: bool) {
-        self.is_read_only.store(is_read_only, Ordering::Relaxed);
-    }
-
-    /// Reads, or writes, by the clock of the store.
-    fn reads<T>(&self, what: impl FnOnce(&MemoryStore) -> T) -> T {
-        self.disk.set_clock(self.clock.now());
-        what(&self.behind)
-    }
-
-    fn writes<T>(&self, what: impl FnOnce(&MemoryStore) -> T) -> T {
-        if !self.is_read_only.load(Ordering::Relaxed) {
-            return self.reads(what);
-        }
-        self.behind.fail_after(Some(0));
-        let failed = self.reads(what);
-        self.behind.fail_after(None);
-        failed
-    }
-}
-
-impl Front for Reach {
-    fn behind(&self) -> &dyn Store {
-        &self.behind
-    }
-
-    fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
-        self.writes(|store| store.commit(changes))
-    }
-
-    fn probe(&self) -> Result<(), StoreError> {
-        self.writes(Store::probe)
-    }
-}
-
-impl Ownership for Reach {
-    fn join(&self, joining: &Joining) -> Result<Lease, StoreError> {
-        self.writes(|store| store.join(joining))
-    }
-
-    fn renew(&self) -> Result<Lease, StoreError> {
-        self.writes(Ownership::renew)
-    }
-
-    fn whereabouts(&self, board: &BoardId) -> Result<Whereabouts, StoreError> {
-        self.reads(|store| store.whereabouts(board))
-    }
-
-    fn claim(&self, board: &BoardId) -> Result<Whereabouts, StoreError> {
-        self.writes(|store| store.claim(board))
-    }
-
-    fn release(&self, boards: &[BoardId]) -> Result<(), StoreError> {
-        self.writes(|store| store.release(boards))
-    }
-
-    fn leave(&self) -> Result<(), StoreError> {
-        self.writes(Ownership::leave)
-    }
-
-    fn nodes(&self) -> Result<Vec<NodeSeen>, StoreError> {
-        self.reads(Ownership::nodes)
-    }
-}
 
 /// A node that runs, and its store.
 #[derive(Clone)]
@@ -224,11 +123,7 @@ fn clocks(world: &World) -> Clocks {
 impl Cluster {
     pub(super) fn new(world: &World, plan: Plan, boards: Vec<BoardId>, book: &Arc<Book>) -> Arc<Self> {
         let disk = Disk::default();
-        let clock = StoreClock {
-            world: world.clone(),
-            clocks: clocks(world),
-            jumped: AtomicI64::new(0),
-        };
+        let clock = StoreClock::new(world, clocks(world));
         let history = History::of(world, &disk, book, boards.clone());
         Arc::new(Self {
             world: world.clone(),
@@ -275,12 +170,7 @@ impl Cluster {
         let Ok(behind) = MemoryStore::open(&self.disk, Quotas::UNBOUNDED) else {
             return;
         };
-        let reach = Arc::new(Reach {
-            behind,
-            disk: self.disk.clone(),
-            clock: Arc::clone(&self.clock),
-            is_read_only: AtomicBool::new(false),
-        });
+        let reach = Reach::new(behind, &self.disk, &self.clock);
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         self.world.note("node", &[seat as u64, number.into()]);
         let machine = Machine::with_clocks(&self.world, number, self.plan.pool, clocks(&self.world));

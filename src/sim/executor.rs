@@ -1,20 +1,17 @@
 //! Invented time, tasks and chance: one thread, and one seed that chooses all.
 //!
-//! Owns [`World`] (the executor, its clock, its timers, the trace) and [`Machine`], the [`Host`] of one node:
-//! when a machine dies, its tasks and what it runs on its pool are gone at that moment, and while it is
-//! paused they are not polled; its clocks may run as they like. Must not know boards. Key invariant: what
+//! Owns [`World`]: the executor, its clock, its timers, the trace. Must not know boards. Key invariant: what
 //! happens depends on the seed alone; no clock is read and no order of a hash table counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use crate::boards::host::{Host, Task, Work};
-use crate::time::{Clock, Now, Tick, UnixMillis};
+use crate::boards::host::Task;
+use crate::time::{Now, Tick, UnixMillis};
 
 /// Polls at one instant, beyond which something spins.
 const SPIN: u64 = 50_000;
@@ -53,7 +50,7 @@ impl Random {
 }
 
 /// Whose a task is: the world's own, or those of a machine by its number.
-type Owner = u32;
+pub(super) type Owner = u32;
 
 const WORLDS_OWN: Owner = 0;
 
@@ -175,7 +172,8 @@ impl World {
         self.start_for(WORLDS_OWN, Box::pin(task));
     }
 
-    fn start_for(&self, owner: Owner, task: Task) {
+    /// As [`Self::start`], for a machine.
+    pub(super) fn start_for(&self, owner: Owner, task: Task) {
         let mut state = self.lock();
         state.last += 1;
         let id = state.last;
@@ -183,12 +181,14 @@ impl World {
         self.ready.lock().unwrap().push(id);
     }
 
-    fn tasks_of(&self, owner: Owner) -> usize {
+    /// How many tasks a machine has.
+    pub(super) fn tasks_of(&self, owner: Owner) -> usize {
         let state = self.lock();
         state.tasks.values().filter(|task| task.0 == owner).count()
     }
 
-    fn kill(&self, owner: Owner) {
+    /// Ends all tasks of a machine.
+    pub(super) fn kill(&self, owner: Owner) {
         let dead: Vec<_> = {
             let mut state = self.lock();
             let ids: Vec<u64> = state
@@ -203,7 +203,7 @@ impl World {
     }
 
     /// Polls no task of a machine, as after SIGSTOP, until it goes on; time passes.
-    fn pause(&self, owner: Owner, is_paused: bool) {
+    pub(super) fn pause(&self, owner: Owner, is_paused: bool) {
         let mut state = self.lock();
         if is_paused {
             state.paused.insert(owner);
@@ -374,131 +374,11 @@ impl Drop for Sleep {
     }
 }
 
-/// How a machine's clocks differ from the world's.
-#[derive(Debug, Default)]
-pub(super) struct Clocks {
-    /// By how much it counts from another beginning.
-    pub(super) ahead: Duration,
-    /// How much faster it runs, in millionths.
-    pub(super) faster: i64,
-    /// By how many milliseconds its wall clock is wrong.
-    pub(super) wall: AtomicI64,
-}
-
-const MILLION: u64 = 1_000_000;
-
-impl Clocks {
-    /// What it counts in a million microseconds.
-    fn rate(&self) -> u64 {
-        MILLION.saturating_add_signed(self.faster)
-    }
-
-    /// What it says at a time of the world's.
-    pub(super) fn at(&self, now: Tick) -> Tick {
-        Tick(now.0 / MILLION * self.rate() + now.0 % MILLION * self.rate() / MILLION).after(self.ahead)
-    }
-
-    /// How long it takes until it has counted so much.
-    fn until(&self, time: Duration) -> Duration {
-        match self.faster {
-            0 => time,
-            _ => time.mul_f64(MILLION as f64 / self.rate() as f64) + Duration::from_micros(1),
-        }
-    }
-}
-
-/// What a node stands on.
-pub(super) struct Machine {
-    world: World,
-    number: Owner,
-    is_dead: AtomicBool,
-    /// How long work on its pool takes at most.
-    slowness: Duration,
-    clocks: Clocks,
-}
-
-impl Machine {
-    /// A new machine, whose clocks are right; each has another number, from 1 on.
-    pub(super) fn new(world: &World, number: u32, slowness: Duration) -> Arc<Self> {
-        Self::with_clocks(world, number, slowness, Clocks::default())
-    }
-
-    /// As [`Self::new`], with clocks of its own.
-    pub(super) fn with_clocks(world: &World, number: u32, slowness: Duration, clocks: Clocks) -> Arc<Self> {
-        Arc::new(Self {
-            world: world.clone(),
-            number,
-            is_dead: AtomicBool::new(false),
-            slowness,
-            clocks,
-        })
-    }
-
-    /// Its number.
-    pub(super) fn number(&self) -> u32 {
-        self.number
-    }
-
-    /// Sets its wall clock wrong by so many milliseconds.
-    pub(super) fn set_wall(&self, wrong: i64) {
-        self.clocks.wall.store(wrong, Ordering::Relaxed);
-    }
-
-    /// Stops it, or lets it go on.
-    pub(super) fn pause(&self, is_paused: bool) {
-        self.world.pause(self.number, is_paused);
-    }
-
-    /// Ends all that it does.
-    pub(super) fn die(&self) {
-        self.is_dead.store(true, Ordering::Relaxed);
-        self.world.kill(self.number);
-    }
-
-    /// How many tasks it has.
-    pub(super) fn tasks(&self) -> usize {
-        self.world.tasks_of(self.number)
-    }
-}
-
-impl Clock for Machine {
-    fn now(&self) -> Now {
-        let now = self.world.now();
-        let wrong = self.clocks.wall.load(Ordering::Relaxed);
-        Now {
-            tick: self.clocks.at(now.tick),
-            unix: UnixMillis(now.unix.0.saturating_add_signed(wrong)),
-        }
-    }
-}
-
-impl Host for Machine {
-    fn start(&self, task: Task) {
-        if !self.is_dead.load(Ordering::Relaxed) {
-            self.world.start_for(self.number, task);
-        }
-    }
-
-    fn sleep(&self, time: Duration) -> Task {
-        Box::pin(self.world.sleep(self.clocks.until(time)))
-    }
-
-    fn block(&self, work: Work) {
-        let wait = self.world.nap(Duration::ZERO, self.slowness);
-        self.start(Box::pin(async move {
-            wait.await;
-            work();
-        }));
-    }
-
-    fn random(&self) -> u64 {
-        self.world.random(Random::next)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::machine::Machine;
     use super::*;
+    use crate::boards::host::Host;
 
     /// Tasks that wake each other, sleep and block; gives what was noted in which order.
     fn run(seed: u64) -> (u64, u64) {
@@ -545,36 +425,6 @@ mod tests {
             (world.violation(), machine.tasks(), world.lock().timers.len()),
             (None, 0, 0)
         );
-    }
-
-    #[test]
-    fn a_paused_machine_does_nothing_until_it_goes_on_and_its_clocks_are_its_own() {
-        let world = World::new(0, false);
-        let clocks = Clocks {
-            ahead: Duration::from_secs(100),
-            faster: 20_000,
-            ..Clocks::default()
-        };
-        let machine = Machine::with_clocks(&world, 1, Duration::from_millis(5), clocks);
-        let (begun, woken) = (machine.now().tick, Arc::new(Mutex::new(Vec::new())));
-        let (sleeping, notes) = (Arc::clone(&machine), Arc::clone(&woken));
-        machine.start(Box::pin(async move {
-            for _ in 0..3 {
-                sleeping.sleep(Duration::from_secs(10)).await;
-                let slept = sleeping.now().tick.since(begun).as_secs();
-                notes
-                    .lock()
-                    .unwrap()
-                    .push((sleeping.world.now().tick.0 / MILLION, slept));
-            }
-        }));
-        world.run(Duration::from_secs(15));
-        machine.pause(true);
-        world.run(Duration::from_secs(60));
-        assert_eq!(woken.lock().unwrap().len(), 1);
-        machine.pause(false);
-        world.run(Duration::from_secs(20));
-        assert_eq!(*woken.lock().unwrap(), [(10, 10), (76, 76), (85, 86)]);
     }
 
     #[test]

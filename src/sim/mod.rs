@@ -6,10 +6,10 @@
 //!
 //! | what | where |
 //! | --- | --- |
-//! | time, tasks, chance | `executor.rs` |
+//! | time, tasks, chance; what a node stands on | `executor.rs`; `machine.rs` |
 //! | links that are late, cut, half open, full | `network.rs`, and a client's frames in `wire.rs` |
 //! | the node, its disk (`store::redb::simdisk`), crashes; its end of a link | `node.rs`, `connection.rs` |
-//! | three nodes on one log, who wrote it, what goes wrong | `cluster.rs`, `history.rs`, `woes.rs` |
+//! | three nodes on one log, each's way to it, who wrote it, what goes wrong | `cluster.rs`, `reach.rs`, `history.rs`, `woes.rs` |
 //! | clients like stock y-websocket; those who lie | `client.rs`, `presence.rs`; `liars.rs` |
 //! | what must hold | `checks.rs` |
 //! | many seeds, replays, planted bugs | `tests.rs` |
@@ -21,9 +21,11 @@ mod connection;
 mod executor;
 mod history;
 mod liars;
+mod machine;
 mod network;
 mod node;
 mod presence;
+mod reach;
 mod tests;
 mod wire;
 mod woes;
