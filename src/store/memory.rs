@@ -13,7 +13,7 @@ pub use self::contents::Contents;
 use super::owners::{Account, Quotas};
 use super::{
     Act, Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, Summary,
+    StoreError, Stored, StoredBoard, StoredSecret, Summary, Used,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -252,6 +252,10 @@ impl Registry for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         self.ask(|contents| contents.audit(board, before, limit))
+    }
+
+    fn used(&self, from: Option<&BoardId>, limit: usize) -> Result<Vec<Used>, StoreError> {
+        self.ask(|contents| contents.used(from, limit))
     }
 
     fn account(&self, owner: &UserId) -> Arc<Account> {
