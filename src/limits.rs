@@ -345,6 +345,43 @@ pub const REDIS_TELL_EVERY: Duration = Duration::from_secs(10);
 /// How long a shutdown waits at most for what is still to be published.
 pub const REDIS_DRAIN_MAX: Duration = Duration::from_secs(2);
 
+// --- PostgreSQL -------------------------------------------------------------------------------------------
+
+/// Connections to the database that read at a time, inclusive, beside one for commits and one for ownership.
+pub const DATABASE_READERS_MAX: usize = 4;
+
+/// How long the database may take to be found, connected and signed in to; each address of it.
+pub const DATABASE_CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long one statement may take in the database: a board of 32 MiB over a slow network.
+pub const DATABASE_STATEMENT_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// How long the database may take to answer; more than for the statement, so that it says itself why not.
+pub const DATABASE_ANSWER_TIME_MAX: Duration = Duration::from_secs(35);
+
+/// How long the database may take to answer about ownership: much less than a lease lasts.
+pub const DATABASE_OWNERSHIP_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// How long a statement waits for a row that somebody else has locked.
+pub const DATABASE_LOCK_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long this server may pause between two halves of a commit before the database undoes it: meanwhile
+/// its rows are locked.
+pub const DATABASE_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How long the machine of the database may be silent before the connection is closed.
+pub const DATABASE_SILENCE_MAX: Duration = Duration::from_secs(20);
+
+/// How often a commit is tried again that the database undid because of another one.
+pub const DATABASE_TRIES_MAX: usize = 5;
+
+/// How old what is known about an owner's boards may be at most, while nodes share the database: others make
+/// boards too.
+pub const DATABASE_ACCOUNT_AGE_MAX: Duration = Duration::from_secs(30);
+
+/// Audit entries that one transaction removes from the database, inclusive.
+pub const DATABASE_PRUNED_AT_ONCE_MAX: usize = 10_000;
+
 const _: () = assert!(
     REDIS_LINE_BYTES_MAX >= 2 * REDIS_MESSAGE_BYTES_MAX
         && REDIS_OUTBOX_BYTES_MAX >= 2 * REDIS_MESSAGE_BYTES_MAX,
@@ -373,4 +410,8 @@ const _: () = assert!(
 const _: () = assert!(
     SILENCE_MAX.as_secs() > 2 * PING_EVERY.as_secs(),
     "two pings may be lost"
+);
+const _: () = assert!(
+    DATABASE_ANSWER_TIME_MAX.as_secs() > DATABASE_STATEMENT_TIME_MAX.as_secs(),
+    "the database says first that it took too long"
 );

@@ -13,6 +13,8 @@ use crate::metrics::redis::RedisMetrics;
 use crate::metrics::{CommitMetrics, Metrics};
 use crate::room::{RoomSettings, SavedEcho};
 use crate::store::Store;
+use crate::store::memory::MemoryStore;
+use crate::store::ownership::{Joining, Ownership};
 use crate::time::{Clock, Now, Tick, UnixMillis};
 
 /// A host on this machine, whose time can be moved on.
@@ -107,12 +109,40 @@ pub(crate) fn settings() -> Settings {
 
 /// Boards over this store, and what runs their tasks. A thread writes for them.
 pub(crate) fn boards(settings: Settings, store: Arc<dyn Store>) -> (Arc<Boards>, Arc<Executor<'static>>) {
+    boards_of(settings, store, None)
+}
+
+/// As [`boards`], of a node of this name where others share the store.
+pub(crate) fn node(
+    settings: Settings,
+    store: &Arc<MemoryStore>,
+    (name, lease): (&str, Duration),
+) -> (Arc<Boards>, Arc<Executor<'static>>) {
+    let joining = Joining {
+        name: name.to_owned(),
+        address: Some(format!("{name}:1")),
+        lease,
+        replaces: true,
+    };
+    let ownership = Arc::clone(store) as Arc<dyn Ownership>;
+    boards_of(
+        settings,
+        Arc::clone(store) as Arc<dyn Store>,
+        Some((ownership, joining)),
+    )
+}
+
+fn boards_of(
+    settings: Settings,
+    store: Arc<dyn Store>,
+    ownership: Option<(Arc<dyn Ownership>, Joining)>,
+) -> (Arc<Boards>, Arc<Executor<'static>>) {
     let host = TestHost::new();
     let executor = host.executor();
     let commit_metrics = CommitMetrics::default();
     let parts = Parts {
         store,
-        ownership: None,
+        ownership,
         host,
         metrics: Arc::new(Metrics::new(&commit_metrics, &RedisMetrics::default())),
         commit_metrics,

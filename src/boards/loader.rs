@@ -9,6 +9,7 @@ use crate::access::{Asked, BoardFacts, Facts};
 use crate::audit::{Action, Actor};
 use crate::boards::committer::Chain;
 use crate::boards::slots::{Found, Hold, Released, RoomCell};
+use crate::boards::tenure::Claimed;
 use crate::boards::{Boards, fenced};
 use crate::fault::{Fault, causes};
 use crate::ids::{BoardId, Level, UserId};
@@ -112,13 +113,16 @@ impl Boards {
                 }
                 hold.note_settled();
             }
-            if let Err(fault) = boards.claim(hold.board()).await {
-                hold.refuse(fault);
-                return;
-            }
+            let claimed = match boards.claim(hold.board()).await {
+                Ok(claimed) => claimed,
+                Err(fault) => {
+                    hold.refuse(fault);
+                    return;
+                }
+            };
             let mark = hold.access_mark();
             let (loader, id) = (Arc::clone(&boards), hold.board().clone());
-            let load = boards.unblock(move || loader.load_blocking(&id, creation));
+            let load = boards.unblock(move || loader.load_blocking(&id, claimed, creation));
             let loaded = fenced(load).await.unwrap_or(Err(Fault::Internal));
             boards.metrics.loaded(boards.now().tick.since(started), &loaded);
             let cell = match loaded {
@@ -139,7 +143,12 @@ impl Boards {
         holding.released().await
     }
 
-    fn load_blocking(&self, board: &BoardId, creation: Creation) -> Result<(Room, Arc<Chain>), Fault> {
+    fn load_blocking(
+        &self,
+        board: &BoardId,
+        claimed: Claimed,
+        creation: Creation,
+    ) -> Result<(Room, Arc<Chain>), Fault> {
         let chain = Arc::new(Chain::default());
         let stored = self.store.load(board).map_err(|error| {
             self.read_failed(board, &error);
@@ -154,6 +163,8 @@ impl Boards {
         let account = owner.map(|owner| self.store.account(&owner));
         let loaded = match (stored, creation) {
             (Stored::Deleted, _) => return Err(Fault::BoardDeleted),
+            // Somebody has made it since.
+            (Stored::Present(_), _) if claimed == Claimed::Absent => return Err(Fault::Elsewhere),
             (Stored::Absent, Creation::Denied) => return Err(Fault::NoSuchBoard),
             (Stored::Present(stored), _) => self.rebuild(board, stored)?,
             // The writer decides, when it makes the board; but here nothing need be undone.

@@ -43,6 +43,15 @@ pub(crate) struct Tenure {
     elsewhere: Mutex<BTreeMap<BoardId, (Neighbour, Tick)>>,
 }
 
+/// What a board is that was to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claimed {
+    /// This node's.
+    Ours,
+    /// Nobody's, since there was none.
+    Absent,
+}
+
 /// How the node's tenure is, for people to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -213,26 +222,32 @@ impl Boards {
         Some(neighbour)
     }
 
-    /// Takes a board for this node, before it is loaded; one that does not exist is its own once it has made
-    /// it. What was decided about rights before counts no more: another node may have changed them.
+    /// Takes a board for this node, before it is loaded. What was decided about rights before counts no more:
+    /// another node may have changed them. One that does not exist is not taken: it is the node's that makes
+    /// it, and whoever finds it there all the same may not have it.
     ///
     /// # Errors
     /// [`Fault::Elsewhere`], [`Fault::StateUnreadable`].
-    pub(super) async fn claim(self: &Arc<Self>, board: &BoardId) -> Result<(), Fault> {
+    pub(super) async fn claim(self: &Arc<Self>, board: &BoardId) -> Result<Claimed, Fault> {
         let Some(tenure) = &self.tenure else {
-            return Ok(());
+            return Ok(Claimed::Ours);
         };
         let is_ours = tenure.claimed().contains_key(board);
         let id = board.clone();
         let found = self.ask_about(move |store| store.claim(&id)).await?;
-        if self.note_whereabouts(board, found).is_some() {
-            return Err(Fault::Elsewhere);
-        }
+        let claimed = match found {
+            Whereabouts::Here => Claimed::Ours,
+            Whereabouts::Nobody => Claimed::Absent,
+            Whereabouts::Elsewhere(_) => {
+                self.note_whereabouts(board, found);
+                return Err(Fault::Elsewhere);
+            }
+        };
         self.note_claimed(board);
         if !is_ours {
             self.slots.note_access_change(board);
         }
-        Ok(())
+        Ok(claimed)
     }
 
     /// This node has a board, or will have it once it is made.
@@ -321,7 +336,7 @@ impl Boards {
         let Some(tenure) = &self.tenure else { return };
         loop {
             self.host.sleep(limits::RELEASE_EVERY).await;
-            let idle = self.hold_idle(tenure);
+            let idle = self.hold_idle(tenure, self.now().tick);
             if !idle.is_empty() {
                 self.release_held(tenure, idle).await;
             }
@@ -329,8 +344,7 @@ impl Boards {
     }
 
     /// The slots of claimed boards without a room, so that none is loaded meanwhile.
-    fn hold_idle(self: &Arc<Self>, tenure: &Tenure) -> Vec<Hold> {
-        let now = self.now().tick;
+    fn hold_idle(self: &Arc<Self>, tenure: &Tenure, now: Tick) -> Vec<Hold> {
         let is_idle = |(board, at): (&BoardId, &mut Tick)| {
             if self.slots.live(board).is_some() {
                 *at = now;
@@ -374,3 +388,6 @@ impl Boards {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

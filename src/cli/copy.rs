@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use boardwire::copy::{Copied, Told, copy};
+use boardwire::store::owners::Quotas;
+use boardwire::store::ownership::Ownership as _;
+use boardwire::store::postgres::{Address, EXPECTED, PgStore};
 use boardwire::store::redb::{RedbStore, Verified};
 use boardwire::store::{OpenError, Store};
 use clap::{Arg, ArgMatches};
@@ -25,6 +28,13 @@ and goes on where it was. Each board is read back and compared.
 Exit code: 0 if the target has all boards; 1 if not, and then each board that it lacks is named; 2 for a wrong flag.
 
 Examples:
+  export BOARDWIRE_COPY_TO=\"postgres://boardwire:$PASSWORD@db.example/boardwire\"
+  boardwire copy --from boardwire.redb
+      From one machine to many. Flags show in process lists, so a password is better in a variable.
+
+  boardwire copy --from \"postgres://boardwire@/boardwire?host=/var/run/postgresql\" --to boardwire.redb
+      And back.
+
   boardwire copy --from old.redb --to new.redb
       Of a damaged data file, all that can be read.";
 
@@ -33,6 +43,8 @@ Examples:
 pub(crate) enum Where {
     /// A data file.
     File(PathBuf),
+    /// A PostgreSQL database.
+    Database(Address),
 }
 
 /// What is to be copied.
@@ -44,11 +56,15 @@ pub(crate) struct Request {
 
 /// The flags, and the variables that count where a flag is not given.
 const FLAGS: [(&str, &str, &str); 2] = [
-    ("from", "BOARDWIRE_COPY_FROM", "The store to copy, a data file"),
+    (
+        "from",
+        "BOARDWIRE_COPY_FROM",
+        "The store to copy: a data file, or postgres://...",
+    ),
     (
         "to",
         "BOARDWIRE_COPY_TO",
-        "The store that gets the boards, a data file; made when missing",
+        "The store that gets the boards: a data file, or postgres://...; made when missing",
     ),
 ];
 
@@ -86,9 +102,15 @@ impl Request {
 impl Where {
     fn parse(flag: &str, given: OsString) -> Result<Self, String> {
         match given.to_str().and_then(|text| text.split_once("://")) {
+            Some(("postgres" | "postgresql", _)) => {
+                let address = Address::parse(&given.to_string_lossy());
+                let address =
+                    address.map_err(|expected| format!("--{flag} is not right; expected {expected}"));
+                Ok(Self::Database(address?))
+            }
             // What follows may be a password.
             Some((scheme, _)) => Err(format!(
-                "--{flag} {scheme}://... is not right; expected a data file"
+                "--{flag} {scheme}://... is not right; expected a data file, or {EXPECTED}"
             )),
             None => Ok(Self::File(given.into())),
         }
@@ -111,6 +133,13 @@ impl Where {
                     is_damaged,
                 })
             }
+            Self::Database(address) => {
+                let store = PgStore::open_untouched(address).map_err(|error| self.unopened(&error))?;
+                Ok(Opened {
+                    store: Box::new(self.unserved(store)?),
+                    is_damaged: false,
+                })
+            }
         }
     }
 
@@ -126,6 +155,25 @@ impl Where {
                     _ => Ok(Box::new(store)),
                 }
             }
+            Self::Database(address) => {
+                let opened = PgStore::open(address, Quotas::UNBOUNDED);
+                let store = opened.map_err(|error| self.unopened(&error))?;
+                Ok(Box::new(self.unserved(store)?))
+            }
+        }
+    }
+
+    /// A database of which no node has a lease: what is served changes meanwhile.
+    fn unserved(&self, store: PgStore) -> Result<PgStore, String> {
+        let nodes = store.nodes().map_err(|error| format!("{self}: {error}"))?;
+        let alive = nodes.into_iter().filter(|node| !node.lease_left.is_zero());
+        let alive: Vec<String> = alive.map(|node| node.name).collect();
+        match alive.is_empty() {
+            true => Ok(store),
+            false => Err(format!(
+                "servers run on {self}: {}; stop them first (of one that crashed the lease ends by itself, within seconds)",
+                alive.join(", ")
+            )),
         }
     }
 
@@ -148,6 +196,8 @@ impl Where {
             (Self::File(one), Self::File(other)) => {
                 one == other || real(one).is_some_and(|one| real(other) == Some(one))
             }
+            (Self::Database(one), Self::Database(other)) => one == other,
+            _ => false,
         }
     }
 }
@@ -156,6 +206,7 @@ impl fmt::Display for Where {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
+            Self::Database(address) => address.fmt(f),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::limits;
 use crate::net::disposition::CloseCodes;
 use crate::room::SavedEcho;
 use crate::store::owners::Quotas;
+use crate::store::postgres;
 
 mod settings;
 #[cfg(test)]
@@ -37,6 +38,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `--data`.
     pub data: PathBuf,
+    /// `--store`: a database instead of the data file.
+    pub store: Option<postgres::Address>,
     /// `--threads`: of the executor.
     pub threads: NonZeroUsize,
     /// `--dev`.
@@ -211,6 +214,7 @@ impl Config {
         Ok(Self {
             listen: listen_in(values, mode)?,
             data,
+            store: store(values)?,
             threads: values
                 .optional("threads", "a number of threads, 1 to 1024", |text| {
                     text.parse().ok().filter(|n: &NonZeroUsize| n.get() <= 1_024)
@@ -369,6 +373,23 @@ pub fn data(values: &Values) -> Result<PathBuf, ConfigError> {
             (path.file_name().is_some() && !text.ends_with('/')).then_some(path)
         },
     )
+}
+
+/// `--store`.
+///
+/// # Errors
+/// It names no database, or `--data` names a file as well.
+fn store(values: &Values) -> Result<Option<postgres::Address>, ConfigError> {
+    let given = values.given("store");
+    let Some(text) = given.text else { return Ok(None) };
+    if values.given("data").source != Source::Default {
+        let expected = "either --store or --data: everything is kept in one of them";
+        return Err(ConfigError::new(given, expected));
+    }
+    let address = postgres::Address::parse(text);
+    address
+        .map(Some)
+        .map_err(|expected| ConfigError::new(given, expected))
 }
 
 /// Where the secret of `--dev` is kept, where it is needed: beside the data file.

@@ -37,8 +37,10 @@ use crate::server::config::Config;
 use crate::server::machine::Machine;
 use crate::server::requests;
 use crate::server::threads::Helpers;
-use crate::store::OpenError;
+use crate::store::ownership::Ownership;
+use crate::store::postgres::{self, PgStore};
 use crate::store::redb::{RedbStore, Verified};
+use crate::store::{OpenError, Store};
 
 /// By how much the committer's thread is nicer than the others; on Linux each thread has its own.
 const COMMITTER_NICE: i32 = 5;
@@ -50,6 +52,13 @@ pub enum StartError {
     Store {
         /// `--data`.
         path: PathBuf,
+        /// Why not.
+        source: OpenError,
+    },
+    /// The database cannot be used.
+    Database {
+        /// `--store`; it is shown without user and password.
+        address: postgres::Address,
         /// Why not.
         source: OpenError,
     },
@@ -68,6 +77,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store { path, .. } => write!(f, "cannot open the data file {}", path.display()),
+            Self::Database { address, .. } => write!(f, "cannot open the database {address}"),
             Self::Listen { address, .. } => write!(f, "cannot listen on {address}"),
             Self::System(_) => f.write_str("cannot start threads or signal handlers"),
         }
@@ -77,7 +87,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(match self {
-            Self::Store { source, .. } => source,
+            Self::Store { source, .. } | Self::Database { source, .. } => source,
             Self::Listen { source, .. } | Self::System(source) => source,
         })
     }
@@ -97,12 +107,7 @@ pub enum Ended {
 /// # Errors
 /// [`StartError`]; nothing has been served then.
 pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, StartError> {
-    let store = RedbStore::open(&config.data).map_err(|source| StartError::Store {
-        path: config.data.clone(),
-        source,
-    })?;
-    let store = store.with_quotas(config.quotas);
-    note_verified(store.verified());
+    let (store, _ownership) = open_store(&config)?;
     raise_descriptor_limit(config.bounds.connections);
     let (poller, mut driver) = Poller::new().map_err(StartError::System)?;
     let listener = listen(config.listen, &poller).map_err(|source| StartError::Listen {
@@ -118,7 +123,7 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         writer,
     } = build(
         &config,
-        Arc::new(store),
+        store,
         Machine::new(Arc::clone(&executor), Arc::clone(&poller)),
     );
     let writing = thread::Builder::new().name("boardwire-committer".into());
@@ -144,6 +149,28 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         Finished::Durable if writing.join().is_ok() => Ended::Saved,
         _ => Ended::Unsaved,
     })
+}
+
+/// Where everything is kept, and, where several nodes may share that, which of them has which board.
+type Kept = (Arc<dyn Store>, Option<Arc<dyn Ownership>>);
+
+/// Opens the data file, or the database.
+fn open_store(config: &Config) -> Result<Kept, StartError> {
+    if let Some(address) = &config.store {
+        let opened = PgStore::open(address, config.quotas);
+        let store = Arc::new(opened.map_err(|source| StartError::Database {
+            address: address.clone(),
+            source,
+        })?);
+        return Ok((Arc::clone(&store) as Arc<dyn Store>, Some(store)));
+    }
+    let store = RedbStore::open(&config.data).map_err(|source| StartError::Store {
+        path: config.data.clone(),
+        source,
+    })?;
+    let store = store.with_quotas(config.quotas);
+    note_verified(store.verified());
+    Ok((Arc::new(store), None))
 }
 
 /// Runs the writer, behind whoever delivers where both want the same core: a commit may wait, an update not.
@@ -206,7 +233,7 @@ struct Built {
 }
 
 /// Puts the server's parts together.
-fn build(config: &Config, store: Arc<RedbStore>, machine: Machine) -> Built {
+fn build(config: &Config, store: Arc<dyn Store>, machine: Machine) -> Built {
     let host: Arc<dyn Host> = Arc::new(machine);
     let (commit_metrics, redis) = (CommitMetrics::default(), RedisMetrics::default());
     let metrics = Arc::new(Metrics::new(&commit_metrics, &redis));

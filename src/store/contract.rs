@@ -10,16 +10,21 @@ pub(super) mod changes;
 mod faults;
 mod log;
 mod owners;
+mod ownership;
 mod registry;
 mod whole;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use self::changes::*;
 use super::owners::Quotas;
+use super::postgres::proxy::Proxy;
+use super::postgres::server::Postgres;
+use super::postgres::{Address, PgStore};
 use super::redb::simdisk::SimDisk;
 use super::redb::{self, RedbStore};
 use super::*;
@@ -88,9 +93,69 @@ impl Place for memory::Disk {
     fn verify(&self) {}
 }
 
+impl ownership::Shared for memory::Disk {
+    type Handle = memory::MemoryStore;
+
+    fn handle(&self, quotas: Quotas) -> memory::MemoryStore {
+        memory::MemoryStore::open(self, quotas).unwrap()
+    }
+
+    fn pass(&self, time: Duration) {
+        self.set_clock(self.clock() + time);
+    }
+}
+
 impl Failing for memory::Disk {
     fn fail_after(&self, count: Option<u64>) {
         Self::fail_after(self, count);
+    }
+}
+
+/// A schema in a database, at the end of a way that can be cut.
+struct Schema {
+    name: String,
+    way: Proxy,
+}
+
+impl Default for Schema {
+    fn default() -> Self {
+        let server = Postgres::shared();
+        Self {
+            name: server.fresh_schema(),
+            way: Proxy::to(server.port()),
+        }
+    }
+}
+
+impl Place for Schema {
+    fn open(&self, quotas: Quotas) -> Result<Box<dyn Store>, OpenError> {
+        let url = Postgres::shared().url_by_port(self.way.port(), &self.name);
+        let address = Address::parse(&url).unwrap();
+        Ok(Box::new(PgStore::open(&address, quotas)?))
+    }
+
+    fn verify(&self) {
+        let schema = &self.name;
+        // What belongs to no board that is there, and sizes that are not those of what is stored.
+        let stray = ["states", "updates", "grants", "secrets"].map(|table| {
+            format!(
+                "SELECT '{table}' FROM {schema}.{table} t WHERE NOT EXISTS (
+                    SELECT FROM {schema}.boards b WHERE b.id = t.board AND b.deleted_at IS NULL)"
+            )
+        });
+        let wrong = format!(
+            "SELECT b.id FROM {schema}.boards b WHERE deleted_at IS NULL AND (
+                state_bytes <> coalesce((SELECT sum(octet_length(state)) FROM {schema}.states WHERE board = b.id), 0)
+                OR log_bytes <> coalesce((SELECT sum(octet_length(updates)) FROM {schema}.updates WHERE board = b.id), 0))"
+        );
+        let found = Postgres::shared().ask(&format!("{} UNION ALL {wrong}", stray.join(" UNION ALL ")));
+        assert_eq!(found, "");
+    }
+}
+
+impl Failing for Schema {
+    fn fail_after(&self, count: Option<u64>) {
+        self.way.cut_after(count);
     }
 }
 
@@ -248,6 +313,27 @@ macro_rules! keeps_the_rules_while_it_fails {
     };
 }
 
+/// Tries what must hold where several nodes share the place.
+macro_rules! keeps_the_rules_of_ownership {
+    ($place:ty) => {
+        tries! { $place;
+            ownership:
+                a_lease_holds_as_long_as_it_is_renewed_and_once_it_has_ended_it_is_never_renewed
+                a_name_is_taken_from_who_has_it_only_at_the_start_of_a_process
+                a_claim_takes_what_nobody_has_and_says_who_has_it_otherwise
+                of_those_who_claim_at_once_one_gets_the_board
+                a_room_writes_only_while_its_node_has_the_board_and_its_lease
+                an_act_needs_no_claim_and_waits_for_who_has_the_board
+                who_makes_a_board_has_it
+                a_node_lets_go_of_its_own_boards_and_of_all_when_it_leaves
+                what_a_node_commits_the_others_read_and_go_on_with
+                what_an_owner_may_have_counts_the_boards_of_all_nodes
+                who_never_joined_writes_what_nobody_has_and_nothing_else
+                nodes_are_listed_with_what_they_have_and_how_long;
+        }
+    };
+}
+
 mod on_a_file {
     keeps_the_rules!(super::super::File);
 }
@@ -260,4 +346,10 @@ mod on_a_simulated_disk {
 mod in_memory {
     keeps_the_rules!(crate::store::memory::Disk);
     keeps_the_rules_while_it_fails!(crate::store::memory::Disk);
+    keeps_the_rules_of_ownership!(crate::store::memory::Disk);
+}
+
+mod in_postgres {
+    keeps_the_rules!(super::super::Schema);
+    keeps_the_rules_while_it_fails!(super::super::Schema);
 }

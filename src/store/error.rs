@@ -1,6 +1,6 @@
 //! Why a store did not do what it was asked.
 //!
-//! Owns [`StoreError`], [`OpenError`] and [`Damage`], and their words. Must not know which board or file it
+//! Owns [`StoreError`], [`OpenError`], [`Damage`] and [`Trouble`], and their words. Must not know which board or file it
 //! was: who asked does. Key invariant: no bytes of a board are in an error.
 
 use std::fmt;
@@ -52,6 +52,75 @@ impl fmt::Display for Damage {
 
 impl std::error::Error for Damage {}
 
+/// What is wrong with a database that is not a file of ours, or with the way to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nobody answers there, or the connection was cut.
+    Unreachable(io::ErrorKind),
+    /// It did not answer in time, or somebody else has locked what was needed for too long.
+    TimedOut,
+    /// The connection could not be encrypted, or the certificate is not trusted; in the words of TLS.
+    Tls(String),
+    /// User or password are wrong, or this user may not come in from here.
+    SignIn,
+    /// There is no such database.
+    NoDatabase,
+    /// It is starting, or stopping.
+    Starting,
+    /// It takes no more connections.
+    Crowded,
+    /// It is a standby, or was made read-only.
+    ReadOnly,
+    /// Its disk is full.
+    DiskFull,
+    /// It is out of memory.
+    OutOfMemory,
+    /// Its texts are not UTF-8.
+    Encoding(String),
+    /// The schema is not there, or older, and the user may not make or migrate it.
+    NoSchema,
+    /// A newer Boardwire wrote the schema.
+    NewerSchema {
+        /// The version in the database.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
+    /// The user lacks a right on the schema or a table.
+    NotAllowed,
+    /// It refused for another reason: its code (SQLSTATE).
+    Refused(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(kind) => write!(f, "the database cannot be reached: {kind}"),
+            Self::TimedOut => f.write_str("the database did not answer in time"),
+            Self::Tls(words) => write!(f, "the connection to the database could not be encrypted: {words}"),
+            Self::SignIn => f.write_str("the database refused the sign-in; check user and password, and its pg_hba.conf"),
+            Self::NoDatabase => f.write_str("there is no such database; make it with createdb"),
+            Self::Starting => f.write_str("the database is starting or stopping"),
+            Self::Crowded => f.write_str("the database takes no more connections"),
+            Self::ReadOnly => f.write_str("the database is read-only, or a standby"),
+            Self::DiskFull => f.write_str("the disk of the database is full"),
+            Self::OutOfMemory => f.write_str("the database is out of memory"),
+            Self::Encoding(found) => write!(f, "the database has the encoding {found}; make one with UTF8"),
+            Self::NoSchema => f.write_str(
+                "the schema is missing or older, and this user may not make it; start once as its owner (docs/nodes.md)",
+            ),
+            Self::NewerSchema { found, known } => write!(
+                f,
+                "the schema has version {found}, and this program knows versions up to {known}; use a newer Boardwire"
+            ),
+            Self::NotAllowed => f.write_str("the user lacks a right on the schema or a table (docs/nodes.md)"),
+            Self::Refused(code) => write!(f, "the database refused (SQLSTATE {code})"),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
@@ -72,7 +141,9 @@ pub enum StoreError {
     Poisoned,
     /// The engine panicked; treated like a failed commit.
     Panicked,
-    /// [`super::Store::reopen`] could not open the file.
+    /// The database failed, or cannot be reached.
+    Database(Trouble),
+    /// [`super::Store::reopen`] could not open the file, or the database.
     Open(OpenError),
 }
 
@@ -83,7 +154,12 @@ impl StoreError {
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Unreadable(_) | Self::Engine(_) => false,
-            Self::Full | Self::Io { .. } | Self::Poisoned | Self::Panicked | Self::Open(_) => true,
+            Self::Full
+            | Self::Io { .. }
+            | Self::Poisoned
+            | Self::Panicked
+            | Self::Database(_)
+            | Self::Open(_) => true,
         }
     }
 }
@@ -113,6 +189,8 @@ impl fmt::Display for StoreError {
             Self::Engine(words) => write!(f, "the storage engine refused: {words}"),
             Self::Poisoned => f.write_str("an earlier commit failed and the store is not open again yet"),
             Self::Panicked => f.write_str("the storage engine panicked"),
+            Self::Database(trouble) => trouble.fmt(f),
+            Self::Open(OpenError::Database(_)) => f.write_str("the database is not open again"),
             Self::Open(_) => f.write_str("the data file did not open again"),
         }
     }
@@ -128,7 +206,36 @@ impl std::error::Error for StoreError {
     }
 }
 
-/// Why the data file was not opened. Nothing was written to it, except by `Io` and `Engine` during recovery.
+impl From<Trouble> for StoreError {
+    fn from(trouble: Trouble) -> Self {
+        Self::Database(trouble)
+    }
+}
+
+impl From<Trouble> for OpenError {
+    fn from(trouble: Trouble) -> Self {
+        Self::Database(trouble)
+    }
+}
+
+/// What failed while it was opened.
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => Self::Full,
+            StoreError::Io { kind, code } => Self::Io { kind, code },
+            StoreError::Open(error) => error,
+            StoreError::Panicked => Self::Panicked,
+            StoreError::Engine(words) => Self::Engine(words),
+            StoreError::Database(trouble) => Self::Database(trouble),
+            StoreError::Unreadable(cause) => Self::Engine(cause.to_string()),
+            StoreError::Poisoned => Self::Engine(error.to_string()),
+        }
+    }
+}
+
+/// Why the data file, or the database, was not opened. Nothing was written to it, except by `Io` and `Engine`
+/// during recovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpenError {
     /// Another process has it open.
@@ -159,6 +266,8 @@ pub enum OpenError {
     Engine(String),
     /// The engine panicked on the file.
     Panicked,
+    /// The database failed, or cannot be reached.
+    Database(Trouble),
 }
 
 impl From<io::Error> for OpenError {
@@ -194,6 +303,7 @@ impl fmt::Display for OpenError {
             } => write!(f, "the data file cannot be opened: {kind} (os error {code})"),
             Self::Engine(words) => write!(f, "the data file is damaged: {words}"),
             Self::Panicked => f.write_str("the storage engine panicked on the data file"),
+            Self::Database(trouble) => trouble.fmt(f),
         }
     }
 }

@@ -1,16 +1,21 @@
 //! The plainest store: boards in maps, on a disk that is a map too. For tests.
 //!
-//! Owns [`MemoryStore`], over a [`Disk`] that fails when it is told to; what they hold is in `contents`. Key
-//! invariant: what is on the disk is what there was before a commit, or after it. Tests: `contract/`.
+//! Owns [`MemoryStore`], over a [`Disk`] that fails when it is told to, and that several share; what they
+//! hold is in `contents`, and who has it in `nodes`. Key invariant: what is on the disk is what there was
+//! before a commit, or after it. Tests: `contract/`.
 
 mod contents;
+mod nodes;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 pub use self::contents::Contents;
+use self::nodes::Nodes;
 use super::owners::{Account, Quotas};
+use super::ownership::{Joining, Lease, NodeId, NodeSeen, Ownership, Whereabouts};
 use super::{
     Act, Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
     StoreError, Stored, StoredBoard, StoredSecret, Summary, Used,
@@ -21,15 +26,50 @@ use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
 use crate::time::UnixMillis;
 
-/// What outlasts a store; clones are the same disk.
+/// What outlasts a store; clones are the same disk. Several stores may be open on it, each a node's.
 #[derive(Clone, Debug, Default)]
 pub struct Disk(Arc<Mutex<Kept>>);
 
 #[derive(Debug, Default)]
 struct Kept {
+    state: State,
+    faults: Faults,
+    /// Not asked for yet.
+    taken: Vec<Taken>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
     contents: Contents,
-    /// Operations that still succeed before each one fails; `None`: all.
-    countdown: Option<u64>,
+    nodes: Nodes,
+    /// By the commit under way.
+    taken: Vec<Taken>,
+}
+
+/// A change of a room that was made: what a history of owners is checked by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// What was changed.
+    pub change: Change,
+    /// Whose commit it was.
+    pub by: Option<NodeId>,
+    /// How often the board had changed hands by then.
+    pub fence: u64,
+}
+
+/// Operations that still succeed before each one fails; `None`: all.
+#[derive(Debug, Default)]
+struct Faults(Option<u64>);
+
+impl Faults {
+    fn operate(&mut self) -> io::Result<()> {
+        match &mut self.0 {
+            Some(0) => return Err(io::Error::other("simulated failure")),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Ok(())
+    }
 }
 
 impl Disk {
@@ -41,32 +81,28 @@ impl Disk {
     /// one operation, and so are each change of a commit, the writing of all of them, and hearing that they
     /// are written.
     pub fn fail_after(&self, count: Option<u64>) {
-        self.kept().countdown = count;
+        self.kept().faults = Faults(count);
     }
 
-    fn operate(&self) -> io::Result<()> {
-        match &mut self.kept().countdown {
-            Some(0) => return Err(io::Error::other("simulated failure")),
-            Some(left) => *left -= 1,
-            None => {}
-        }
-        Ok(())
+    /// What time it is by the clock that leases end by; there is no other that changes it.
+    #[must_use]
+    pub fn clock(&self) -> Duration {
+        self.kept().state.nodes.now
     }
 
-    fn read(&self) -> io::Result<Contents> {
-        self.operate()?;
-        Ok(self.kept().contents.clone())
+    /// Sets that clock; it may jump.
+    pub fn set_clock(&self, now: Duration) {
+        self.kept().state.nodes.now = now;
     }
 
-    fn write(&self, contents: &Contents) -> io::Result<()> {
-        self.operate()?;
-        self.kept().contents.clone_from(contents);
-        // What failed here is on the disk, and nobody knows.
-        self.operate()
+    /// The changes of rooms that were made since it was last asked, in their order.
+    #[must_use]
+    pub fn taken(&self) -> Vec<Taken> {
+        std::mem::take(&mut self.kept().taken)
     }
 }
 
-/// A store on a [`Disk`].
+/// A store on a [`Disk`], which is one node's once it has joined.
 #[derive(Debug)]
 pub struct MemoryStore {
     disk: Disk,
@@ -76,9 +112,40 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Open {
-    /// What is on the disk; `None` while that is not known.
-    contents: Option<Contents>,
+    /// Whether what became of the last commit is not known.
+    is_poisoned: bool,
     accounts: BTreeMap<UserId, Arc<Account>>,
+    /// Which node it is, or was.
+    node: Option<NodeId>,
+    /// Of the way to the disk.
+    faults: Faults,
+}
+
+impl Open {
+    fn operate(&mut self, kept: &mut Kept) -> io::Result<()> {
+        self.faults.operate()?;
+        kept.faults.operate()
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        match self.is_poisoned {
+            true => Err(StoreError::Poisoned),
+            false => Ok(()),
+        }
+    }
+
+    /// Says in the accounts what is stored.
+    fn count(&self, contents: &Contents) {
+        for (owner, account) in &self.accounts {
+            let (boards, bytes) = contents.owned_by(owner);
+            account.set_stored(boards, bytes);
+        }
+    }
+
+    fn account(&mut self, owner: &UserId, quotas: Quotas) -> Arc<Account> {
+        let account = self.accounts.entry(owner.clone());
+        Arc::clone(account.or_insert_with(|| Arc::new(Account::new(quotas))))
+    }
 }
 
 impl Default for MemoryStore {
@@ -86,10 +153,7 @@ impl Default for MemoryStore {
         Self {
             disk: Disk::default(),
             quotas: Quotas::UNBOUNDED,
-            open: Mutex::new(Open {
-                contents: Some(Contents::default()),
-                accounts: BTreeMap::new(),
-            }),
+            open: Mutex::default(),
         }
     }
 }
@@ -100,15 +164,17 @@ impl MemoryStore {
     /// # Errors
     /// Where the disk fails.
     pub fn open(disk: &Disk, quotas: Quotas) -> Result<Self, OpenError> {
-        let open = Open {
-            contents: Some(disk.read()?),
-            accounts: BTreeMap::new(),
-        };
+        disk.kept().faults.operate()?;
         Ok(Self {
             disk: disk.clone(),
             quotas,
-            open: Mutex::new(open),
+            open: Mutex::default(),
         })
+    }
+
+    /// As [`Disk::fail_after`], of what this store alone does.
+    pub fn fail_after(&self, count: Option<u64>) {
+        self.locked().faults = Faults(count);
     }
 
     fn locked(&self) -> MutexGuard<'_, Open> {
@@ -116,34 +182,66 @@ impl MemoryStore {
     }
 
     fn ask<T>(&self, question: impl FnOnce(&Contents) -> T) -> Result<T, StoreError> {
-        let open = self.locked();
-        let contents = open.contents.as_ref().ok_or(StoreError::Poisoned)?;
-        self.disk.operate()?;
-        Ok(question(contents))
+        let mut open = self.locked();
+        open.check()?;
+        let mut kept = self.disk.kept();
+        open.operate(&mut kept)?;
+        Ok(question(&kept.state.contents))
     }
 
     /// Makes what `work` does durable; where that is not certain, nothing is known until the disk is read
-    /// anew.
+    /// anew. Nobody else changes anything meanwhile.
     fn change<T>(
         &self,
-        work: impl FnOnce(&mut Contents, &mut Open) -> Result<T, StoreError>,
+        work: impl FnOnce(&mut State, &mut Open, &mut Kept) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut open = self.locked();
-        let mut contents = open.contents.take().ok_or(StoreError::Poisoned)?;
-        let done = work(&mut contents, &mut open)?;
-        self.disk.write(&contents)?;
-        open.become_known(contents);
+        open.check()?;
+        open.is_poisoned = true;
+        let mut kept = self.disk.kept();
+        let mut state = kept.state.clone();
+        // Others may have written since.
+        open.count(&state.contents);
+        let done = work(&mut state, &mut open, &mut kept)?;
+        open.operate(&mut kept)?;
+        kept.taken.append(&mut state.taken);
+        kept.state = state;
+        // What failed here is on the disk, and nobody knows.
+        open.operate(&mut kept)?;
+        open.count(&kept.state.contents);
+        open.is_poisoned = false;
         Ok(done)
     }
 
+    /// Does one change, unless the board is another node's.
+    fn apply(&self, change: &Change, now: &mut State, (before, open): (&Contents, &mut Open)) -> Applied {
+        let (board, node) = (change.board(), open.node);
+        if now.contents.has(board) && !now.nodes.lets(node, change) {
+            return Applied::Elsewhere;
+        }
+        let applied = self.apply_bounded(change, &mut now.contents, (before, open));
+        if applied == Applied::Done {
+            now.nodes.made(node, change);
+            if matches!(change, Change::Append { .. } | Change::Snapshot { .. }) {
+                let fence = now.nodes.fence(board);
+                let change = change.clone();
+                now.taken.push(Taken {
+                    change,
+                    by: node,
+                    fence,
+                });
+            }
+        }
+        applied
+    }
+
     /// Does one change, unless an owner would then have too much.
-    fn apply(
+    fn apply_bounded(
         &self,
         change: &Change,
         now: &mut Contents,
         (before, open): (&Contents, &mut Open),
-    ) -> Result<Applied, StoreError> {
-        self.disk.operate()?;
+    ) -> Applied {
         let Change::Act {
             act:
                 Act::Create {
@@ -155,46 +253,39 @@ impl MemoryStore {
             ..
         } = change
         else {
-            return Ok(now.apply(change));
+            return now.apply(change);
         };
         let mut then = now.clone();
         let applied = then.apply(change);
         let ((boards, bytes), (boards_now, _)) = (then.owned_by(owner), now.owned_by(owner));
         if applied != Applied::Done || boards == boards_now {
             *now = then;
-            return Ok(applied);
+            return applied;
         }
         if boards > self.quotas.boards {
-            return Ok(Applied::TooManyBoards);
+            return Applied::TooManyBoards;
         }
         // The account says what rooms have accepted, too, and of what is stored only what was before this
         // commit.
-        let account = open.account(owner, (self.quotas, before));
+        let account = open.account(owner, self.quotas);
+        open.count(before);
         if bytes.saturating_sub(before.owned_by(owner).1) > account.bytes_left() {
-            return Ok(Applied::OwnerFull);
+            return Applied::OwnerFull;
         }
         *now = then;
-        Ok(applied)
-    }
-}
-
-impl Open {
-    fn account(&mut self, owner: &UserId, (quotas, contents): (Quotas, &Contents)) -> Arc<Account> {
-        let account = self.accounts.entry(owner.clone()).or_insert_with(|| {
-            let account = Account::new(quotas);
-            let (boards, bytes) = contents.owned_by(owner);
-            account.set_stored(boards, bytes);
-            Arc::new(account)
-        });
-        Arc::clone(account)
+        applied
     }
 
-    fn become_known(&mut self, contents: Contents) {
-        for (owner, account) in &self.accounts {
-            let (boards, bytes) = contents.owned_by(owner);
-            account.set_stored(boards, bytes);
-        }
-        self.contents = Some(contents);
+    /// As [`Self::change`], of nodes alone: what became of a commit need not be known.
+    fn of_nodes<T>(&self, work: impl FnOnce(&mut State, &mut Option<NodeId>) -> T) -> Result<T, StoreError> {
+        let mut open = self.locked();
+        let mut kept = self.disk.kept();
+        open.operate(&mut kept)?;
+        let mut node = open.node;
+        let done = work(&mut kept.state, &mut node);
+        open.operate(&mut kept)?;
+        open.node = node;
+        Ok(done)
     }
 }
 
@@ -260,38 +351,46 @@ impl Registry for MemoryStore {
 
     fn account(&self, owner: &UserId) -> Arc<Account> {
         let mut open = self.locked();
-        let contents = open.contents.clone().unwrap_or_default();
-        open.account(owner, (self.quotas, &contents))
+        let account = open.account(owner, self.quotas);
+        if !open.is_poisoned {
+            open.count(&self.disk.kept().state.contents);
+        }
+        account
     }
 }
 
 impl Store for MemoryStore {
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
-        self.change(|contents, open| {
-            let before = contents.clone();
-            let changes = changes.iter();
-            changes
-                .map(|change| self.apply(change, contents, (&before, open)))
-                .collect()
+        self.change(|state, open, kept| {
+            let before = state.contents.clone();
+            let mut all = Vec::new();
+            for change in changes {
+                open.operate(kept)?;
+                all.push(self.apply(change, state, (&before, open)));
+            }
+            Ok(all)
         })
     }
 
     fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {
-        self.change(|contents, _| {
-            contents.prune(before);
+        self.change(|state, _, _| {
+            state.contents.prune(before);
             Ok(false)
         })
     }
 
     fn probe(&self) -> Result<(), StoreError> {
-        self.change(|_, _| Ok(()))
+        self.change(|_, _, _| Ok(()))
     }
 
     fn reopen(&self) -> Result<(), StoreError> {
         let mut open = self.locked();
-        open.contents = None;
-        let contents = self.disk.read().map_err(|error| StoreError::Open(error.into()))?;
-        open.become_known(contents);
+        open.is_poisoned = true;
+        let mut kept = self.disk.kept();
+        let read = open.operate(&mut kept);
+        read.map_err(|error| StoreError::Open(error.into()))?;
+        open.count(&kept.state.contents);
+        open.is_poisoned = false;
         Ok(())
     }
 
@@ -308,6 +407,45 @@ impl Store for MemoryStore {
     }
 
     fn close(&self) {
-        self.locked().contents = None;
+        self.locked().is_poisoned = true;
+    }
+}
+
+impl Ownership for MemoryStore {
+    fn join(&self, joining: &Joining) -> Result<Lease, StoreError> {
+        self.of_nodes(|state, node| {
+            let lease = state.nodes.join(*node, joining);
+            if let Lease::Held(id) = lease {
+                *node = Some(id);
+            }
+            lease
+        })
+    }
+
+    fn renew(&self) -> Result<Lease, StoreError> {
+        self.of_nodes(|state, node| state.nodes.renew(*node))
+    }
+
+    fn whereabouts(&self, board: &BoardId) -> Result<Whereabouts, StoreError> {
+        self.of_nodes(|state, node| state.nodes.whereabouts(*node, board))
+    }
+
+    fn claim(&self, board: &BoardId) -> Result<Whereabouts, StoreError> {
+        self.of_nodes(|state, node| match state.contents.has(board) {
+            true => state.nodes.claim(*node, board),
+            false => Whereabouts::Nobody,
+        })
+    }
+
+    fn release(&self, boards: &[BoardId]) -> Result<(), StoreError> {
+        self.of_nodes(|state, node| state.nodes.release(*node, |board| boards.contains(board)))
+    }
+
+    fn leave(&self) -> Result<(), StoreError> {
+        self.of_nodes(|state, node| state.nodes.leave(*node))
+    }
+
+    fn nodes(&self) -> Result<Vec<NodeSeen>, StoreError> {
+        self.of_nodes(|state, _| state.nodes.seen())
     }
 }

@@ -16,6 +16,7 @@ mod log;
 pub mod memory;
 pub mod owners;
 pub mod ownership;
+pub mod postgres;
 pub mod redb;
 mod registry;
 pub(crate) mod rows;
@@ -25,7 +26,7 @@ mod whole;
 mod contract;
 
 pub use self::change::{Act, Applied, Change};
-pub use self::error::{Damage, OpenError, StoreError};
+pub use self::error::{Damage, OpenError, StoreError, Trouble};
 pub use self::log::{BoardLog, StoredBoard};
 pub use self::registry::{BoardRecord, Holder, Listed, Registry, StoredSecret, Summary};
 pub use self::whole::{Life, Living, Used, Whole};

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use boardwire::audit::{Action, Actor, Entry, EntryKey};
 use boardwire::ids::{BoardId, Level, Principal, UserId};
+use boardwire::store::owners::Quotas;
+use boardwire::store::ownership::{Joining, Ownership as _};
+use boardwire::store::postgres::{Address, PgStore};
 use boardwire::store::redb::{RedbStore, check};
 use boardwire::store::{Act, Applied, Change, Registry as _, Store, Whole};
 use boardwire::time::UnixMillis;
@@ -18,6 +21,10 @@ use crate::support::api::Api;
 use crate::support::client::Client;
 use crate::support::server::{Place, Server, Setup};
 use crate::support::tokens::now;
+
+#[path = "../support/postgres.rs"]
+#[allow(dead_code, reason = "others use more of it")]
+mod postgres;
 
 const SMALL: u64 = 1_000;
 
@@ -367,4 +374,44 @@ fn a_copy_that_cannot_begin_says_why_in_one_line_and_makes_nothing() {
     assert_eq!(code, Some(0), "{said}");
     assert!(line.starts_with("copied 3 boards (0.1 MB) in "), "{line}");
     assert_eq!(wholes(&to), wholes(&from));
+}
+
+#[test]
+fn boards_go_into_a_database_and_back_but_not_while_somebody_serves_them() {
+    let server = postgres::Postgres::shared();
+    let (schema, empty) = (server.fresh_schema(), server.fresh_schema());
+    let (url, place) = (server.url(&schema), Place::new());
+    let (from, back) = (place.data(), place.data().with_file_name("back.redb"));
+    fill(&from);
+    let into = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_boardwire"));
+        command.env_clear().arg("copy").arg("--from").arg(&from);
+        ended(command.env("BOARDWIRE_COPY_TO", &url).output().unwrap())
+    };
+    let (code, line, said) = into();
+    assert!(code == Some(0) && line.starts_with("copied 1002 boards ("), "{line}{said}");
+    let (code, line, said) = into();
+    assert!(code == Some(0) && line.starts_with("copied 0 boards ("), "{line}{said}");
+
+    let store = PgStore::open(&Address::parse(&url).unwrap(), Quotas::UNBOUNDED).unwrap();
+    let joining = Joining {
+        name: "node-1".into(),
+        address: None,
+        lease: Duration::from_secs(600),
+        replaces: true,
+    };
+    store.join(&joining).unwrap();
+    for (code, line, said) in [into(), copied(Path::new(&url), &back)] {
+        assert_eq!((code, line.as_str()), (Some(1), ""), "{said}");
+        assert!(said.contains(": node-1; stop them first") && !said.contains("geheim"), "{said}");
+    }
+    store.leave().unwrap();
+    let (code, line, said) = copied(Path::new(&url), &back);
+    assert!(code == Some(0) && line.starts_with("copied 1002 boards ("), "{line}{said}");
+    assert_eq!(wholes(&back), wholes(&from));
+
+    let (code, _, said) = copied(Path::new(&server.url(&empty)), &back);
+    assert!(code == Some(1) && said.contains("the schema is missing"), "{said}");
+    let made = format!("SELECT count(*) FROM pg_tables WHERE schemaname = '{empty}'");
+    assert_eq!(server.ask(&made).trim(), "0", "nothing is made in a source");
 }

@@ -21,12 +21,17 @@ type Layers = BTreeMap<String, Layer>;
 /// Names and paths that a layer must not have, and the modules exempt from it. A name ending in `*` is a
 /// prefix.
 const FORBIDDEN: &[(&[Layer], &[&str], &[&str])] = &[
-    (&[0, 1, 2, 4, 5, 6, 7, 8], &["redb"], &[]),
+    (ALL, &["redb"], &["store::redb"]),
+    (
+        ALL,
+        &["tokio_postgres", "tokio_util", "futures_rustls"],
+        &["store::postgres"],
+    ),
     (ALL, &["yrs"], &["room::document"]),
     (ALL, &["redis::*"], &["bridge"]),
     (ALL, &["tokio", "hyper", "axum", "unsafe"], &[]),
-    (&[0, 1, 2, 3], &["smol", "futures*"], &[]),
-    (&[0, 1, 2, 3, 4], &["async_*"], &[]),
+    (&[0, 1, 2, 3], &["smol", "futures*"], &["store::postgres"]),
+    (&[0, 1, 2, 3, 4], &["async_*"], &["store::postgres"]),
     (
         &[0, 1, 2, 4],
         &["std::net", "std::fs", "std::thread", "std::process"],

@@ -128,6 +128,14 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         default: None,
+        default_words: Some("off: --data holds it"),
+        kind: Kind::Secret,
+        help: "Keep everything in PostgreSQL instead of a file: postgres://user:password@host/database, with \
+               ?sslmode=verify-full (the default) or disable. Prefer the variable where there is a password",
+        ..single("store", "URL", "")
+    },
+    Setting {
+        default: None,
         default_words: Some("one a core"),
         help: "Threads that serve connections",
         ..single("threads", "N", "")

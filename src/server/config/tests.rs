@@ -56,6 +56,7 @@ fn defaults_are_those_of_the_contract() {
     let expected = Config {
         listen: "127.0.0.1:8080".parse().unwrap(),
         data: "boardwire.redb".into(),
+        store: None,
         threads: NonZeroUsize::new(3).unwrap(),
         mode: Mode::Standard,
         keys: Keys::single(Secret::new(SECRET.as_bytes())),
@@ -501,4 +502,24 @@ fn the_variable_of_a_switch_is_yes_or_no() {
         let outcome = configure(&[], &[("BOARDWIRE_DEV", text)]);
         assert_eq!(outcome.ok().map(|config| config.mode), mode, "{text:?}");
     }
+}
+
+#[test]
+fn a_database_is_named_instead_of_a_file_and_its_password_is_never_shown() {
+    let url = "postgres://ann:geheim@db.example/boards";
+    let config = configure(&[], &[("BOARDWIRE_STORE", url)]).unwrap();
+    assert_eq!(
+        format!("{:?}", config.store),
+        "Some(Address(db.example:5432/boards, schema boardwire))"
+    );
+    let line = bad("store", "postgres://ann:geheim@db.example");
+    assert!(
+        line.contains("postgres://user") && !line.contains("geheim"),
+        "{line}"
+    );
+    let both = configure(&[("data", "a.redb")], &[("BOARDWIRE_STORE", url)]).unwrap_err();
+    assert!(
+        both.contains("either --store or --data") && !both.contains("geheim"),
+        "{both}"
+    );
 }

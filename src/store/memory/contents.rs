@@ -281,6 +281,11 @@ impl Contents {
         })
     }
 
+    /// Whether a board is there, and not deleted.
+    pub(super) fn has(&self, board: &BoardId) -> bool {
+        matches!(self.get(board), Stored::Present(_))
+    }
+
     /// How many boards somebody owns, and their bytes.
     pub(super) fn owned_by(&self, owner: &UserId) -> (u64, u64) {
         let owned = self.live().filter(|(_, board)| board.owner() == Some(owner));

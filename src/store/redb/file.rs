@@ -37,18 +37,6 @@ pub(super) fn opening(error: DatabaseError) -> OpenError {
     }
 }
 
-pub(super) fn refused(error: StoreError) -> OpenError {
-    match error {
-        StoreError::Full => OpenError::Full,
-        StoreError::Io { kind, code } => OpenError::Io { kind, code },
-        StoreError::Open(error) => error,
-        StoreError::Panicked => OpenError::Panicked,
-        StoreError::Engine(words) => OpenError::Engine(words),
-        StoreError::Unreadable(cause) => OpenError::Engine(cause.to_string()),
-        StoreError::Poisoned => OpenError::Engine(error.to_string()),
-    }
-}
-
 /// Opens what is there. What a process that was killed left in the journal is moved to rows of the boards;
 /// where that cannot be written, on a full disk for one, it stays there.
 pub(super) fn open_at(place: &Place) -> Result<(Database, Journal), OpenError> {
@@ -59,7 +47,7 @@ pub(super) fn open_at(place: &Place) -> Result<(Database, Journal), OpenError> {
         }
         close(Some(database));
         let database = open_place(place)?;
-        let journal = read::journal(&database).map_err(refused)?;
+        let journal = read::journal(&database).map_err(OpenError::from)?;
         Ok((database, journal))
     }));
     opened.unwrap_or(Err(OpenError::Panicked))
@@ -187,15 +175,15 @@ fn create_file(path: &Path) -> Result<(), OpenError> {
 /// Writes the format to a file in which nothing was ever stored, brings an older one up to the present one,
 /// and refuses files of other makers and newer ones.
 fn ensure_format(database: &Database) -> Result<(), OpenError> {
-    let found = read_format(database).map_err(refused)?;
+    let found = read_format(database).map_err(OpenError::from)?;
     match found {
-        Format::Fresh => write_tables(database).map_err(refused),
+        Format::Fresh => write_tables(database).map_err(OpenError::from),
         Format::None => Err(OpenError::NoFormat),
         Format::Version(found) if found > FILE_FORMAT => Err(OpenError::NewerFormat {
             found,
             known: FILE_FORMAT,
         }),
-        Format::Version(found @ 1..FILE_FORMAT) => migrate::migrate(database, found).map_err(refused),
+        Format::Version(found @ 1..FILE_FORMAT) => migrate::migrate(database, found).map_err(OpenError::from),
         Format::Version(_) => Ok(()),
     }
 }
@@ -272,7 +260,7 @@ pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
     let checked = catch_unwind(|| {
         let mut database = open_file(path)?;
         let sound = database.check_integrity().map_err(opening)?;
-        let mut report = read::check::check(&database).map_err(refused)?;
+        let mut report = read::check::check(&database).map_err(OpenError::from)?;
         report.mended = !sound;
         Ok(report)
     });

@@ -1,0 +1,197 @@
+//! The tables, and how they come to be.
+//!
+//! Owns their definitions and their version. Must not read or write what is in them. Key invariants: one
+//! program at a time makes or migrates them, in one transaction; a schema of a newer version is left alone;
+//! where they are there no right to make anything is needed. docs/nodes.md, "The schema", describes them.
+
+use super::super::{OpenError, Trouble};
+use super::link::{Link, sql};
+use crate::limits;
+
+/// The version of the tables, in table `format`.
+const VERSION: u32 = 1;
+
+/// What makes the tables of version 1. Times are milliseconds since 1970; ids are compared by their bytes.
+const MAKE: &[&str] = &[
+    "CREATE TABLE format (
+        only_row bool PRIMARY KEY DEFAULT true CHECK (only_row),
+        version integer NOT NULL,
+        probed_at timestamptz)",
+    "CREATE TABLE nodes (
+        node bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        name text NOT NULL UNIQUE,
+        address text,
+        lease_ms bigint NOT NULL,
+        lease_end timestamptz NOT NULL)",
+    // What commits change is in no index, and a page has room for another version of a row.
+    "CREATE TABLE boards (
+        id text COLLATE \"C\" PRIMARY KEY,
+        owner text COLLATE \"C\",
+        title text,
+        created_at bigint NOT NULL,
+        updated_at bigint NOT NULL,
+        deleted_at bigint,
+        last_sequence bigint NOT NULL DEFAULT 0,
+        covers bigint,
+        state_bytes bigint NOT NULL DEFAULT 0,
+        log_bytes bigint NOT NULL DEFAULT 0,
+        node bigint,
+        fence bigint NOT NULL DEFAULT 1
+     ) WITH (fillfactor = 70)",
+    "CREATE INDEX boards_by_owner ON boards (owner, id) WHERE deleted_at IS NULL",
+    "CREATE INDEX boards_by_node ON boards (node) WHERE node IS NOT NULL",
+    "CREATE TABLE states (
+        board text COLLATE \"C\" PRIMARY KEY,
+        covers bigint NOT NULL,
+        state bytea NOT NULL)",
+    "CREATE TABLE updates (
+        board text COLLATE \"C\" NOT NULL,
+        first bigint NOT NULL,
+        last bigint NOT NULL,
+        updates bytea NOT NULL,
+        PRIMARY KEY (board, first))",
+    // They hardly get smaller by compression.
+    "ALTER TABLE states ALTER COLUMN state SET STORAGE EXTERNAL",
+    "ALTER TABLE updates ALTER COLUMN updates SET STORAGE EXTERNAL",
+    "CREATE TABLE grants (
+        board text COLLATE \"C\" NOT NULL,
+        principal text COLLATE \"C\" NOT NULL,
+        level text NOT NULL CHECK (level IN ('view', 'comment', 'edit')),
+        PRIMARY KEY (board, principal))",
+    "CREATE INDEX grants_by_principal ON grants (principal, board)",
+    "CREATE TABLE secrets (
+        id text COLLATE \"C\" PRIMARY KEY,
+        board text COLLATE \"C\" NOT NULL,
+        kind text NOT NULL CHECK (kind IN ('link', 'key')),
+        hash bytea NOT NULL,
+        level text NOT NULL CHECK (level IN ('view', 'comment', 'edit')),
+        expires_at bigint,
+        name text,
+        created_by text NOT NULL,
+        created_at bigint NOT NULL)",
+    "CREATE INDEX secrets_by_board ON secrets (board, kind, id)",
+    "CREATE TABLE audit (
+        board text COLLATE \"C\" NOT NULL,
+        at bigint NOT NULL,
+        n bigint NOT NULL,
+        subject text NOT NULL,
+        address text,
+        user_agent text,
+        action text NOT NULL,
+        level text,
+        detail json,
+        PRIMARY KEY (board, at, n))",
+    "CREATE INDEX audit_by_time ON audit (at)",
+];
+
+/// Sees to it that the tables are there, in the version that this program knows.
+pub(super) fn ensure(link: &mut Link, schema: &str) -> Result<(), OpenError> {
+    if found(link, schema)? == Some(VERSION) {
+        return Ok(());
+    }
+    let limit = limits::DATABASE_ANSWER_TIME_MAX;
+    let key = format!("boardwire {schema}");
+    let lock = sql("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))").text(&key);
+    link.run(&[sql("BEGIN"), lock], limit)?;
+    // Somebody else may have been faster.
+    let create = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
+    let version = format!("INSERT INTO format (version) VALUES ({VERSION})");
+    let mut statements = Vec::new();
+    if found(link, schema)?.is_none() {
+        if !exists(link, schema)? {
+            statements.push(sql(&create));
+        }
+        statements.extend(MAKE.iter().copied().map(sql));
+        statements.push(sql(&version));
+    }
+    statements.push(sql("COMMIT"));
+    link.run(&statements, limit).map_err(|trouble| match trouble {
+        Trouble::NotAllowed => Trouble::NoSchema,
+        other => other,
+    })?;
+    Ok(())
+}
+
+/// That the tables are there, in the version that this program knows.
+pub(super) fn expect(link: &mut Link, schema: &str) -> Result<(), OpenError> {
+    match found(link, schema)? {
+        Some(VERSION) => Ok(()),
+        _ => Err(Trouble::NoSchema.into()),
+    }
+}
+
+fn exists(link: &mut Link, schema: &str) -> Result<bool, Trouble> {
+    let asked = sql("SELECT 1 FROM pg_namespace WHERE nspname = $1").text(schema);
+    let answers = link.run(&[asked], limits::DATABASE_ANSWER_TIME_MAX)?;
+    Ok(answers.first().is_some_and(|rows| !rows.is_empty()))
+}
+
+/// The version of the tables that are there.
+fn found(link: &mut Link, schema: &str) -> Result<Option<u32>, OpenError> {
+    let limit = limits::DATABASE_ANSWER_TIME_MAX;
+    // Of the catalog, which everybody may read: a name that is not found would be an error.
+    let asked = sql("SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'format'").text(schema);
+    if link.run(&[asked], limit)?.first().is_none_or(Vec::is_empty) {
+        return Ok(None);
+    }
+    let answers = link.run(&[sql("SELECT version FROM format")], limit)?;
+    let row = answers.first().and_then(|rows| rows.first());
+    let version = row.and_then(|row| row.try_get::<_, i32>(0).ok());
+    let version = version
+        .and_then(|version| u32::try_from(version).ok())
+        .unwrap_or(0);
+    match version {
+        0 => Err(OpenError::NoFormat),
+        found if found > VERSION => Err(Trouble::NewerSchema {
+            found,
+            known: VERSION,
+        }
+        .into()),
+        found => Ok(Some(found)),
+    }
+}
+
+/// Says in the log what the server is, and which of its settings break what this one promises.
+pub(super) fn look_at_server(link: &mut Link) -> Result<(), Trouble> {
+    let asked = sql(
+        "SELECT current_setting('server_version'), current_setting('server_version_num')::int, \
+                     current_setting('server_encoding'), current_setting('synchronous_commit'), \
+                     current_setting('fsync'), current_setting('full_page_writes')",
+    );
+    let answers = link.run(&[asked], limits::DATABASE_ANSWER_TIME_MAX)?;
+    let row = answers.first().and_then(|rows| rows.first());
+    let text = |at| {
+        row.and_then(|row| row.try_get::<_, String>(at).ok())
+            .unwrap_or_default()
+    };
+    let (version, encoding) = (text(0), text(2));
+    if encoding != "UTF8" {
+        return Err(Trouble::Encoding(encoding));
+    }
+    tracing::info!(%version, "the store is PostgreSQL");
+    let number = row
+        .and_then(|row| row.try_get::<_, i32>(1).ok())
+        .unwrap_or_default();
+    if number < OLDEST_TESTED {
+        tracing::warn!(%version, "this PostgreSQL is older than 15, the oldest that is tested");
+    }
+    match text(3).as_str() {
+        "off" => tracing::warn!(
+            "synchronous_commit is off: a crash of the database loses changes that clients were told are saved"
+        ),
+        "local" => tracing::warn!(
+            "synchronous_commit is local: fine on one machine; with a standby, a failover loses changes that clients \
+             were told are saved"
+        ),
+        _ => {}
+    }
+    for (at, name) in [(4, "fsync"), (5, "full_page_writes")] {
+        if text(at) == "off" {
+            tracing::warn!("{name} is off: a crash of the database's machine can destroy boards");
+        }
+    }
+    Ok(())
+}
+
+/// PostgreSQL 15, as the server writes it.
+const OLDEST_TESTED: i32 = 150_000;
