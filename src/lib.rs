@@ -9,7 +9,7 @@
 //! | L2 | [`session`] [`room`] [`store`] [`metrics`] | state machines without I/O; what is counted |
 //! | L3 | `store::redb` `store::postgres` | the store in a file, and in a database: each alone names its engine |
 //! | L4 | [`boards`] [`copy`] | boards in memory and on disk, on a host that is handed in; all boards of one store into another |
-//! | L5 | [`net`] [`bridge`] | sockets; Redis |
+//! | L5 | [`net`] [`bridge`] [`nodes`] | sockets; Redis; from node to node |
 //! | L6 | [`api`] | the HTTP resources |
 //! | L7 | [`server`] | the process |
 //! | L8 | `main` | command line to configuration to run |
@@ -33,6 +33,7 @@ pub mod limits;
 pub mod meter;
 pub mod metrics;
 pub mod net;
+pub mod nodes;
 pub mod room;
 pub mod server;
 pub mod session;

@@ -21,10 +21,12 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::fault::Fault;
 use crate::http::head::Method;
+use crate::metrics::nodes::NodeMetrics;
 use crate::metrics::redis::RedisMetrics;
 use crate::room::Tally;
 use crate::store::Footprint;
 
+pub mod nodes;
 pub mod redis;
 
 /// The media type of what [`Metrics::encode`] writes: Prometheus text, which every scraper reads.
@@ -226,6 +228,7 @@ pub struct Metrics {
     board_load_seconds: Histogram,
     board_load_failures: Total,
     http_requests: Totals<2>,
+    nodes: NodeMetrics,
 }
 
 impl Metrics {
@@ -252,12 +255,14 @@ impl Metrics {
             board_load_seconds: Histogram::new(SECONDS),
             board_load_failures: Total::default(),
             http_requests: Totals::new(http_labels()),
+            nodes: NodeMetrics::default(),
         };
         metrics.register_process();
         metrics.register_clients();
         metrics.register_disk(commits);
         metrics.register_node();
         metrics.register_redis(redis);
+        metrics.register_nodes();
         metrics
     }
 
@@ -347,6 +352,33 @@ impl Metrics {
         self.register("redis_messages_total", help, &redis.received);
         let help = "Changes of items that were to be published to Redis, by what became of them";
         self.register("redis_publications_total", help, &redis.sent);
+    }
+
+    fn register_nodes(&mut self) {
+        let nodes = self.nodes.clone();
+        let help =
+            "Requests that were to be passed on to the node that has their board, by what became of them";
+        self.register("forwards_total", help, &nodes.passings);
+        let help = "Connections of other nodes that were to pass a request on, by what became of them";
+        self.register("forwards_received_total", help, &nodes.takings);
+        let help = "Connections of clients that are passed on to another node";
+        self.register("forwarded_connections", help, &nodes.passed);
+        let help = "Connections that another node passes on to this one";
+        self.register("forwarded_connections_received", help, &nodes.taken);
+        let help = "Connections passed on that were cut since the other node did not greet";
+        self.register("forwarded_cut_total", help, &nodes.cuts);
+        let help = "Bytes of clients that were passed on to other nodes";
+        self.register("forwarded_to_owner_bytes_total", help, &nodes.to_owner);
+        let help = "Bytes of other nodes that were passed on to clients";
+        self.register("forwarded_to_client_bytes_total", help, &nodes.to_client);
+        let help = "Bytes that wait to be passed on";
+        self.register("forwarded_waiting_bytes", help, &nodes.waiting);
+    }
+
+    /// The handle of what passes from node to node.
+    #[must_use]
+    pub fn nodes(&self) -> &NodeMetrics {
+        &self.nodes
     }
 
     /// Prometheus text, version 0.0.4, of everything as it is now.

@@ -19,6 +19,12 @@ pub(crate) enum Bug {
     LeakedRoom,
     /// Everybody may change everybody's presence.
     WrongOwner,
+    /// The shared store takes what a node writes to a board that another one has.
+    NoFence,
+    /// A node takes its lease to hold as long as nobody tells it otherwise.
+    LeaseTrustedTooLong,
+    /// A node passes on what was passed on to it.
+    ForwardedTwice,
 }
 
 thread_local! {

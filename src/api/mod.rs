@@ -199,6 +199,14 @@ pub(crate) fn has_route(path: &[&str]) -> bool {
     routes::of(path.to_vec()).is_some()
 }
 
+/// The board that a path is about, where it is about one.
+pub(crate) fn board_of<'a>(path: &[&'a str]) -> Option<&'a str> {
+    match path {
+        ["ws", "canvas", board] | ["v1", "boards", board, ..] => Some(board),
+        _ => None,
+    }
+}
+
 fn not_allowed(route: &Route) -> Response {
     let allowed = route.allowed();
     let problem = Problem {

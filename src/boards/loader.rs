@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use smol::channel::Receiver;
+
 use crate::access::{Asked, BoardFacts, Facts};
 use crate::audit::{Action, Actor};
 use crate::boards::committer::Chain;
@@ -15,7 +17,7 @@ use crate::fault::{Fault, causes};
 use crate::ids::{BoardId, Level, UserId};
 use crate::room::board::{Accepted, Board};
 use crate::room::{Loaded, Room};
-use crate::store::{Act, Change, Registry, StoreError, Stored, StoredBoard};
+use crate::store::{Act, Applied, Change, Registry, StoreError, Stored, StoredBoard};
 use crate::update::Budgets;
 
 /// Who may create the board on the way.
@@ -26,6 +28,9 @@ pub(crate) enum Creation {
     /// It is created, owned by this user, when there is none; for the audit log: by whom, from where.
     Allowed(UserId, Actor),
 }
+
+/// A room and its chain; and where others might make the board too, what became of its creation.
+type Begun = (Room, Arc<Chain>, Option<Receiver<Applied>>);
 
 impl Boards {
     /// What decides about access to `board`. A board that is live and not on disk yet is waited for.
@@ -125,13 +130,22 @@ impl Boards {
             let load = boards.unblock(move || loader.load_blocking(&id, claimed, creation));
             let loaded = fenced(load).await.unwrap_or(Err(Fault::Internal));
             boards.metrics.loaded(boards.now().tick.since(started), &loaded);
-            let cell = match loaded {
-                Ok((room, chain)) => hold.go_live(room, chain),
+            let (room, chain, made) = match loaded {
+                Ok(loaded) => loaded,
                 Err(fault) => {
                     hold.refuse(fault);
                     return;
                 }
             };
+            let refused = match made {
+                Some(made) => refusal(made.recv().await.ok()),
+                None => None,
+            };
+            if let Some(fault) = refused {
+                hold.refuse(fault);
+                return;
+            }
+            let cell = hold.go_live(room, chain);
             let Ok(cell) = cell else { return };
             if boards.lease_losses() != losses {
                 boards.give_up(&cell, Fault::Elsewhere);
@@ -143,13 +157,8 @@ impl Boards {
         holding.released().await
     }
 
-    fn load_blocking(
-        &self,
-        board: &BoardId,
-        claimed: Claimed,
-        creation: Creation,
-    ) -> Result<(Room, Arc<Chain>), Fault> {
-        let chain = Arc::new(Chain::default());
+    fn load_blocking(&self, board: &BoardId, claimed: Claimed, creation: Creation) -> Result<Begun, Fault> {
+        let (chain, mut made) = (Arc::new(Chain::default()), None);
         let stored = self.store.load(board).map_err(|error| {
             self.read_failed(board, &error);
             Fault::StateUnreadable
@@ -187,7 +196,12 @@ impl Boards {
                         .audit
                         .entry(actor, Action::BoardCreate, Some(Level::Edit), now.unix),
                 };
-                self.committer.submit(creation, Some(&chain));
+                match claimed {
+                    Claimed::Ours => self.committer.submit(creation, Some(&chain)),
+                    // Another node may make it at this moment: nobody is given an empty room before it is
+                    // decided whose it is.
+                    Claimed::Absent => made = Some(self.committer.submit_awaited(creation, Some(&chain))),
+                }
                 Loaded {
                     board: Board::new(self.budgets()),
                     sequence: 0,
@@ -197,7 +211,7 @@ impl Boards {
         };
         let mut room = Room::new(board.clone(), loaded, self.settings.room, now.tick);
         room.set_account(account);
-        Ok((room, chain))
+        Ok((room, chain, made))
     }
 
     /// A read from the store failed: it is logged, and the writer looks whether the disk is to blame.
@@ -236,5 +250,14 @@ impl Boards {
             bytes: self.settings.board_bytes,
             ..Budgets::default()
         }
+    }
+}
+
+/// Why a board that was to be made has no room here; where its creation was lost, its chain says so.
+fn refusal(made: Option<Applied>) -> Option<Fault> {
+    match made {
+        Some(Applied::Done) | None => None,
+        Some(Applied::TooManyBoards) => Some(Fault::TooManyBoards),
+        Some(_) => Some(Fault::Elsewhere),
     }
 }

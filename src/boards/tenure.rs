@@ -87,6 +87,10 @@ impl Tenure {
 
     /// Whether boards may be served as this node's.
     pub(crate) fn holds(&self, now: Tick) -> bool {
+        #[cfg(test)]
+        if crate::planted::is(crate::planted::Bug::LeaseTrustedTooLong) {
+            return self.node.load(Ordering::Acquire) != 0;
+        }
         now.0 < self.trusted_until.load(Ordering::Acquire)
     }
 
@@ -205,6 +209,13 @@ impl Boards {
         Ok(self.note_whereabouts(board, found))
     }
 
+    /// Forgets where a board was: it is not there any more.
+    pub(crate) fn forget_whereabouts(&self, board: &BoardId) {
+        if let Some(tenure) = &self.tenure {
+            tenure.elsewhere().remove(board);
+        }
+    }
+
     fn note_whereabouts(&self, board: &BoardId, found: Whereabouts) -> Option<Neighbour> {
         let tenure = self.tenure.as_ref()?;
         let now = self.now().tick;
@@ -237,12 +248,11 @@ impl Boards {
         let found = self.ask_about(move |store| store.claim(&id)).await?;
         let claimed = match found {
             Whereabouts::Here => Claimed::Ours,
-            Whereabouts::Nobody => Claimed::Absent,
-            Whereabouts::Elsewhere(_) => {
-                self.note_whereabouts(board, found);
-                return Err(Fault::Elsewhere);
-            }
+            Whereabouts::Nobody | Whereabouts::Elsewhere(_) => Claimed::Absent,
         };
+        if self.note_whereabouts(board, found).is_some() {
+            return Err(Fault::Elsewhere);
+        }
         self.note_claimed(board);
         if !is_ours {
             self.slots.note_access_change(board);

@@ -117,7 +117,8 @@ impl Secret {
         Self(bytes.into())
     }
 
-    fn hmac_sha256(&self) -> Hmac<Sha256> {
+    /// A keyed hash of what is put into it; it verifies in constant time.
+    pub(crate) fn hmac_sha256(&self) -> Hmac<Sha256> {
         Hmac::new_from_slice(&self.0).expect(ANY_LENGTH)
     }
 

@@ -20,13 +20,22 @@ use crate::jwt::{Claims, TokenError};
 use crate::limits;
 use crate::net::{Shell, disposition};
 
+/// How a request came to this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// From the client, or its proxy.
+    Directly,
+    /// Another node has passed it on.
+    FromNode,
+}
+
 /// A request, as handlers see it.
 pub(crate) struct Request<'a> {
     pub(crate) head: &'a Head<'a>,
     pub(crate) target: &'a Target<'a>,
     /// Where it came from, proxies that are trusted left out.
     pub(crate) address: IpAddr,
-    /// The other end of the socket, whatever a proxy says.
+    /// The other end of the socket, whatever a proxy says; or the client, where another node says so.
     pub(crate) peer: IpAddr,
 }
 
@@ -161,6 +170,7 @@ pub(crate) fn problem(fault: Fault) -> Response {
         Fault::InvalidCredential | Fault::ExpiredCredential => {
             response.field("WWW-Authenticate", "Bearer error=\"invalid_token\"")
         }
+        Fault::Elsewhere => response.field("Retry-After", "1"),
         _ => response,
     }
 }

@@ -143,10 +143,15 @@ impl Incoming {
         let ahead = self.ahead();
         let head = ahead.get(..bytes).unwrap_or(ahead).to_vec();
         self.socket.use_ahead(head.len());
-        self.head = head.len();
-        self.request = self.head;
-        self.count();
+        self.count_head(head.len());
         head
+    }
+
+    /// Counts the head of the request that begins, wherever it was read.
+    pub(crate) fn count_head(&mut self, bytes: usize) {
+        self.head = bytes;
+        self.request = bytes;
+        self.count();
     }
 
     /// The socket, with what was received and not used, for somebody who speaks another protocol on it.

@@ -310,6 +310,24 @@ impl<S> Registered<S> {
     }
 }
 
+impl<S> Registered<S> {
+    /// Whether the kernel has said that a direction is over; it will wake whoever waits.
+    pub(crate) fn poll_over(&self, cx: &Context<'_>, direction: Direction) -> Poll<()> {
+        // What was told may be taken: whoever does something tries it first.
+        while self.poll_ready(cx, direction).is_ready() {
+            let [read, write] = &*self.readiness.lock();
+            let side = match direction {
+                Direction::Read => read,
+                Direction::Write => write,
+            };
+            if side.over {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+}
+
 impl<S> Drop for Registered<S> {
     fn drop(&mut self) {
         // The kernel forgets a socket when it is closed.

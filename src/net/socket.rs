@@ -91,6 +91,29 @@ impl Socket {
         self.poll_write(cx, |mut stream| stream.write(bytes))
     }
 
+    /// Writes what the kernel takes of `bytes` right now; an error shows at the next [`Self::poll_send`].
+    pub(crate) fn send_now(&self, bytes: &[u8]) -> usize {
+        self.io.send(bytes)
+    }
+
+    /// `Ready` once the peer takes nothing any more, though nothing is sent to it.
+    pub(crate) fn poll_cut(&self, cx: &Context<'_>) -> Poll<()> {
+        self.io.poll_over(cx, Direction::Write)
+    }
+
+    /// Ends the sending half.
+    ///
+    /// # Errors
+    /// The peer is gone.
+    pub(crate) fn end(&self) -> io::Result<()> {
+        self.io.get_ref().shutdown(Shutdown::Write)
+    }
+
+    /// What it stands on, for somebody who may have to cut it.
+    pub(crate) fn registered(&self) -> &Arc<Registered<TcpStream>> {
+        &self.io
+    }
+
     fn poll_write(
         &self,
         cx: &mut Context<'_>,
@@ -150,7 +173,7 @@ impl Socket {
     /// Closing a socket with unread bytes makes the kernel reset the connection, and the peer may then never
     /// see the last frames that it was sent.
     pub(crate) async fn drain(&mut self) {
-        if self.io.get_ref().shutdown(Shutdown::Write).is_err() {
+        if self.end().is_err() {
             return;
         }
         self.use_ahead(usize::MAX);

@@ -40,7 +40,8 @@ pub(crate) struct Opening {
 #[derive(Debug)]
 enum Decision {
     Granted(Granted, ConnectionPlace),
-    Refused(Fault, Hold),
+    /// Without a hold, it is told and closed at once.
+    Refused(Fault, Option<Hold>),
 }
 
 /// Decides about a request for `/ws/canvas/{board}`.
@@ -73,13 +74,31 @@ pub(crate) async fn decide(
         (Ok(upgrade), Err(fault)) => match shell.doors.refuse(address, shell.now().tick) {
             Some(hold) => Ok(Opening {
                 upgrade,
-                decision: Decision::Refused(fault, hold),
+                decision: Decision::Refused(fault, Some(hold)),
                 address,
             }),
             None => Err(admission::problem(fault)),
         },
         (Err(_), Err(fault)) => Err(admission::problem(fault)),
         (Err(error), Ok(_)) => Err(error.response()),
+    }
+}
+
+/// Refuses a request for `/ws/canvas/{board}` before anything is decided about it: at once, since whoever comes
+/// back may be served.
+///
+/// # Errors
+/// The plain HTTP answer, where there is no upgrade to complete.
+pub(crate) fn refused(shell: &Shell, request: &Request<'_>, fault: Fault) -> Result<Opening, Response> {
+    check_origin(shell, request.head)?;
+    shell.metrics.refused(fault);
+    match upgrade::check(request.head) {
+        Ok(upgrade) => Ok(Opening {
+            upgrade,
+            decision: Decision::Refused(fault, None),
+            address: request.address,
+        }),
+        Err(_) => Err(admission::problem(fault)),
     }
 }
 
@@ -152,7 +171,7 @@ pub(crate) async fn enter(shell: &Arc<Shell>, opening: Opening, socket: Socket) 
     let (granted, place) = match decision {
         Decision::Granted(granted, place) => (granted, place),
         Decision::Refused(fault, hold) => {
-            refuse(shell, socket, address, fault, Some(hold)).await;
+            refuse(shell, socket, address, fault, hold).await;
             return None;
         }
     };
@@ -162,7 +181,11 @@ pub(crate) async fn enter(shell: &Arc<Shell>, opening: Opening, socket: Socket) 
         Err(fault) => {
             // While it is held, a refused client takes no place of those who may come in.
             drop(place);
-            let hold = shell.doors.refuse(address, shell.now().tick);
+            let hold = match fault {
+                // It is to come back soon, to whichever node has the board then.
+                Fault::Elsewhere => None,
+                _ => shell.doors.refuse(address, shell.now().tick),
+            };
             refuse(shell, socket, address, fault, hold).await;
             return None;
         }

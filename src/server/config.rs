@@ -60,6 +60,8 @@ pub struct Config {
     pub metrics_token: Option<SecretHash>,
     /// `--redis`.
     pub redis: Option<Address>,
+    /// `--node-*`: set where there may be other nodes.
+    pub node: Option<Node>,
     /// `--close-codes`.
     pub close_codes: CloseCodes,
     /// `--saved-echo`.
@@ -74,6 +76,15 @@ pub struct Config {
     pub log_level: LogLevel,
     /// `--log-format`.
     pub log_format: LogFormat,
+}
+
+/// What other nodes know of this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// `--node-address`: a host and a port.
+    pub address: String,
+    /// `--node-secret`.
+    pub secret: Secret,
 }
 
 /// The bounds that are settings; all inclusive and at least one.
@@ -114,6 +125,8 @@ pub struct Times {
     pub drain: Duration,
     /// `--audit-days`.
     pub audit: Duration,
+    /// `--lease`.
+    pub lease: Duration,
 }
 
 /// How much is logged.
@@ -240,6 +253,7 @@ impl Config {
                 },
             )?,
             redis: values.optional("redis", address::EXPECTED, Address::parse)?,
+            node: node(values)?,
             close_codes: values.one("close-codes", "plain or mirror", |text| match text {
                 "plain" => Some(CloseCodes::Plain),
                 "mirror" => Some(CloseCodes::Mirror),
@@ -338,6 +352,7 @@ impl Times {
                 let days = values::count(text).filter(|days| (1..=3_650).contains(days))?;
                 Some(Duration::from_secs(u64::try_from(days).ok()? * 24 * 3_600))
             })?,
+            lease: within("lease", "1s", "5m")?,
         };
         if times.compact_every < times.compact_after {
             let expected = "a duration that is not shorter than --compact-after";
@@ -429,6 +444,58 @@ fn origins(values: &Values, public_url: Option<&PublicUrl>) -> Result<Vec<Origin
     )?;
     origins.extend(public_url.map(PublicUrl::origin));
     Ok(origins)
+}
+
+/// `--node-address` and `--node-secret`, which go together.
+fn node(values: &Values) -> Result<Option<Node>, ConfigError> {
+    let expected =
+        "HOST:PORT where other nodes reach this one, such as 10.0.0.7:9000 or node-1.internal:9000";
+    let address = values.optional("node-address", expected, |text| {
+        is_reachable(text).then(|| text.to_owned())
+    })?;
+    let bytes_min = limits::SECRET_BYTES_MIN;
+    let expected = format!(
+        "at least {bytes_min} bytes, such as `openssl rand -base64 32` prints, the same for all nodes"
+    );
+    let secret = values.optional("node-secret", &expected, |text| {
+        (text.len() >= bytes_min).then(|| Secret::new(text.as_bytes()))
+    })?;
+    match (address, secret) {
+        (Some(_), Some(_)) if values.given("store").text.is_none() => {
+            let expected = "a --store that nodes share beside it: a data file is one node's";
+            Err(ConfigError::new(values.given("node-address"), expected))
+        }
+        (Some(address), Some(secret)) => Ok(Some(Node { address, secret })),
+        (None, None) => Ok(None),
+        (Some(_), None) => {
+            let expected = format!("{expected}, in BOARDWIRE_NODE_SECRET, since --node-address is given");
+            Err(ConfigError::new(values.given("node-secret"), expected))
+        }
+        (None, Some(_)) => {
+            let expected = "HOST:PORT where other nodes reach this one, since --node-secret is given";
+            Err(ConfigError::new(values.given("node-address"), expected))
+        }
+    }
+}
+
+/// Whether a text is a host and a port that others can connect to.
+fn is_reachable(text: &str) -> bool {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return address.port() != 0 && !address.ip().is_unspecified();
+    }
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return false;
+    };
+    let is_name = !host.is_empty()
+        && host.len() <= 253
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b));
+    // Four numbers that are no address are no name either.
+    let has_letter = host.bytes().any(|b| b.is_ascii_alphabetic());
+    let port_is_good =
+        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0);
+    is_name && has_letter && port_is_good
 }
 
 /// `--jwt-*`: secrets and what tokens are checked for.

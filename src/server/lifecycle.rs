@@ -4,7 +4,6 @@
 //! accepting, closes with the shutdown code, commits and compacts, and ends within `--drain`; a second signal
 //! ends at once.
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,8 +13,8 @@ use std::{fmt, io};
 
 use async_io::Timer;
 use async_signal::{Signal, Signals};
-use mio::net::TcpListener;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::system::uname;
 use smol::Executor;
 use smol::future::{FutureExt, yield_now};
 use smol::stream::StreamExt;
@@ -29,16 +28,21 @@ use crate::fault::Fault;
 use crate::limits;
 use crate::metrics::redis::RedisMetrics;
 use crate::metrics::{CommitMetrics, Metrics};
-use crate::net::poller::{Direction, Poller, Registered};
-use crate::net::socket::Socket;
+use crate::net::admission::Came;
+use crate::net::listener::Listener;
+use crate::net::poller::Poller;
 use crate::net::{self, Shell};
+use crate::nodes::acceptor;
+use crate::nodes::{self, Nodes};
 use crate::room::RoomSettings;
-use crate::server::config::Config;
+use crate::server::config::{self, Config};
+use crate::server::entrance::Entrance;
 use crate::server::machine::Machine;
-use crate::server::requests;
+use crate::server::requests::{self, Arrival, Site};
+use crate::server::routing::Routing;
 use crate::server::threads::Helpers;
-use crate::store::ownership::Ownership;
-use crate::store::postgres::{self, PgStore};
+use crate::store::ownership::{Joining, Ownership};
+use crate::store::postgres::PgStore;
 use crate::store::redb::{RedbStore, Verified};
 use crate::store::{OpenError, Store};
 
@@ -58,7 +62,7 @@ pub enum StartError {
     /// The database cannot be used.
     Database {
         /// `--store`; it is shown without user and password.
-        address: postgres::Address,
+        address: String,
         /// Why not.
         source: OpenError,
     },
@@ -66,6 +70,13 @@ pub enum StartError {
     Listen {
         /// `--listen`.
         address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Other nodes cannot be listened to.
+    ListenToNodes {
+        /// `--node-address`.
+        address: String,
         /// Why not.
         source: io::Error,
     },
@@ -79,6 +90,9 @@ impl fmt::Display for StartError {
             Self::Store { path, .. } => write!(f, "cannot open the data file {}", path.display()),
             Self::Database { address, .. } => write!(f, "cannot open the database {address}"),
             Self::Listen { address, .. } => write!(f, "cannot listen on {address}"),
+            Self::ListenToNodes { address, .. } => {
+                write!(f, "cannot listen at the port of --node-address {address}")
+            }
             Self::System(_) => f.write_str("cannot start threads or signal handlers"),
         }
     }
@@ -88,7 +102,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(match self {
             Self::Store { source, .. } | Self::Database { source, .. } => source,
-            Self::Listen { source, .. } | Self::System(source) => source,
+            Self::Listen { source, .. } | Self::ListenToNodes { source, .. } | Self::System(source) => source,
         })
     }
 }
@@ -107,25 +121,24 @@ pub enum Ended {
 /// # Errors
 /// [`StartError`]; nothing has been served then.
 pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, StartError> {
-    let (store, _ownership) = open_store(&config)?;
-    raise_descriptor_limit(config.bounds.connections);
+    let (store, ownership) = open_store(&config)?;
+    raise_descriptor_limit(&config);
     let (poller, mut driver) = Poller::new().map_err(StartError::System)?;
-    let listener = listen(config.listen, &poller).map_err(|source| StartError::Listen {
+    let listener = Listener::bind(config.listen, &poller).map_err(|source| StartError::Listen {
         address: config.listen,
         source,
     })?;
-    let address = listener.get_ref().local_addr().map_err(StartError::System)?;
+    let address = listener.address().map_err(StartError::System)?;
+    let entrance = listen_to_nodes(&config, &poller)?;
     let signals = Signals::new([Signal::Term, Signal::Int]).map_err(StartError::System)?;
     let executor = Arc::new(Executor::new());
+    let machine = Machine::new(Arc::clone(&executor), Arc::clone(&poller));
+    let host: Arc<dyn Host> = Arc::new(machine);
     let Built {
         shell,
         bridge,
         writer,
-    } = build(
-        &config,
-        store,
-        Machine::new(Arc::clone(&executor), Arc::clone(&poller)),
-    );
+    } = build(&config, (store, ownership), address, Arc::clone(&host));
     let writing = thread::Builder::new().name("boardwire-committer".into());
     let writing = writing.spawn(|| write(writer)).map_err(StartError::System)?;
     let helpers = Helpers::start(&executor, &poller, config.threads.get() - 1).map_err(StartError::System)?;
@@ -134,13 +147,14 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         bridge.start(&shell.boards);
     }
     ready(address);
+    let routing = routing(&config, (host, &poller), &shell);
     let process = Process {
-        shell,
+        site: Arc::new(Site { shell, routing }),
         bridge,
         drain: config.times.drain,
     };
     // A task like others: what is awaited beside the executor is polled each time that anything is.
-    let serving = executor.spawn(process.serve(Arc::clone(&executor), listener, signals));
+    let serving = executor.spawn(process.serve(Arc::clone(&executor), (listener, entrance), signals));
     let finished = driver.run(executor.run(serving));
     drop(helpers);
     tracing::info!(?finished, "stopped");
@@ -159,7 +173,7 @@ fn open_store(config: &Config) -> Result<Kept, StartError> {
     if let Some(address) = &config.store {
         let opened = PgStore::open(address, config.quotas);
         let store = Arc::new(opened.map_err(|source| StartError::Database {
-            address: address.clone(),
+            address: address.to_string(),
             source,
         })?);
         return Ok((Arc::clone(&store) as Arc<dyn Store>, Some(store)));
@@ -171,6 +185,19 @@ fn open_store(config: &Config) -> Result<Kept, StartError> {
     let store = store.with_quotas(config.quotas);
     note_verified(store.verified());
     Ok((Arc::new(store), None))
+}
+
+/// What this process says of itself to other nodes. Without an address the host's name and the one it listens on
+/// tell it from others, and a later run of it is taken for the same server.
+fn joining(config: &Config, listen: SocketAddr) -> Joining {
+    let address = config.node.as_ref().map(|node| node.address.clone());
+    let host = || uname().nodename().to_string_lossy().into_owned();
+    Joining {
+        name: address.clone().unwrap_or_else(|| format!("{} {listen}", host())),
+        address,
+        lease: config.times.lease,
+        replaces: true,
+    }
 }
 
 /// Runs the writer, behind whoever delivers where both want the same core: a commit may wait, an update not.
@@ -196,8 +223,14 @@ fn note_verified(verified: Verified) {
 }
 
 /// Raises the soft limit on open files to what the connections need, as far as the hard limit allows.
-fn raise_descriptor_limit(connections: usize) {
-    let needed = (connections + limits::SPARE_SOCKETS + limits::SPARE_DESCRIPTORS) as u64;
+fn raise_descriptor_limit(config: &Config) {
+    let clients = config.bounds.connections + limits::SPARE_SOCKETS;
+    // As many may be passed on, and as many taken.
+    let nodes = match config.node {
+        Some(_) => 2 * config.bounds.connections + limits::NODE_HANDSHAKES_MAX,
+        None => 0,
+    };
+    let needed = (clients + nodes + limits::SPARE_DESCRIPTORS) as u64;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return;
@@ -216,13 +249,29 @@ fn raise_descriptor_limit(connections: usize) {
     }
 }
 
-/// Binds and listens, with room for a storm of joins.
-fn listen(address: SocketAddr, poller: &Arc<Poller>) -> io::Result<Registered<TcpListener>> {
-    let listener = std::net::TcpListener::bind(address)?;
-    // The standard library listens with a backlog of 128; listening again sets a larger one.
-    rustix::net::listen(&listener, limits::LISTEN_BACKLOG)?;
-    listener.set_nonblocking(true)?;
-    Registered::new(TcpListener::from_std(listener), poller)
+/// Listens to other nodes, where there may be some.
+fn listen_to_nodes(config: &Config, poller: &Arc<Poller>) -> Result<Option<Listener>, StartError> {
+    let listen = |node: &config::Node| {
+        acceptor::listen(&node.address, poller).map_err(|source| StartError::ListenToNodes {
+            address: node.address.clone(),
+            source,
+        })
+    };
+    config.node.as_ref().map(listen).transpose()
+}
+
+/// The ways from and to other nodes, where there may be some.
+fn routing(config: &Config, (host, poller): (Arc<dyn Host>, &Arc<Poller>), shell: &Shell) -> Option<Routing> {
+    let node = config.node.as_ref()?;
+    let settings = nodes::Settings {
+        address: node.address.clone(),
+        secret: node.secret.clone(),
+        connections: config.bounds.connections,
+    };
+    Some(Routing {
+        nodes: Nodes::new(settings, host, Arc::clone(poller), shell.metrics.nodes().clone()),
+        routes: Arc::new(Arc::clone(&shell.boards)),
+    })
 }
 
 /// The parts of a server.
@@ -233,15 +282,14 @@ struct Built {
 }
 
 /// Puts the server's parts together.
-fn build(config: &Config, store: Arc<dyn Store>, machine: Machine) -> Built {
-    let host: Arc<dyn Host> = Arc::new(machine);
+fn build(config: &Config, (store, ownership): Kept, listen: SocketAddr, host: Arc<dyn Host>) -> Built {
     let (commit_metrics, redis) = (CommitMetrics::default(), RedisMetrics::default());
     let metrics = Arc::new(Metrics::new(&commit_metrics, &redis));
     let address = config.redis.clone();
     let bridge = address.map(|address| Arc::new(Bridge::new(address, Arc::clone(&host), redis)));
     let parts = boards::Parts {
         store,
-        ownership: None,
+        ownership: ownership.map(|ownership| (ownership, joining(config, listen))),
         host,
         metrics: Arc::clone(&metrics),
         commit_metrics,
@@ -294,7 +342,7 @@ fn net_settings(config: &Config) -> net::Settings {
 
 /// What a running process serves, and how long it may take to end.
 struct Process {
-    shell: Arc<Shell>,
+    site: Arc<Site>,
     bridge: Option<Arc<Bridge>>,
     drain: Duration,
 }
@@ -304,14 +352,27 @@ impl Process {
     async fn serve(
         self,
         executor: Arc<Executor<'static>>,
-        listener: Registered<TcpListener>,
+        (listener, entrance): (Listener, Option<Listener>),
         mut signals: Signals,
     ) -> Finished {
-        // A task of its own, so that it is polled when somebody comes, and not whenever a signal might have.
-        let accepting = executor.spawn(accept(Arc::clone(&self.shell), listener));
+        // Tasks of their own, so that each is polled when somebody comes, and not whenever a signal might
+        // have.
+        let accepting = executor.spawn(accept(Arc::clone(&self.site), listener));
+        let taking = entrance
+            .zip(self.site.routing.as_ref())
+            .map(|(entrance, routing)| {
+                let takes = Entrance {
+                    site: Arc::clone(&self.site),
+                    routes: Arc::clone(&routing.routes),
+                };
+                executor.spawn(Arc::clone(&routing.nodes).accept(entrance, Arc::new(takes)))
+            });
         let signal = signals.next().await;
         tracing::info!(signal = ?signal.and_then(Result::ok), "shutting down");
         accepting.cancel().await;
+        if let Some(taking) = taking {
+            taking.cancel().await;
+        }
         let deadline = Instant::now() + self.drain;
         let second = async {
             signals.next().await;
@@ -323,13 +384,17 @@ impl Process {
 
     /// Closes everybody, saves everything, and stops the writer.
     async fn shut_down(&self, deadline: Instant) -> Finished {
-        let boards = &self.shell.boards;
+        let Site { shell, routing } = &*self.site;
+        let boards = &shell.boards;
         boards.stop();
         // On n nodes: at once, since those who are closed come back elsewhere.
         boards.close_rooms(Fault::ShuttingDown);
         boards.hand_over().or(at(deadline - self.drain / 2)).await;
+        if let Some(routing) = routing {
+            routing.nodes.cut_all();
+        }
         let closing = async {
-            while self.shell.doors.open() > 0 {
+            while shell.doors.open() > 0 {
                 boards.close_rooms(Fault::ShuttingDown);
                 Timer::after(Duration::from_millis(5)).await;
             }
@@ -351,34 +416,25 @@ async fn at(instant: Instant) {
 }
 
 /// Accepts connections for ever.
-async fn accept(shell: Arc<Shell>, listener: Registered<TcpListener>) {
+pub(super) async fn accept(site: Arc<Site>, listener: Listener) {
+    let shell = &site.shell;
     loop {
-        match listener.get_ref().accept() {
-            Ok((stream, peer)) => {
-                let trusted = &shell.settings.trusted_proxies;
-                let Some(place) = shell.doors.open_socket(peer.ip(), trusted) else {
-                    continue;
-                };
-                // Without it a small frame could wait for the peer's delayed acknowledgement.
-                let stream = stream.set_nodelay(true).map(|()| stream);
-                let stream = stream.and_then(|stream| Registered::new(stream, listener.poller()));
-                if let Ok(stream) = stream {
-                    let socket = Socket::new(stream);
-                    shell
-                        .boards
-                        .spawn(requests::serve(Arc::clone(&shell), socket, peer.ip(), place));
-                }
-                // Those who are in have their turn while others come.
-                yield_now().await;
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                poll_fn(|cx| listener.poll_ready(cx, Direction::Read)).await;
-            }
-            Err(error) => {
-                // Out of descriptors, most likely: what is open goes on, and new ones may work later.
-                tracing::error!(%error, "cannot accept a connection");
-                Timer::after(Duration::from_millis(100)).await;
-            }
+        let (stream, peer) = listener.accept().await;
+        let trusted = &shell.settings.trusted_proxies;
+        let Some(place) = shell.doors.open_socket(peer.ip(), trusted) else {
+            continue;
+        };
+        if let Ok(socket) = listener.open(stream) {
+            let arrival = Arrival {
+                socket,
+                peer: peer.ip(),
+                came: Came::Directly,
+                head: None,
+            };
+            let serving = requests::serve(Arc::clone(&site), arrival, place);
+            shell.boards.spawn(serving);
         }
+        // Those who are in have their turn while others come.
+        yield_now().await;
     }
 }

@@ -7,9 +7,11 @@
 pub mod clock;
 pub mod config;
 pub mod dev_secret;
+mod entrance;
 mod lifecycle;
-mod machine;
+pub(crate) mod machine;
 mod requests;
+mod routing;
 pub mod telemetry;
 mod threads;
 

@@ -1,9 +1,9 @@
 //! One HTTP connection: request after request, until it closes or becomes a WebSocket.
 //!
 //! Owns reading heads within their bounds of bytes and time, keep-alive, which hosts are served, and what
-//! every answer gets (CORS). Must not know what a path means. Key invariant: requests are answered in order;
+//! every answer gets (CORS). Must not know what a path means. Key invariants: requests are answered in order;
 //! after an answer that could be misread (an error in the head, a body that was not read to its end) the
-//! connection closes.
+//! connection closes. What another node passed on is one request, and is never passed on again.
 
 use std::io;
 use std::net::IpAddr;
@@ -18,12 +18,29 @@ use crate::http::response::Response;
 use crate::http::target::Target;
 use crate::http::upgrade;
 use crate::limits;
-use crate::net::admission::{self, Request};
-use crate::net::doors::SocketPlace;
+use crate::net::admission::{self, Came, Request};
 use crate::net::incoming::Incoming;
 use crate::net::socket::Socket;
-
 use crate::net::{Late, Shell, hosts, upgrades, within};
+use crate::nodes::{Carrying, Passage};
+use crate::server::routing::Routing;
+
+/// What connections are served with.
+pub(crate) struct Site {
+    pub(crate) shell: Arc<Shell>,
+    /// Set where there may be other nodes.
+    pub(crate) routing: Option<Routing>,
+}
+
+/// A connection, and what is known of it already.
+pub(crate) struct Arrival {
+    pub(crate) socket: Socket,
+    /// The other end of the socket; of what another node passed on, the client.
+    pub(crate) peer: IpAddr,
+    pub(crate) came: Came,
+    /// The head of the first request, where another node has read it.
+    pub(crate) head: Option<Vec<u8>>,
+}
 
 /// What to do after a request.
 enum Next {
@@ -31,51 +48,81 @@ enum Next {
     Request,
     /// Nothing.
     Close,
-    Upgrade(Box<upgrades::Opening>),
+    Leave(Box<Leads>),
 }
 
-/// Serves one accepted TCP connection until it ends; `place` counts it for as long.
-pub(crate) fn serve(
-    shell: Arc<Shell>,
-    socket: Socket,
-    peer: IpAddr,
-    place: SocketPlace,
-) -> impl Future<Output = ()> + Send {
+/// What ends the exchange of requests and answers.
+enum Leads {
+    /// An upgrade.
+    Upgrade(upgrades::Opening),
+    /// Another node has the board, and took the request.
+    Away(Passage),
+}
+
+/// How a connection lives on.
+enum Entered {
+    Member(Box<upgrades::Connected>),
+    Away(Box<Carrying>),
+}
+
+/// Serves one TCP connection until it ends; `place` counts it for as long.
+pub(crate) fn serve<P: Send>(site: Arc<Site>, arrival: Arrival, place: P) -> impl Future<Output = ()> + Send {
     // What comes before and after is boxed, so that the long life as a WebSocket does not pay for it in
     // memory.
-    let entering = Box::pin(fenced(enter(shell, socket, peer)));
+    let entering = Box::pin(fenced(enter(site, arrival)));
     async move {
-        if let Ok(Some(mut connected)) = entering.await {
-            let end = connected.run().await;
-            Box::pin(connected.leave(end)).await;
+        match entering.await {
+            Ok(Some(Entered::Member(mut connected))) => {
+                let end = connected.run().await;
+                Box::pin(connected.leave(end)).await;
+            }
+            // A panic is told where it is caught.
+            Ok(Some(Entered::Away(carrying))) => fenced(carrying).await.unwrap_or_default(),
+            Ok(None) | Err(_) => {}
         }
         drop(place);
     }
 }
 
-/// Answers requests until one was an upgrade that led into a room.
-async fn enter(shell: Arc<Shell>, socket: Socket, peer: IpAddr) -> Option<Box<upgrades::Connected>> {
-    let (opening, socket) = exchange(&shell, socket, peer).await?;
-    // Boxed, as the answering of a request is, so that a connection that waits for its next request stays
-    // small.
-    Box::pin(upgrades::enter(&shell, *opening, socket)).await
+/// Answers requests until one was an upgrade that led into a room, or was passed on.
+async fn enter(site: Arc<Site>, arrival: Arrival) -> Option<Entered> {
+    let (leads, socket) = exchange(&site, arrival).await?;
+    match *leads {
+        // Boxed, as the answering of a request is, so that a connection that waits for its next request stays
+        // small.
+        Leads::Upgrade(opening) => Box::pin(upgrades::enter(&site.shell, opening, socket))
+            .await
+            .map(Entered::Member),
+        Leads::Away(passage) => Some(Entered::Away(Box::new(passage.carry(socket)))),
+    }
 }
 
-/// Answers requests; `Some` once one was an upgrade.
-async fn exchange(
-    shell: &Arc<Shell>,
-    socket: Socket,
-    peer: IpAddr,
-) -> Option<(Box<upgrades::Opening>, Socket)> {
+/// Answers requests; `Some` once one was an upgrade, or was passed on.
+async fn exchange(site: &Site, arrival: Arrival) -> Option<(Box<Leads>, Socket)> {
+    let Arrival {
+        socket,
+        peer,
+        came,
+        head: mut given,
+    } = arrival;
+    let shell = &site.shell;
     let mut incoming = Incoming::new(Arc::clone(&shell.bounds), socket);
 
     let mut patience = limits::HEAD_TIME_MAX;
     loop {
-        let answered = match read_head(&mut incoming, patience).await.ok()? {
+        let read = match given.take() {
+            Some(head) => ReadHead::Given(head),
+            None => read_head(&mut incoming, patience).await.ok()?,
+        };
+        let answered = match read {
             // The head gets bytes of its own: the body behind it is read into the others.
             ReadHead::Complete(bytes) => {
                 let head = incoming.take(bytes);
-                Box::pin(answer(shell, head, peer, &mut incoming)).await
+                Box::pin(answer(site, head, (peer, came), &mut incoming)).await
+            }
+            ReadHead::Given(head) => {
+                incoming.count_head(head.len());
+                Box::pin(answer(site, head, (peer, came), &mut incoming)).await
             }
             ReadHead::Refused(refusal) => {
                 shell.metrics.answered(Method::Other, refusal.status);
@@ -84,7 +131,7 @@ async fn exchange(
             }
         };
         match answered.ok()? {
-            Next::Upgrade(opening) => return Some((opening, incoming.into_socket())),
+            Next::Leave(leads) => return Some((leads, incoming.into_socket())),
 
             Next::Request => {
                 patience = limits::KEEP_ALIVE_IDLE_MAX;
@@ -104,6 +151,8 @@ async fn exchange(
 enum ReadHead {
     /// A well-formed one of so many bytes.
     Complete(usize),
+    /// Another node read it.
+    Given(Vec<u8>),
     /// Something else; the connection closes after the answer.
     Refused(Response),
 }
@@ -147,17 +196,18 @@ async fn read_head(incoming: &mut Incoming, patience: Duration) -> io::Result<Re
 
 /// Answers the request with this head, whose body comes next.
 async fn answer(
-    shell: &Arc<Shell>,
+    site: &Site,
     bytes: Vec<u8>,
-    peer: IpAddr,
+    (peer, came): (IpAddr, Came),
     incoming: &mut Incoming,
 ) -> io::Result<Next> {
+    let shell = &site.shell;
     let Ok(Some((head, _))) = head::parse(&bytes) else {
         // They were a head when they were taken.
         return Err(io::ErrorKind::InvalidData.into());
     };
-    let response = match decide(shell, &head, peer, incoming).await {
-        Ok(opening) => return Ok(Next::Upgrade(Box::new(opening))),
+    let response = match decide(site, (&head, &bytes), (peer, came), incoming).await {
+        Ok(leads) => return Ok(Next::Leave(Box::new(leads))),
         Err(response) => cors::share(shell, &head, response),
     };
     let response = match incoming.end_body().await {
@@ -168,7 +218,8 @@ async fn answer(
         }
         _ => response,
     };
-    let keep = incoming.body_has_ended() && !shell.boards.is_stopping();
+    // Of another node one request comes over a connection.
+    let keep = incoming.body_has_ended() && !shell.boards.is_stopping() && came == Came::Directly;
     let persistence = if keep {
         head.persistence()
     } else {
@@ -188,13 +239,20 @@ async fn answer(
 
 /// Finds out what a request wants: a WebSocket, or the answer.
 async fn decide(
-    shell: &Arc<Shell>,
-    head: &Head<'_>,
-    peer: IpAddr,
+    site: &Site,
+    (head, bytes): (&Head<'_>, &[u8]),
+    (peer, came): (IpAddr, Came),
     incoming: &mut Incoming,
-) -> Result<upgrades::Opening, Response> {
-    let forwarded = head.values("x-forwarded-for").collect::<Vec<_>>();
-    let address = forwarded::client_address(peer, forwarded.into_iter(), &shell.settings.trusted_proxies);
+) -> Result<Leads, Response> {
+    let shell = &site.shell;
+    let address = match came {
+        Came::Directly => {
+            let forwarded = head.values("x-forwarded-for").collect::<Vec<_>>();
+            forwarded::client_address(peer, forwarded.into_iter(), &shell.settings.trusted_proxies)
+        }
+        // The other node has looked at that.
+        Came::FromNode => peer,
+    };
     let begun = incoming.begin(head);
     hosts::check(shell, head.host)?;
     let target = Target::parse(head.target).map_err(|error| Response::problem(&error.into()))?;
@@ -206,6 +264,23 @@ async fn decide(
         address,
         peer,
     };
+    if let Some(routing) = &site.routing
+        && came == Came::Directly
+    {
+        match routing.away(&target, address, bytes).await {
+            Ok(Some(passage)) => return Ok(Leads::Away(passage)),
+            Ok(None) => {}
+            Err(fault) if matches!(target.path().as_slice(), ["ws", "canvas", _]) => {
+                return upgrades::refused(shell, &request, fault).map(Leads::Upgrade);
+            }
+            Err(fault) => {
+                if !incoming.body_has_ended() {
+                    incoming.lose();
+                }
+                return Err(admission::problem(fault));
+            }
+        }
+    }
     match (target.path().as_slice(), head.method) {
         (["ws", "canvas", _], Method::Options) => Err(cors::options(shell, head, upgrade::ALLOWED)),
         (["ws", "canvas", board], _) => {
@@ -213,7 +288,7 @@ async fn decide(
             if !incoming.body_has_ended() {
                 incoming.lose();
             }
-            opening
+            opening.map(Leads::Upgrade)
         }
         _ => {
             let answer = fenced(api::answer(shell, &request, incoming)).await;
@@ -227,7 +302,7 @@ async fn decide(
 
 /// The target as the routes know it: a proxy takes the base path of `--public-url` off, and who comes without
 /// one does not. What is a path of ours as it stands is one, since the base may be called as one of these.
-fn local<'a>(target: Target<'a>, base: &str) -> Target<'a> {
+pub(super) fn local<'a>(target: Target<'a>, base: &str) -> Target<'a> {
     if base.is_empty() {
         return target;
     }

@@ -5,7 +5,8 @@
 //! compared is read by yrs, not by the code that is tested.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use yrs::types::ToJson;
@@ -81,17 +82,47 @@ impl Content {
     }
 }
 
-/// What a board has promised.
-#[derive(Default)]
-struct Promised {
+/// What a board has promised, or its log holds.
+#[derive(Clone, Default)]
+pub(super) struct Known {
     inserted: IdSet,
     deleted: IdSet,
+}
+
+impl Known {
+    /// An update more.
+    pub(super) fn learn(&mut self, update: &Update) {
+        self.inserted.merge_with(update.insertions(true));
+        self.deleted.merge_with(update.delete_set().clone());
+    }
+
+    /// What of an update is not known.
+    pub(super) fn lacks(&self, update: &Update) -> Option<String> {
+        let inserted = update.insertions(true).diff(&self.inserted);
+        let deleted = update.delete_set().diff(&self.deleted);
+        let lacks = !inserted.is_empty() || !deleted.is_empty();
+        lacks.then(|| format!("{inserted:?} and deletions {deleted:?}"))
+    }
+
+    /// What of it a document does not have.
+    fn missing_in(&self, doc: &Doc) -> Option<String> {
+        let snapshot = doc.transact().snapshot();
+        let ends = &snapshot.state_map;
+        let mut inserted = self.inserted.iter();
+        let lost = inserted.find(|(id, ranges)| ranges.iter().any(|range| range.end > ends.get(id)));
+        if let Some((id, _)) = lost {
+            let inserted = &self.inserted;
+            return Some(format!("of {id:?} what {inserted:?} has, where it has {ends:?}"));
+        }
+        let deleted = self.deleted.diff(&snapshot.delete_set);
+        (!deleted.is_empty()).then(|| format!("deletions {deleted:?}"))
+    }
 }
 
 #[derive(Default)]
 struct Notes {
     boards: BTreeMap<u64, usize>,
-    promised: BTreeMap<usize, Promised>,
+    promised: BTreeMap<usize, Known>,
     liars: BTreeSet<u64>,
     /// Since when clients are gone.
     gone: BTreeMap<u64, Tick>,
@@ -103,7 +134,12 @@ pub(super) struct Book {
     world: World,
     boards: Vec<BoardId>,
     notes: Mutex<Notes>,
+    log: OnceLock<Box<Log>>,
+    may_be_stale: AtomicBool,
 }
+
+/// What looks at each echo, with its board's number.
+type Log = dyn Fn(usize, &Update) + Send + Sync;
 
 impl Book {
     pub(super) fn new(world: &World, boards: Vec<BoardId>) -> Arc<Self> {
@@ -111,6 +147,8 @@ impl Book {
             world: world.clone(),
             boards,
             notes: Mutex::default(),
+            log: OnceLock::new(),
+            may_be_stale: AtomicBool::new(false),
         })
     }
 
@@ -151,9 +189,41 @@ impl Book {
     pub(super) fn promised(&self, client: &Identity, update: &Update) {
         let mut notes = self.lock();
         notes.echoes += 1;
-        let promised = notes.promised.entry(client.board).or_default();
-        promised.inserted.merge_with(update.insertions(true));
-        promised.deleted.merge_with(update.delete_set().clone());
+        notes.promised.entry(client.board).or_default().learn(update);
+        drop(notes);
+        if let Some(log) = self.log.get() {
+            log(client.board, update);
+        }
+    }
+
+    /// Calls `log` with each update that is echoed, and with the board of it.
+    pub(super) fn watch(&self, log: impl Fn(usize, &Update) + Send + Sync + 'static) {
+        drop(self.log.set(Box::new(log)));
+    }
+
+    /// What a board has promised so far.
+    pub(super) fn promises(&self, board: usize) -> Known {
+        self.lock().promised.get(&board).cloned().unwrap_or_default()
+    }
+
+    /// What somebody is served holds all that was promised when it began to connect.
+    pub(super) fn check_fresh(&self, client: &Identity, promised: &Known, doc: &Doc) {
+        if let Some(missing) = promised.missing_in(doc).filter(|_| !self.may_be_stale()) {
+            self.world.violated(format!(
+                "client {} is served a stale copy of board {}: it lacks {missing}",
+                client.id, client.board
+            ));
+        }
+    }
+
+    /// Whether a stale copy may be served for a while: the clock that leases end by has jumped ahead.
+    fn may_be_stale(&self) -> bool {
+        self.may_be_stale.load(Ordering::Relaxed)
+    }
+
+    /// See [`Self::may_be_stale`].
+    pub(super) fn excuse_stale_copies(&self) {
+        self.may_be_stale.store(true, Ordering::Relaxed);
     }
 
     /// An update that somebody on `board` is sent is of that board.
@@ -217,24 +287,9 @@ impl Book {
         };
         let doc = self.open(number, &stored);
         let snapshot = doc.transact().snapshot();
-        if let Some(promised) = promised {
-            let ends = &snapshot.state_map;
-            let lost = promised
-                .inserted
-                .iter()
-                .find(|(id, ranges)| ranges.iter().any(|range| range.end > ends.get(id)));
-            if let Some((id, _)) = lost {
-                let echoed = &promised.inserted;
-                self.world.violated(format!(
-                    "board {number} lost what was echoed to {id:?}: {echoed:?}, it has {ends:?}"
-                ));
-            }
-            let lost = promised.deleted.diff(&snapshot.delete_set);
-            if !lost.is_empty() {
-                self.world.violated(format!(
-                    "board {number} lost deletions that were echoed: {lost:?}"
-                ));
-            }
+        if let Some(missing) = promised.and_then(|promised| promised.missing_in(&doc)) {
+            self.world
+                .violated(format!("board {number} lost what was echoed: {missing}"));
         }
         drop(notes);
         let ends: u64 = snapshot.state_map.iter().map(|(_, end)| u64::from(*end)).sum();

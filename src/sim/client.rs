@@ -20,7 +20,7 @@ use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 use yrs::{ClientID, Doc, Map, Options, ReadTxn, StateVector, Text, Transact, Update};
 
-use super::checks::{Book, Content};
+use super::checks::{Book, Content, Known};
 use super::executor::{Random, Sleep, World};
 use super::network::{End, Gone};
 use super::presence::Presence;
@@ -62,6 +62,8 @@ struct State {
     is_synced: bool,
     /// Updates that came before the first step 2: Yjs keeps them for later too, where they do not fit yet.
     early: Vec<Vec<u8>>,
+    /// What the board had promised when this connection began.
+    promised: Known,
     heard_at: Tick,
     /// The edits that it sent on this connection and was not sent back.
     unsaved: BTreeSet<Vec<u8>>,
@@ -100,6 +102,7 @@ impl Client {
             is_open: false,
             is_synced: false,
             early: Vec::new(),
+            promised: Known::default(),
             heard_at: world.now().tick,
             unsaved: BTreeSet::new(),
             saved: 0,
@@ -125,6 +128,8 @@ impl Client {
         let mut failures = 0;
         loop {
             poll_fn(|cx| self.poll_wanted(cx)).await;
+            // Whoever takes it in must know all of this.
+            let promised = self.book.promises(self.is.board);
             let end = dial(&self.is);
             self.world
                 .nap(Duration::from_millis(1), Duration::from_millis(60))
@@ -132,7 +137,7 @@ impl Client {
             match end {
                 Some(end) => {
                     failures = 0;
-                    self.open();
+                    self.open(promised);
                     let mut line = Line {
                         end,
                         frames: wire::Frames::default(),
@@ -159,8 +164,9 @@ impl Client {
         }
     }
 
-    fn open(&self) {
+    fn open(&self, promised: Known) {
         let mut state = self.lock();
+        state.promised = promised;
         state.is_open = true;
         state.is_synced = false;
         state.heard_at = self.world.now().tick;
@@ -247,6 +253,9 @@ impl Client {
             }
             Heard::Step2(update) => {
                 self.integrate(state, &update);
+                if !state.is_synced {
+                    self.book.check_fresh(&self.is, &state.promised, &state.doc);
+                }
                 state.is_synced = true;
                 for update in std::mem::take(&mut state.early) {
                     self.integrate(state, &update);

@@ -1,14 +1,14 @@
 //! Invented time, tasks and chance: one thread, and one seed that chooses all.
 //!
 //! Owns [`World`] (the executor, its clock, its timers, the trace) and [`Machine`], the [`Host`] of one node:
-//! when a machine dies, its tasks and what it runs on its pool are gone at that moment. Must not know boards.
-//! Key invariant: what happens depends on the seed alone; no clock is read and no order of a hash table
-//! counts.
+//! when a machine dies, its tasks and what it runs on its pool are gone at that moment, and while it is
+//! paused they are not polled; its clocks may run as they like. Must not know boards. Key invariant: what
+//! happens depends on the seed alone; no clock is read and no order of a hash table counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -62,6 +62,9 @@ struct State {
     random: Random,
     tasks: BTreeMap<u64, (Owner, Option<Task>)>,
     timers: BTreeMap<(Tick, u64), Waker>,
+    /// Machines that are paused, and tasks of theirs that are ready.
+    paused: BTreeSet<Owner>,
+    held: BTreeSet<u64>,
     last: u64,
     polls: u64,
     polls_now: u64,
@@ -99,6 +102,8 @@ impl World {
             random: Random::new(seed),
             tasks: BTreeMap::new(),
             timers: BTreeMap::new(),
+            paused: BTreeSet::new(),
+            held: BTreeSet::new(),
             last: 0,
             polls: 0,
             polls_now: 0,
@@ -197,6 +202,21 @@ impl World {
         drop(dead);
     }
 
+    /// Polls no task of a machine, as after SIGSTOP, until it goes on; time passes.
+    fn pause(&self, owner: Owner, is_paused: bool) {
+        let mut state = self.lock();
+        if is_paused {
+            state.paused.insert(owner);
+        } else if state.paused.remove(&owner) {
+            let mut ready = self.ready.lock().unwrap();
+            for id in std::mem::take(&mut state.held) {
+                if !ready.contains(&id) {
+                    ready.push(id);
+                }
+            }
+        }
+    }
+
     /// Ends all that goes on; returns whether nobody holds on to this world any more.
     pub(super) fn end(&self) -> bool {
         loop {
@@ -268,6 +288,11 @@ impl World {
             let at = state.random.between(0, ready.len() as u64) as usize;
             let id = ready.swap_remove(at);
             drop(ready);
+            let owner = state.tasks.get(&id).map(|task| task.0);
+            if owner.is_some_and(|owner| state.paused.contains(&owner)) {
+                state.held.insert(id);
+                continue;
+            }
             state.polls += 1;
             state.polls_now += 1;
             if let Some((owner, task)) = state.tasks.get_mut(&id)
@@ -349,6 +374,39 @@ impl Drop for Sleep {
     }
 }
 
+/// How a machine's clocks differ from the world's.
+#[derive(Debug, Default)]
+pub(super) struct Clocks {
+    /// By how much it counts from another beginning.
+    pub(super) ahead: Duration,
+    /// How much faster it runs, in millionths.
+    pub(super) faster: i64,
+    /// By how many milliseconds its wall clock is wrong.
+    pub(super) wall: AtomicI64,
+}
+
+const MILLION: u64 = 1_000_000;
+
+impl Clocks {
+    /// What it counts in a million microseconds.
+    fn rate(&self) -> u64 {
+        MILLION.saturating_add_signed(self.faster)
+    }
+
+    /// What it says at a time of the world's.
+    pub(super) fn at(&self, now: Tick) -> Tick {
+        Tick(now.0 / MILLION * self.rate() + now.0 % MILLION * self.rate() / MILLION).after(self.ahead)
+    }
+
+    /// How long it takes until it has counted so much.
+    fn until(&self, time: Duration) -> Duration {
+        match self.faster {
+            0 => time,
+            _ => time.mul_f64(MILLION as f64 / self.rate() as f64) + Duration::from_micros(1),
+        }
+    }
+}
+
 /// What a node stands on.
 pub(super) struct Machine {
     world: World,
@@ -356,17 +414,39 @@ pub(super) struct Machine {
     is_dead: AtomicBool,
     /// How long work on its pool takes at most.
     slowness: Duration,
+    clocks: Clocks,
 }
 
 impl Machine {
-    /// A new machine; each has another number, from 1 on.
+    /// A new machine, whose clocks are right; each has another number, from 1 on.
     pub(super) fn new(world: &World, number: u32, slowness: Duration) -> Arc<Self> {
+        Self::with_clocks(world, number, slowness, Clocks::default())
+    }
+
+    /// As [`Self::new`], with clocks of its own.
+    pub(super) fn with_clocks(world: &World, number: u32, slowness: Duration, clocks: Clocks) -> Arc<Self> {
         Arc::new(Self {
             world: world.clone(),
             number,
             is_dead: AtomicBool::new(false),
             slowness,
+            clocks,
         })
+    }
+
+    /// Its number.
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Sets its wall clock wrong by so many milliseconds.
+    pub(super) fn set_wall(&self, wrong: i64) {
+        self.clocks.wall.store(wrong, Ordering::Relaxed);
+    }
+
+    /// Stops it, or lets it go on.
+    pub(super) fn pause(&self, is_paused: bool) {
+        self.world.pause(self.number, is_paused);
     }
 
     /// Ends all that it does.
@@ -383,7 +463,12 @@ impl Machine {
 
 impl Clock for Machine {
     fn now(&self) -> Now {
-        self.world.now()
+        let now = self.world.now();
+        let wrong = self.clocks.wall.load(Ordering::Relaxed);
+        Now {
+            tick: self.clocks.at(now.tick),
+            unix: UnixMillis(now.unix.0.saturating_add_signed(wrong)),
+        }
     }
 }
 
@@ -395,7 +480,7 @@ impl Host for Machine {
     }
 
     fn sleep(&self, time: Duration) -> Task {
-        Box::pin(self.world.sleep(time))
+        Box::pin(self.world.sleep(self.clocks.until(time)))
     }
 
     fn block(&self, work: Work) {
@@ -460,6 +545,36 @@ mod tests {
             (world.violation(), machine.tasks(), world.lock().timers.len()),
             (None, 0, 0)
         );
+    }
+
+    #[test]
+    fn a_paused_machine_does_nothing_until_it_goes_on_and_its_clocks_are_its_own() {
+        let world = World::new(0, false);
+        let clocks = Clocks {
+            ahead: Duration::from_secs(100),
+            faster: 20_000,
+            ..Clocks::default()
+        };
+        let machine = Machine::with_clocks(&world, 1, Duration::from_millis(5), clocks);
+        let (begun, woken) = (machine.now().tick, Arc::new(Mutex::new(Vec::new())));
+        let (sleeping, notes) = (Arc::clone(&machine), Arc::clone(&woken));
+        machine.start(Box::pin(async move {
+            for _ in 0..3 {
+                sleeping.sleep(Duration::from_secs(10)).await;
+                let slept = sleeping.now().tick.since(begun).as_secs();
+                notes
+                    .lock()
+                    .unwrap()
+                    .push((sleeping.world.now().tick.0 / MILLION, slept));
+            }
+        }));
+        world.run(Duration::from_secs(15));
+        machine.pause(true);
+        world.run(Duration::from_secs(60));
+        assert_eq!(woken.lock().unwrap().len(), 1);
+        machine.pause(false);
+        world.run(Duration::from_secs(20));
+        assert_eq!(*woken.lock().unwrap(), [(10, 10), (76, 76), (85, 86)]);
     }
 
     #[test]

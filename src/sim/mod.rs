@@ -1,4 +1,5 @@
-//! A whole node without sockets, on invented time, disk and network: one seed makes everything that happens.
+//! A whole node without sockets, or three that share one log, on invented time, disk and network: one seed
+//! makes everything that happens.
 //!
 //! Owns what happens in a run: who is there, what goes wrong and when, and what is looked at once it is calm.
 //! Must not be named by what it tests. Key invariant: a seed is a run; it fails here and now, or never.
@@ -8,30 +9,35 @@
 //! | time, tasks, chance | `executor.rs` |
 //! | links that are late, cut, half open, full | `network.rs`, and a client's frames in `wire.rs` |
 //! | the node, its disk (`store::redb::simdisk`), crashes; its end of a link | `node.rs`, `connection.rs` |
+//! | three nodes on one log, who wrote it, what goes wrong | `cluster.rs`, `history.rs`, `woes.rs` |
 //! | clients like stock y-websocket; those who lie | `client.rs`, `presence.rs`; `liars.rs` |
 //! | what must hold | `checks.rs` |
 //! | many seeds, replays, planted bugs | `tests.rs` |
 
 mod checks;
 mod client;
+mod cluster;
 mod connection;
 mod executor;
+mod history;
 mod liars;
 mod network;
 mod node;
 mod presence;
 mod tests;
 mod wire;
+mod woes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::checks::Book;
+use self::checks::{Book, Content};
 use self::client::{Client, GONE_MAX, Identity, Leave, use_it};
+use self::cluster::Cluster;
 use self::executor::{Random, World};
 use self::liars::Liar;
-use self::network::Quality;
+use self::network::{End, Quality};
 use self::node::{Plan, Site};
 use crate::access::Mode;
 use crate::boards::Settings;
@@ -82,14 +88,60 @@ const TROUBLES: [Trouble; 6] = [
     Trouble::DiskFull,
 ];
 
+/// Where nodes run, and what goes wrong there.
+trait Scene: Send + Sync + 'static {
+    /// For how long something happens, at least and at most.
+    const LASTS: (Duration, Duration);
+
+    /// The boards that there are.
+    fn board_ids(&self) -> &[BoardId];
+
+    /// Starts what runs there, and what disturbs it and the `clients` until then.
+    fn begin(self: Arc<Self>, clients: Vec<u64>, until: Tick);
+
+    /// Somebody connects.
+    fn dial(self: Arc<Self>, who: &Identity) -> Option<End>;
+
+    /// Nothing goes wrong any more.
+    fn mend(&self);
+
+    /// What is in memory of a board, at the one who serves it.
+    fn content(&self, board: usize) -> Option<Content>;
+
+    /// Why it is not at rest, if it is not.
+    fn restless(&self) -> Option<String>;
+
+    /// Stops all as it is, and looks at what is stored, compacted where boards were `used`; gives what each
+    /// has.
+    fn stored(&self, used: &BTreeSet<usize>) -> Vec<Option<Content>>;
+
+    /// Nothing is written any more.
+    fn close(&self);
+}
+
 /// Runs a seed.
 pub(super) fn run(seed: u64, prints: bool) -> Ran {
-    let world = World::new(seed, prints);
-    let stage = Stage::new(&world);
+    play(&World::new(seed, prints), |world, plan, boards, book| {
+        Site::new(world, plan, boards, book)
+    })
+}
+
+/// As [`run`], with several nodes that share a store.
+pub(super) fn run_cluster(seed: u64, prints: bool) -> Ran {
+    play(&World::new(seed, prints), |world, plan, boards, book| {
+        Cluster::new(world, plan, boards, book)
+    })
+}
+
+fn play<S: Scene>(
+    world: &World,
+    scene: impl FnOnce(&World, Plan, Vec<BoardId>, &Arc<Book>) -> Arc<S>,
+) -> Ran {
+    let stage = Stage::new(world, scene);
     stage.play();
     let echoes = stage.book.echoes();
     // What is closed from here on writes nothing.
-    stage.site.disk().fail_after(Some(0));
+    stage.scene.close();
     drop(stage);
     if !world.end() {
         world.violated("something of it stays in memory for ever");
@@ -138,33 +190,34 @@ fn plan(random: &mut Random) -> Plan {
 }
 
 /// Who is there, and where.
-struct Stage {
+struct Stage<S> {
     world: World,
     book: Arc<Book>,
-    site: Arc<Site>,
+    scene: Arc<S>,
     clients: Vec<Arc<Client>>,
     /// Until when something happens.
     until: Tick,
 }
 
-impl Stage {
-    fn new(world: &World) -> Self {
+impl<S: Scene> Stage<S> {
+    fn new(world: &World, scene: impl FnOnce(&World, Plan, Vec<BoardId>, &Arc<Book>) -> Arc<S>) -> Self {
         let boards = world.random(|random| random.between(1, 4)) as usize;
         let boards: Vec<BoardId> = (0..boards)
             .filter_map(|n| BoardId::parse(&format!("board-{n}")))
             .collect();
         let book = Book::new(world, boards.clone());
-        let site = Site::new(world, world.random(plan), boards, &book);
-        let length = world.random(|random| random.time(ms(2_000), ms(12_000)));
+        let scene = scene(world, world.random(plan), boards, &book);
+        let length = world.random(|random| random.time(S::LASTS.0, S::LASTS.1));
         let mut stage = Self {
             world: world.clone(),
             book,
-            site,
+            scene,
             clients: Vec::new(),
             until: world.now().tick.after(length),
         };
-        stage.site.start();
         stage.invite();
+        let ids: Vec<u64> = stage.clients.iter().map(|client| client.is.id).collect();
+        Arc::clone(&stage.scene).begin(ids, stage.until);
         stage
     }
 
@@ -174,8 +227,8 @@ impl Stage {
         let identities: Vec<(Identity, bool)> = (0..count).map(|number| self.identity(number)).collect();
         for (is, lies) in &identities {
             let dial = {
-                let site = Arc::clone(&self.site);
-                move |who: &Identity| site.dial(who)
+                let scene = Arc::clone(&self.scene);
+                move |who: &Identity| Arc::clone(&scene).dial(who)
             };
             if *lies {
                 self.book.register_liar(is.id, is.board);
@@ -197,7 +250,7 @@ impl Stage {
 
     /// The first two are honest, and edit the first board.
     fn identity(&self, number: u64) -> (Identity, bool) {
-        let boards = self.site.boards.len() as u64;
+        let boards = self.scene.board_ids().len() as u64;
         self.world.random(|random| {
             let is_first = number < 2;
             let level = if is_first || random.chance(80) {
@@ -236,16 +289,13 @@ impl Stage {
 
     /// All of a run.
     fn play(&self) {
-        let (world, site) = (&self.world, &self.site);
-        world.start(keep_running(Arc::clone(site), world.clone()));
-        let ids: Vec<u64> = self.clients.iter().map(|client| client.is.id).collect();
-        world.start(trouble(Arc::clone(site), world.clone(), ids, self.until));
+        let (world, scene) = (&self.world, &self.scene);
         world.run(self.until.since(world.now().tick));
         // Who has gone for a moment comes back.
         world.run(GONE_MAX + ms(1_000));
-        site.mend();
+        scene.mend();
         world.note("calm", &[]);
-        let node = |board: usize| site.node()?.content(&site.boards[board]);
+        let node = |board: usize| scene.content(board);
         self.wait(CALM_MAX, || self.book.unlike(&self.clients, node));
         if world.violation().is_some() {
             return;
@@ -259,12 +309,9 @@ impl Stage {
             client.leave(if politely { Leave::Politely } else { Leave::Killed });
         }
         world.note("left", &[]);
-        self.wait(REST_MAX, || {
-            site.node()
-                .map_or_else(|| Some("there is no node".into()), |node| node.restless())
-        });
+        self.wait(REST_MAX, || scene.restless());
         if world.violation().is_none() {
-            let stored = site.stored(&used);
+            let stored = scene.stored(&used);
             for (board, content) in last
                 .iter()
                 .filter(|(board, content)| stored.get(*board) != Some(content))

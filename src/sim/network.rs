@@ -133,6 +133,16 @@ impl End {
         }
     }
 
+    /// Waits until nothing that is sent arrives any more, as far as this end was told.
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut pipe = self.out.pipe.lock().unwrap();
+        if pipe.is_cut {
+            return Poll::Ready(());
+        }
+        pipe.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     /// Puts on its way what there is room for.
     fn put(&self, pipe: &mut Pipe, bytes: &[u8]) -> usize {
         let room = self.out.window.saturating_sub(pipe.bytes).min(bytes.len());

@@ -14,6 +14,7 @@ use super::client::Identity;
 use super::connection::{Connection, refuse};
 use super::executor::{Machine, World};
 use super::network::{End, Link, Quality};
+use super::{Scene, keep_running, ms, trouble};
 use crate::access::{Credentials, TokenRights};
 use crate::audit::Actor;
 use crate::boards::committer::{Wait, Writer};
@@ -26,9 +27,10 @@ use crate::metrics::redis::RedisMetrics;
 use crate::metrics::{CommitMetrics, Metrics};
 use crate::net::receiving::Receiving;
 use crate::store::Store;
+use crate::store::ownership::{Joining, Ownership};
 use crate::store::redb::RedbStore;
 use crate::store::redb::simdisk::{Kept, SimDisk};
-use crate::time::UnixMillis;
+use crate::time::{Tick, UnixMillis};
 
 /// What a seed chooses about a site.
 #[derive(Clone, Debug)]
@@ -42,10 +44,13 @@ pub(super) struct Plan {
     pub(super) quality: Quality,
 }
 
+/// Where the store is shared: the way to the others' part of it.
+type Shares = Option<(Arc<dyn Ownership>, Joining)>;
+
 /// A node that runs.
 pub(super) struct Node {
     world: World,
-    machine: Arc<Machine>,
+    pub(super) machine: Arc<Machine>,
     pub(super) boards: Arc<Boards>,
     pub(super) receiving: Arc<Receiving>,
     pub(super) message_bytes: usize,
@@ -56,6 +61,38 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// Starts a node on a machine; `runs` sees to its writer.
+    pub(super) fn start(
+        world: &World,
+        machine: Arc<Machine>,
+        plan: &Plan,
+        (store, ownership): (Arc<dyn Store>, Shares),
+        runs: impl FnOnce(Writer),
+    ) -> Arc<Self> {
+        let commit_metrics = CommitMetrics::default();
+        let parts = Parts {
+            store,
+            ownership,
+            host: machine.clone(),
+            metrics: Arc::new(Metrics::new(&commit_metrics, &RedisMetrics::default())),
+            commit_metrics,
+            outlet: None,
+        };
+        let (boards, writer) = Boards::new(plan.settings.clone(), parts);
+        boards.start();
+        runs(writer);
+        Arc::new(Self {
+            world: world.clone(),
+            upkeep: machine.tasks(),
+            machine,
+            boards,
+            receiving: Receiving::new(plan.receiving_bytes),
+            message_bytes: plan.message_bytes,
+            outbox_bytes: plan.settings.room.outbox_bytes_max,
+            receiving_bytes: plan.receiving_bytes,
+        })
+    }
+
     /// What waits for members is bounded, and what waits for the disk.
     pub(super) fn check_room(&self, cell: &RoomCell) {
         let most = cell.lock().most_waiting();
@@ -154,29 +191,10 @@ impl Site {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         self.world.note("node", &[u64::from(number)]);
         let machine = Machine::new(&self.world, number, self.plan.pool);
-        let commit_metrics = CommitMetrics::default();
-        let parts = Parts {
-            store: Arc::clone(&store),
-            ownership: None,
-            host: machine.clone(),
-            metrics: Arc::new(Metrics::new(&commit_metrics, &RedisMetrics::default())),
-            commit_metrics,
-            outlet: None,
-        };
-        let (boards, writer) = Boards::new(self.plan.settings.clone(), parts);
-        boards.start();
+        let parts = (Arc::clone(&store), None);
         // Not a task of the machine, which it ends itself where the power goes within a commit.
-        self.world.start(Arc::clone(self).write(writer, number));
-        let node = Arc::new(Node {
-            world: self.world.clone(),
-            upkeep: machine.tasks(),
-            machine,
-            boards,
-            receiving: Receiving::new(self.plan.receiving_bytes),
-            message_bytes: self.plan.message_bytes,
-            outbox_bytes: self.plan.settings.room.outbox_bytes_max,
-            receiving_bytes: self.plan.receiving_bytes,
-        });
+        let runs = |writer| self.world.start(Arc::clone(self).write(writer, number));
+        let node = Node::start(&self.world, machine, &self.plan, parts, runs);
         *self.node.lock().unwrap() = Some((node, store));
     }
 
@@ -196,12 +214,9 @@ impl Site {
                     return;
                 }
             }
-            idle = match wait {
-                Wait::Over => return,
-                Wait::Not => Duration::from_millis(5),
-                Wait::Until(_) | Wait::Stirred => (idle * 2).min(Duration::from_millis(100)),
+            let Some(longest) = rest(wait, &mut idle, self.plan.disk) else {
+                return;
             };
-            let longest = if wait == Wait::Not { self.plan.disk } else { idle };
             self.world.nap(Duration::ZERO, longest).await;
         }
     }
@@ -218,14 +233,6 @@ impl Site {
             Some(_) => disk.fail_after(after),
             None => disk.set_room(Some(disk.content().len() as u64)),
         }
-    }
-
-    /// The disk is well again.
-    pub(super) fn mend(&self) {
-        let disk = self.disk();
-        self.is_ill.store(false, Ordering::Relaxed);
-        disk.fail_after(None);
-        disk.set_room(None);
     }
 
     /// The power goes when the next commit is written.
@@ -266,46 +273,6 @@ impl Site {
         drop((node, store));
     }
 
-    /// Stops the node as it is, and looks at what is stored, compacted where boards were `used`; gives what
-    /// each has.
-    pub(super) fn stored(&self, used: &BTreeSet<usize>) -> Vec<Option<Content>> {
-        let Some((node, store)) = self.node.lock().unwrap().take() else {
-            return Vec::new();
-        };
-        node.machine.die();
-
-        self.book.check_compacted(&*store, used);
-        let docs = self.book.check_stored(&*store);
-        docs.into_iter()
-            .map(|doc| doc.map(|doc| Content::of(&doc)))
-            .collect()
-    }
-
-    /// Somebody connects.
-    pub(super) fn dial(self: &Arc<Self>, who: &Identity) -> Option<End> {
-        let node = self.node()?;
-        let (client, ours, link) = Link::new(&self.world, self.plan.quality);
-        self.links.lock().unwrap().retain(|(id, _)| *id != who.id);
-        self.links.lock().unwrap().push((who.id, link));
-        let board = self.boards[who.board].clone();
-        let credentials = Credentials {
-            tokens: vec![TokenRights {
-                user: who.user.clone(),
-                teams: Box::default(),
-                admin: false,
-                claimed: Some(who.level),
-                expires_at: UnixMillis(u64::MAX),
-            }],
-            secrets: Vec::new(),
-        };
-        let machine = Arc::clone(&node.machine);
-        crate::boards::host::Host::start(
-            &*machine,
-            Box::pin(serve(node, board, Arc::new(credentials), ours)),
-        );
-        Some(client)
-    }
-
     /// The newest link of somebody, to disturb it.
     pub(super) fn link_of(&self, id: u64) -> Option<Link> {
         let links = self.links.lock().unwrap();
@@ -316,8 +283,92 @@ impl Site {
     }
 }
 
+impl Scene for Site {
+    const LASTS: (Duration, Duration) = (ms(2_000), ms(12_000));
+
+    fn board_ids(&self) -> &[BoardId] {
+        &self.boards
+    }
+
+    fn begin(self: Arc<Self>, clients: Vec<u64>, until: Tick) {
+        self.start();
+        let world = self.world.clone();
+        world.start(keep_running(Arc::clone(&self), world.clone()));
+        world.start(trouble(self, world.clone(), clients, until));
+    }
+
+    fn dial(self: Arc<Self>, who: &Identity) -> Option<End> {
+        let node = self.node()?;
+        let (client, ours, link) = Link::new(&self.world, self.plan.quality);
+        self.links.lock().unwrap().retain(|(id, _)| *id != who.id);
+        self.links.lock().unwrap().push((who.id, link));
+        let board = self.boards[who.board].clone();
+        let machine = Arc::clone(&node.machine);
+        crate::boards::host::Host::start(&*machine, Box::pin(serve(node, board, credentials(who), ours)));
+        Some(client)
+    }
+
+    fn mend(&self) {
+        let disk = self.disk();
+        self.is_ill.store(false, Ordering::Relaxed);
+        disk.fail_after(None);
+        disk.set_room(None);
+    }
+
+    fn content(&self, board: usize) -> Option<Content> {
+        self.node()?.content(&self.boards[board])
+    }
+
+    fn restless(&self) -> Option<String> {
+        match self.node() {
+            Some(node) => node.restless(),
+            None => Some("there is no node".into()),
+        }
+    }
+
+    fn stored(&self, used: &BTreeSet<usize>) -> Vec<Option<Content>> {
+        let Some((node, store)) = self.node.lock().unwrap().take() else {
+            return Vec::new();
+        };
+        node.machine.die();
+        self.book.check_compacted(&*store, used);
+        let docs = self.book.check_stored(&*store);
+        docs.into_iter()
+            .map(|doc| doc.map(|doc| Content::of(&doc)))
+            .collect()
+    }
+
+    fn close(&self) {
+        self.disk().fail_after(Some(0));
+    }
+}
+
+/// What somebody shows at the door.
+pub(super) fn credentials(who: &Identity) -> Arc<Credentials> {
+    Arc::new(Credentials {
+        tokens: vec![TokenRights {
+            user: who.user.clone(),
+            teams: Box::default(),
+            admin: false,
+            claimed: Some(who.level),
+            expires_at: UnixMillis(u64::MAX),
+        }],
+        secrets: Vec::new(),
+    })
+}
+
+/// For how long a writer rests at most after a step, on a disk that is so slow; nothing where it is over.
+pub(super) fn rest(wait: Wait, idle: &mut Duration, disk: Duration) -> Option<Duration> {
+    *idle = match wait {
+        Wait::Over => return None,
+        Wait::Not => Duration::from_millis(5),
+        Wait::Until(_) | Wait::Stirred => (*idle * 2).min(Duration::from_millis(100)),
+    };
+    Some(if wait == Wait::Not { disk } else { *idle })
+}
+
 /// One connection, from the request on.
-async fn serve(node: Arc<Node>, board: BoardId, credentials: Arc<Credentials>, end: End) {
+pub(super) async fn serve(node: Arc<Node>, board: BoardId, credentials: Arc<Credentials>, end: End) {
     let boards = Arc::clone(&node.boards);
     let decided = boards.decide(board.clone(), credentials, Actor::unknown()).await;
     let joined = match decided {
@@ -329,6 +380,7 @@ async fn serve(node: Arc<Node>, board: BoardId, credentials: Arc<Credentials>, e
         Err(fault) => return refuse(&node, &end, fault).await,
     };
     boards.note_connection(&board, granted.actor, granted.grant.level);
+    node.world.note("joined", &[node.machine.number().into()]);
     let mut connection = Connection::new(&node, joined, end);
     let ended = fenced(connection.run()).await.unwrap_or_else(Some);
     if ended == Some(Fault::Internal) {

@@ -122,16 +122,35 @@ impl Default for Schema {
         let server = Postgres::shared();
         Self {
             name: server.fresh_schema(),
-            way: Proxy::to(server.port()),
+            way: Proxy::to(server.port),
         }
+    }
+}
+
+impl Schema {
+    fn store(&self, quotas: Quotas) -> Result<PgStore, OpenError> {
+        let url = Postgres::shared().url_by_port(self.way.port(), &self.name);
+        PgStore::open(&Address::parse(&url).unwrap(), quotas)
+    }
+}
+
+impl ownership::Shared for Schema {
+    type Handle = PgStore;
+
+    fn handle(&self, quotas: Quotas) -> PgStore {
+        self.store(quotas).unwrap()
+    }
+
+    fn pass(&self, time: Duration) {
+        let (schema, millis) = (&self.name, time.as_millis());
+        let sooner = format!("UPDATE {schema}.nodes SET lease_end = lease_end - interval '{millis} ms'");
+        Postgres::shared().ask(&sooner);
     }
 }
 
 impl Place for Schema {
     fn open(&self, quotas: Quotas) -> Result<Box<dyn Store>, OpenError> {
-        let url = Postgres::shared().url_by_port(self.way.port(), &self.name);
-        let address = Address::parse(&url).unwrap();
-        Ok(Box::new(PgStore::open(&address, quotas)?))
+        Ok(Box::new(self.store(quotas)?))
     }
 
     fn verify(&self) {
@@ -352,4 +371,5 @@ mod in_memory {
 mod in_postgres {
     keeps_the_rules!(super::super::Schema);
     keeps_the_rules_while_it_fails!(super::super::Schema);
+    keeps_the_rules_of_ownership!(super::super::Schema);
 }

@@ -25,6 +25,8 @@ mod schema;
 #[cfg(test)]
 #[path = "../../tests/support/postgres.rs"]
 pub(crate) mod server;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod write;
 
@@ -410,7 +412,10 @@ impl Ownership for PgStore {
     }
 
     fn claim(&self, board: &BoardId) -> Result<Whereabouts, StoreError> {
-        self.as_node(Whereabouts::Nobody, |link, me| ownership::claim(link, board, me))
+        match self.me() {
+            Some(_) => self.as_node(Whereabouts::Nobody, |link, me| ownership::claim(link, board, me)),
+            None => self.whereabouts(board),
+        }
     }
 
     fn release(&self, boards: &[BoardId]) -> Result<(), StoreError> {

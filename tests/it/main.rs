@@ -37,6 +37,7 @@ mod memory;
 mod metrics;
 mod page;
 mod permissions;
+mod postgres;
 mod presence;
 mod quotas;
 mod redis;

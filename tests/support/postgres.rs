@@ -6,7 +6,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -51,8 +51,10 @@ cd / && rm -rf "$directory"
 /// A server, which ends with this value, or with the process.
 pub(crate) struct Postgres {
     keeper: Mutex<Keeper>,
-    directory: PathBuf,
-    port: u16,
+    /// Its files.
+    pub(crate) directory: PathBuf,
+    /// Where it listens on loopback.
+    pub(crate) port: u16,
 }
 
 struct Keeper {
@@ -143,16 +145,6 @@ impl Postgres {
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Postgres> = OnceLock::new();
         SHARED.get_or_init(Self::start)
-    }
-
-    /// Where it listens on loopback.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Its files.
-    pub(crate) fn directory(&self) -> &Path {
-        &self.directory
     }
 
     /// How its owner reaches it over TCP; `schema` is made where it is missing.

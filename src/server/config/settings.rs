@@ -36,6 +36,8 @@ pub enum Group {
     Tokens,
     /// How clients are spoken to.
     Clients,
+    /// Other nodes.
+    Nodes,
     /// Bounds.
     Bounds,
     /// Times.
@@ -52,6 +54,7 @@ impl Group {
             Self::Basics => "Basics",
             Self::Tokens => "Tokens",
             Self::Clients => "Clients and proxies",
+            Self::Nodes => "Several nodes",
             Self::Bounds => "Bounds (inclusive; sizes in bytes, or 64KiB, 16MiB)",
             Self::Times => "Times (250ms, 5s, 30m, 90d)",
             Self::Logs => "Logs",
@@ -232,6 +235,26 @@ pub const SETTINGS: &[Setting] = &[
         group: Group::Clients,
         help: "Send each update back to its author once it is durable, for y-websocket 4",
         ..single("saved-echo", "on|off", "on")
+    },
+    Setting {
+        default: None,
+        default_words: Some("none: one node"),
+        group: Group::Nodes,
+        help: "Where other nodes reach this one, on a private network",
+        ..single("node-address", "HOST:PORT", "")
+    },
+    Setting {
+        default: None,
+        default_words: Some("none: --node-address needs one"),
+        group: Group::Nodes,
+        kind: Kind::Secret,
+        help: "The secret that all nodes have, at least 32 bytes. Prefer the variable",
+        ..single("node-secret", "SECRET", "")
+    },
+    Setting {
+        group: Group::Nodes,
+        help: "How long a node that is gone keeps its boards from the others",
+        ..single("lease", "DURATION", "10s")
     },
     bound("max-message-bytes", "SIZE", "32MiB", "One WebSocket message"),
     bound("max-board-bytes", "SIZE", "32MiB", "One board, encoded"),

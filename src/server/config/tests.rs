@@ -7,6 +7,8 @@ use super::*;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+const STORE: (&str, &str) = ("store", "postgres://boardwire@localhost/boardwire");
+
 fn machine() -> Machine {
     Machine {
         cores: NonZeroUsize::new(3).unwrap(),
@@ -67,6 +69,7 @@ fn defaults_are_those_of_the_contract() {
         trusted_proxies: Vec::new(),
         metrics_token: None,
         redis: None,
+        node: None,
         close_codes: CloseCodes::Plain,
         saved_echo: SavedEcho::On,
         bounds: Bounds {
@@ -91,6 +94,7 @@ fn defaults_are_those_of_the_contract() {
             compact_every: limits::COMPACT_EVERY,
             drain: limits::DRAIN,
             audit: Duration::from_secs(90 * 24 * 3_600),
+            lease: limits::LEASE,
         },
         log_level: LogLevel::Info,
         log_format: LogFormat::Json,
@@ -133,6 +137,77 @@ fn redis_is_an_address_whose_credentials_are_not_shown() {
         "{line}"
     );
     assert!(!line.contains("geheim") && !line.contains("ann"), "{line}");
+}
+
+#[test]
+fn a_node_has_an_address_and_a_secret_or_neither() {
+    let secret = ("node-secret", SECRET);
+    let node = |address| {
+        configure(&[("node-address", address), secret, STORE], &[]).map(|config| config.node.unwrap())
+    };
+    for address in [
+        "10.0.0.7:9000",
+        "[fd00::7]:9000",
+        "node-1:9",
+        "node_1.a.internal:65535",
+    ] {
+        let node = node(address).unwrap();
+        assert_eq!(
+            (node.address.as_str(), node.secret),
+            (address, Secret::new(SECRET.as_bytes()))
+        );
+    }
+    for address in [
+        "",
+        "9000",
+        "10.0.0.7",
+        ":9000",
+        "node-1:",
+        "node-1:0",
+        "node-1:65536",
+        "node-1:+9",
+        "fd00::7:9000",
+        "0.0.0.0:9000",
+        "[::]:9000",
+        "10.0.0:9000",
+        "http://node-1:9000",
+        "node 1:9000",
+        "10.0.0.7:0",
+    ] {
+        let line = node(address).unwrap_err();
+        assert!(
+            line.starts_with("--node-address") && line.contains("such as 10.0.0.7:9000"),
+            "{line}"
+        );
+    }
+    let line = configure(&[("node-address", "node-1:9000")], &[]).unwrap_err();
+    assert!(
+        line.starts_with("--node-secret is missing; expected at least 32 bytes"),
+        "{line}"
+    );
+    let line = configure(&[secret], &[]).unwrap_err();
+    assert!(
+        line.starts_with("--node-address is missing; expected HOST:PORT"),
+        "{line}"
+    );
+    let line = configure(&[secret, ("node-address", "n:9")], &[]).unwrap_err();
+    assert!(
+        line.starts_with("--node-address \"n:9\" is not right; expected a --store"),
+        "{line}"
+    );
+    let (short, whole) = (&SECRET[..31], &SECRET[..32]);
+    let line = bad("node-secret", short);
+    assert!(line.contains("not shown") && !line.contains(short), "{line}");
+    assert!(configure(&[("node-address", "n:9"), ("node-secret", whole), STORE], &[]).is_ok());
+}
+
+#[test]
+fn a_lease_is_a_second_to_five_minutes() {
+    assert_eq!(good("lease", "1s").times.lease, Duration::from_secs(1));
+    assert_eq!(good("lease", "5m").times.lease, Duration::from_secs(300));
+    for text in ["999ms", "301s", "0s", "10"] {
+        bad("lease", text);
+    }
 }
 
 #[test]

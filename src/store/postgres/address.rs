@@ -171,7 +171,7 @@ impl fmt::Display for Address {
         let ports = self.config.get_ports();
         let mut hosts = Vec::new();
         for (at, host) in self.config.get_hosts().iter().enumerate() {
-            let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+            let port = ports.get(at).or_else(|| ports.first()).copied().unwrap_or(5432);
             hosts.push(match host {
                 Host::Tcp(name) => format!("{name}:{port}"),
                 #[cfg(unix)]

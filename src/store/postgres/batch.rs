@@ -258,7 +258,10 @@ impl Batch {
                 ..
             } => {
                 match pending.live() {
-                    Ok(_) => return Err(Applied::Exists),
+                    Ok(board) => {
+                        let node = board.node;
+                        return self.is_ours(node).and(Err(Applied::Exists));
+                    }
                     Err(Applied::Absent) => {}
                     Err(applied) => return Err(applied),
                 }

@@ -120,12 +120,12 @@ impl Link {
     pub(super) fn open(address: &Address, verifier: Option<&Verifier>) -> Result<Self, Trouble> {
         let config = &address.config;
         let ports = config.get_ports();
-        let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(PORT);
+        let port = |at: usize| ports.get(at).or_else(|| ports.first()).copied().unwrap_or(PORT);
         let mut failed = Trouble::Unreachable(io::ErrorKind::NotFound);
         let count = config.get_hosts().len().max(config.get_hostaddrs().len());
         for at in 0..count {
             let by_address = config.get_hostaddrs().get(at).map(|ip| Host::Tcp(ip.to_string()));
-            let place = by_address.as_ref().or(config.get_hosts().get(at));
+            let place = by_address.as_ref().or_else(|| config.get_hosts().get(at));
             let name = config.get_hosts().get(at).or(by_address.as_ref());
             let (Some(place), Some(name)) = (place, name) else {
                 continue;

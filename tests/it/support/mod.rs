@@ -3,6 +3,8 @@
 pub(crate) mod api;
 pub(crate) mod client;
 pub(crate) mod http;
+#[path = "../../support/postgres.rs"]
+pub(crate) mod postgres;
 pub(crate) mod random;
 pub(crate) mod redis;
 pub(crate) mod server;

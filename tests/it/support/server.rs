@@ -60,6 +60,12 @@ impl Setup {
         self
     }
 
+    /// Where it keeps everything: in its file, unless it was given a database.
+    fn data(&self) -> Option<String> {
+        let has_database = self.flags.iter().any(|flag| flag.starts_with("--store="));
+        (!has_database).then(|| format!("--data={}", self.place.data().display()))
+    }
+
     /// Starts it and waits until it listens.
     #[track_caller]
     pub(crate) fn start(self) -> Server {
@@ -72,8 +78,7 @@ impl Setup {
                 "--threads=2",
                 "--log-format=json",
             ])
-            .arg("--data")
-            .arg(self.place.data())
+            .args(self.data())
             .args(self.flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
