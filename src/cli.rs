@@ -10,7 +10,9 @@ use boardwire::server::config::{self, Config, Kind, Machine, SETTINGS, Setting, 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
 
+pub(crate) mod copy;
 pub(crate) mod health;
+mod progress;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Token(Box<token::Request>),
     /// `boardwire health`, of the server that listens there
     Health(SocketAddr),
+    /// `boardwire copy`
+    Copy(copy::Request),
 }
 
 /// Turns arguments, the program's name first, into what to do.
@@ -69,6 +73,7 @@ pub(crate) fn parse(
             .and_then(|values| config::listen(&values))
             .map(Command::Health)
             .map_err(|error| error.to_string()),
+        Some(("copy", flags)) => copy::Request::from_values(flags, &variables).map(Command::Copy),
         Some(("version", _)) => return Parsed::Show(version()),
         _ => Err(format!("a command is needed: {COMMANDS}")),
     };
@@ -186,6 +191,10 @@ fn command() -> clap::Command {
         .about("Ask a running server how it is")
         .after_help(HEALTH_HELP)
         .args(listen.map(|setting| argument(setting, "As for `boardwire serve`")));
+    let copy = clap::Command::new("copy")
+        .about("Copy all boards from one store into another, of which no server runs")
+        .after_help(copy::HELP)
+        .args(copy::arguments());
     let version = clap::Command::new("version").about("Print the version");
     clap::Command::new("boardwire")
         .version(env!("CARGO_PKG_VERSION"))
@@ -193,7 +202,7 @@ fn command() -> clap::Command {
         .after_help(EXAMPLES)
         .max_term_width(110)
         .subcommand_required(true)
-        .subcommands([serve, token, health, version])
+        .subcommands([serve, token, health, copy, version])
 }
 
 /// The flag of a setting. Values stay text here; the configuration checks them wherever they come from.

@@ -8,7 +8,7 @@
 //! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] [`items`] | bytes to values and back, pure decisions |
 //! | L2 | [`session`] [`room`] [`store`] [`metrics`] | state machines without I/O; what is counted |
 //! | L3 | `store::redb` `store::postgres` | the store in a file, and in a database: each alone names its engine |
-//! | L4 | [`boards`] | boards in memory and on disk, on a host that is handed in |
+//! | L4 | [`boards`] [`copy`] | boards in memory and on disk, on a host that is handed in; all boards of one store into another |
 //! | L5 | [`net`] [`bridge`] [`nodes`] | sockets; Redis; from node to node |
 //! | L6 | [`api`] | the HTTP resources |
 //! | L7 | [`server`] | the process |
@@ -22,6 +22,7 @@ pub mod api;
 pub mod audit;
 pub mod boards;
 pub mod bridge;
+pub mod copy;
 pub mod fault;
 pub mod http;
 pub mod ids;

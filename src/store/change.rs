@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::StoredSecret;
+use super::{StoredSecret, Whole};
 use crate::access::secret::SecretKind;
 use crate::audit::Entry;
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
@@ -54,6 +54,9 @@ pub enum Change {
         /// What happened.
         entry: Box<Entry>,
     },
+    /// Makes a board just as it was in another store, or marks its id as used: for whoever moves boards. No
+    /// quota is looked at, and no entry written but those that it brings.
+    Import(Box<Whole>),
 }
 
 /// What can be done to a board as a whole.
@@ -111,6 +114,7 @@ impl Change {
             | Self::Snapshot { board, .. }
             | Self::Act { board, .. }
             | Self::Audit { board, .. } => board,
+            Self::Import(whole) => &whole.board,
         }
     }
 
@@ -121,6 +125,7 @@ impl Change {
             Self::Append { update, .. } => update.len(),
             Self::Snapshot { state, .. } => state.len(),
             Self::Act { .. } | Self::Audit { .. } => ACT_WEIGHT,
+            Self::Import(whole) => whole.weight(),
         };
         payload.saturating_add(size_of::<Self>())
     }
@@ -131,7 +136,8 @@ impl Change {
 pub enum Applied {
     /// It is durable.
     Done,
-    /// `Create`: the board is there already. `AddSecret`: one with this id is.
+    /// `Create`: the board is there already. `AddSecret`: one with this id is. `Import`: the board is, or a
+    /// link or key of it on another board.
     Exists,
     /// The board was deleted.
     Deleted,
@@ -148,7 +154,8 @@ pub enum Applied {
     /// The act was asked for by somebody who owns the board no more.
     NotOwner,
     /// `Append`: the sequence is not the last one plus one. `Snapshot`: it covers what is not stored, or less
-    /// than the snapshot that is there. A bug of ours, or a room that outlived a failed commit.
+    /// than the snapshot that is there. A bug of ours, or a room that outlived a failed commit. `Import`: an
+    /// update is missing.
     OutOfOrder,
     /// The board's rows cannot be read; [`super::BoardLog::load`] names the cause.
     Unreadable,

@@ -12,6 +12,7 @@ mod log;
 mod owners;
 mod ownership;
 mod registry;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -309,6 +310,10 @@ macro_rules! keeps_the_rules {
                 what_boards_take_is_counted_for_their_owner_through_their_life_and_after_a_restart
                 a_board_is_given_to_who_has_room_for_its_bytes
                 boards_given_in_one_commit_count_together;
+            whole:
+                a_board_that_was_imported_is_what_it_was_and_goes_on
+                what_is_there_already_or_has_a_gap_is_not_imported
+                ids_are_listed_with_what_became_of_them_in_order_and_in_pages;
         }
     };
 }

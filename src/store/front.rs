@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::owners::Account;
 use super::{
     Applied, BoardLog, Change, Footprint, Holder, Listed, Reclaimed, Registry, Store, StoreError, Stored,
-    StoredBoard, StoredSecret, Summary,
+    StoredBoard, StoredSecret, Summary, Used,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -18,6 +18,10 @@ use crate::time::UnixMillis;
 pub(crate) trait Front: Send + Sync {
     /// The store behind it.
     fn behind(&self) -> &dyn Store;
+
+    fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+        self.behind().load(board)
+    }
 
     fn access(&self, board: &BoardId, asked: &Asked) -> Result<Facts, StoreError> {
         self.behind().access(board, asked)
@@ -46,7 +50,7 @@ pub(crate) trait Front: Send + Sync {
 
 impl<T: Front> BoardLog for T {
     fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
-        self.behind().load(board)
+        Front::load(self, board)
     }
 }
 
@@ -98,6 +102,10 @@ impl<T: Front> Registry for T {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         self.behind().audit(board, before, limit)
+    }
+
+    fn used(&self, from: Option<&BoardId>, limit: usize) -> Result<Vec<Used>, StoreError> {
+        self.behind().used(from, limit)
     }
 
     fn account(&self, owner: &UserId) -> Arc<Account> {

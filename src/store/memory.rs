@@ -18,7 +18,7 @@ use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeId, NodeSeen, Ownership, Whereabouts};
 use super::{
     Act, Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, Summary,
+    StoreError, Stored, StoredBoard, StoredSecret, Summary, Used,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -343,6 +343,10 @@ impl Registry for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         self.ask(|contents| contents.audit(board, before, limit))
+    }
+
+    fn used(&self, from: Option<&BoardId>, limit: usize) -> Result<Vec<Used>, StoreError> {
+        self.ask(|contents| contents.used(from, limit))
     }
 
     fn account(&self, owner: &UserId) -> Arc<Account> {

@@ -20,6 +20,7 @@ pub mod postgres;
 pub mod redb;
 mod registry;
 pub(crate) mod rows;
+mod whole;
 
 #[cfg(test)]
 mod contract;
@@ -28,6 +29,7 @@ pub use self::change::{Act, Applied, Change};
 pub use self::error::{Damage, OpenError, StoreError, Trouble};
 pub use self::log::{BoardLog, StoredBoard};
 pub use self::registry::{BoardRecord, Holder, Listed, Registry, StoredSecret, Summary};
+pub use self::whole::{Life, Living, Used, Whole};
 use crate::time::UnixMillis;
 
 /// What there is under an id.

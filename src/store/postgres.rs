@@ -42,7 +42,7 @@ use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeSeen, Ownership, Whereabouts};
 use super::{
     Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store, StoreError,
-    Stored, StoredBoard, StoredSecret, Summary, Trouble,
+    Stored, StoredBoard, StoredSecret, Summary, Trouble, Used,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -93,6 +93,22 @@ impl PgStore {
     /// # Errors
     /// [`OpenError::Database`], and [`OpenError::NoFormat`] for a schema that is another program's.
     pub fn open(address: &Address, quotas: Quotas) -> Result<Self, OpenError> {
+        Self::open_by(address, quotas, schema::ensure)
+    }
+
+    /// Opens the database to be read by who moves its boards: nothing is made there.
+    ///
+    /// # Errors
+    /// As [`PgStore::open`]; [`Trouble::NoSchema`] where there are no tables.
+    pub fn open_untouched(address: &Address) -> Result<Self, OpenError> {
+        Self::open_by(address, Quotas::UNBOUNDED, schema::expect)
+    }
+
+    fn open_by(
+        address: &Address,
+        quotas: Quotas,
+        look: impl FnOnce(&mut Link, &str) -> Result<(), OpenError>,
+    ) -> Result<Self, OpenError> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|_| OpenError::Io {
             kind: std::io::ErrorKind::Other,
@@ -110,7 +126,7 @@ impl PgStore {
         };
         store.links.with(Purpose::Commit, |link| {
             schema::look_at_server(link)?;
-            schema::ensure(link, &address.schema)?;
+            look(link, &address.schema)?;
             Ok::<(), OpenError>(store.measure(link)?)
         })?;
         Ok(store)
@@ -272,6 +288,10 @@ impl Registry for PgStore {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         self.ask(|links| read::audit(links, board, before, limit))
+    }
+
+    fn used(&self, from: Option<&BoardId>, limit: usize) -> Result<Vec<Used>, StoreError> {
+        self.ask(|links| read::used(links, from, limit))
     }
 
     fn account(&self, owner: &UserId) -> Arc<Account> {

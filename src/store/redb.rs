@@ -65,7 +65,7 @@ use super::owners::{Account, Quotas};
 use super::rows::{self, Tally};
 use super::{
     Applied, BoardLog, Change, Damage, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, Summary,
+    StoreError, Stored, StoredBoard, StoredSecret, Summary, Used,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -108,6 +108,8 @@ pub struct RedbStore {
     poisoned: AtomicBool,
     /// What was found before the file was opened first.
     verified: Verified,
+    /// Also where that is damage.
+    gives_what_is_found: bool,
     /// Where `prune_audit` goes on; `None` for the beginning.
     pruned_to: Mutex<Option<Vec<u8>>>,
     owners: Owners,
@@ -147,6 +149,18 @@ impl RedbStore {
         Self::from_place(Place::file(path), verify_file(path)?)
     }
 
+    /// Opens the data file to be read by who moves its boards: not a byte of it changes. Where pages of it are
+    /// damaged ([`RedbStore::verified`]), it lists what is found; that there is no more is not certain then.
+    ///
+    /// # Errors
+    /// Each cause of [`OpenError`].
+    pub fn open_untouched(path: &Path) -> Result<Self, OpenError> {
+        let verified = verify_file(path)?;
+        let mut store = Self::from_place(Place::Untouched(path.to_owned()), verified)?;
+        store.gives_what_is_found = true;
+        Ok(store)
+    }
+
     /// Opens a store on a disk in memory.
     ///
     /// # Errors
@@ -176,8 +190,8 @@ impl RedbStore {
     /// a record or another row counts.
     fn refuse_if_damaged(&self) -> Result<(), StoreError> {
         match self.verified {
-            Verified::Damaged => Err(StoreError::Unreadable(Damage::Pages)),
-            Verified::Sound | Verified::AtOpening | Verified::TooLarge => Ok(()),
+            Verified::Damaged if !self.gives_what_is_found => Err(StoreError::Unreadable(Damage::Pages)),
+            Verified::Damaged | Verified::Sound | Verified::AtOpening | Verified::TooLarge => Ok(()),
         }
     }
 
@@ -186,6 +200,7 @@ impl RedbStore {
         let store = Self {
             place,
             verified,
+            gives_what_is_found: false,
             database: RwLock::new(Some(database)),
             journal: RwLock::new(Arc::new(journal)),
             poisoned: AtomicBool::new(false),
@@ -349,6 +364,11 @@ impl Registry for RedbStore {
     ) -> Result<Vec<Entry>, StoreError> {
         self.refuse_if_damaged()?;
         self.with(|database| read::access::audit(database, board, before, limit))
+    }
+
+    fn used(&self, from: Option<&BoardId>, limit: usize) -> Result<Vec<Used>, StoreError> {
+        self.refuse_if_damaged()?;
+        self.with(|database| read::used(database, from, limit))
     }
 
     fn account(&self, owner: &UserId) -> Arc<Account> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::owners::Account;
-use super::{Damage, StoreError, Stored};
+use super::{Damage, StoreError, Stored, Used};
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
 use crate::audit::{Entry, EntryKey};
@@ -151,6 +151,13 @@ pub trait Registry: Send + Sync {
         before: Option<EntryKey>,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError>;
+
+    /// All ids that were ever used, also those of deleted boards, in the order of their bytes: the first
+    /// `limit` from `from` on, that one included.
+    ///
+    /// # Errors
+    /// Where it is not certain that these are all; a board whose record cannot be read is in the list.
+    fn used(&self, from: Option<&BoardId>, limit: usize) -> Result<Vec<Used>, StoreError>;
 
     /// What an owner has and may have; it says what was committed last, and changes as it does.
     fn account(&self, owner: &UserId) -> Arc<Account>;

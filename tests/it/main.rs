@@ -20,6 +20,7 @@ mod boards;
 mod bodies;
 mod command;
 mod compaction;
+mod copy;
 mod costly;
 mod document;
 mod durability;

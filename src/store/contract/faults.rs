@@ -32,11 +32,26 @@ fn changes() -> Vec<Change> {
         append("c", 1, "1"),
         event("c", (33, 0)),
         delete("b"),
+        Change::Import(Box::new(moved())),
     ]
 }
 
-fn told<P: Place>(store: &Tried<P>) -> [String; 3] {
-    ["a", "b", "c"].map(|board| store.told(board))
+/// A board of another store.
+fn moved() -> Whole {
+    let store = fresh::<memory::Disk>();
+    store.done(&[
+        create_of("d", Some("dave")),
+        append("d", 1, vec![1; 50_000]),
+        snapshot("d", 1, vec![2; 40_000]),
+        append("d", 2, "2"),
+        act("d", 40, grant("user:bob", Level::View)),
+        act("d", 41, secret("d", SecretKind::Key, "key")),
+    ]);
+    Whole::read(&*store, &id("d")).unwrap().unwrap()
+}
+
+fn told<P: Place>(store: &Tried<P>) -> [String; 4] {
+    ["a", "b", "c", "d"].map(|board| store.told(board))
 }
 
 pub(super) fn a_commit_that_fails_at_any_operation_is_done_whole_or_not_at_all<P: Failing>() {

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::super::{
-    Act, Applied, BoardRecord, Change, Holder, Listed, Stored, StoredBoard, StoredSecret, Summary,
+    Act, Applied, BoardRecord, Change, Holder, Life, Listed, Stored, StoredBoard, StoredSecret, Summary,
+    Used, Whole,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
@@ -148,11 +149,18 @@ fn there<T>(removed: Option<T>) -> Applied {
     }
 }
 
+/// What there is under an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kept {
+    Deleted(UnixMillis),
+    Live(Board),
+}
+
 /// What a store holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// Each board that there ever was; `None` for a deleted one.
-    boards: BTreeMap<BoardId, Option<Board>>,
+    /// Each board that there ever was.
+    boards: BTreeMap<BoardId, Kept>,
     /// Kept when the board is deleted.
     audit: BTreeMap<(BoardId, EntryKey), Entry>,
 }
@@ -173,6 +181,7 @@ impl Contents {
                 self.change(board, |board| board.snapshot(*covers, state))
             }
             Change::Audit { .. } => self.change(board, |_| Applied::Done),
+            Change::Import(whole) => self.import(whole),
         };
         if let (Applied::Done, Change::Act { entry, .. } | Change::Audit { entry, .. }) = (applied, change) {
             self.audit.insert((board.clone(), entry.key), Entry::clone(entry));
@@ -183,15 +192,15 @@ impl Contents {
     fn change(&mut self, board: &BoardId, change: impl FnOnce(&mut Board) -> Applied) -> Applied {
         match self.boards.get_mut(board) {
             None => Applied::Absent,
-            Some(None) => Applied::Deleted,
-            Some(Some(board)) => change(board),
+            Some(Kept::Deleted(_)) => Applied::Deleted,
+            Some(Kept::Live(board)) => change(board),
         }
     }
 
     fn act(&mut self, id: &BoardId, act: &Act, as_owner: Option<&UserId>, at: UnixMillis) -> Applied {
         if let (Act::Create { owner, title }, None) = (act, self.boards.get(id)) {
             let board = Board::new(owner.clone(), title.clone(), at);
-            self.boards.insert(id.clone(), Some(board));
+            self.boards.insert(id.clone(), Kept::Live(board));
             return Applied::Done;
         }
         let is_taken = match act {
@@ -210,9 +219,42 @@ impl Contents {
             Act::Revoke { kind, id } => board.revoke(*kind, id),
         });
         if matches!((act, applied), (Act::Delete, Applied::Done)) {
-            self.boards.insert(id.clone(), None);
+            self.boards.insert(id.clone(), Kept::Deleted(at));
         }
         applied
+    }
+
+    fn import(&mut self, whole: &Whole) -> Applied {
+        match self.boards.get(&whole.board) {
+            Some(Kept::Live(_)) => return Applied::Exists,
+            Some(Kept::Deleted(_)) => return Applied::Deleted,
+            None => {}
+        }
+        let kept = match &whole.life {
+            Life::Deleted(at) => Kept::Deleted(*at),
+            Life::Live(living) => {
+                let secrets = living.secrets.iter();
+                let secrets: BTreeMap<_, _> = secrets
+                    .map(|secret| (secret.facts.hash.id(), secret.clone()))
+                    .collect();
+                let ids: Vec<_> = secrets.keys().cloned().collect();
+                if !self.find_secrets(&ids).is_empty() {
+                    return Applied::Exists;
+                }
+                if !living.is_in_order() {
+                    return Applied::OutOfOrder;
+                }
+                Kept::Live(Board {
+                    stored: living.document.clone(),
+                    grants: living.grants.iter().cloned().collect(),
+                    secrets,
+                })
+            }
+        };
+        self.boards.insert(whole.board.clone(), kept);
+        let entries = whole.audit.iter();
+        (self.audit).extend(entries.map(|entry| ((whole.board.clone(), entry.key), entry.clone())));
+        Applied::Done
     }
 
     /// Removes the audit entries older than `before`.
@@ -226,14 +268,17 @@ impl Contents {
     fn get(&self, id: &BoardId) -> Stored<&Board> {
         match self.boards.get(id) {
             None => Stored::Absent,
-            Some(None) => Stored::Deleted,
-            Some(Some(board)) => Stored::Present(board),
+            Some(Kept::Deleted(_)) => Stored::Deleted,
+            Some(Kept::Live(board)) => Stored::Present(board),
         }
     }
 
     fn live(&self) -> impl Iterator<Item = (&BoardId, &Board)> {
         let boards = self.boards.iter();
-        boards.filter_map(|(id, board)| Some((id, board.as_ref()?)))
+        boards.filter_map(|(id, kept)| match kept {
+            Kept::Deleted(_) => None,
+            Kept::Live(board) => Some((id, board)),
+        })
     }
 
     /// Whether a board is there, and not deleted.
@@ -315,6 +360,21 @@ impl Contents {
             grants: board.grants_to(&asked),
         });
         listed.collect()
+    }
+
+    /// See [`super::super::Registry::used`].
+    #[must_use]
+    pub fn used(&self, from: Option<&BoardId>, limit: usize) -> Vec<Used> {
+        let boards = self.boards.iter();
+        let boards = boards.filter(|(id, _)| from.is_none_or(|from| from <= *id));
+        let used = boards.map(|(id, kept)| Used {
+            board: id.clone(),
+            deleted_at: Ok(match kept {
+                Kept::Deleted(at) => Some(*at),
+                Kept::Live(_) => None,
+            }),
+        });
+        used.take(limit).collect()
     }
 
     /// See [`super::super::Registry::grants`].

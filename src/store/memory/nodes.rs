@@ -59,7 +59,7 @@ impl Nodes {
         let owner = self.owner(change.board());
         match change {
             Change::Append { .. } | Change::Snapshot { .. } => owner == node,
-            Change::Act { .. } | Change::Audit { .. } => owner.is_none() || owner == node,
+            Change::Act { .. } | Change::Audit { .. } | Change::Import(_) => owner.is_none() || owner == node,
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Act, Applied, StoredSecret};
+use super::super::{Act, Applied, Living, StoredSecret};
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Level, Principal, SecretId};
 use crate::limits;
@@ -112,13 +112,34 @@ impl Access {
         if self.of_kind(board, kind).count() >= most {
             return Err(Applied::TooMany);
         }
+        self.put(board, secret);
+        Ok(())
+    }
+
+    fn put(&mut self, board: &BoardId, secret: &StoredSecret) {
+        let id = secret.facts.hash.id();
         let known = Known {
             board: board.clone(),
-            kind,
+            kind: secret.facts.kind,
             expires_at: secret.facts.expires_at,
         };
         self.secrets.insert(id.clone(), known);
         self.added.insert(id, secret.clone());
+    }
+
+    /// Adds all grants, links and keys of a board that has none here, unless one is on another board.
+    pub(super) fn import(&mut self, board: &BoardId, living: &Living) -> Result<(), Applied> {
+        let secrets = living.secrets.iter();
+        let mut ids = secrets.map(|secret| secret.facts.hash.id());
+        if ids.any(|id| self.secrets.contains_key(&id)) {
+            return Err(Applied::Exists);
+        }
+        living.secrets.iter().for_each(|secret| self.put(board, secret));
+        for (principal, level) in &living.grants {
+            let key = (board.clone(), principal.clone());
+            self.granted.insert(key.clone());
+            self.grants.insert(key, Some(*level));
+        }
         Ok(())
     }
 }

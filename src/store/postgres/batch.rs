@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::super::{Act, Applied, BoardRecord, Change};
+use super::super::{Act, Applied, BoardRecord, Change, Life, Living, Whole};
 use super::access::Access;
 use super::owners::{Gains, Moves};
 use super::rows::{self, Board};
@@ -170,6 +170,25 @@ impl Pending {
         self.is_changed = true;
     }
 
+    /// Becomes a board of another store, which nobody has here.
+    fn import(&mut self, living: &Living) {
+        let document = &living.document;
+        let snapshot = document.snapshot.as_ref();
+        let updates = document.updates.iter();
+        self.now = Found::Live(Board {
+            record: document.record.clone(),
+            last_sequence: document.last_sequence(),
+            covers: snapshot.map(|(covers, _)| *covers),
+            state_bytes: snapshot.map_or(0, |(_, state)| rows::length(state)),
+            log_bytes: updates.map(|(_, update)| rows::length(update) + 4).sum(),
+            node: None,
+        });
+        self.state = snapshot.map(|(_, state)| state.clone());
+        self.updates.clone_from(&document.updates);
+        self.is_new = true;
+        self.is_changed = true;
+    }
+
     fn delete(&mut self, at: UnixMillis) {
         self.now = Found::Deleted;
         self.is_changed = true;
@@ -225,6 +244,7 @@ impl Batch {
                 sequence, update, at, ..
             } => pending.append(&self.nodes, (*sequence, update), *at),
             Change::Snapshot { covers, state, .. } => pending.snapshot(&self.nodes, *covers, state),
+            Change::Import(whole) => self.import(pending, whole),
             Change::Audit { .. } => {
                 let node = pending.live()?.node;
                 self.is_ours(node)
@@ -253,6 +273,31 @@ impl Batch {
                 act, as_owner, entry, ..
             } => self.act(id, pending, (act, as_owner.as_ref()), entry.key.at),
         }
+    }
+
+    fn import(&mut self, pending: &mut Pending, whole: &Whole) -> Result<(), Applied> {
+        match pending.live() {
+            Ok(_) => return Err(Applied::Exists),
+            Err(Applied::Absent) => {}
+            Err(applied) => return Err(applied),
+        }
+        match &whole.life {
+            Life::Deleted(at) => {
+                pending.delete(*at);
+                pending.is_new = true;
+            }
+            Life::Live(living) if !living.is_in_order() => return Err(Applied::OutOfOrder),
+            Life::Live(living) => {
+                self.access.import(&whole.board, living)?;
+                pending.import(living);
+                if let Some((owner, bytes)) = owned(&pending.now) {
+                    self.gains.moved(bytes, None, owner.as_ref());
+                }
+            }
+        }
+        let entries = whole.audit.iter();
+        (self.entries).extend(entries.map(|entry| ((whole.board.clone(), entry.key), entry.clone())));
+        Ok(())
     }
 
     fn is_ours(&self, node: Option<i64>) -> Result<(), Applied> {

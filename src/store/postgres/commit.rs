@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Act, Change, Damage, StoreError, Trouble};
+use super::super::{Act, Change, Damage, Life, StoreError, Trouble};
 use super::access::{Access, Known};
 use super::batch::{Batch, Found, Logged, Nodes, Pending};
 use super::link::{Link, Statement, sql};
@@ -78,6 +78,14 @@ impl<'a> Needs<'a> {
                 }
                 Change::Audit { .. } => {
                     needs.acted_on.insert(board);
+                }
+                Change::Import(whole) => {
+                    if let Life::Live(living) = &whole.life {
+                        needs.owners.extend(living.document.record.owner.clone());
+                        needs.secrets.insert(board);
+                        let secrets = living.secrets.iter();
+                        needs.ids.extend(secrets.map(|secret| secret.facts.hash.id()));
+                    }
                 }
                 Change::Act { act, .. } => {
                     needs.acted_on.insert(board);

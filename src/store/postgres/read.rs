@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::super::{Damage, Holder, Listed, StoreError, Stored, StoredBoard, StoredSecret, Summary};
+use super::super::{Damage, Holder, Listed, StoreError, Stored, StoredBoard, StoredSecret, Summary, Used};
 use super::link::sql;
 use super::links::Links;
 use super::rows::{self, Board};
@@ -15,6 +15,7 @@ use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId};
+use crate::time::UnixMillis;
 
 type Row = tokio_postgres::Row;
 
@@ -279,4 +280,23 @@ pub(super) fn audit(
     .number(at_most(limit));
     let answers = links.read(vec![asked])?;
     decoded(answers.first().map_or(&[], Vec::as_slice), rows::entry)
+}
+
+const USED: &str = "SELECT id, owner, title, created_at, updated_at, deleted_at, last_sequence, covers, \
+                    state_bytes, log_bytes, node FROM boards WHERE id >= $1 ORDER BY id LIMIT $2";
+
+/// See `Registry::used`.
+pub(super) fn used(links: &Links, from: Option<&BoardId>, limit: usize) -> Result<Vec<Used>, StoreError> {
+    let from = from.map_or("", BoardId::as_str);
+    let answers = links.read(vec![sql(USED).text(from).number(at_most(limit))])?;
+    decoded(answers.first().map_or(&[], Vec::as_slice), |row| {
+        let deleted_at = || match rows::is_deleted(row)? {
+            true => Ok(Some(UnixMillis(rows::unsigned(row, "deleted_at")?))),
+            false => rows::board(row).map(|_| None),
+        };
+        Ok(Used {
+            board: rows::board_id(row, "id")?,
+            deleted_at: deleted_at(),
+        })
+    })
 }

@@ -112,6 +112,14 @@ pub(super) fn ensure(link: &mut Link, schema: &str) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// That the tables are there, in the version that this program knows.
+pub(super) fn expect(link: &mut Link, schema: &str) -> Result<(), OpenError> {
+    match found(link, schema)? {
+        Some(VERSION) => Ok(()),
+        _ => Err(Trouble::NoSchema.into()),
+    }
+}
+
 fn exists(link: &mut Link, schema: &str) -> Result<bool, Trouble> {
     let asked = sql("SELECT 1 FROM pg_namespace WHERE nspname = $1").text(schema);
     let answers = link.run(&[asked], limits::DATABASE_ANSWER_TIME_MAX)?;

@@ -6,6 +6,7 @@
 //! no record is written for them (`journal`); the audit entry of an act is written if and only if it is done.
 
 mod access;
+mod import;
 mod journal;
 mod pending;
 
@@ -136,6 +137,7 @@ impl<'t> Batch<'t> {
                 }
                 applied
             }
+            Change::Import(whole) => self.import(whole, &mut pending)?,
             Change::Audit { entry, .. } => match live(&mut pending.entry) {
                 Ok(_) => {
                     self.write_entry(board, entry)?;
@@ -161,7 +163,7 @@ impl<'t> Batch<'t> {
                     return Ok(Applied::TooManyBoards);
                 }
                 let applied = self.create(board, pending, || {
-                    LiveBoard::new(owner.clone(), title.clone(), at)
+                    Entry::Live(LiveBoard::new(owner.clone(), title.clone(), at))
                 })?;
                 if applied == Applied::Done {
                     self.change_owner((board, 0), None, owner.as_ref())?;
@@ -266,7 +268,7 @@ impl<'t> Batch<'t> {
         &mut self,
         board: &BoardId,
         pending: &mut Pending<'t>,
-        make: impl FnOnce() -> LiveBoard,
+        make: impl FnOnce() -> Entry,
     ) -> Result<Applied, StoreError> {
         match live(&mut pending.entry) {
             Ok(_) => return Ok(Applied::Exists),
@@ -279,7 +281,7 @@ impl<'t> Batch<'t> {
         };
         self.link(&key, id)?;
         self.link(id, &next)?;
-        pending.entry = Entry::Live(make());
+        pending.entry = make();
         pending.dirty = true;
         Ok(Applied::Done)
     }

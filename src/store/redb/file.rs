@@ -21,7 +21,7 @@ use super::handle::{FORMAT_KEY, builder, close, new_file, sync_parent, write_for
 use super::journal::Journal;
 use super::place::{self, Place};
 use super::read::check::CheckReport;
-use super::verify::{self, Verified};
+use super::verify::{self, Shielded, Verified};
 use super::{IDS, META, TABLES, batch, engine, migrate, read};
 use crate::limits;
 
@@ -62,6 +62,16 @@ fn open_place(place: &Place) -> Result<Database, OpenError> {
             drop(place.remove_copy());
             Ok(database)
         }
+        Place::Untouched(path) => {
+            if fs::metadata(path)?.len() == 0 {
+                return Err(OpenError::NotAStore);
+            }
+            refuse_others(path)?;
+            let backend = Shielded::new(FileBackend::new(open_to_read(path)?).map_err(opening)?)?;
+            let database = builder().create_with_backend(backend).map_err(opening)?;
+            ensure_format(&database)?;
+            Ok(database)
+        }
         #[cfg(any(test, fuzzing))]
         Place::Disk(disk) => {
             let database = builder().create_with_backend(disk.handle()?).map_err(opening)?;
@@ -79,14 +89,10 @@ pub(super) fn verify_file(path: &Path) -> io::Result<Verified> {
     match fs::metadata(path)? {
         found if !found.is_file() => Ok(Verified::AtOpening),
         found if found.len() > limits::VERIFY_AT_START_BYTES_MAX => Ok(Verified::TooLarge),
-        _ => {
-            // For writing too: some file systems lock only what may be written.
-            let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
-            match FileBackend::new(file) {
-                Ok(backend) => verify::verify(backend),
-                Err(_) => Ok(Verified::AtOpening),
-            }
-        }
+        _ => match FileBackend::new(open_to_read(path)?) {
+            Ok(backend) => verify::verify(backend),
+            Err(_) => Ok(Verified::AtOpening),
+        },
     }
 }
 
@@ -94,12 +100,7 @@ pub(super) fn open_file(path: &Path) -> Result<Database, OpenError> {
     if is_missing_or_empty(path)? {
         create_file(path)?;
     }
-    let mut magic = [0; MAGIC.len()];
-    match fs::File::open(path)?.read_exact(&mut magic) {
-        Ok(()) if magic == MAGIC => {}
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error.into()),
-        _ => return Err(OpenError::NotAStore),
-    }
+    refuse_others(path)?;
     let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
     let number = place::number_of(&file.metadata()?);
     let database = builder().create_file(file).map_err(opening)?;
@@ -109,6 +110,32 @@ pub(super) fn open_file(path: &Path) -> Result<Database, OpenError> {
     }
     ensure_format(&database)?;
     Ok(database)
+}
+
+/// Opens a file that is only read. For writing too where that is allowed: some file systems lock only what
+/// may be written.
+fn open_to_read(path: &Path) -> io::Result<fs::File> {
+    match fs::OpenOptions::new().read(true).write(true).open(path) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            fs::File::open(path)
+        }
+        opened => opened,
+    }
+}
+
+/// Refuses a file that is not the engine's.
+fn refuse_others(path: &Path) -> Result<(), OpenError> {
+    let mut magic = [0; MAGIC.len()];
+    match fs::File::open(path)?.read_exact(&mut magic) {
+        Ok(()) if magic == MAGIC => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error.into()),
+        _ => Err(OpenError::NotAStore),
+    }
 }
 
 pub(super) fn is_missing_or_empty(path: &Path) -> io::Result<bool> {

@@ -26,6 +26,8 @@ const COPY: &str = ".moving";
 pub(super) enum Place {
     /// A file, and which: somebody may put another one under its name while it is open.
     File(PathBuf, AtomicU64),
+    /// A file that nothing is written to: what is, lasts as long as it is open.
+    Untouched(PathBuf),
     #[cfg(any(test, fuzzing))]
     Disk(SimDisk),
 }
@@ -39,6 +41,7 @@ impl Place {
     pub(super) fn opened(&self) -> io::Result<()> {
         match self {
             Self::File(path, opened) => opened.store(number_of(&fs::metadata(path)?), Ordering::Relaxed),
+            Self::Untouched(_) => {}
             #[cfg(any(test, fuzzing))]
             Self::Disk(_) => {}
         }
@@ -48,7 +51,7 @@ impl Place {
     /// The size of what is there.
     pub(super) fn bytes(&self) -> io::Result<u64> {
         match self {
-            Self::File(path, _) => Ok(fs::metadata(path)?.len()),
+            Self::File(path, _) | Self::Untouched(path) => Ok(fs::metadata(path)?.len()),
             #[cfg(any(test, fuzzing))]
             Self::Disk(disk) => Ok(disk.content().len() as u64),
         }
@@ -67,6 +70,7 @@ impl Place {
                 });
                 found.file_bytes > most.saturating_add(limits::DATA_FILE_SPARE_BYTES) && !is_stuck
             }
+            Self::Untouched(_) => false,
             #[cfg(any(test, fuzzing))]
             Self::Disk(disk) => disk.is_too_large(),
         }
@@ -75,7 +79,7 @@ impl Place {
     /// How much to copy at a time.
     pub(super) fn step_bytes(&self) -> usize {
         match self {
-            Self::File(..) => limits::MOVE_STEP_BYTES,
+            Self::File(..) | Self::Untouched(_) => limits::MOVE_STEP_BYTES,
             #[cfg(any(test, fuzzing))]
             Self::Disk(_) => 4 * 1024,
         }
@@ -84,7 +88,7 @@ impl Place {
     /// How long the journal may be. Short in tests, so that it need not be long to be moved.
     pub(super) fn journal_bounds(&self) -> Bounds {
         match self {
-            Self::File(..) => Bounds::FILE,
+            Self::File(..) | Self::Untouched(_) => Bounds::FILE,
             #[cfg(any(test, fuzzing))]
             Self::Disk(disk) if disk.is_journal_long() => Bounds::FILE,
             #[cfg(any(test, fuzzing))]
@@ -107,6 +111,7 @@ impl Place {
                 rustix::fs::statvfs(path)
                     .is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) >= needed)
             }
+            Self::Untouched(_) => false,
             #[cfg(any(test, fuzzing))]
             Self::Disk(_) => true,
         }
@@ -123,6 +128,7 @@ impl Place {
                 file.set_permissions(fs::metadata(path)?.permissions())?;
                 builder().create_file(file)
             }
+            Self::Untouched(_) => Err(untouched().into()),
             #[cfg(any(test, fuzzing))]
             Self::Disk(disk) => builder().create_with_backend(disk.create_copy()?),
         }
@@ -142,6 +148,7 @@ impl Place {
                 opened.store(number, Ordering::Relaxed);
                 Ok(())
             }
+            Self::Untouched(_) => Err(untouched()),
             #[cfg(any(test, fuzzing))]
             Self::Disk(disk) => disk.rename_copy(),
         }
@@ -151,6 +158,7 @@ impl Place {
     pub(super) fn sync_name(&self) -> io::Result<()> {
         match self {
             Self::File(path, _) => sync_parent(&names(path)?.0),
+            Self::Untouched(_) => Ok(()),
             #[cfg(any(test, fuzzing))]
             Self::Disk(disk) => disk.sync_name(),
         }
@@ -160,10 +168,15 @@ impl Place {
     pub(super) fn remove_copy(&self) -> io::Result<()> {
         match self {
             Self::File(path, _) => remove(&names(path)?.1),
+            Self::Untouched(_) => Ok(()),
             #[cfg(any(test, fuzzing))]
             Self::Disk(_) => Ok(()),
         }
     }
+}
+
+fn untouched() -> io::Error {
+    io::Error::other("nothing is written beside this file")
 }
 
 /// What the file is really called, where its name is a link, and the name of its copy.

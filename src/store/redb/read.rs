@@ -6,15 +6,16 @@
 pub(super) mod access;
 pub(super) mod check;
 
-use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTableMetadata};
+use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use bytes::Bytes;
 
 use super::super::rows::{self, BoardRow, LiveBoard, Tag, Tally};
-use super::super::{Damage, StoreError, Stored, StoredBoard, Summary};
+use super::super::{Damage, StoreError, Stored, StoredBoard, Summary, Used};
 use super::blobs::{Blob, blobs_in, broken, row};
 use super::journal::{Journal, Stretch, Unreadable, stretches, with_part};
-use super::{JOURNAL, SNAPSHOTS, TABLES, UPDATES, engine, rows_of};
+use super::{IDS, JOURNAL, SNAPSHOTS, TABLES, UPDATES, engine, rows_of};
 use crate::ids::BoardId;
+use crate::time::UnixMillis;
 
 fn begin(database: &Database) -> Result<ReadTransaction, StoreError> {
     database.begin_read().map_err(engine)
@@ -171,6 +172,65 @@ fn blobs(
     let table = transaction.open_table(table).map_err(engine)?;
     let (start, end) = rows_of(board);
     blobs_in(&table, tag, (&start, &end), length)
+}
+
+/// See `Registry::used`. An id of which another row says that it is next, and which is not there, is in the
+/// list as one that cannot be read.
+pub(super) fn used(
+    database: &Database,
+    from: Option<&BoardId>,
+    limit: usize,
+) -> Result<Vec<Used>, StoreError> {
+    let transaction = begin(database)?;
+    let ids = transaction.open_table(IDS).map_err(engine)?;
+    let from = from.map_or(&[][..], |board| board.as_str().as_bytes());
+    let mut used = Vec::new();
+    // What the row before says is next.
+    let mut next = Vec::new();
+    for row in ReadableTable::range::<&[u8]>(&ids, from..).map_err(engine)? {
+        if used.len() >= limit {
+            break;
+        }
+        let (key, value) = row.map_err(engine)?;
+        let (key, value) = (key.value(), value.value());
+        if next != key {
+            used.extend(missing(&next));
+        }
+        next = rows::decode_next(key, value)
+            .map(<[u8]>::to_vec)
+            .unwrap_or_default();
+        if let Some(board) = rows::parse_board(key) {
+            let deleted_at = deleted_at(&transaction, &board)?;
+            used.push(Used { board, deleted_at });
+        }
+    }
+    if used.len() < limit {
+        used.extend(missing(&next));
+    }
+    used.truncate(limit);
+    Ok(used)
+}
+
+/// An id that should be there; nothing after the last one.
+fn missing(id: &[u8]) -> Option<Used> {
+    Some(Used {
+        board: rows::parse_board(id)?,
+        deleted_at: Err(Damage::RecordMissing),
+    })
+}
+
+/// When a board was deleted that has a row in `ids`; `None` where it was not.
+fn deleted_at(
+    transaction: &ReadTransaction,
+    board: &BoardId,
+) -> Result<Result<Option<UnixMillis>, Damage>, StoreError> {
+    match row(transaction, board) {
+        Ok(Some(BoardRow::Live(_))) => Ok(Ok(None)),
+        Ok(Some(BoardRow::Tombstone(at))) => Ok(Ok(Some(at))),
+        Ok(None) => Ok(Err(Damage::RecordMissing)),
+        Err(StoreError::Unreadable(damage)) => Ok(Err(damage)),
+        Err(error) => Err(error),
+    }
 }
 
 /// How many rows there are in all tables.

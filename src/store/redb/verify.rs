@@ -1,6 +1,6 @@
 //! Whether the pages of a data file are those that were written, found out before it is used.
 //!
-//! Owns [`verify`], which has the engine walk the whole file and compare each page with the checksum that the
+//! Owns [`verify`], and [`Shielded`], a file that nothing is written to; `verify` has the engine walk the whole file and compare each page with the checksum that the
 //! page above it keeps. Must not change the file: the engine would mend what it finds, so that nobody could
 //! look at it any more. Key invariant: what the engine writes meanwhile goes into memory and is dropped.
 //! Tests: `tests/damage.rs`.
@@ -87,7 +87,7 @@ const BLOCK: u64 = 4096;
 
 /// A backend on which writes last as long as it is open.
 #[derive(Debug)]
-struct Shielded<B> {
+pub(super) struct Shielded<B> {
     inner: B,
     over: Mutex<Over>,
 }
@@ -103,7 +103,7 @@ struct Over {
 }
 
 impl<B: StorageBackend> Shielded<B> {
-    fn new(inner: B) -> io::Result<Self> {
+    pub(super) fn new(inner: B) -> io::Result<Self> {
         let length = inner.len()?;
         Ok(Self {
             inner,

@@ -11,7 +11,7 @@ use super::super::super::rows::access::{
     grant_key, parse_grant_key, parse_secret_key, secret_key,
 };
 use super::super::super::rows::{Rot, Tag, Tallies, Tally};
-use super::super::super::{Act, Applied, StoreError, StoredSecret};
+use super::super::super::{Act, Applied, Living, StoreError, StoredSecret};
 use super::super::table::{Rows, Touched};
 use super::super::{GRANTS, HOLDERS, KEYS, LINKS, SECRETS, engine, rows_of, tally_of};
 use super::clear;
@@ -103,11 +103,22 @@ impl<'t> Access<'t> {
         {
             return Ok(Applied::TooMany);
         }
-        counted(&mut self.grants, Tag::Grant, board, tally).set(&key, &encode_grant(&key, level))?;
-        if let Some(holder) = HolderKey::granted(principal) {
-            self.hold(&holder, board)?;
-        }
+        self.put_grant(board, tally, (principal, level))?;
         Ok(Applied::Done)
+    }
+
+    fn put_grant(
+        &mut self,
+        board: &BoardId,
+        tally: &mut Tally,
+        (principal, level): (&Principal, Level),
+    ) -> Result<(), StoreError> {
+        let key = grant_key(board, principal);
+        counted(&mut self.grants, Tag::Grant, board, tally).set(&key, &encode_grant(&key, level))?;
+        match HolderKey::granted(principal) {
+            Some(holder) => self.hold(&holder, board),
+            None => Ok(()),
+        }
     }
 
     /// Takes a grant back.
@@ -142,8 +153,7 @@ impl<'t> Access<'t> {
     ) -> Result<Applied, StoreError> {
         let (kind, id) = (secret.facts.kind, secret.facts.hash.id());
         let tally = of_kind(tallies, kind);
-        let place = id.as_str().as_bytes();
-        if self.secrets.get(place).map_err(engine)?.is_some() {
+        if self.has_secret(&id)? {
             return Ok(Applied::Exists);
         }
         let most = match kind {
@@ -159,11 +169,53 @@ impl<'t> Access<'t> {
                 self.remove_secret((board, kind), tally, &id)?;
             }
         }
-        let key = secret_key(board, &id);
+        self.put_secret(board, tally, secret)?;
+        Ok(Applied::Done)
+    }
+
+    fn has_secret(&self, id: &SecretId) -> Result<bool, StoreError> {
+        let found = self.secrets.get(id.as_str().as_bytes()).map_err(engine)?;
+        Ok(found.is_some())
+    }
+
+    fn put_secret(
+        &mut self,
+        board: &BoardId,
+        tally: &mut Tally,
+        secret: &StoredSecret,
+    ) -> Result<(), StoreError> {
+        let (kind, id) = (secret.facts.kind, secret.facts.hash.id());
+        let (key, place) = (secret_key(board, &id), id.as_str().as_bytes());
         counted(self.of_kind(kind), tag_of(kind), board, tally).set(&key, &encode_secret(&key, secret))?;
         self.secrets
             .insert(place, encode_place(place, kind, board).as_slice())?;
-        Ok(Applied::Done)
+        Ok(())
+    }
+
+    /// Whether a link or key of a board that is not here yet is on another one.
+    pub(super) fn has_any_of(&self, living: &Living) -> Result<bool, StoreError> {
+        for secret in &living.secrets {
+            if self.has_secret(&secret.facts.hash.id())? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Adds all grants, links and keys of a board that has none here.
+    pub(super) fn import(
+        &mut self,
+        board: &BoardId,
+        tallies: &mut Tallies,
+        living: &Living,
+    ) -> Result<(), StoreError> {
+        for (principal, level) in &living.grants {
+            self.put_grant(board, &mut tallies.grants, (principal, *level))?;
+        }
+        for secret in &living.secrets {
+            self.put_secret(board, of_kind(tallies, secret.facts.kind), secret)?;
+        }
+        Ok(())
     }
 
     /// Removes a link or key and its row in the index; whether it was there.

@@ -1,0 +1,309 @@
+//! Moves all boards of one store into another.
+//!
+//! Owns [`copy`], and the words for what stays behind. Must not know how anything is stored, nor serve any of
+//! it. Key invariants: nothing is written to the source; a board is on the target whole or not at all, and is
+//! counted only once it was read back and is equal; what is there already is left as it is. So a copy that
+//! was interrupted is made again, and goes on where it was. Tests: below, and tests/it/copy.rs.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+
+use crate::ids::BoardId;
+use crate::store::{Applied, Change, Damage, Store, StoreError, Used, Whole};
+
+/// Ids that are asked for at a time; more than one, since the last one before is among them.
+const IDS_AT_ONCE: usize = 256;
+
+/// Boards that go in one commit, inclusive, and the bytes of them after which it is full.
+const BOARDS_AT_ONCE_MAX: usize = 64;
+const BYTES_AT_ONCE_MAX: usize = 8 * 1024 * 1024;
+
+/// Which of the two stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// That which is copied.
+    Source,
+    /// That which gets the boards.
+    Target,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Source => "the source",
+            Self::Target => "the target",
+        })
+    }
+}
+
+/// A store as a whole failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Which.
+    pub side: Side,
+    /// Why.
+    pub error: StoreError,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { side, error } = self;
+        write!(f, "{side} failed: {error}")?;
+        match std::error::Error::source(error) {
+            Some(cause) => write!(f, ": {cause}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a board is not on the target as it is on the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It cannot be read.
+    Unreadable(Side, StoreError),
+    /// The target has another one under its id.
+    Differs,
+    /// A link or key of it is on another board of the target.
+    SecretTaken,
+    /// The target did not take it.
+    Refused(Applied),
+    /// What the target gives back is not what was written.
+    NotAsWritten,
+    /// At the end it was not there, or not as it should be.
+    Missing,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(side, StoreError::Unreadable(cause)) => {
+                write!(f, "cannot be read on {side}: {cause}")
+            }
+            Self::Unreadable(side, error) => write!(f, "cannot be read on {side}: {error}"),
+            Self::Differs => f.write_str("the target has another board under this id, and keeps it"),
+            Self::SecretTaken => f.write_str("a link or key of it is on another board of the target"),
+            Self::Refused(applied) => write!(f, "the target did not take it ({applied:?})"),
+            Self::NotAsWritten => f.write_str("what the target gives back is not what was written"),
+            Self::Missing => f.write_str("it is missing on the target at the end"),
+        }
+    }
+}
+
+/// What is told on the way.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// How many ids the source has.
+    Ids(u64),
+    /// So far.
+    Progress(&'a Copied),
+    /// A board stays behind.
+    Behind(&'a BoardId, &'a Trouble),
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Boards that were written, also what is left of deleted ones, and read back.
+    pub written: u64,
+    /// Boards that were there already, and equal.
+    pub equal: u64,
+    /// Boards that are not on the target as they are on the source.
+    pub behind: u64,
+    /// Bytes of the documents that were written.
+    pub bytes: u64,
+    /// Boards of the target that the source does not have.
+    pub others: u64,
+}
+
+impl Copied {
+    /// Boards of the source that were seen.
+    #[must_use]
+    pub fn seen(&self) -> u64 {
+        self.written + self.equal + self.behind
+    }
+}
+
+/// Copies all boards, one after another, and looks in the end whether the target has them all.
+///
+/// # Errors
+/// Where one of the two stores fails as a whole. What was written until then is whole, and stays.
+pub fn copy(from: &dyn Store, to: &dyn Store, tell: &mut dyn FnMut(Told<'_>)) -> Result<Copied, Stopped> {
+    let mut ids = Ids::of(from, Side::Source);
+    let mut count = 0;
+    while ids.next()?.is_some() {
+        count += 1;
+    }
+    tell(Told::Ids(count));
+    let mut copy = Copy {
+        from,
+        to,
+        tell,
+        batch: Vec::new(),
+        weight: 0,
+        done: Copied::default(),
+        behind: BTreeSet::new(),
+    };
+    let mut ids = Ids::of(from, Side::Source);
+    while let Some(used) = ids.next()? {
+        copy.take(used)?;
+    }
+    copy.flush()?;
+    copy.compare()?;
+    Ok(copy.done)
+}
+
+/// The ids of a store, one by one.
+struct Ids<'a> {
+    store: &'a dyn Store,
+    side: Side,
+    page: VecDeque<Used>,
+    last: Option<BoardId>,
+}
+
+impl<'a> Ids<'a> {
+    fn of(store: &'a dyn Store, side: Side) -> Self {
+        Self {
+            store,
+            side,
+            page: VecDeque::new(),
+            last: None,
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Used>, Stopped> {
+        if self.page.is_empty() {
+            let found = self.store.used(self.last.as_ref(), IDS_AT_ONCE);
+            self.page = found.map_err(|error| self.side.stopped(error))?.into();
+            self.page.retain(|used| Some(&used.board) != self.last.as_ref());
+        }
+        let next = self.page.pop_front();
+        if let Some(used) = &next {
+            self.last = Some(used.board.clone());
+        }
+        Ok(next)
+    }
+}
+
+impl Side {
+    fn stopped(self, error: StoreError) -> Stopped {
+        Stopped { side: self, error }
+    }
+}
+
+/// A copy under way.
+struct Copy<'a> {
+    from: &'a dyn Store,
+    to: &'a dyn Store,
+    tell: &'a mut dyn FnMut(Told<'_>),
+    /// Boards that go in the next commit, and what they weigh.
+    batch: Vec<Whole>,
+    weight: usize,
+    done: Copied,
+    /// Those that stay behind.
+    behind: BTreeSet<BoardId>,
+}
+
+impl Copy<'_> {
+    fn leave(&mut self, board: &BoardId, trouble: &Trouble) {
+        if self.behind.insert(board.clone()) {
+            self.done.behind += 1;
+        }
+        (self.tell)(Told::Behind(board, trouble));
+    }
+
+    /// Reads a board of the source.
+    fn take(&mut self, used: Used) -> Result<(), Stopped> {
+        let found = match used.deleted_at {
+            Ok(_) => Whole::read(self.from, &used.board),
+            Err(damage) => Err(StoreError::Unreadable(damage)),
+        };
+        match found {
+            Ok(Some(whole)) => {
+                self.weight = self.weight.saturating_add(whole.weight());
+                self.batch.push(whole);
+            }
+            Ok(None) => {
+                let error = StoreError::Unreadable(Damage::RecordMissing);
+                self.leave(&used.board, &Trouble::Unreadable(Side::Source, error));
+            }
+            Err(error) => {
+                if error.is_outage() {
+                    // Of a bad disk the other boards may still be read.
+                    let reopened = self.from.reopen();
+                    reopened.map_err(|_| Side::Source.stopped(error.clone()))?;
+                }
+                self.leave(&used.board, &Trouble::Unreadable(Side::Source, error));
+            }
+        }
+        if self.batch.len() >= BOARDS_AT_ONCE_MAX || self.weight >= BYTES_AT_ONCE_MAX {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the boards that were read, where they are not there, and reads all of them back.
+    fn flush(&mut self) -> Result<(), Stopped> {
+        let stopped = |error| Side::Target.stopped(error);
+        self.weight = 0;
+        let batch = std::mem::take(&mut self.batch);
+        let changes: Vec<Change> = batch
+            .into_iter()
+            .map(|whole| Change::Import(Box::new(whole)))
+            .collect();
+        let applied = self.to.commit(&changes).map_err(stopped)?;
+        for (change, applied) in changes.into_iter().zip(applied) {
+            let Change::Import(whole) = change else { continue };
+            let there = match Whole::read(self.to, &whole.board) {
+                Err(error) if error.is_outage() => return Err(stopped(error)),
+                Err(error) => {
+                    self.leave(&whole.board, &Trouble::Unreadable(Side::Target, error));
+                    continue;
+                }
+                Ok(there) => there,
+            };
+            let is_equal = there.as_ref() == Some(&*whole);
+            match applied {
+                Applied::Done if is_equal => {
+                    self.done.written += 1;
+                    let bytes = u64::try_from(whole.document_bytes()).unwrap_or(u64::MAX);
+                    self.done.bytes = self.done.bytes.saturating_add(bytes);
+                }
+                Applied::Done => self.leave(&whole.board, &Trouble::NotAsWritten),
+                Applied::Exists | Applied::Deleted if is_equal => self.done.equal += 1,
+                Applied::Exists if there.is_none() => self.leave(&whole.board, &Trouble::SecretTaken),
+                Applied::Exists | Applied::Deleted => self.leave(&whole.board, &Trouble::Differs),
+                other => self.leave(&whole.board, &Trouble::Refused(other)),
+            }
+        }
+        (self.tell)(Told::Progress(&self.done));
+        Ok(())
+    }
+
+    /// Whether the target has each id of the source, and what became of it, but for what was left behind.
+    fn compare(&mut self) -> Result<(), Stopped> {
+        let mut theirs = Ids::of(self.to, Side::Target);
+        let mut ours = Ids::of(self.from, Side::Source);
+        let mut next = theirs.next()?;
+        while let Some(used) = ours.next()? {
+            while next.as_ref().is_some_and(|found| found.board < used.board) {
+                self.done.others += 1;
+                next = theirs.next()?;
+            }
+            let found = next.take_if(|found| found.board == used.board);
+            if found.is_some() {
+                next = theirs.next()?;
+            }
+            if found.as_ref() != Some(&used) && !self.behind.contains(&used.board) {
+                self.leave(&used.board, &Trouble::Missing);
+            }
+        }
+        while next.is_some() {
+            self.done.others += 1;
+            next = theirs.next()?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,243 @@
+//! Tests of copying, on stores in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use super::*;
+use crate::audit::{Action, Actor, Entry, EntryKey};
+use crate::ids::{Level, Principal, UserId};
+use crate::store::front::Front;
+use crate::store::memory::MemoryStore;
+use crate::store::{Act, BoardLog as _, Life, Stored};
+use crate::time::UnixMillis;
+
+fn id(number: u64) -> BoardId {
+    BoardId::parse(&format!("board-{number:04}")).unwrap()
+}
+
+fn act(board: &BoardId, at: u64, act: Act) -> Change {
+    let key = EntryKey {
+        at: UnixMillis(at),
+        n: 0,
+    };
+    let entry = Box::new(Entry::new(key, Actor::unknown(), Action::BoardUpdate));
+    Change::Act {
+        board: board.clone(),
+        act,
+        as_owner: None,
+        entry,
+    }
+}
+
+/// So many boards; every third has a grant, every seventh is deleted.
+fn filled(boards: u64) -> MemoryStore {
+    let store = MemoryStore::default();
+    for number in 0..boards {
+        let board = id(number);
+        let (owner, title) = (UserId::parse("alice"), None);
+        let mut changes = vec![act(&board, 1, Act::Create { owner, title })];
+        changes.push(Change::Append {
+            board: board.clone(),
+            sequence: 1,
+            update: number.to_string().into(),
+            at: UnixMillis(2),
+        });
+        if number % 3 == 0 {
+            let principal = Principal::parse("user:bob").unwrap();
+            let level = Level::Edit;
+            changes.push(act(&board, 3, Act::Grant { principal, level }));
+        }
+        if number % 7 == 0 {
+            changes.push(act(&board, 4, Act::Delete));
+        }
+        assert_eq!(store.commit(&changes), Ok(vec![Applied::Done; changes.len()]));
+    }
+    store
+}
+
+/// Everything that is said on the way.
+fn copied(from: &dyn Store, to: &dyn Store) -> (Result<Copied, Stopped>, Vec<String>) {
+    let mut said = Vec::new();
+    let done = copy(from, to, &mut |told| {
+        said.push(match told {
+            Told::Ids(count) => format!("{count} ids"),
+            Told::Progress(done) => format!("{} seen", done.seen()),
+            Told::Behind(board, trouble) => format!("{board}: {trouble}"),
+        });
+    });
+    (done, said)
+}
+
+fn behind(said: &[String]) -> Vec<&str> {
+    let said = said.iter().map(String::as_str);
+    said.filter(|line| line.starts_with("board-")).collect()
+}
+
+/// A store that fails, or says something else, where it is told to.
+#[derive(Default)]
+struct Odd {
+    store: MemoryStore,
+    /// Commits that still succeed.
+    commits: Mutex<Option<u64>>,
+    /// Boards of which each question fails so.
+    broken: BTreeMap<BoardId, StoreError>,
+    reopened: Mutex<u64>,
+}
+
+impl Front for Odd {
+    fn behind(&self) -> &dyn Store {
+        &self.store
+    }
+
+    fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
+        match &mut *self.commits.lock().unwrap() {
+            Some(0) => return Err(StoreError::Full),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        self.store.commit(changes)
+    }
+
+    fn load(&self, board: &BoardId) -> Result<Stored<crate::store::StoredBoard>, StoreError> {
+        match self.broken.get(board) {
+            Some(error) => Err(error.clone()),
+            None => self.store.load(board),
+        }
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        *self.reopened.lock().unwrap() += 1;
+        Ok(())
+    }
+}
+
+fn odd(store: MemoryStore) -> Odd {
+    Odd {
+        store,
+        ..Odd::default()
+    }
+}
+
+#[test]
+fn all_boards_are_copied_once_and_counted() {
+    // More than one page of ids, and more than one commit.
+    let (from, to) = (filled(300), MemoryStore::default());
+    let (done, said) = copied(&from, &to);
+    let written = Copied {
+        written: 300,
+        bytes: (0..300_u64)
+            .filter(|number| number % 7 != 0)
+            .map(|number| number.to_string().len() as u64)
+            .sum(),
+        ..Copied::default()
+    };
+    assert_eq!(done, Ok(written));
+    assert_eq!(said.first().map(String::as_str), Some("300 ids"));
+    assert_eq!(said.last().map(String::as_str), Some("300 seen"));
+    for number in 0..300 {
+        let board = id(number);
+        assert_eq!(Whole::read(&to, &board), Whole::read(&from, &board));
+    }
+    let equal = Copied {
+        equal: 300,
+        ..Copied::default()
+    };
+    assert_eq!(copied(&from, &to).0, Ok(equal));
+}
+
+#[test]
+fn what_was_interrupted_goes_on_where_it_was() {
+    let from = filled(300);
+    let to = odd(MemoryStore::default());
+    *to.commits.lock().unwrap() = Some(2);
+    let stopped = Stopped {
+        side: Side::Target,
+        error: StoreError::Full,
+    };
+    assert_eq!(copied(&from, &to).0, Err(stopped));
+    *to.commits.lock().unwrap() = None;
+    let done = copied(&from, &to).0.unwrap();
+    let most = BOARDS_AT_ONCE_MAX as u64;
+    assert_eq!(
+        (done.equal, done.written, done.behind),
+        (2 * most, 300 - 2 * most, 0)
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_others_are_copied() {
+    let mut from = odd(filled(10));
+    let disk = StoreError::Io {
+        kind: std::io::ErrorKind::Other,
+        code: None,
+    };
+    from.broken
+        .insert(id(2), StoreError::Unreadable(Damage::SnapshotIncomplete));
+    from.broken.insert(id(5), disk);
+    let (done, said) = copied(&from, &MemoryStore::default());
+    let done = done.unwrap();
+    assert_eq!((done.written, done.behind), (8, 2));
+    assert_eq!(
+        behind(&said),
+        [
+            "board-0002: cannot be read on the source: the snapshot is incomplete",
+            "board-0005: cannot be read on the source: disk input or output failed: other error",
+        ]
+    );
+    assert_eq!(
+        *from.reopened.lock().unwrap(),
+        1,
+        "after a failure of the disk, and not of one board"
+    );
+}
+
+#[test]
+fn what_the_target_has_under_the_same_id_stays_and_is_named() {
+    let (from, to) = (filled(10), MemoryStore::default());
+    let other = |board: &BoardId| {
+        let (owner, title) = (UserId::parse("carol"), None);
+        act(board, 9, Act::Create { owner, title })
+    };
+    // A live one, one that is deleted on the source only, one that is deleted on the target only.
+    let mine = [id(1), id(7), id(2), BoardId::parse("mine").unwrap()];
+    to.commit(&mine.each_ref().map(other)).unwrap();
+    to.commit(&[act(&id(2), 10, Act::Delete)]).unwrap();
+    let before = mine.each_ref().map(|board| Whole::read(&to, board));
+    let (done, said) = copied(&from, &to);
+    let done = done.unwrap();
+    assert_eq!((done.written, done.behind, done.others), (7, 3, 1));
+    let words = "the target has another board under this id, and keeps it";
+    assert_eq!(
+        behind(&said),
+        [1, 2, 7].map(|number| format!("{}: {words}", id(number)))
+    );
+    assert_eq!(mine.each_ref().map(|board| Whole::read(&to, board)), before);
+}
+
+#[test]
+fn a_target_that_loses_something_is_found_out() {
+    /// Says that everything is done, and does it without the grants.
+    struct Forgetful(MemoryStore);
+    impl Front for Forgetful {
+        fn behind(&self) -> &dyn Store {
+            &self.0
+        }
+        fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
+            let mut changes = changes.to_vec();
+            for change in &mut changes {
+                if let Change::Import(whole) = change
+                    && let Life::Live(living) = &mut whole.life
+                {
+                    living.grants.clear();
+                }
+            }
+            self.0.commit(&changes)
+        }
+    }
+    let (done, said) = copied(&filled(5), &Forgetful(MemoryStore::default()));
+    assert_eq!(done.unwrap().behind, 1);
+    assert_eq!(
+        behind(&said),
+        ["board-0003: what the target gives back is not what was written"]
+    );
+}

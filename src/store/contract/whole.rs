@@ -1,0 +1,132 @@
+//! The rules of whole boards: listed, read, and made anew in another store.
+
+use super::*;
+use crate::time::UnixMillis;
+
+const BOARDS: [&str; 6] = ["a", "a-", "b", "gone", "large", "~"];
+
+/// A store with boards of every kind.
+fn filled<P: Place>() -> Tried<P> {
+    let store = fresh::<P>();
+    store.done(&BOARDS.map(|board| create_of(board, (board != "b").then_some("alice"))));
+    store.done(&[append("a", 1, "1"), append("a", 2, "22")]);
+    store.done(&[snapshot("a", 2, "state"), append("large", 1, vec![1; 100_000])]);
+    store.done(&[append("a", 3, ""), append("a", 4, "4"), append("b", 1, "b")]);
+    store.done(&[snapshot("large", 1, vec![7; 700_000]), give("~", "bob")]);
+    for (who, level) in [
+        ("user:bob", Level::Edit),
+        ("team:bob", Level::View),
+        ("public", Level::Comment),
+    ] {
+        store.does("a", grant(who, level));
+    }
+    for (kind, name, end) in [
+        (SecretKind::Link, "link", Some(9)),
+        (SecretKind::Link, "other", None),
+        (SecretKind::Key, "key", None),
+    ] {
+        store.does("a", Act::AddSecret(Box::new(stored("a", kind, name, end))));
+    }
+    store.does("gone", secret("gone", SecretKind::Key, "key"));
+    store.done(&[event("a", (5, 1)), event("gone", (5, 2)), delete("gone")]);
+    store
+}
+
+fn read<P: Place>(store: &Tried<P>, board: &str) -> Whole {
+    Whole::read(&**store, &id(board)).unwrap().unwrap()
+}
+
+fn import(whole: &Whole) -> Change {
+    Change::Import(Box::new(whole.clone()))
+}
+
+fn told<P: Place>(store: &Tried<P>) -> Vec<String> {
+    BOARDS.iter().map(|board| store.told(board)).collect()
+}
+
+pub(super) fn a_board_that_was_imported_is_what_it_was_and_goes_on<P: Place>() {
+    let from = filled::<P>();
+    let wholes: Vec<Whole> = BOARDS.iter().map(|board| read(&from, board)).collect();
+    // No quota is in the way, and no order.
+    let mut to = limited::<P>(Quotas { boards: 0, bytes: 0 });
+    to.done(&wholes.iter().rev().take(4).map(import).collect::<Vec<_>>());
+    to.done(&wholes.iter().take(2).map(import).collect::<Vec<_>>());
+    let has = |store: &Tried<P>| {
+        ["alice", "bob"].map(|owner| {
+            let account = store.account(&user(owner));
+            (account.boards(), account.bytes())
+        })
+    };
+    for _ in 0..2 {
+        assert_eq!(told(&to), told(&from));
+        assert_eq!(has(&to), has(&from));
+        for (board, whole) in BOARDS.iter().zip(&wholes) {
+            assert_eq!(read(&to, board), *whole);
+        }
+        let all = asked(&[], &[&stored("a", SecretKind::Link, "link", Some(9))]);
+        assert_eq!(to.find_secrets(&all.secrets), from.find_secrets(&all.secrets));
+        assert_eq!(to.find_secrets(&all.secrets).unwrap().len(), 1);
+        to.restart();
+    }
+    let on = [
+        append("a", 5, "5"),
+        snapshot("a", 4, "more"),
+        act("a", 50, ungrant("team:bob")),
+        act("a", 51, revoke("a", SecretKind::Link, "link")),
+        act("b", 52, update(Some(Some("New")), None)),
+        delete("large"),
+        append("~", 1, "1"),
+    ];
+    for store in [&from, &to] {
+        store.done(&on);
+        assert_eq!(store.commit(&[create("gone")]), Ok(vec![Applied::Deleted]));
+    }
+    assert_eq!(told(&to), told(&from));
+    assert_eq!(has(&to), has(&from));
+}
+
+pub(super) fn what_is_there_already_or_has_a_gap_is_not_imported<P: Place>() {
+    let store = filled::<P>();
+    let before = told(&store);
+    let mut never = read(&store, "a");
+    never.board = id("never");
+    let mut gap = read(&filled::<P>(), "b");
+    gap.board = id("gap");
+    if let Life::Live(living) = &mut gap.life {
+        living.document.updates.push((3, "3".into()));
+    }
+    let mut revived = read(&store, "b");
+    revived.board = id("gone");
+    for (whole, expected) in [
+        (read(&store, "a"), Applied::Exists),
+        (read(&store, "gone"), Applied::Deleted),
+        (revived, Applied::Deleted),
+        // Its links and keys are those of another board.
+        (never, Applied::Exists),
+        (gap, Applied::OutOfOrder),
+    ] {
+        let board = whole.board.clone();
+        assert_eq!(store.commit(&[import(&whole)]), Ok(vec![expected]), "{board}");
+        assert_eq!(told(&store), before, "{board}");
+    }
+    assert_eq!(Whole::read(&*store, &id("never")), Ok(None));
+    assert_eq!(store.load(&id("gap")), Ok(Stored::Absent));
+}
+
+pub(super) fn ids_are_listed_with_what_became_of_them_in_order_and_in_pages<P: Place>() {
+    let mut store = fresh::<P>();
+    assert_eq!(store.used(None, 9), Ok(Vec::new()));
+    drop(std::mem::replace(&mut store, filled::<P>()));
+    let expected = BOARDS.map(|board| Used {
+        board: id(board),
+        deleted_at: Ok((board == "gone").then_some(UnixMillis(99))),
+    });
+    for _ in 0..2 {
+        assert_eq!(store.used(None, 9).unwrap(), expected);
+        assert_eq!(store.used(None, 2).unwrap(), expected[..2]);
+        assert_eq!(store.used(Some(&id("b")), 2).unwrap(), expected[2..4]);
+        assert_eq!(store.used(Some(&id("aa")), 1).unwrap(), expected[2..3]);
+        assert_eq!(store.used(Some(&id("~~")), 9), Ok(Vec::new()));
+        store.restart();
+    }
+}

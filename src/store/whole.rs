@@ -1,0 +1,123 @@
+//! A board with all that is kept of it, as it goes from one store to another.
+//!
+//! Owns [`Whole`], and how it is read through the seams. Must not know how anything is stored. Key invariant:
+//! what cannot be read whole is an error, and never less of a board. Tests: `contract/whole.rs`.
+
+use super::{Damage, Store, StoreError, Stored, StoredBoard, StoredSecret};
+use crate::access::secret::SecretKind;
+use crate::audit::Entry;
+use crate::ids::{BoardId, Level, Principal};
+use crate::time::UnixMillis;
+
+/// An id that was used: of a board that is there, or was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// Which.
+    pub board: BoardId,
+    /// When it was deleted; `None` for one that is there. Or that its record cannot be read.
+    pub deleted_at: Result<Option<UnixMillis>, Damage>,
+}
+
+/// All that is kept of a board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// Which.
+    pub board: BoardId,
+    /// Whether it is there, and what it is.
+    pub life: Life,
+    /// Its audit entries, newest first. Those of a deleted board are kept too.
+    pub audit: Vec<Entry>,
+}
+
+/// What became of a board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It was deleted then.
+    Deleted(UnixMillis),
+    /// It is there.
+    Live(Box<Living>),
+}
+
+/// A board that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Living {
+    /// Its record and its document.
+    pub document: StoredBoard,
+    /// Its grants.
+    pub grants: Vec<(Principal, Level)>,
+    /// Its links and keys.
+    pub secrets: Vec<StoredSecret>,
+}
+
+/// What a grant, a link or key, or an entry weighs, about.
+const ROW_WEIGHT: usize = 512;
+
+impl Whole {
+    /// Reads a board; `None` where the id was never used.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] where anything of it cannot be read; others as the store has them.
+    pub fn read(store: &(impl Store + ?Sized), board: &BoardId) -> Result<Option<Self>, StoreError> {
+        let used = store.used(Some(board), 1)?;
+        let Some(used) = used.into_iter().find(|used| used.board == *board) else {
+            return Ok(None);
+        };
+        let life = match used.deleted_at.map_err(StoreError::Unreadable)? {
+            Some(at) => Life::Deleted(at),
+            None => Life::Live(Box::new(Living::read(store, board)?)),
+        };
+        Ok(Some(Self {
+            life,
+            audit: store.audit(board, None, usize::MAX)?,
+            board: used.board,
+        }))
+    }
+
+    /// What it weighs in memory, in bytes, about.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let rows = match &self.life {
+            Life::Deleted(_) => 0,
+            Life::Live(living) => living.grants.len().saturating_add(living.secrets.len()),
+        };
+        rows.saturating_add(self.audit.len())
+            .saturating_mul(ROW_WEIGHT)
+            .saturating_add(self.document_bytes())
+    }
+
+    /// The bytes of its full state and of the updates since.
+    #[must_use]
+    pub fn document_bytes(&self) -> usize {
+        let Life::Live(living) = &self.life else { return 0 };
+        let state = living.document.snapshot.iter().map(|(_, state)| state.len());
+        let updates = living.document.updates.iter().map(|(_, update)| update.len());
+        state.chain(updates).fold(0, usize::saturating_add)
+    }
+}
+
+impl Living {
+    fn read(store: &(impl Store + ?Sized), board: &BoardId) -> Result<Self, StoreError> {
+        let Stored::Present(document) = store.load(board)? else {
+            return Err(StoreError::Unreadable(Damage::Disagreement));
+        };
+        let mut secrets = Vec::new();
+        for kind in [SecretKind::Link, SecretKind::Key] {
+            let found = store.secrets(board, kind, None, usize::MAX)?;
+            secrets.extend(found.into_iter().map(|(_, secret)| secret));
+        }
+        Ok(Self {
+            document,
+            grants: store.grants(board, None, usize::MAX)?,
+            secrets,
+        })
+    }
+
+    /// Whether its updates go on where its full state ends, without a gap.
+    #[must_use]
+    pub fn is_in_order(&self) -> bool {
+        let covered = self.document.snapshot.as_ref().map_or(0, |(covers, _)| *covers);
+        let expected = (1..).map(|n| covered.checked_add(n));
+        (self.document.updates.iter().zip(expected))
+            .all(|((sequence, _), expected)| Some(*sequence) == expected)
+    }
+}
