@@ -44,7 +44,7 @@ pub(crate) enum Where {
     /// A data file.
     File(PathBuf),
     /// A PostgreSQL database.
-    Database(Address),
+    Database(Box<Address>),
 }
 
 /// What is to be copied.
@@ -106,7 +106,7 @@ impl Where {
                 let address = Address::parse(&given.to_string_lossy());
                 let address =
                     address.map_err(|expected| format!("--{flag} is not right; expected {expected}"));
-                Ok(Self::Database(address?))
+                Ok(Self::Database(Box::new(address?)))
             }
             // What follows may be a password.
             Some((scheme, _)) => Err(format!(

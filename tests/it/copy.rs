@@ -19,12 +19,9 @@ use serde_json::{Value, json};
 
 use crate::support::api::Api;
 use crate::support::client::Client;
+use crate::support::postgres::Postgres;
 use crate::support::server::{Place, Server, Setup};
 use crate::support::tokens::now;
-
-#[path = "../support/postgres.rs"]
-#[allow(dead_code, reason = "others use more of it")]
-mod postgres;
 
 const SMALL: u64 = 1_000;
 
@@ -378,7 +375,7 @@ fn a_copy_that_cannot_begin_says_why_in_one_line_and_makes_nothing() {
 
 #[test]
 fn boards_go_into_a_database_and_back_but_not_while_somebody_serves_them() {
-    let server = postgres::Postgres::shared();
+    let server = Postgres::shared();
     let (schema, empty) = (server.fresh_schema(), server.fresh_schema());
     let (url, place) = (server.url(&schema), Place::new());
     let (from, back) = (place.data(), place.data().with_file_name("back.redb"));
