@@ -7,11 +7,13 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 
 use boardwire::server::config::{self, Config, Kind, Machine, SETTINGS, Setting, Values};
+use boardwire::store::postgres;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
 
 pub(crate) mod copy;
 pub(crate) mod health;
+pub(crate) mod nodes;
 mod progress;
 #[cfg(test)]
 mod tests;
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Health(SocketAddr),
     /// `boardwire copy`
     Copy(copy::Request),
+    /// `boardwire nodes`, of the store that they share
+    Nodes(Box<postgres::Address>),
 }
 
 /// Turns arguments, the program's name first, into what to do.
@@ -74,6 +78,10 @@ pub(crate) fn parse(
             .map(Command::Health)
             .map_err(|error| error.to_string()),
         Some(("copy", flags)) => copy::Request::from_values(flags, &variables).map(Command::Copy),
+        Some(("nodes", flags)) => values(flags)
+            .and_then(|values| config::shared_store(&values))
+            .map(|address| Command::Nodes(Box::new(address)))
+            .map_err(|error| error.to_string()),
         Some(("version", _)) => return Parsed::Show(version()),
         _ => Err(format!("a command is needed: {COMMANDS}")),
     };
@@ -195,6 +203,11 @@ fn command() -> clap::Command {
         .about("Copy all boards from one store into another, of which no server runs")
         .after_help(copy::HELP)
         .args(copy::arguments());
+    let store = SETTINGS.iter().filter(|setting| setting.name == "store");
+    let nodes = clap::Command::new("nodes")
+        .about("List the nodes that share a store")
+        .after_help(nodes::HELP)
+        .args(store.map(|setting| argument(setting, "As for `boardwire serve`")));
     let version = clap::Command::new("version").about("Print the version");
     clap::Command::new("boardwire")
         .version(env!("CARGO_PKG_VERSION"))
@@ -202,7 +215,7 @@ fn command() -> clap::Command {
         .after_help(EXAMPLES)
         .max_term_width(110)
         .subcommand_required(true)
-        .subcommands([serve, token, health, copy, version])
+        .subcommands([serve, token, health, copy, nodes, version])
 }
 
 /// The flag of a setting. Values stay text here; the configuration checks them wherever they come from.

@@ -58,6 +58,10 @@ fn main() -> ExitCode {
             Ok(line) => print(&format!("{line}\n")),
             Err(line) => fail(&line, FAILURE),
         },
+        Parsed::Run(Command::Nodes(store)) => match cli::nodes::list(&store) {
+            Ok(table) => print(&table),
+            Err(line) => fail(&line, FAILURE),
+        },
         Parsed::Run(Command::Token(mut request)) => {
             if let Some(path) = request.dev_secret_file.as_deref() {
                 match dev_secret::load(path) {

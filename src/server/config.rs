@@ -407,6 +407,15 @@ fn store(values: &Values) -> Result<Option<postgres::Address>, ConfigError> {
         .map_err(|expected| ConfigError::new(given, expected))
 }
 
+/// `--store`, for a command that needs one.
+///
+/// # Errors
+/// It is missing, or names no database.
+pub fn shared_store(values: &Values) -> Result<postgres::Address, ConfigError> {
+    let expected = || format!("the store that nodes share: {}", postgres::EXPECTED);
+    store(values)?.ok_or_else(|| ConfigError::new(values.given("store"), expected()))
+}
+
 /// Where the secret of `--dev` is kept, where it is needed: beside the data file.
 #[must_use]
 pub fn dev_secret_file(keys: &Keys, data: &std::path::Path, mode: Mode) -> Option<PathBuf> {

@@ -164,6 +164,45 @@ fn clients_of_three_nodes_on_one_board_converge_and_see_each_other() {
     assert_eq!(boards, 1, "{healths:?}");
 }
 
+/// What `boardwire nodes` prints, and whether it ended well.
+fn listed(cluster: &Cluster) -> (String, bool) {
+    let output = Command::new(env!("CARGO_BIN_EXE_boardwire"))
+        .env_clear()
+        .env("BOARDWIRE_STORE", cluster.postgres.url(&cluster.schema))
+        .arg("nodes")
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (String::from_utf8(text).unwrap(), output.status.success())
+}
+
+#[test]
+fn nodes_are_listed_with_their_boards_and_what_is_left_of_their_leases() {
+    let cluster = Cluster::with_lease(Duration::from_secs(60));
+    let nodes = [cluster.node(), cluster.node()];
+    drop(Client::join(&nodes[0], "b", 1));
+    let (table, is_well) = listed(&cluster);
+    assert!(is_well, "{table}");
+    let lines: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(lines[0], ["NAME", "ADDRESS", "LEASE", "BOARDS"]);
+    for (node, boards) in nodes.iter().zip(["1", "0"]) {
+        let name = node.flag("node-address").unwrap();
+        let line = lines.iter().find(|line| line[0] == name).unwrap();
+        let left: f64 = line[2].parse().unwrap();
+        assert!(left > 30.0 && left <= 60.0, "{line:?}");
+        assert_eq!((line[1], line[3], line[4]), (name, "s", boards));
+    }
+    nodes.into_iter().for_each(|node| drop(node.stop()));
+    let (line, is_well) = listed(&cluster);
+    assert!(
+        !is_well && line.contains("no node serves") && !line.contains("geheim"),
+        "{line}"
+    );
+}
+
 #[test]
 fn rights_links_and_audit_reach_every_node_within_a_second() {
     let cluster = Cluster::new();
