@@ -1,6 +1,6 @@
 //! From node to node: a request whose board another node has is passed on to it, with all that follows it.
 //!
-//! Owns [`Nodes`], what both ways share: names, the secret, counts and bounds. Must not know boards, nor who
+//! Owns `Nodes`, what both ways share: names, the secret, counts and bounds. Must not know boards, nor who
 //! has which. Key invariants: nothing of a client is read before the other node has said that it takes the
 //! request, so that whoever passes on can still do something else; what waits to be passed on is bounded,
 //! each connection's and all together; what came from another node is marked as such, and passes once. Tests:

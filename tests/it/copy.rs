@@ -199,7 +199,7 @@ fn everything_is_copied_over_attempts_that_are_killed_and_the_server_on_the_targ
 
     let target = Place::new();
     let to = target.data();
-    let (mut killed, mut wait) = (0, Duration::from_millis(100));
+    let (mut killed, mut wait) = (0, Duration::from_millis(20));
     let (code, line, said) = loop {
         let mut child = command(&from, &to)
             .stdout(Stdio::piped())

@@ -142,6 +142,10 @@ fn what_never_ends_is_held_within_the_bound_and_those_held_up_go_on_one_by_one()
         quiet = if more == sent { quiet + 1 } else { 0 };
         thread::sleep(Duration::from_millis(4));
         assert!(Instant::now() < end, "{more} bytes and no end");
+        if quiet == 50 && gauge(&server, "boardwire_receiving_most_bytes") <= limits::RECEIVING_BYTES_MAX {
+            // It has not come to read them: others have the cores.
+            quiet = 0;
+        }
     }
     let bound = limits::RECEIVING_BYTES_MAX + 17 * MIB + 128 * 1024;
     let most = gauge(&server, "boardwire_receiving_most_bytes");
