@@ -1,8 +1,8 @@
 //! Every bound of the server: name, unit, default, reason.
 //!
-//! Owns the constants and nothing else; those of HTTP, of WebSockets, of presence and of what passes from node
-//! to node are in `limits/`. Bounds that are settings name their flag; the constant is the default. Each has a
-//! test at its edge (n - 1, n, n + 1) beside the code that enforces it, and a row in docs/limits.md.
+//! Owns the constants and nothing else; those of HTTP, of WebSockets, of presence and of what passes from
+//! node to node are in `limits/`. Bounds that are settings name their flag; the constant is the default. Each
+//! has a test at its edge (n - 1, n, n + 1) beside the code that enforces it, and a row in docs/limits.md.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Why a store did not do what it was asked.
 //!
-//! Owns [`StoreError`], [`OpenError`], [`Damage`] and [`Trouble`], and their words. Must not know which board or file it
-//! was: who asked does. Key invariant: no bytes of a board are in an error.
+//! Owns [`StoreError`], [`OpenError`], [`Damage`] and [`Trouble`], and their words. Must not know which board
+//! or file it was: who asked does. Key invariant: no bytes of a board are in an error.
 
 use std::fmt;
 use std::io;

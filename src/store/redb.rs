@@ -149,8 +149,9 @@ impl RedbStore {
         Self::from_place(Place::file(path), verify_file(path)?)
     }
 
-    /// Opens the data file to be read by who moves its boards: not a byte of it changes. Where pages of it are
-    /// damaged ([`RedbStore::verified`]), it lists what is found; that there is no more is not certain then.
+    /// Opens the data file to be read by who moves its boards: not a byte of it changes. Where pages of it
+    /// are damaged ([`RedbStore::verified`]), it lists what is found; that there is no more is not certain
+    /// then.
     ///
     /// # Errors
     /// Each cause of [`OpenError`].

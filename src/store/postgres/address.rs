@@ -1,8 +1,8 @@
 //! Where a database is, and how one signs in there: the value of `--store`.
 //!
 //! Owns [`Address`]. Must not connect. Key invariants: what is not understood is refused and never ignored; a
-//! connection that is neither to this machine nor encrypted has to be asked for; no way of printing an address
-//! shows its user or password. Tests are below.
+//! connection that is neither to this machine nor encrypted has to be asked for; no way of printing an
+//! address shows its user or password. Tests are below.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -2,8 +2,8 @@
 //!
 //! Owns the statements. Must not decide; `batch` does. The first round trip locks the boards, in the order of
 //! their ids, and reads what decides; the second writes all, and commits. Key invariants: all that is decided
-//! from is locked until the end, or cannot change to our harm; a commit counts only when every statement of it
-//! has succeeded, since the COMMIT of a transaction that has failed is answered like one.
+//! from is locked until the end, or cannot change to our harm; a commit counts only when every statement of
+//! it has succeeded, since the COMMIT of a transaction that has failed is answered like one.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! All connections to a database: how many there are, for what, and until when.
 //!
-//! Owns [`Links`]. Must not know what is asked. Key invariants: a link is used by one at a time, and by nobody
-//! any more once it has failed or the store was opened anew; the lease never waits for anything else.
+//! Owns [`Links`]. Must not know what is asked. Key invariants: a link is used by one at a time, and by
+//! nobody any more once it has failed or the store was opened anew; the lease never waits for anything else.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

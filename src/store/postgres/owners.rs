@@ -1,8 +1,9 @@
 //! The accounts of owners that somebody looks at.
 //!
 //! Owns [`Owners`], and [`Gains`], which says what one more board would come to. Key invariants: whether an
-//! owner may have one more board is decided by what the commit's own transaction counts; in between an account
-//! says what was counted last, changed by what this node has committed since. Tests: `contract/owners.rs`.
+//! owner may have one more board is decided by what the commit's own transaction counts; in between an
+//! account says what was counted last, changed by what this node has committed since. Tests:
+//! `contract/owners.rs`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -1,9 +1,9 @@
 //! Whether the pages of a data file are those that were written, found out before it is used.
 //!
-//! Owns [`verify`], and [`Shielded`], a file that nothing is written to; `verify` has the engine walk the whole file and compare each page with the checksum that the
-//! page above it keeps. Must not change the file: the engine would mend what it finds, so that nobody could
-//! look at it any more. Key invariant: what the engine writes meanwhile goes into memory and is dropped.
-//! Tests: `tests/damage.rs`.
+//! Owns [`verify`], and [`Shielded`], a file that nothing is written to; `verify` has the engine walk the
+//! whole file and compare each page with the checksum that the page above it keeps. Must not change the file:
+//! the engine would mend what it finds, so that nobody could look at it any more. Key invariant: what the
+//! engine writes meanwhile goes into memory and is dropped. Tests: `tests/damage.rs`.
 
 use std::collections::BTreeMap;
 use std::io;

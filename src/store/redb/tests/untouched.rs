@@ -1,4 +1,5 @@
-//! Tests of files that are read by who moves boards: nothing is written to them, and what is missing is named.
+//! Tests of files that are read by who moves boards: nothing is written to them, and what is missing is
+//! named.
 
 use super::*;
 use crate::store::{OpenError, Used, Whole};
