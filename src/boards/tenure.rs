@@ -124,7 +124,9 @@ impl Tenure {
     fn note(&self, asked: Tick, lease: &Result<Lease, StoreError>) {
         match lease {
             Ok(Lease::Held(node)) => {
-                self.node.store(node.0, Ordering::Release);
+                if self.node.swap(node.0, Ordering::AcqRel) != node.0 {
+                    tracing::info!(%node, name = self.joining.name, "joined the nodes that share the store");
+                }
                 let trusted = self.joining.lease - self.joining.lease / DISTRUSTED;
                 self.trusted_until
                     .store(asked.after(trusted).0, Ordering::Release);

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::api::Api;
 use crate::support::client::Client;
 use crate::support::http;
+use crate::support::postgres::Postgres;
 use crate::support::redis::{Fake, Redis, fake, free_port};
 use crate::support::server::{Server, Setup};
 use crate::support::{SOON, until};
@@ -497,6 +498,46 @@ fn two_servers_on_one_redis_see_each_others_items_and_make_no_loop() {
     until(SOON, || {
         counts(&servers[0]) == (2, 6) && counts(&servers[1]) == (6, 2)
     });
+}
+
+#[test]
+fn two_nodes_of_one_store_publish_and_apply_each_item_once() {
+    let (redis, database) = (Redis::start(), Postgres::shared());
+    let schema = database.fresh_schema();
+    let node = || {
+        let setup = Setup::new()
+            .flag("redis", &redis.url())
+            .flag("store", &database.url(&schema))
+            .flag("node-address", &format!("127.0.0.1:{}", free_port()))
+            .flag("node-secret", "the-secret-of-the-nodes-0123456789")
+            .flag("commit-window", "1ms");
+        setup.start()
+    };
+    let nodes = [node(), node()];
+    nodes.iter().for_each(until_connected);
+    let [first, second] = [0, 1].map(|at: usize| Api::user(&nodes[at], "ann"));
+    let mut listener = Listener::of(&redis);
+    first.must("POST", "/v1/boards", &json!({ "id": "b" }), 201);
+    let item = |id: &str| json!({"id": id, "type": "sticky", "x": 1, "y": 2});
+    for (api, id) in [(&first, "one"), (&second, "two")] {
+        api.must("POST", "/v1/boards/b/items", &item(id), 201);
+        let (channel, message) = listener.next();
+        assert_eq!(
+            (channel.as_str(), &message["item"]["id"]),
+            ("board:b:updates", &json!(id))
+        );
+    }
+    let message = json!({"action": "create", "item": item("three"), "origin": "somebody"});
+    redis.publish("board:b:updates", message.to_string());
+    until(SOON, || text_of(&second, "three").is_some());
+    let all = |outcome| received(&nodes[0], outcome) + received(&nodes[1], outcome);
+    until(SOON, || {
+        (all("applied"), all("own"), all("elsewhere")) == (1, 2, 3)
+    });
+    // What was published once more would come now.
+    assert_eq!(listener.next().1["origin"], "somebody");
+    first.must("POST", "/v1/boards/b/items", &item("four"), 201);
+    assert_eq!(listener.next().1["item"]["id"], "four");
 }
 
 #[test]

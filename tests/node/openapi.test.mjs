@@ -24,6 +24,7 @@ const UNPROVOKED = [
   ['* 413 too_costly', 'tests/it/costly.rs has it, for every kind of update that is'],
   ['* 413 owner_full', 'needs a bound of its own on an owner; tests/it/quotas.rs has it'],
   ['* 409 too_many_boards', 'as above'],
+  ['* 503 board_elsewhere', 'needs several nodes; src/server/routing/tests.rs has it'],
   ['* 503 server_busy', 'needs 96 MiB of answers that nobody reads; src/net/incoming/tests.rs has it'],
   ['deleteItem 413 board_too_large', 'needs a frame on a board that is full to the byte'],
   ['* default body_timeout', 'takes two minutes; src/net/incoming/tests.rs has it']
