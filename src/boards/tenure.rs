@@ -96,11 +96,11 @@ impl Tenure {
 
     /// Joins, as this process begins.
     pub(super) fn begin(&self, asked: Tick) {
-        let joined = self.ownership.join(&self.joining);
-        self.note(asked, &joined);
+        // Where it fails, it is tried again with the first renewal.
+        drop(self.join(asked, true));
     }
 
-    /// Asks for the lease anew, or joins as another node where it was lost.
+    /// Asks for the lease anew; `Lost` also where there was none.
     fn renew(&self, asked: Tick) -> Result<Lease, StoreError> {
         let renewed = match self.node.load(Ordering::Acquire) {
             0 => Ok(Lease::Lost),
@@ -110,9 +110,10 @@ impl Tenure {
         renewed
     }
 
-    fn rejoin(&self, asked: Tick) -> Result<Lease, StoreError> {
+    /// Joins, as another node than before; `replaces` as in [`Joining`].
+    fn join(&self, asked: Tick, replaces: bool) -> Result<Lease, StoreError> {
         let joining = Joining {
-            replaces: false,
+            replaces,
             ..self.joining.clone()
         };
         let joined = self.ownership.join(&joining);
@@ -289,7 +290,7 @@ impl Boards {
         }
         // Another node by now, which must have nothing of this one's.
         self.lose_all(tenure);
-        if self.lease_step(Tenure::rejoin).await == Ok(Lease::Lost) {
+        if self.lease_step(|tenure, asked| tenure.join(asked, false)).await == Ok(Lease::Lost) {
             tracing::error!(
                 name = tenure.joining.name,
                 "another server has joined under the name of this one and goes on; give each a --node-address of its own"

@@ -1,7 +1,7 @@
 //! Whether a request is served here, or by the node that has its board.
 //!
-//! Owns the attempts to pass a request on. Must not know who has a
-//! board; a [`Routes`] that is handed in does. Key invariant: a request is passed on once at most, since what
+//! Owns the attempts to pass a request on. Must not find out who has a board: a [`Routes`] that is handed in
+//! does. Key invariant: a request is passed on once at most, since what
 //! comes from a node is served or refused. Tests: `routing/tests.rs`, and tests/it/nodes.rs.
 
 use std::net::IpAddr;
