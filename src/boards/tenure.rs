@@ -165,7 +165,7 @@ impl Boards {
     }
 
     /// How often the lease was lost.
-    pub(super) fn lease_losses(&self) -> u64 {
+    pub(crate) fn lease_losses(&self) -> u64 {
         let tenure = self.tenure.as_ref();
         tenure.map_or(0, |tenure| tenure.losses.load(Ordering::Acquire))
     }

@@ -372,6 +372,11 @@ impl Scene for Cluster {
         })
     }
 
+    fn lost_leases(&self) -> u64 {
+        let running = (0..NODES).filter_map(|seat| self.running(seat));
+        running.map(|running| running.node.lost_leases()).sum()
+    }
+
     fn stored(&self, used: &BTreeSet<usize>) -> Vec<Option<Content>> {
         self.history.look();
         for seat in 0..NODES {

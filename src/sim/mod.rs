@@ -113,6 +113,9 @@ trait Scene: Send + Sync + 'static {
     /// Why it is not at rest, if it is not.
     fn restless(&self) -> Option<String>;
 
+    /// How many leases were lost so far: whoever loses one gives up all it has, as it lies.
+    fn lost_leases(&self) -> u64;
+
     /// Stops all as it is, and looks at what is stored, compacted where boards were `used`; gives what each
     /// has.
     fn stored(&self, used: &BTreeSet<usize>) -> Vec<Option<Content>>;
@@ -306,6 +309,7 @@ impl<S: Scene> Stage<S> {
         let used = used.filter(|client| client.is_wanted() && client.is_online());
         let used: BTreeSet<usize> = used.map(|client| client.is.board).collect();
         let last: Vec<_> = used.iter().map(|board| (*board, node(*board))).collect();
+        let lost_before = scene.lost_leases();
         for client in &self.clients {
             let politely = world.random(|random| random.chance(50));
             client.leave(if politely { Leave::Politely } else { Leave::Killed });
@@ -313,7 +317,9 @@ impl<S: Scene> Stage<S> {
         world.note("left", &[]);
         self.wait(REST_MAX, || scene.restless());
         if world.violation().is_none() {
-            let stored = scene.stored(&used);
+            // What a lease took with it is compacted once it is opened again.
+            let was_kept = scene.lost_leases() == lost_before;
+            let stored = scene.stored(&if was_kept { used } else { BTreeSet::new() });
             for (board, content) in last
                 .iter()
                 .filter(|(board, content)| stored.get(*board) != Some(content))

@@ -116,6 +116,11 @@ impl Node {
         Some(Content::of_update(&state))
     }
 
+    /// How many leases it has lost.
+    pub(super) fn lost_leases(&self) -> u64 {
+        self.boards.lease_losses()
+    }
+
     /// Why it is not at rest, if it is not.
     pub(super) fn restless(&self) -> Option<String> {
         let (rooms, tasks) = (self.boards.live_count(), self.machine.tasks());
@@ -325,6 +330,10 @@ impl Scene for Site {
             Some(node) => node.restless(),
             None => Some("there is no node".into()),
         }
+    }
+
+    fn lost_leases(&self) -> u64 {
+        self.node().map_or(0, |node| node.lost_leases())
     }
 
     fn stored(&self, used: &BTreeSet<usize>) -> Vec<Option<Content>> {
