@@ -220,7 +220,7 @@ impl PgStore {
         Ok(())
     }
 
-    /// Uses the link of who has which board, as a node.
+    /// Uses the link that takes boards and lets them go, as a node.
     fn as_node<T>(
         &self,
         none: T,
@@ -408,7 +408,7 @@ impl Ownership for PgStore {
         self.refuse_if_closed()?;
         let me = self.me();
         self.links
-            .with(Purpose::Boards, |link| ownership::whereabouts(link, board, me))
+            .with(Purpose::Read, |link| ownership::whereabouts(link, board, me))
     }
 
     fn claim(&self, board: &BoardId) -> Result<Whereabouts, StoreError> {
@@ -428,6 +428,6 @@ impl Ownership for PgStore {
 
     fn nodes(&self) -> Result<Vec<NodeSeen>, StoreError> {
         self.refuse_if_closed()?;
-        self.links.with(Purpose::Boards, ownership::nodes)
+        self.links.with(Purpose::Read, ownership::nodes)
     }
 }

@@ -9,7 +9,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io::{self, Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixStream;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -289,7 +289,7 @@ fn within<T>(deadline: Instant, what: impl Future<Output = Result<T, Trouble>>) 
 fn connect(place: (&String, u16), deadline: Instant) -> Result<TcpStream, Trouble> {
     let (host, port) = place;
     let mut failed = Trouble::Unreachable(io::ErrorKind::NotFound);
-    for address in (host.as_str(), port).to_socket_addrs().map_err(io_trouble)? {
+    for address in resolve(host.clone(), port, deadline)? {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Trouble::TimedOut);
@@ -300,6 +300,12 @@ fn connect(place: (&String, u16), deadline: Instant) -> Result<TcpStream, Troubl
         }
     }
     Err(failed)
+}
+
+/// Finds the addresses of a host. The system has no bound for that, so another thread waits for it.
+fn resolve(host: String, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Trouble> {
+    let found = smol::unblock(move || (host.as_str(), port).to_socket_addrs().map(Iterator::collect));
+    within(deadline, async { found.await.map_err(io_trouble) })
 }
 
 /// Lets the system find out that the other side is gone, also while nothing is sent.

@@ -24,7 +24,7 @@ pub(super) enum Purpose {
     Commit,
     /// The lease; there is one, which waits for nobody.
     Lease,
-    /// Who has which board; there is one.
+    /// Taking boards and letting them go; there is one.
     Boards,
     /// All else.
     Read,
@@ -92,15 +92,7 @@ impl Links {
             Purpose::Commit => self.with_one(&mut lock(&self.commit), work),
             Purpose::Lease => self.with_one(&mut lock(&self.lease), work),
             Purpose::Boards => self.with_one(&mut lock(&self.boards), work),
-            Purpose::Read => {
-                let mut held = self.take_reader()?;
-                let done = self.with_one(&mut held, work);
-                let mut readers = lock(&self.readers);
-                readers.busy -= 1;
-                readers.idle.extend(held);
-                self.freed.notify_one();
-                done
-            }
+            Purpose::Read => self.with_one(&mut self.take_reader()?.held, work),
         }
     }
 
@@ -138,7 +130,7 @@ impl Links {
     }
 
     /// Waits for one of so many readers; it may have no link yet.
-    fn take_reader(&self) -> Result<Option<Aged>, Trouble> {
+    fn take_reader(&self) -> Result<Reader<'_>, Trouble> {
         let readers = lock(&self.readers);
         let crowded = |readers: &mut Readers| readers.busy >= limits::DATABASE_READERS_MAX;
         let limit = limits::DATABASE_ANSWER_TIME_MAX;
@@ -148,7 +140,23 @@ impl Links {
             return Err(Trouble::TimedOut);
         }
         readers.busy += 1;
-        Ok(readers.idle.pop())
+        let held = readers.idle.pop();
+        Ok(Reader { of: self, held })
+    }
+}
+
+/// One of so many readers, until it is dropped; also where its work panics.
+struct Reader<'a> {
+    of: &'a Links,
+    held: Option<Aged>,
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let mut readers = lock(&self.of.readers);
+        readers.busy -= 1;
+        readers.idle.extend(self.held.take());
+        self.of.freed.notify_one();
     }
 }
 

@@ -202,3 +202,51 @@ fn a_database_that_was_away_is_opened_again_with_all_that_was_committed() {
     }
     assert!(matches!(store.load(&id("a")), Ok(Stored::Present(board)) if board.last_sequence() == 2));
 }
+
+#[test]
+fn who_waits_for_a_board_that_is_locked_holds_nobody_up_who_only_asks() {
+    let server = Postgres::shared();
+    let url = server.url(&server.fresh_schema());
+    let (store, other) = (open(&url).unwrap(), open(&url).unwrap());
+    store.commit(&[create("a"), create("b")]).unwrap();
+    let joining = Joining {
+        name: "one".to_owned(),
+        address: None,
+        lease: std::time::Duration::from_secs(10),
+        replaces: true,
+    };
+    assert!(matches!(store.join(&joining), Ok(Lease::Held(_))));
+    let lock = [
+        sql("BEGIN"),
+        sql("SELECT id FROM boards WHERE id = 'a' FOR UPDATE"),
+    ];
+    let held = other.links.with(Purpose::Commit, |link| -> Result<(), Trouble> {
+        link.run(&lock, limits::DATABASE_ANSWER_TIME_MAX)?;
+        std::thread::scope(|scope| {
+            let claims = scope.spawn(|| store.claim(&id("a")));
+            let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+            while server.ask(waits) == "0" {}
+            assert_eq!(store.whereabouts(&id("b")), Ok(Whereabouts::Nobody));
+            assert!(!claims.is_finished());
+            link.run(&[sql("COMMIT")], limits::DATABASE_ANSWER_TIME_MAX)?;
+            assert_eq!(claims.join().unwrap(), Ok(Whereabouts::Here));
+            Ok(())
+        })
+    });
+    assert_eq!(held, Ok(()));
+}
+
+#[test]
+fn a_reader_that_panics_gives_its_place_back() {
+    let server = Postgres::shared();
+    let store = open(&server.url(&server.fresh_schema())).unwrap();
+    for _ in 0..limits::DATABASE_READERS_MAX {
+        let panics = || {
+            store
+                .links
+                .with(Purpose::Read, |_| -> Result<(), Trouble> { panic!("planted") })
+        };
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+    }
+    assert_eq!(store.summary(&id("a")), Ok(Stored::Absent));
+}
