@@ -9,14 +9,14 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use boardwire::copy::{Copied, Told, copy};
 use boardwire::store::owners::Quotas;
-use boardwire::store::ownership::Ownership as _;
-use boardwire::store::postgres::{Address, EXPECTED, PgStore};
+use boardwire::store::postgres::{self, Address, EXPECTED};
 use boardwire::store::redb::{RedbStore, Verified};
-use boardwire::store::{OpenError, Store};
+use boardwire::store::{OpenError, Shared, Store};
 use clap::{Arg, ArgMatches};
 
 use super::progress::Progress;
@@ -129,14 +129,14 @@ impl Where {
                     ));
                 }
                 Ok(Opened {
-                    store: Box::new(store),
+                    store: Arc::new(store),
                     is_damaged,
                 })
             }
             Self::Database(address) => {
-                let store = PgStore::open_untouched(address).map_err(|error| self.unopened(&error))?;
+                let shared = postgres::open_untouched(address).map_err(|error| self.unopened(&error))?;
                 Ok(Opened {
-                    store: Box::new(self.unserved(store)?),
+                    store: self.unserved(shared)?,
                     is_damaged: false,
                 })
             }
@@ -144,7 +144,7 @@ impl Where {
     }
 
     /// Opens the store that gets the boards.
-    fn open_target(&self) -> Result<Box<dyn Store>, String> {
+    fn open_target(&self) -> Result<Arc<dyn Store>, String> {
         match self {
             Self::File(path) => {
                 let store = RedbStore::open(path).map_err(|error| self.unopened(&error))?;
@@ -152,24 +152,26 @@ impl Where {
                     Verified::Damaged => Err(format!(
                         "pages of {self} are damaged; name a target that is sound, or a new file"
                     )),
-                    _ => Ok(Box::new(store)),
+                    _ => Ok(Arc::new(store)),
                 }
             }
             Self::Database(address) => {
-                let opened = PgStore::open(address, Quotas::UNBOUNDED);
-                let store = opened.map_err(|error| self.unopened(&error))?;
-                Ok(Box::new(self.unserved(store)?))
+                let opened = postgres::open(address, Quotas::UNBOUNDED);
+                self.unserved(opened.map_err(|error| self.unopened(&error))?)
             }
         }
     }
 
     /// A database of which no node has a lease: what is served changes meanwhile.
-    fn unserved(&self, store: PgStore) -> Result<PgStore, String> {
-        let nodes = store.nodes().map_err(|error| format!("{self}: {error}"))?;
+    fn unserved(&self, shared: Shared) -> Result<Arc<dyn Store>, String> {
+        let nodes = shared
+            .ownership
+            .nodes()
+            .map_err(|error| format!("{self}: {error}"))?;
         let alive = nodes.into_iter().filter(|node| !node.lease_left.is_zero());
         let alive: Vec<String> = alive.map(|node| node.name).collect();
         match alive.is_empty() {
-            true => Ok(store),
+            true => Ok(shared.store),
             false => Err(format!(
                 "servers run on {self}: {}; stop them first (of one that crashed the lease ends by itself, within seconds)",
                 alive.join(", ")
@@ -213,7 +215,7 @@ impl fmt::Display for Where {
 
 /// A source.
 struct Opened {
-    store: Box<dyn Store>,
+    store: Arc<dyn Store>,
     /// It may lack what nobody misses.
     is_damaged: bool,
 }

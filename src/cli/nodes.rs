@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 
 use boardwire::fault::causes;
-use boardwire::store::ownership::{NodeSeen, Ownership as _};
-use boardwire::store::postgres::{Address, PgStore};
+use boardwire::store::ownership::NodeSeen;
+use boardwire::store::postgres::{self, Address};
 
 pub(crate) const HELP: &str = "\
 A line for each node whose lease holds, or ended within the last hour: its name, where other nodes reach it, for how
@@ -19,9 +19,10 @@ Exit code: 0 if at least one node's lease holds, else 1.";
 /// # Errors
 /// The database cannot be read, or nobody serves it.
 pub(crate) fn list(address: &Address) -> Result<String, String> {
-    let store = PgStore::open_untouched(address);
-    let store = store.map_err(|error| format!("cannot open the database {address}: {}", causes(&error)))?;
-    let nodes = store
+    let shared = postgres::open_untouched(address);
+    let shared = shared.map_err(|error| format!("cannot open the database {address}: {}", causes(&error)))?;
+    let nodes = shared
+        .ownership
         .nodes()
         .map_err(|error| format!("{address}: {}", causes(&error)))?;
     match nodes.iter().any(|node| !node.lease_left.is_zero()) {

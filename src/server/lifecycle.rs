@@ -42,9 +42,8 @@ use crate::server::requests::{self, Arrival, Site};
 use crate::server::routing::Routing;
 use crate::server::threads::Helpers;
 use crate::store::ownership::{Joining, Ownership};
-use crate::store::postgres::PgStore;
 use crate::store::redb::{RedbStore, Verified};
-use crate::store::{OpenError, Store};
+use crate::store::{OpenError, Shared, Store, postgres};
 
 /// By how much the committer's thread is nicer than the others; on Linux each thread has its own.
 const COMMITTER_NICE: i32 = 5;
@@ -171,12 +170,12 @@ type Kept = (Arc<dyn Store>, Option<Arc<dyn Ownership>>);
 /// Opens the data file, or the database.
 fn open_store(config: &Config) -> Result<Kept, StartError> {
     if let Some(address) = &config.store {
-        let opened = PgStore::open(address, config.quotas);
-        let store = Arc::new(opened.map_err(|source| StartError::Database {
+        let opened = postgres::open(address, config.quotas);
+        let Shared { store, ownership } = opened.map_err(|source| StartError::Database {
             address: address.to_string(),
             source,
-        })?);
-        return Ok((Arc::clone(&store) as Arc<dyn Store>, Some(store)));
+        })?;
+        return Ok((store, Some(ownership)));
     }
     let store = RedbStore::open(&config.data).map_err(|source| StartError::Store {
         path: config.data.clone(),

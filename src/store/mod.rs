@@ -16,6 +16,10 @@ mod log;
 pub mod memory;
 pub mod owners;
 pub mod ownership;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(not(feature = "postgres"))]
+#[path = "absent.rs"]
 pub mod postgres;
 pub mod redb;
 mod registry;
@@ -25,9 +29,12 @@ mod whole;
 #[cfg(test)]
 mod contract;
 
+use std::sync::Arc;
+
 pub use self::change::{Act, Applied, Change};
 pub use self::error::{Damage, OpenError, StoreError, Trouble};
 pub use self::log::{BoardLog, StoredBoard};
+use self::ownership::Ownership;
 pub use self::registry::{BoardRecord, Holder, Listed, Registry, StoredSecret, Summary};
 pub use self::whole::{Life, Living, Used, Whole};
 use crate::time::UnixMillis;
@@ -41,6 +48,14 @@ pub enum Stored<T> {
     Deleted,
     /// The board.
     Present(T),
+}
+
+/// A store that several nodes may share, and which of them has which board.
+pub struct Shared {
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// Who has what.
+    pub ownership: Arc<dyn Ownership>,
 }
 
 /// How much room the store takes.

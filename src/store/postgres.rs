@@ -41,8 +41,8 @@ use self::owners::{Counted, Owners};
 use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeSeen, Ownership, Whereabouts};
 use super::{
-    Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store, StoreError,
-    Stored, StoredBoard, StoredSecret, Summary, Trouble, Used,
+    Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Shared, Store,
+    StoreError, Stored, StoredBoard, StoredSecret, Summary, Trouble, Used,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -64,8 +64,32 @@ const PRUNE: &str = "
     DELETE FROM audit WHERE (board, at, n) IN (SELECT board, at, n FROM audit WHERE at < $1 ORDER BY at LIMIT $2)
     RETURNING at";
 
+/// Opens the database, and makes the tables where there are none.
+///
+/// # Errors
+/// [`OpenError::Database`], and [`OpenError::NoFormat`] for a schema that is another program's.
+pub fn open(address: &Address, quotas: Quotas) -> Result<Shared, OpenError> {
+    PgStore::open(address, quotas).map(shared)
+}
+
+/// Opens the database to be read by who moves its boards, or lists its nodes: nothing is made there.
+///
+/// # Errors
+/// As [`open`]; [`Trouble::NoSchema`] where there are no tables.
+pub fn open_untouched(address: &Address) -> Result<Shared, OpenError> {
+    PgStore::open_by(address, Quotas::UNBOUNDED, schema::expect).map(shared)
+}
+
+fn shared(store: PgStore) -> Shared {
+    let store = Arc::new(store);
+    Shared {
+        ownership: Arc::clone(&store) as Arc<dyn Ownership>,
+        store,
+    }
+}
+
 /// A store in a PostgreSQL database.
-pub struct PgStore {
+pub(crate) struct PgStore {
     links: Links,
     /// What the commits of this handle lock, so that opening it anew can wait for one.
     key: i64,
@@ -88,20 +112,9 @@ impl std::fmt::Debug for PgStore {
 }
 
 impl PgStore {
-    /// Opens the database, and makes the tables where there are none.
-    ///
-    /// # Errors
-    /// [`OpenError::Database`], and [`OpenError::NoFormat`] for a schema that is another program's.
-    pub fn open(address: &Address, quotas: Quotas) -> Result<Self, OpenError> {
+    /// As [`open`].
+    pub(crate) fn open(address: &Address, quotas: Quotas) -> Result<Self, OpenError> {
         Self::open_by(address, quotas, schema::ensure)
-    }
-
-    /// Opens the database to be read by who moves its boards: nothing is made there.
-    ///
-    /// # Errors
-    /// As [`PgStore::open`]; [`Trouble::NoSchema`] where there are no tables.
-    pub fn open_untouched(address: &Address) -> Result<Self, OpenError> {
-        Self::open_by(address, Quotas::UNBOUNDED, schema::expect)
     }
 
     fn open_by(

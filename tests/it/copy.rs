@@ -10,8 +10,8 @@ use std::time::Duration;
 use boardwire::audit::{Action, Actor, Entry, EntryKey};
 use boardwire::ids::{BoardId, Level, Principal, UserId};
 use boardwire::store::owners::Quotas;
-use boardwire::store::ownership::{Joining, Ownership as _};
-use boardwire::store::postgres::{Address, PgStore};
+use boardwire::store::ownership::Joining;
+use boardwire::store::postgres::{self, Address};
 use boardwire::store::redb::{RedbStore, check};
 use boardwire::store::{Act, Applied, Change, Registry as _, Store, Whole};
 use boardwire::time::UnixMillis;
@@ -396,14 +396,14 @@ fn boards_go_into_a_database_and_back_but_not_while_somebody_serves_them() {
         "{line}{said}"
     );
 
-    let store = PgStore::open(&Address::parse(&url).unwrap(), Quotas::UNBOUNDED).unwrap();
+    let shared = postgres::open(&Address::parse(&url).unwrap(), Quotas::UNBOUNDED).unwrap();
     let joining = Joining {
         name: "node-1".into(),
         address: None,
         lease: Duration::from_secs(600),
         replaces: true,
     };
-    store.join(&joining).unwrap();
+    shared.ownership.join(&joining).unwrap();
     for (code, line, said) in [into(), copied(Path::new(&url), &back)] {
         assert_eq!((code, line.as_str()), (Some(1), ""), "{said}");
         assert!(
@@ -411,7 +411,7 @@ fn boards_go_into_a_database_and_back_but_not_while_somebody_serves_them() {
             "{said}"
         );
     }
-    store.leave().unwrap();
+    shared.ownership.leave().unwrap();
     let (code, line, said) = copied(Path::new(&url), &back);
     assert!(
         code == Some(0) && line.starts_with("copied 1001 boards ("),
