@@ -1,13 +1,22 @@
 //! The real clock: the one place that reads the time.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::time::{Clock, Now, Tick, UnixMillis};
+
+/// The monotonic clock; on Linux the one that goes on while the machine is suspended, since what others wait
+/// for, such as the end of a lease, goes on too.
+#[cfg(target_os = "linux")]
+const MONOTONIC: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const MONOTONIC: ClockId = ClockId::Monotonic;
 
 /// The operating system's monotonic and calendar clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
-    started: Instant,
+    started: Duration,
 }
 
 impl SystemClock {
@@ -15,16 +24,20 @@ impl SystemClock {
     #[must_use]
     pub fn start() -> Self {
         Self {
-            started: Instant::now(),
+            started: monotonic(),
         }
     }
+}
+
+fn monotonic() -> Duration {
+    Duration::try_from(clock_gettime(MONOTONIC)).unwrap_or_default()
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Now {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now {
-            tick: Tick::default().after(self.started.elapsed()),
+            tick: Tick::default().after(monotonic().saturating_sub(self.started)),
             unix: UnixMillis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)),
         }
     }
