@@ -2,7 +2,7 @@
 //!
 //! Owns the attempts to pass a request on. Must not find out who has a board: a [`Routes`] that is handed in
 //! does. Key invariant: a request is passed on once at most, since what
-//! comes from a node is served or refused. Tests: `routing/tests.rs`, and tests/it/nodes.rs.
+//! comes from a node is served or refused. Tests: `routing/tests.rs`, and tests/it/nodes.
 
 use std::net::IpAddr;
 use std::pin::Pin;
