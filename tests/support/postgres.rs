@@ -59,29 +59,23 @@ impl Postgres {
 
     /// Starts a server with settings `name=value`, after commands of a shell in its directory.
     pub(crate) fn start_with(prepare: &str, settings: &[&str]) -> Self {
+        Self::start_by(&[], prepare, settings)
+    }
+
+    /// The same, started by another program, which becomes its keeper.
+    pub(crate) fn start_by(starter: &[&str], prepare: &str, settings: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
             .unwrap()
             .port();
         let settings: Vec<String> = settings.iter().map(|setting| format!("-c {setting}")).collect();
-        let mut command = if is_root() {
-            // The server refuses to run as root.
-            let mut command = Command::new("setpriv");
-            command.args([
-                "--reuid=nobody",
-                "--regid=nogroup",
-                "--clear-groups",
-                "sh",
-                "-c",
-                KEEPER,
-            ]);
-            command
-        } else {
-            let mut command = Command::new("sh");
-            command.args(["-c", KEEPER]);
-            command
-        };
+        // The server refuses to run as root.
+        let as_nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"];
+        let as_who = if is_root() { &as_nobody[..] } else { &[] };
+        let words = [starter, as_who, &["sh", "-c", KEEPER]].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         let mut process = command
             .env("BIN", programs())
             .env("PORT", port.to_string())
@@ -155,7 +149,8 @@ impl Postgres {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    fn order(&self, what: &str) {
+    /// Has its keeper do something: what it knows, or a command of the shell in its directory.
+    pub(crate) fn order(&self, what: &str) {
         let mut keeper = self.keeper.lock().unwrap();
         writeln!(keeper.orders.as_mut().unwrap(), "{what}").unwrap();
         let mut answer = String::new();

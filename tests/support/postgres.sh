@@ -1,6 +1,7 @@
-# Test support: keeps a PostgreSQL for the tests of Rust and of Node. Does what it is told line by line (start, stop,
-# crash), and ends all when nobody is left to tell it. The directory is its own, since the user that it runs as
-# may write nowhere else; its name is the first line out. In: BIN, PORT, PREPARE (commands after initdb), SETTINGS.
+# Test support: keeps a PostgreSQL for the tests of Rust and of Node. Does what it is told line by line (start,
+# stop, crash, pause, resume, or a command of the shell), and ends all when nobody is left to tell it. The
+# directory is its own, since the user that it runs as may write nowhere else; its name is the first line out.
+# In: BIN, PORT, PREPARE (commands after initdb), SETTINGS.
 directory=$(mktemp -d /tmp/boardwire-pg.XXXXXX) || exit 1
 cd "$directory" || exit 1
 trap '' INT TERM HUP
@@ -20,7 +21,14 @@ begin() {
         sleep 0.05
     done
 }
-end() { kill "-$1" $server 2>/dev/null; wait $server; }
+# Who is paused begins nobody new.
+pause() { kill -STOP $server && kill -STOP $(pgrep -P $server); }
+resume() { kill -CONT $(pgrep -P $server) $server 2>/dev/null; }
+end() {
+    resume
+    kill "-$1" $server 2>/dev/null
+    wait $server
+}
 begin
 echo "$directory"
 while read -r line; do
@@ -28,6 +36,7 @@ while read -r line; do
         start) begin ;;
         stop) end INT ;;
         crash) end QUIT ;;
+        *) eval "$line" ;;
     esac
     echo done
 done

@@ -4,7 +4,9 @@ mod alike;
 mod asleep;
 mod database;
 mod handover;
+mod load;
 
+use std::collections::HashMap;
 use std::net::TcpListener;
 use std::process::Command;
 use std::thread;
@@ -25,6 +27,8 @@ const BACK: Duration = Duration::from_secs(2);
 /// Nodes that share a schema.
 struct Cluster {
     postgres: &'static Postgres,
+    /// Where the nodes reach it.
+    port: u16,
     schema: String,
     lease: Duration,
 }
@@ -35,25 +39,34 @@ impl Cluster {
     }
 
     fn with_lease(lease: Duration) -> Self {
-        let postgres = Postgres::shared();
-        let schema = postgres.fresh_schema();
         Self {
-            postgres,
-            schema,
             lease,
+            ..Self::on(Postgres::shared())
         }
     }
 
+    fn on(postgres: &'static Postgres) -> Self {
+        Self {
+            postgres,
+            port: postgres.port,
+            schema: postgres.fresh_schema(),
+            lease: LEASE,
+        }
+    }
+
+    /// Whose nodes reach the database by another port.
+    fn by(self, port: u16) -> Self {
+        Self { port, ..self }
+    }
+
     fn setup(&self) -> Setup {
-        // Free when it is looked at, and nobody else's in these tests for a while.
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        self.setup_at(&format!("127.0.0.1:{}", free_port()))
+    }
+
+    fn setup_at(&self, address: &str) -> Setup {
         Setup::new()
-            .flag("store", &self.postgres.url(&self.schema))
-            .flag("node-address", &format!("127.0.0.1:{port}"))
+            .flag("store", &self.postgres.url_by_port(self.port, &self.schema))
+            .flag("node-address", address)
             .flag("node-secret", "the-secret-of-the-nodes-0123456789")
             .flag("lease", &format!("{}ms", self.lease.as_millis()))
             .flag("commit-window", "5ms")
@@ -86,6 +99,16 @@ impl Cluster {
         content_of(&body.unwrap())
     }
 
+    /// Whatever was echoed to clients of these ids is stored.
+    #[track_caller]
+    fn keeps(&self, server: &Server, board: &str, promised: &HashMap<u64, u32>) {
+        let stored = self.stored(server, board);
+        for (id, clock) in promised {
+            let known = stored.clocks.get(id).copied().unwrap_or(0);
+            assert!(known >= *clock, "{known} of {clock} from {id}");
+        }
+    }
+
     /// Which of these nodes has the board.
     fn owner(&self, board: &str, nodes: &[Server]) -> usize {
         let name = self.postgres.ask(&format!(
@@ -99,6 +122,36 @@ impl Cluster {
             .unwrap_or_else(|| panic!("{board} is of {name:?}"))
     }
 }
+
+/// Free when it is looked at, and nobody else's in these tests for a while.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// A database of one's own, to do with as one likes.
+fn own_database(settings: &[&str]) -> &'static Postgres {
+    Box::leak(Box::new(Postgres::start_with("true", settings)))
+}
+
+/// What starts a program with a mount of its own, by one of these ways of `unshare`: as root, or as anybody
+/// where the system lets them. `None` where it lets nobody.
+fn with_mount(ways: &[&str], mount: &str) -> Option<Vec<String>> {
+    let script = format!("mount {mount} && exec \"$@\"");
+    let by = |way: &&str| {
+        ["unshare", way, "sh", "-c", &script, "sh"]
+            .map(str::to_owned)
+            .to_vec()
+    };
+    let works = |starter: &Vec<String>| {
+        let tried = Command::new(&starter[0]).args(&starter[1..]).arg("true").status();
+        tried.is_ok_and(|status| status.success())
+    };
+    ways.iter().map(by).find(works)
+}
+
+/// What is said of a test that needs such a mount.
+const SKIPPED: &str = "skipped: this system lets nobody mount something for a test";
 
 fn signal(server: &Server, name: &str) {
     let sent = Command::new("kill")
