@@ -22,6 +22,7 @@ pub(super) struct Load<'a> {
     board: &'a str,
     next: AtomicU64,
     has_ended: AtomicBool,
+    is_closed: AtomicBool,
     promised: Mutex<HashMap<u64, u32>>,
 }
 
@@ -34,6 +35,7 @@ impl<'a> Load<'a> {
             board,
             next: AtomicU64::new(1),
             has_ended: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
             promised: Mutex::default(),
         };
         thread::scope(|scope| {
@@ -66,6 +68,11 @@ impl<'a> Load<'a> {
         until(SOON, || self.echoed() > before + 40 * self.nodes.len() as u64);
     }
 
+    /// Nobody new comes until told.
+    pub(super) fn close(&self, is_closed: bool) {
+        self.is_closed.store(is_closed, Ordering::SeqCst);
+    }
+
     fn write(&self, node: &Server) {
         let mut step = 0;
         let mut writer: Option<(u64, Client)> = None;
@@ -87,7 +94,7 @@ impl<'a> Load<'a> {
     }
 
     fn come(&self, node: &Server) -> Option<(u64, Client)> {
-        if node.health().0 != 200 {
+        if self.is_closed.load(Ordering::SeqCst) || node.health().0 != 200 {
             return None;
         }
         let id = self.next.fetch_add(1, Ordering::SeqCst);

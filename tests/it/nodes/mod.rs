@@ -1,10 +1,10 @@
 //! Several nodes on one PostgreSQL: real processes, real sockets, and a database that fails.
 
 mod alike;
-mod asleep;
 mod database;
 mod handover;
 mod load;
+mod paused;
 
 use std::collections::HashMap;
 use std::net::TcpListener;
