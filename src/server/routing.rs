@@ -81,7 +81,8 @@ impl Routing {
                 tracing::warn!(%board, node = %neighbour.node, "the node that has the board was given no --node-address");
                 return Err(Fault::Elsewhere);
             };
-            match Box::pin(self.nodes.offer(to, client, head)).await {
+            let left = until.saturating_duration_since(Instant::now());
+            match Box::pin(self.nodes.offer(to, (client, head), left)).await {
                 Ok(passage) => return Ok(Some(passage)),
                 Err(NotPassed::NotOwner | NotPassed::Unreachable) if Instant::now() + pause < until => {
                     Timer::after(pause).await;

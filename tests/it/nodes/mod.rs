@@ -1,6 +1,7 @@
 //! Several nodes on one PostgreSQL: real processes, real sockets, and a database that fails.
 
 mod alike;
+mod apart;
 mod database;
 mod handover;
 mod load;
