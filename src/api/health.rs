@@ -67,12 +67,8 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
         (503, "stopping", Some("the server is shutting down".into()))
     } else if let Some(reason) = boards.failing() {
         (503, "degraded", Some(reason))
-    } else if !boards.may_serve() {
-        (
-            503,
-            "degraded",
-            Some("this node has no lease on the store that nodes share".into()),
-        )
+    } else if let Some(reason) = boards.without_lease() {
+        (503, "degraded", Some(reason))
     } else {
         (200, "ok", None)
     };

@@ -35,6 +35,8 @@ pub(crate) struct Tenure {
     node: AtomicU64,
     /// Until when the lease is trusted; zero where there is none.
     trusted_until: AtomicU64,
+    /// Why the store could not be asked for it, where that failed the last time.
+    trouble: Mutex<Option<StoreError>>,
     /// Counts how often it was lost: what was claimed before is not this node's.
     losses: AtomicU64,
     /// Boards that this node has, so far as it knows, and since when or when it last looked.
@@ -71,6 +73,7 @@ impl Tenure {
             joining,
             node: AtomicU64::new(0),
             trusted_until: AtomicU64::new(0),
+            trouble: Mutex::default(),
             losses: AtomicU64::new(0),
             claimed: Mutex::default(),
             elsewhere: Mutex::default(),
@@ -83,6 +86,10 @@ impl Tenure {
 
     fn elsewhere(&self) -> MutexGuard<'_, BTreeMap<BoardId, (Neighbour, Tick)>> {
         self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<StoreError>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether boards may be served as this node's.
@@ -123,6 +130,7 @@ impl Tenure {
 
     /// Takes in what the store said of the lease that was asked for then.
     fn note(&self, asked: Tick, lease: &Result<Lease, StoreError>) {
+        *self.trouble() = lease.as_ref().err().cloned();
         match lease {
             Ok(Lease::Held(node)) => {
                 if self.node.swap(node.0, Ordering::AcqRel) != node.0 {
@@ -156,6 +164,16 @@ impl Boards {
     pub(crate) fn may_serve(&self) -> bool {
         let tenure = self.tenure.as_ref();
         tenure.is_none_or(|tenure| tenure.holds(self.now().tick))
+    }
+
+    /// Why rooms may not be served, for people; `None` where they may.
+    pub(crate) fn without_lease(&self) -> Option<String> {
+        let tenure = self.tenure.as_ref().filter(|_| !self.may_serve())?;
+        let told = "this node has no lease on the store that nodes share";
+        Some(match &*tenure.trouble() {
+            Some(error) => format!("{told}: {}", causes(error)),
+            None => told.to_owned(),
+        })
     }
 
     /// How this node's tenure is; `None` where it has the store alone.

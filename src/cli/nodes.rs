@@ -1,7 +1,7 @@
 //! `boardwire nodes`: which nodes share a store.
 //!
 //! Owns the table that is printed. Must not know how nodes are found. Key invariant: it changes nothing, also
-//! where the database is another program's. Tests are in tests/it/nodes.rs.
+//! where the database is another program's. Tests are in tests/it/nodes.
 
 use std::fmt::Write as _;
 

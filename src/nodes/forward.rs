@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::limits;
 use crate::metrics::nodes::Passing;
@@ -26,7 +27,8 @@ impl NotPassed {
 }
 
 impl Nodes {
-    /// Offers the node at `to` a request of `client` with this head, as it was received.
+    /// Offers the node at `to` a request of `client` with this head, as it was received. `patience` is for
+    /// reaching it; how long it may then take to decide is bounded apart.
     ///
     /// What follows goes over the [`Passage`], which need not be used.
     ///
@@ -35,10 +37,10 @@ impl Nodes {
     pub(crate) async fn offer(
         self: &Arc<Self>,
         to: &str,
-        client: IpAddr,
-        head: &[u8],
+        (client, head): (IpAddr, &[u8]),
+        patience: Duration,
     ) -> Result<Passage, NotPassed> {
-        let offered = self.offer_now(to, Offer { client, head }).await;
+        let offered = self.offer_now(to, Offer { client, head }, patience).await;
         let outcome = offered
             .as_ref()
             .err()
@@ -58,9 +60,15 @@ impl Nodes {
         offered
     }
 
-    async fn offer_now(self: &Arc<Self>, to: &str, offer: Offer<'_>) -> Result<Passage, NotPassed> {
+    async fn offer_now(
+        self: &Arc<Self>,
+        to: &str,
+        offer: Offer<'_>,
+        patience: Duration,
+    ) -> Result<Passage, NotPassed> {
         let place = self.passed.enter().ok_or(NotPassed::Busy)?;
-        let (mut socket, challenge) = self.greeted_by(to).await?;
+        let greeted = within(patience, Box::pin(self.greeted_by(to))).await;
+        let (mut socket, challenge) = greeted.unwrap_or(Err(NotPassed::Unreachable))?;
         let bytes = offer.encode(&self.settings.secret, &challenge, to);
         let said = within(limits::NODE_HANDSHAKE_TIME_MAX, socket.send_all(&bytes)).await;
         if !matches!(said, Ok(Ok(()))) {

@@ -108,7 +108,8 @@ impl Node {
     }
 
     fn offer_head(&self, to: &str, head: &[u8]) -> Result<Passage, NotPassed> {
-        smol::block_on(self.nodes.offer(to, "192.0.2.7".parse().unwrap(), head))
+        let client = "192.0.2.7".parse().unwrap();
+        smol::block_on(self.nodes.offer(to, (client, head), limits::NODE_PATIENCE))
     }
 
     fn receive(&self) -> Passed {

@@ -2,7 +2,7 @@
 //!
 //! Owns the attempts to pass a request on. Must not find out who has a board: a [`Routes`] that is handed in
 //! does. Key invariant: a request is passed on once at most, since what
-//! comes from a node is served or refused. Tests: `routing/tests.rs`, and tests/it/nodes.rs.
+//! comes from a node is served or refused. Tests: `routing/tests.rs`, and tests/it/nodes.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -81,7 +81,8 @@ impl Routing {
                 tracing::warn!(%board, node = %neighbour.node, "the node that has the board was given no --node-address");
                 return Err(Fault::Elsewhere);
             };
-            match Box::pin(self.nodes.offer(to, client, head)).await {
+            let left = until.saturating_duration_since(Instant::now());
+            match Box::pin(self.nodes.offer(to, (client, head), left)).await {
                 Ok(passage) => return Ok(Some(passage)),
                 Err(NotPassed::NotOwner | NotPassed::Unreachable) if Instant::now() + pause < until => {
                     Timer::after(pause).await;

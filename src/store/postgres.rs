@@ -18,6 +18,7 @@ mod links;
 mod owners;
 mod ownership;
 #[cfg(test)]
+#[path = "../../tests/support/proxy.rs"]
 pub(crate) mod proxy;
 mod read;
 mod rows;

@@ -11,42 +11,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-/// Does what it is told line by line, and ends all when nobody is left to tell it. The directory is its own,
-/// since the user that it runs as may write nowhere else.
-const KEEPER: &str = r#"
-directory=$(mktemp -d /tmp/boardwire-pg.XXXXXX) || exit 1
-cd "$directory" || exit 1
-trap '' INT TERM HUP
-printf geheim > password
-"$BIN/initdb" -D data -U owner --auth-local=trust --auth-host=scram-sha-256 --pwfile=password \
-    --no-sync --encoding=UTF8 --locale=C >initdb.log 2>&1 || { cat initdb.log >&2; exit 1; }
-eval "$PREPARE" >prepare.log 2>&1 || { cat prepare.log >&2; exit 1; }
-begin() {
-    "$BIN/postgres" -D data -p "$PORT" -h 127.0.0.1 -k "$directory" -c fsync=off -c full_page_writes=off \
-        -c max_connections=200 -c shared_buffers=32MB -c log_checkpoints=off $SETTINGS >>server.log 2>&1 </dev/null &
-    server=$!
-    # The socket comes before the server takes connections.
-    waited=0
-    until "$BIN/pg_isready" -q -h "$directory" -p "$PORT"; do
-        waited=$((waited + 1))
-        { kill -0 $server && [ $waited -lt 400 ]; } 2>/dev/null || { cat server.log >&2; exit 1; }
-        sleep 0.05
-    done
-}
-end() { kill "-$1" $server 2>/dev/null; wait $server; }
-begin
-echo "$directory"
-while read -r line; do
-    case $line in
-        start) begin ;;
-        stop) end INT ;;
-        crash) end QUIT ;;
-    esac
-    echo done
-done
-end QUIT
-cd / && rm -rf "$directory"
-"#;
+/// What keeps it, in a shell.
+const KEEPER: &str = include_str!("postgres.sh");
 
 /// A server, which ends with this value, or with the process.
 pub(crate) struct Postgres {
@@ -93,29 +59,23 @@ impl Postgres {
 
     /// Starts a server with settings `name=value`, after commands of a shell in its directory.
     pub(crate) fn start_with(prepare: &str, settings: &[&str]) -> Self {
+        Self::start_by(&[], prepare, settings)
+    }
+
+    /// The same, started by another program, which becomes its keeper.
+    pub(crate) fn start_by(starter: &[&str], prepare: &str, settings: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
             .unwrap()
             .port();
         let settings: Vec<String> = settings.iter().map(|setting| format!("-c {setting}")).collect();
-        let mut command = if is_root() {
-            // The server refuses to run as root.
-            let mut command = Command::new("setpriv");
-            command.args([
-                "--reuid=nobody",
-                "--regid=nogroup",
-                "--clear-groups",
-                "sh",
-                "-c",
-                KEEPER,
-            ]);
-            command
-        } else {
-            let mut command = Command::new("sh");
-            command.args(["-c", KEEPER]);
-            command
-        };
+        // The server refuses to run as root.
+        let as_nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"];
+        let as_who = if is_root() { &as_nobody[..] } else { &[] };
+        let words = [starter, as_who, &["sh", "-c", KEEPER]].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         let mut process = command
             .env("BIN", programs())
             .env("PORT", port.to_string())
@@ -189,7 +149,8 @@ impl Postgres {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    fn order(&self, what: &str) {
+    /// Has its keeper do something: what it knows, or a command of the shell in its directory.
+    pub(crate) fn order(&self, what: &str) {
         let mut keeper = self.keeper.lock().unwrap();
         writeln!(keeper.orders.as_mut().unwrap(), "{what}").unwrap();
         let mut answer = String::new();

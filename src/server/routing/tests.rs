@@ -291,7 +291,11 @@ fn what_is_about_no_board_does_not_come_in_from_a_node() {
         ("/v1/boards/b", true),
     ] {
         let head = format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
-        let offered = smol::block_on(routing.nodes.offer(&b, client, head.as_bytes()));
+        let offered = smol::block_on(routing.nodes.offer(
+            &b,
+            (client, head.as_bytes()),
+            limits::NODE_PATIENCE,
+        ));
         assert_eq!(offered.is_ok(), is_taken, "{target}");
     }
 }

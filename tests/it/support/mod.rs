@@ -5,6 +5,8 @@ pub(crate) mod client;
 pub(crate) mod http;
 #[path = "../../support/postgres.rs"]
 pub(crate) mod postgres;
+#[path = "../../support/proxy.rs"]
+pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod redis;
 pub(crate) mod server;

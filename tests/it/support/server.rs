@@ -32,6 +32,8 @@ impl Place {
 pub(crate) struct Setup {
     place: Place,
     flags: Vec<String>,
+    /// What starts the program, before its path.
+    starter: Vec<String>,
 }
 
 impl Setup {
@@ -45,7 +47,14 @@ impl Setup {
         Self {
             place: place.clone(),
             flags: Vec::new(),
+            starter: Vec::new(),
         }
+    }
+
+    /// Started by another program, which becomes it.
+    pub(crate) fn by(mut self, starter: &[&str]) -> Self {
+        self.starter = starter.iter().map(|&word| word.to_owned()).collect();
+        self
     }
 
     /// With `--name value`.
@@ -69,7 +78,13 @@ impl Setup {
     /// Starts it and waits until it listens.
     #[track_caller]
     pub(crate) fn start(self) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_boardwire"))
+        let mut words = self
+            .starter
+            .iter()
+            .map(String::as_str)
+            .chain([env!("CARGO_BIN_EXE_boardwire")]);
+        let mut child = Command::new(words.next().unwrap())
+            .args(words)
             .env_clear()
             .env("BOARDWIRE_JWT_SECRET", SECRET)
             .args([
