@@ -1,5 +1,5 @@
-// What a balancer does for several nodes, simulated: who is passed on, how evenly boards lie, what a restart moves.
-// Each number follows from the seed alone. Measures nothing; scripts/nodes prints it.
+// What a balancer does for several nodes, simulated: who is passed on, how evenly boards lie, what a restart
+// moves. Each number follows from the seed alone. Measures nothing; scripts/nodes prints it.
 'use strict'
 
 /** How many people each board has is Zipf's law: the one in place k has `1 / k ** exponent` of the first. */
