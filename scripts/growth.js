@@ -65,7 +65,8 @@ function mostTable({ saturate, commits }) {
     saturate && ['most updates/s saved, p99 within 200 ms', ...of(saturate, 'updates_per_second').map(count)],
     saturate && ['deliveries/s then', ...of(saturate, 'deliveries_per_second').map(count)],
     commits && ['most commits/s (`--commit-window 0ms`)', ...of(commits, 'commits_per_second').map(shown)],
-    commits && ['updates/s saved by them', ...of(commits, 'updates_per_second').map(shown)],
+    commits && ['updates/s saved by them', ...of(commits, 'updates_per_second').map(count)],
+    commits && ['one of them, ms', ...of(commits, 'commit_ms').map(shown)],
     commits && ['CPU of PostgreSQL then, cores', ...of(commits, 'store_cpu_share').map(shown)],
   ]
   return markdown([['50 boards of 4', ...names], ...rows.filter(Boolean)], 1)
@@ -106,15 +107,22 @@ function peopleOnCore({ machines }) {
   return machines.find(machine => machine.cores === 1 && !machine.memory_bytes).people
 }
 
-/** What one full node asks of the store in a second. */
-function asked(measured, capacity, people) {
-  const { person, constants } = capacity
-  const updates = person.drawing_share * person.updates_per_second * people
+/** What people ask of the store in a second: CPU in cores, and bytes of its log for updates and for full states. */
+function asked({ busy, states }, { person, constants }, people) {
   const state = person.shapes_per_board * constants.state_bytes_per_shape
-  const states = people / person.people_per_board / COMPACT_SECONDS * state * measured.states.wal_per_state_byte
-  const commits = figure(measured, MANY, 'local', 'commits_per_second')
-  return { commits, updates_wal: updates * figure(measured, MANY, 'local', 'wal_bytes_per_update'), states_wal: states }
+  return {
+    cores: people / busy.people * busy.store_cpu_share,
+    updates_wal: people / busy.people * busy.wal_bytes_per_second,
+    states_wal: people / person.people_per_board / COMPACT_SECONDS * state * states.wal_per_state_byte,
+  }
 }
+
+/** What the store did at most: each way to be full by its name. */
+const LIMITS = [
+  { name: 'WAL', of: ({ wal }) => wal, most: ({ wal }) => wal.wal_bytes_per_second },
+  { name: 'commits', of: ({ commits }) => commits, most: ({ commits }) => commits.local.commits_per_second },
+  { name: 'CPU', of: ({ cores }) => cores, most: ({ machine }) => machine.cpus },
+]
 
 /**
  * So many nodes of a core each, behind a balancer that passes that share of the people on: how many people they carry,
@@ -124,43 +132,46 @@ function forecast(measured, capacity, { nodes, share, most_over_mean: unevenness
   const of = side => cpu(measured, MANY, side).all
   const cost = nodes === 1 ? of('one') : (1 - share) * of('local') + share * of('forwarded')
   const people = nodes * peopleOnCore(capacity) * of('redb') / cost / unevenness
-  const { commits, updates_wal, states_wal } = asked(measured, capacity, people)
-  const most = { commits: measured.commits.local.commits_per_second, wal: measured.states.wal_bytes_per_second }
-  const [all, wal] = [nodes * commits, updates_wal + states_wal]
+  const { cores, updates_wal, states_wal } = asked(measured, capacity, people)
+  const wanted = { cores, wal: updates_wal + states_wal, commits: nodes * measured.busy.commits_per_second }
   return {
-    nodes, people, commits: all, wal, states_share: states_wal / wal, hop: nodes === 1 ? 0 : share * (of('forwarded') - of('local')) / cost,
-    commits_share: all / most.commits, wal_share: wal / most.wal,
+    nodes, people, ...wanted, states_share: states_wal / wanted.wal,
+    hop: nodes === 1 ? 0 : share * (of('forwarded') - of('local')) / cost,
+    shares: Object.fromEntries(LIMITS.map(({ name, of, most }) => [name, of(wanted) / most(measured)])),
   }
 }
 
-function ends({ commits_share, wal_share }) {
-  const fullest = Math.max(commits_share, wal_share)
-  const what = wal_share > commits_share ? 'WAL' : 'commits'
-  return fullest > 1 ? `store: ${what}` : 'CPU of the nodes'
-}
+/** What of the store is full first, as names and how many times it would be. */
+const byFullness = ({ shares }) => Object.entries(shares).sort(([, a], [, b]) => b - a)
 
 function growthTable(forecasts) {
-  const rows = forecasts.map(({ hash, any }) => [
-    `${hash.nodes}${hash.nodes > 3 ? ` (${PAPER})` : ''}`, count(hash.people), count(any.people), percent(any.hop), shown(hash.commits),
-    percent(hash.commits_share), shown(hash.wal / 1e6), percent(hash.wal_share), ends(hash),
-  ])
-  const head = ['nodes', 'people, path hashed', 'people, round robin', 'of it for the hop', 'commits/s', 'of the most',
-    'WAL, MB/s', 'of the most', 'full first']
+  const rows = forecasts.map(({ hash, any }) => {
+    const [name, share] = byFullness(hash)[0]
+    return [
+      `${hash.nodes}${hash.nodes > 3 ? ` (${PAPER})` : ''}`, count(hash.people), count(any.people), percent(any.hop), shown(hash.commits),
+      percent(hash.shares.commits), shown(hash.cores), percent(hash.shares.CPU), shown(hash.wal / 1e6), percent(hash.shares.WAL),
+      share > 1 ? `the store's ${name}` : 'CPU of the nodes',
+    ]
+  })
+  const head = ['nodes', 'people, path hashed', 'people, round robin', 'of its CPU the hop', 'commits/s', 'of the most',
+    'cores of PostgreSQL', 'of the most', 'WAL, MB/s', 'of the most', 'full first']
   return markdown([head, ...rows], 1)
 }
 
-/** In sentences what ends it first, from the figures of one node. */
-function endSentences(measured, { hash, any }) {
-  const [commits, wal] = [1 / hash.commits_share, 1 / hash.wal_share].map(times => hash.nodes * times)
-  const about = nodes => nodes >= 1 ? `about ${count(nodes)} full nodes` : 'less than one full node'
-  const first = wal < commits ? ['WAL ends', wal, 'commits', commits] : ['commits end', commits, 'WAL', wal]
+/** In sentences what ends it first. */
+function endSentences({ hash, any }) {
+  const about = share => {
+    const nodes = hash.nodes / share
+    return nodes >= 1.5 ? `about ${count(nodes)} full nodes` : nodes >= 0.5 ? 'about one full node' : 'less than one full node'
+  }
+  const [first, ...rest] = byFullness(hash)
   return [
-    `**The store's ${first[0]} it first**, at ${about(first[1])}; its ${first[2]} would at ${about(first[3])}.`,
-    `${percent(hash.states_share)} of the WAL are full states, of boards as large and as busy as those of`,
-    '[capacity.md](capacity.md); with smaller ones, or a longer `--compact-every`, it lasts the longer.',
-    'So from there on what helps is a faster disk under PostgreSQL, not another node.',
-    `**The hop ends nothing**: without a hash it takes ${percent(any.hop)} of the nodes' CPU at ${any.nodes} nodes, and more nodes`,
-    'do not make it more than that of one hop.',
+    `**What ends it first is the store's ${first[0]}**, on a machine like this one at ${about(first[1])};`,
+    `${rest.map(([name, share]) => `its ${name} would at ${about(share)}`).join(', ')}.`,
+    `${percent(hash.states_share)} of the WAL are full states, of boards as large and as busy as those of [capacity.md](capacity.md);`,
+    'with smaller ones, or a longer `--compact-every`, it lasts the longer. From there on a larger machine under PostgreSQL helps,',
+    `another node does not. **The hop ends nothing**: without a hash it takes ${percent(any.hop)} of the CPU of ${any.nodes} nodes,`,
+    'and of more nodes hardly more, since nothing is passed on twice.',
   ].join(' ')
 }
 
@@ -199,12 +210,22 @@ function hopSentence(measured) {
   return `What the hop adds (boards x people). ${each.join('. ')}.`
 }
 
+/** What a store is asked for by boards in use, and takes at most. */
+function storeSentence({ busy, states, wal }) {
+  return [
+    `${count(busy.boards)} boards in use, with ${count(busy.people)} people as [capacity.md](capacity.md) has them, are`,
+    `${shown(busy.commits_per_second)} commits/s of ${shown(busy.commit_ms)} ms each, ${shown(busy.wal_bytes_per_second / 1e6)} MB/s of WAL and`,
+    `${shown(busy.store_cpu_share)} cores of PostgreSQL. A full state is ${shown(states.wal_per_state_byte)} times its bytes in the WAL, of which`,
+    `this PostgreSQL writes ${shown(wal.wal_bytes_per_second / 1e6)} MB/s at most, four committing full states at once.`,
+  ].join(' ')
+}
+
 /** Lines for a terminal: all tables that there are figures for. */
 function printed(measured) {
   const parts = [
     measured.fanout && [...fanoutTable(measured), '', hopSentence(measured)],
     (measured.saturate || measured.commits) && mostTable(measured),
-    measured.states && Object.entries(measured.states).map(([name, value]) => `${name}: ${shown(value)}`),
+    measured.busy && measured.states && measured.wal && [storeSentence(measured)],
     measured.handover && handoverTable(measured),
     [`the generator: ${percent(measured.generator.own_cpu_share)} of its core, ${shown(measured.generator.send_lag_p99_ms)} ms late at p99`,
       ...measured.notes.map(note => `note: ${note}`)],
@@ -222,7 +243,7 @@ const balancerText = (simulated, each) => [[
 const computedSentence = each => [
   `Computed from these figures: nodes of one core each, people as [capacity.md](capacity.md) has them (${count(each)} of them on a core`,
   'with a data file), carried when the fullest node has no CPU left. More than three nodes are on paper: machines are missing.',
-  '"Of the most" is of what this PostgreSQL did at most, on a machine that it shared.',
+  '"Of the most" is of what this PostgreSQL did at most, and of the cores of this machine, which it shared.',
 ].join(' ')
 
 /** What stands between the marks of docs/nodes.md; before a first measurement that is what needs none. */
@@ -233,11 +254,11 @@ function measuredSection(measured, capacity) {
   const grown = forecasts(measured, capacity, simulated)
   return [
     machineSentence(measured), '', ...fanoutTable(measured), '', hopSentence(measured), '', ...mostTable(measured), '',
-    ...handoverTable(measured), '',
+    storeSentence(measured), '', ...handoverTable(measured), '',
     ...measured.notes.flatMap((note, at, all) => [`- ${note}`, ...at === all.length - 1 ? [''] : []]),
     '### With more nodes', '',
     computedSentence(each), '',
-    ...growthTable(grown), '', endSentences(measured, grown.at(-1)), '',
+    ...growthTable(grown), '', endSentences(grown.at(-1)), '',
     '### Balancers', '', ...balancerText(simulated, each),
   ].join('\n')
 }

@@ -1,10 +1,11 @@
 // A PostgreSQL of one's own, as tests/support/postgres.rs has it: the same shell keeps it, as an unprivileged
 // user, and ends it when this process ends, however it does. Here it syncs, as one that people run does.
 'use strict'
-const { execFileSync, spawn } = require('node:child_process')
+const { execFile, execFileSync, spawn } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { createInterface } = require('node:readline')
+const { promisify } = require('node:util')
 const { childrenOf, cpuOf, freePort, refuse } = require('./measure.js')
 
 const KEEPER = path.join(__dirname, '../tests/support/postgres.sh')
@@ -36,14 +37,17 @@ async function postgres() {
   const first = new Promise(done => createInterface({ input: keeper.stdout }).once('line', done))
   const directory = await Promise.race([first, ended])
   if (typeof directory !== 'string') refuse('PostgreSQL did not start')
-  const ask = sql => execFileSync(path.join(bin, 'psql'), [
+  const asked = sql => [path.join(bin, 'psql'), [
     '-X', '-q', '-t', '-A', '-v', 'ON_ERROR_STOP=1', '-U', 'owner', '-d', 'postgres', '-h', directory, '-p', String(port), '-c', sql,
-  ], { env: { ...process.env, PGOPTIONS: '-c client_min_messages=warning' } }).toString().trim()
+  ], { env: { ...process.env, PGOPTIONS: '-c client_min_messages=warning' } }]
+  const ask = sql => execFileSync(...asked(sql)).toString().trim()
   const pid = Number(fs.readFileSync(path.join(directory, 'data/postmaster.pid'), 'utf8').split('\n')[0])
   return {
     version: ask('SHOW server_version'),
     url: schema => `postgres://owner:geheim@127.0.0.1:${port}/postgres?schema=${schema}`,
     ask,
+    /** The same, of which several may be on their way. */
+    run: sql => promisify(execFile)(...asked(sql)),
     /** Seconds of CPU so far, of all its processes that live. */
     cpu: () => [pid, ...childrenOf(pid)].reduce((sum, one) => sum + cpuOf(one), 0),
     /** Where its log of changes ends, in bytes. */

@@ -29,7 +29,8 @@ function planted () {
     machine: { cpus: 2, model: 'M', memory_bytes: 2 ** 34, kernel: '6' }, generator: { own_cpu_share: 0.5, send_lag_p99_ms: 1 },
     fanout: [of('redb', 'owner', 10), of('one', 'owner', 11), of('local', 'owner', 12), of('forwarded', 'owner', 12), of('forwarded', 'entrance', 8)],
     commits: { local: { commits_per_second: 100 } },
-    saturate: {}, states: { wal_bytes_per_second: 20e6, wal_per_state_byte: 1 },
+    busy: { boards: 100, people: 400, commits_per_second: 5, commit_ms: 2, wal_bytes_per_second: 40_000, store_cpu_share: 0.1 },
+    saturate: {}, states: { wal_per_state_byte: 1 }, wal: { wal_bytes_per_second: 20e6 },
     handover: [{ signal: 'SIGTERM', boards: 1000, all_ms: 500 }, { signal: 'SIGKILL', boards: 1000, all_ms: 9000, lease_left_ms: 8000, after_lease_ms: 1000 }],
   }
 }
@@ -47,20 +48,21 @@ test('capacity grows with nodes, less what PostgreSQL, the hop and the fullest n
   const all = of({ nodes: 8, share: 1, most_over_mean: 2 })
   near(all.people, 8 * 1200 * 10 / 20 / 2)
   near(all.hop, 8 / 20)
-  near(all.commits_share, 8 * 5 / 100)
-  // An update a second of each; each board of four is written whole every half a minute.
-  near(all.wal, all.people * 400 + all.people / 4 / 30 * 1200)
+  near(all.shares.commits, 8 * 5 / 100)
+  near(all.shares.CPU, all.people / 400 * 0.1 / 2)
+  // The updates of 400 people are 40 kB a second; each board of four is written whole every half a minute.
+  near(all.wal, all.people * 100 + all.people / 4 / 30 * 1200)
 })
 
-test('what ends it first is that of which one node takes the larger part', () => {
+test('what ends it first is that of which the nodes take the largest part', () => {
   const at = most => {
-    const measured = { ...planted(), ...most }
-    const place = { nodes: 8, share: 0, most_over_mean: 1 }
-    const one = forecast(measured, capacity, place)
-    return endSentences(measured, { hash: one, any: one })
+    const one = forecast({ ...planted(), ...most }, capacity, { nodes: 8, share: 0, most_over_mean: 1 })
+    return endSentences({ hash: one, any: one })
   }
-  assert.match(at({}), /^\*\*The store's commits end it first\*\*, at about 20 full nodes; its WAL would at about 4\d full nodes/)
-  assert.match(at({ states: { wal_bytes_per_second: 2e6, wal_per_state_byte: 1 } }), /^\*\*The store's WAL ends? it first\*\*, at about 5 full nodes/)
+  // A full node has 1000 people: 0.25 of two cores, 5 of 100 commits, 110 kB/s.
+  assert.match(at({}), /^\*\*What ends it first is the store's CPU\*\*, .* at about 8 full nodes; its commits would at about 20 full nodes, its WAL would at about 182 full nodes\./)
+  assert.match(at({ wal: { wal_bytes_per_second: 0.5e6 } }), /the store's WAL\*\*, .* at about 5 full nodes/)
+  assert.match(at({ commits: { local: { commits_per_second: 2 } } }), /the store's commits\*\*, .* at less than one full node/)
 })
 
 test('a figure of docs/benchmarks.md is found in the table of figures, not in that of ratios', () => {
@@ -101,7 +103,7 @@ function run (words) {
 
 test('what is wrong on the command line is said, with what would be right', async () => {
   for (const [words, wanted] of [
-    [['--rows', 'fan'], /--rows fan: there are fanout, saturate, commits, states, handover/],
+    [['--rows', 'fan'], /--rows fan: there are fanout, saturate, commits, busy, states, wal, handover/],
     [['--rounds', '0'], /--rounds: a whole number above 0/],
     [['--wrong'], /--wrong is not known/],
   ]) {
@@ -127,7 +129,8 @@ test('the short form measures all of it on real nodes, and its numbers are whole
   }
   assert.ok(measured.saturate.forwarded.updates_per_second > 0)
   for (const side of ['redb', 'one', 'local']) assert.ok(measured.commits[side].commits_per_second > 0)
-  assert.ok(measured.states.wal_per_state_byte > 0 && measured.states.wal_bytes_per_second > 0)
+  for (const name of ['commits_per_second', 'commit_ms', 'wal_bytes_per_second', 'store_cpu_share']) assert.ok(measured.busy[name] > 0, name)
+  assert.ok(measured.states.wal_per_state_byte > 0 && measured.wal.wal_bytes_per_second > 0)
   const [term, kill] = ['SIGTERM', 'SIGKILL'].map(signal => measured.handover.find(one => one.signal === signal))
   for (const one of [term, kill]) assert.ok(one.boards > 0 && one.first_ms <= one.p50_ms && one.p50_ms <= one.all_ms && isNumber(one.ended_ms))
   // Nobody may have them while the lease of a node that was killed lasts.
