@@ -153,7 +153,7 @@ function growthTable(forecasts) {
       share > 1 ? `the store's ${name}` : 'CPU of the nodes',
     ]
   })
-  const head = ['nodes', 'people, path hashed', 'people, round robin', 'of its CPU the hop', 'commits/s', 'of the most',
+  const head = ['nodes', 'people by CPU, path hashed', 'round robin', 'of its CPU the hop', 'commits/s', 'of the most',
     'cores of PostgreSQL', 'of the most', 'WAL, MB/s', 'of the most', 'full first']
   return markdown([head, ...rows], 1)
 }

@@ -43,7 +43,7 @@ async function postgres() {
   const ask = sql => execFileSync(...asked(sql)).toString().trim()
   const pid = Number(fs.readFileSync(path.join(directory, 'data/postmaster.pid'), 'utf8').split('\n')[0])
   return {
-    version: ask('SHOW server_version'),
+    version: ask('SHOW server_version').split(' ')[0],
     url: schema => `postgres://owner:geheim@127.0.0.1:${port}/postgres?schema=${schema}`,
     ask,
     /** The same, of which several may be on their way. */
