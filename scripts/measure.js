@@ -126,9 +126,10 @@ function token(bin) {
   return made.stdout.toString().trim()
 }
 
-/** How a server is started that nothing but its threads holds back. */
+/** How a server is started that nothing but its threads holds back; without `data` its store is set elsewhere. */
 function serveWords(bin, { port, data, threads }) {
-  return [bin, 'serve', '--listen', `127.0.0.1:${port}`, '--data', path.join(data, 'b.redb'), '--threads', String(threads),
+  const store = data ? ['--data', path.join(data, 'b.redb')] : []
+  return [bin, 'serve', '--listen', `127.0.0.1:${port}`, ...store, '--threads', String(threads),
     '--max-messages-per-second', '1000000', '--log-level', 'error']
 }
 
@@ -155,6 +156,17 @@ function ofProcess(pid, file, name) {
 }
 const memoryOf = pid => 1024 * ofProcess(pid, 'smaps_rollup', 'Anonymous')
 const writtenOf = pid => ofProcess(pid, 'io', 'write_bytes')
+
+/** Seconds of CPU of a process's threads that live, as the scheduler counts them. */
+function cpuOf(pid) {
+  try {
+    const tasks = fs.readdirSync(`/proc/${pid}/task`)
+    return tasks.reduce((sum, task) =>
+      sum + Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]) / 1e9, 0)
+  } catch {
+    return 0
+  }
+}
 
 /** Lines of cells as a table of Markdown, aligned; the first `left` columns to the left. */
 function markdown(lines, left) {
@@ -193,6 +205,6 @@ const median = numbers => {
 }
 
 module.exports = {
-  MOST, SHAPES, cargo, childrenOf, env, freePort, generate, has, listening, markdown, median, memoryOf, otherCalls, refuse,
-  roomUrl, scratch, serveWords, shown, sleep, spread, start, stop, targetDirectory, token, unheard, writtenOf, wrongs,
+  MOST, SHAPES, cargo, childrenOf, cpuOf, env, freePort, generate, has, listening, markdown, median, memoryOf, otherCalls,
+  refuse, roomUrl, scratch, serveWords, shown, sleep, spread, start, stop, targetDirectory, token, unheard, writtenOf, wrongs,
 }
