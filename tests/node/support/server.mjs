@@ -40,7 +40,8 @@ export class Server {
   }
 
   get #arguments () {
-    const list = ['serve', '--listen', `127.0.0.1:${this.port}`, '--data', this.data, '--jwt-secret', SECRET, '--log-format', 'json']
+    const list = ['serve', '--listen', `127.0.0.1:${this.port}`, '--jwt-secret', SECRET, '--log-format', 'json']
+    if (this.flags.store === undefined) list.push('--data', this.data)
     for (const [name, value] of Object.entries(this.flags)) {
       for (const one of [value].flat()) list.push(`--${name}`, ...(one === true ? [] : [String(one)]))
     }
