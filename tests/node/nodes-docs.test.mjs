@@ -1,13 +1,19 @@
-// Promise: what docs/nodes.md shows to be pasted for Docker Compose and Kubernetes names settings that the
-// server has, ports that it listens on, and fields that their schemas know.
+// Promise: what docs/nodes.md shows to try it works as it stands, and what it shows to be pasted for Docker
+// Compose and Kubernetes names settings that the server has, ports that it listens on, and fields that their
+// schemas know.
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment'
 import { Service } from 'kubernetes-models/v1/Service'
+import { WebSocket } from 'ws'
 import { parse, parseAllDocuments } from 'yaml'
+import { Postgres, freePort } from './support/postgres.mjs'
 import { BINARY } from './support/server.mjs'
+import { until, within } from './support/wait.mjs'
 
 const read = path => readFileSync(new URL(path, import.meta.url), 'utf8')
 const DOCUMENT = read('../../docs/nodes.md')
@@ -46,6 +52,42 @@ function assertIsNode (variables, ports) {
   assert.equal(status, 1, last)
   assert.match(last, /cannot open the database 127\.0\.0\.1:1\/boardwire/)
 }
+
+test('what is shown to try it starts two nodes, and prints a token that opens the board at both', async t => {
+  const postgres = await Postgres.start()
+  t.after(() => postgres.dispose())
+  const directory = mkdtempSync(join(tmpdir(), 'boardwire-try-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  // `sudo -u postgres psql` of a machine that has one.
+  writeFileSync(join(directory, 'sudo'), `#!/bin/sh\nshift 3\nexec ${postgres.bin}/psql -X -v ON_ERROR_STOP=1 -h ${postgres.directory} -p ${postgres.port} -U owner -d postgres "$@"\n`, { mode: 0o755 })
+  symlinkSync(BINARY, join(directory, 'boardwire'))
+  let script = DOCUMENT.split('```sh\n').map(rest => rest.split('```')[0]).find(block => block.includes('8081'))
+  assert.ok(script.includes('@localhost/') && script.startsWith('sudo -u postgres psql '), script)
+  script = script.replace('@localhost/', `@localhost:${postgres.port}/`)
+  const web = []
+  for (const shown of ['8081', '8082', '7081', '7082']) {
+    const port = await freePort()
+    assert.equal(script.split(shown).length, 2, shown)
+    script = script.replace(shown, port)
+    if (shown.startsWith('8')) web.push(port)
+  }
+  const env = { PATH: `${directory}:${process.env.PATH}` }
+  const shell = spawn('sh', ['-euc', script + 'wait\n'], { env, cwd: directory, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  t.after(() => process.kill(-shell.pid, 'SIGKILL'))
+  const said = { stdout: '', stderr: '' }
+  for (const name of Object.keys(said)) shell[name].setEncoding('utf8').on('data', chunk => { said[name] += chunk })
+  const token = await until(() => /^(ey[\w.-]+)$/m.exec(said.stdout)?.[1], () => `a token: ${JSON.stringify(said)}`)
+  await until(() => said.stderr.split('"message":"listening"').length === 3, () => `two nodes: ${said.stderr}`)
+  // As the page does it, when the address is opened that the document shows.
+  assert.ok(DOCUMENT.includes('http://127.0.0.1:8081/board/plan?token=TOKEN'))
+  for (const port of web) {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/canvas/plan?token=${token}`)
+    // Who is refused gets the reason and a close in place of the board.
+    const first = new Promise((resolve, reject) => socket.on('message', bytes => bytes[0] === 0 && resolve()).on('error', reject).on('close', code => reject(new Error(`closed with ${code}`))))
+    await within(first, 10_000, `the board by the node at ${port}`)
+    socket.terminate()
+  }
+})
 
 test('every variable that the document names is a setting', () => {
   assert.ok(VARIABLES.size > 30, [...VARIABLES].join())
