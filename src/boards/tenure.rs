@@ -126,7 +126,7 @@ impl Tenure {
         match lease {
             Ok(Lease::Held(node)) => {
                 if self.node.swap(node.0, Ordering::AcqRel) != node.0 {
-                    tracing::info!(%node, name = self.joining.name, "joined the nodes that share the store");
+                    tracing::info!(run = %node, "joined the nodes that share the store");
                 }
                 let trusted = self.joining.lease - self.joining.lease / DISTRUSTED;
                 self.trusted_until
@@ -292,7 +292,6 @@ impl Boards {
         self.lose_all(tenure);
         if self.lease_step(|tenure, asked| tenure.join(asked, false)).await == Ok(Lease::Lost) {
             tracing::error!(
-                name = tenure.joining.name,
                 "another server has joined under the name of this one and goes on; give each a --node-address of its own"
             );
         }

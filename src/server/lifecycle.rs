@@ -187,16 +187,22 @@ fn open_store(config: &Config) -> Result<Kept, StartError> {
     Ok((Arc::new(store), None))
 }
 
-/// What this process says of itself to other nodes. Without an address the host's name and the one it listens
-/// on tell it from others, and a later run of it is taken for the same server.
-fn joining(config: &Config) -> Joining {
+/// The name of this server among others that share its store; `None` where it has a data file of its own.
+/// Without `--node-address` the host's name and the address that it listens on tell it from others, and a
+/// later run of it is taken for the same server.
+#[must_use]
+pub fn node_name(config: &Config) -> Option<String> {
+    config.store.as_ref()?;
     let address = config.node.as_ref().map(|node| node.address.clone());
     let host = || uname().nodename().to_string_lossy().into_owned();
+    Some(address.unwrap_or_else(|| format!("{} {}", host(), config.listen)))
+}
+
+/// What this process says of itself to other nodes.
+fn joining(config: &Config) -> Joining {
     Joining {
-        name: address
-            .clone()
-            .unwrap_or_else(|| format!("{} {}", host(), config.listen)),
-        address,
+        name: node_name(config).unwrap_or_default(),
+        address: config.node.as_ref().map(|node| node.address.clone()),
         lease: config.times.lease,
         replaces: true,
     }

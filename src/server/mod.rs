@@ -15,4 +15,4 @@ mod routing;
 pub mod telemetry;
 mod threads;
 
-pub use lifecycle::{Ended, StartError, run};
+pub use lifecycle::{Ended, StartError, node_name, run};
