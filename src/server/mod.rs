@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod config;
+mod descriptors;
 pub mod dev_secret;
 mod entrance;
 mod lifecycle;

@@ -187,6 +187,47 @@ fn a_server_on_a_data_file_names_no_node() {
     assert!(!json.contains("node") && !text.contains("node"), "{json}{text}");
 }
 
+/// With the defaults nothing is wrong where a process may have 20,000 files open, as some systems have it.
+#[test]
+fn what_the_limit_on_open_files_is_too_low_for_is_said() {
+    let told = |setup: Setup, most: usize| {
+        let limit = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+        let mut server = setup.by(&["/bin/sh", "-c", &limit]).start();
+        server.terminate();
+        server.ended();
+        let log = server.log();
+        let line = log.lines().find(|line| line.contains("limit on open files"))?;
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let number = |name: &str| event[name].as_u64();
+        assert_eq!(number("allowed"), Some(most as u64));
+        Some((
+            event["level"].as_str()?.to_owned(),
+            number("needed")?,
+            number("passing"),
+        ))
+    };
+    let node = || {
+        let postgres = Postgres::shared();
+        Setup::new()
+            .flag("store", &postgres.url(&postgres.fresh_schema()))
+            .flag("node-address", &format!("127.0.0.1:{}", free_port()))
+            .flag("node-secret", "the-secret-of-the-nodes-0123456789")
+    };
+    let info = |needed, passing| Some(("INFO".to_owned(), needed, Some(passing)));
+    let warn = |needed| Some(("WARN".to_owned(), needed, None));
+    assert_eq!(told(node(), 20_000), info(32_064, 3_968));
+    assert_eq!(told(node(), 14_064), info(32_064, 1_000));
+    assert_eq!(told(node(), 14_063), warn(14_064));
+    assert_eq!(told(node().flag("max-connections", "2000"), 8_064), None);
+    assert_eq!(
+        told(node().flag("max-connections", "2000"), 8_063),
+        info(8_064, 1_999)
+    );
+    // One without neighbours needs what it ever needed.
+    assert_eq!(told(Setup::new(), 11_064), None);
+    assert_eq!(told(Setup::new(), 11_063), warn(11_064));
+}
+
 /// Fields of every line.
 const COMMON: [&str; 4] = ["timestamp", "level", "message", "target"];
 
