@@ -37,6 +37,8 @@ pub(crate) struct Tenure {
     trusted_until: AtomicU64,
     /// Counts how often it was lost: what was claimed before is not this node's.
     losses: AtomicU64,
+    /// How long the store took to answer last, in microseconds.
+    took: AtomicU64,
     /// Boards that this node has, so far as it knows, and since when or when it last looked.
     claimed: Mutex<BTreeMap<BoardId, Tick>>,
     /// Where boards of others were, and when that was.
@@ -61,6 +63,8 @@ pub(crate) struct Standing {
     pub(crate) trusted_for: Duration,
     /// Boards that it has.
     pub(crate) boards: usize,
+    /// How long the store took to answer last.
+    pub(crate) store_took: Duration,
 }
 
 impl Tenure {
@@ -72,6 +76,7 @@ impl Tenure {
             node: AtomicU64::new(0),
             trusted_until: AtomicU64::new(0),
             losses: AtomicU64::new(0),
+            took: AtomicU64::new(0),
             claimed: Mutex::default(),
             elsewhere: Mutex::default(),
         }
@@ -147,6 +152,7 @@ impl Tenure {
             node: (node != 0).then_some(NodeId(node)),
             trusted_for: Tick(self.trusted_until.load(Ordering::Acquire)).since(now),
             boards: self.claimed().len(),
+            store_took: Duration::from_micros(self.took.load(Ordering::Relaxed)),
         }
     }
 }
@@ -164,6 +170,14 @@ impl Boards {
         Some(tenure.standing(self.now().tick))
     }
 
+    /// The store has answered what it was asked then.
+    fn note_answer(&self, tenure: &Tenure, asked: Tick) {
+        let took = self.now().tick.since(asked);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        tenure.took.store(micros, Ordering::Relaxed);
+        self.metrics.asked_of_nodes(took);
+    }
+
     /// How often the lease was lost.
     pub(super) fn lease_losses(&self) -> u64 {
         let tenure = self.tenure.as_ref();
@@ -178,8 +192,9 @@ impl Boards {
         let Some(tenure) = &self.tenure else {
             return Err(Fault::Internal);
         };
-        let ownership = Arc::clone(&tenure.ownership);
+        let (ownership, asked) = (Arc::clone(&tenure.ownership), self.now().tick);
         let answer = self.unblock_read(move || question(&*ownership)).await;
+        self.note_answer(tenure, asked);
         answer.map_err(|error| {
             tracing::error!(error = causes(&error), "cannot find out which node has a board");
             self.committer.note_read_error(&error);
@@ -308,6 +323,9 @@ impl Boards {
             None => Ok(Lease::Lost),
         });
         let lease = lease.await;
+        if let Some(tenure) = &self.tenure {
+            self.note_answer(tenure, asked);
+        }
         if let Err(error) = &lease {
             tracing::warn!(error = causes(error), "the lease could not be renewed");
         }
