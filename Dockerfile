@@ -26,7 +26,9 @@ COPY LICENSE-APACHE LICENSE-MIT NOTICE /usr/share/doc/boardwire/
 # A new volume takes over the owner of what it is mounted on.
 COPY --from=server --chown=65532:65532 /data /data
 USER 65532:65532
-ENV BOARDWIRE_LISTEN=0.0.0.0:8080 BOARDWIRE_DATA=/data/boardwire.redb
+ENV BOARDWIRE_LISTEN=0.0.0.0:8080
+# The data file is made here. BOARDWIRE_DATA would say so too, and that there is no other --store.
+WORKDIR /data
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --start-interval=2s CMD ["/usr/local/bin/boardwire", "health"]

@@ -132,7 +132,7 @@ fn given(flags: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
 }
 
 /// What a message says is expected.
-const COMMANDS: &str = "serve, token or health; `boardwire help` shows how";
+const COMMANDS: &str = "serve, token or health, or copy, nodes or version; `boardwire help` shows how";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -147,7 +147,13 @@ Examples:
       Print a token with which alice may edit the board `plan`.
 
   boardwire health
-      Ask a server on this machine how it is: exit code 0 if it is well, else 1.";
+      Ask a server on this machine how it is: exit code 0 if it is well, else 1.
+
+  boardwire copy --from boardwire.redb --to new.redb
+      Copy all boards, to or from a PostgreSQL too; of a damaged file, what can be read.
+
+  boardwire nodes --store postgres://boardwire@localhost/boardwire
+      List the servers that share a PostgreSQL.";
 
 const SERVE_HELP: &str = "\
 Every flag is also an environment variable: --jwt-secret is BOARDWIRE_JWT_SECRET, and so on.

@@ -84,7 +84,8 @@ fn main() -> ExitCode {
 
 /// Runs the server until a signal ends it.
 fn serve(config: Config) -> ExitCode {
-    telemetry::start(config.log_format, config.log_level);
+    let node = server::node_name(&config);
+    telemetry::start(config.log_format, config.log_level, node.as_deref());
     let dev_keys = (config.mode == Mode::Dev).then(|| config.keys.clone());
     let public_url = config.public_url.clone();
     let page = match boardwire::api::has_page() {

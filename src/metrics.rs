@@ -227,6 +227,7 @@ pub struct Metrics {
     compaction_failures: Total,
     board_load_seconds: Histogram,
     board_load_failures: Total,
+    node_store_seconds: Histogram,
     http_requests: Totals<2>,
     nodes: NodeMetrics,
 }
@@ -254,6 +255,7 @@ impl Metrics {
             compaction_failures: Total::default(),
             board_load_seconds: Histogram::new(SECONDS),
             board_load_failures: Total::default(),
+            node_store_seconds: Histogram::new(SECONDS),
             http_requests: Totals::new(http_labels()),
             nodes: NodeMetrics::default(),
         };
@@ -342,6 +344,9 @@ impl Metrics {
         self.register("node_boards", help, &boards);
         let help = "How long the node's lease is trusted without another word; 0 where it has none";
         self.register("node_lease_seconds", help, &lease);
+        let asked = self.node_store_seconds.clone();
+        let help = "Time that the shared store took to renew the lease, to say who has a board, and to give it to this node";
+        self.register("node_store_seconds", help, &asked);
     }
 
     fn register_redis(&mut self, redis: &RedisMetrics) {
@@ -486,6 +491,11 @@ impl Metrics {
     /// A compaction was made.
     pub(crate) fn compacted(&self, took: Duration) {
         self.compaction_seconds.observe(took.as_secs_f64());
+    }
+
+    /// The store that nodes share answered a question about them.
+    pub(crate) fn asked_of_nodes(&self, took: Duration) {
+        self.node_store_seconds.observe(took.as_secs_f64());
     }
 
     /// A compaction failed.

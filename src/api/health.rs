@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::api::{Answer, Call};
 use crate::boards::tenure::Standing;
 use crate::http::response::Response;
+use crate::metrics::nodes::NodeMetrics;
 
 #[derive(Serialize)]
 struct Health {
@@ -27,14 +28,20 @@ struct Node {
     id: Option<String>,
     lease_seconds: f64,
     boards: usize,
+    forwarded_connections: u64,
+    forwarded_connections_received: u64,
+    store_seconds: f64,
 }
 
 impl Node {
-    fn of(standing: Standing) -> Self {
+    fn of(standing: Standing, passing: &NodeMetrics) -> Self {
         Self {
             id: standing.node.map(|node| node.to_string()),
             lease_seconds: standing.trusted_for.as_secs_f64(),
             boards: standing.boards,
+            forwarded_connections: passing.open_out(),
+            forwarded_connections_received: passing.open_in(),
+            store_seconds: standing.store_took.as_secs_f64(),
         }
     }
 }
@@ -79,7 +86,7 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
         connections: shell.doors.open(),
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: shell.now().tick.since(shell.started).as_secs(),
-        node: boards.standing().map(Node::of),
+        node: (boards.standing()).map(|standing| Node::of(standing, shell.metrics.nodes())),
         redis: boards.outlet.as_ref().map(|outlet| Redis::of(outlet.trouble())),
     };
     Ok(Response::json(code, &health).field("Cache-Control", "no-store"))

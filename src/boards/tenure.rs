@@ -39,6 +39,8 @@ pub(crate) struct Tenure {
     trouble: Mutex<Option<StoreError>>,
     /// Counts how often it was lost: what was claimed before is not this node's.
     losses: AtomicU64,
+    /// How long the store took to answer last, in microseconds.
+    took: AtomicU64,
     /// Boards that this node has, so far as it knows, and since when or when it last looked.
     claimed: Mutex<BTreeMap<BoardId, Tick>>,
     /// Where boards of others were, and when that was.
@@ -63,6 +65,8 @@ pub(crate) struct Standing {
     pub(crate) trusted_for: Duration,
     /// Boards that it has.
     pub(crate) boards: usize,
+    /// How long the store took to answer last.
+    pub(crate) store_took: Duration,
 }
 
 impl Tenure {
@@ -75,6 +79,7 @@ impl Tenure {
             trusted_until: AtomicU64::new(0),
             trouble: Mutex::default(),
             losses: AtomicU64::new(0),
+            took: AtomicU64::new(0),
             claimed: Mutex::default(),
             elsewhere: Mutex::default(),
         }
@@ -134,7 +139,7 @@ impl Tenure {
         match lease {
             Ok(Lease::Held(node)) => {
                 if self.node.swap(node.0, Ordering::AcqRel) != node.0 {
-                    tracing::info!(%node, name = self.joining.name, "joined the nodes that share the store");
+                    tracing::info!(run = %node, "joined the nodes that share the store");
                 }
                 let trusted = self.joining.lease - self.joining.lease / DISTRUSTED;
                 self.trusted_until
@@ -155,6 +160,7 @@ impl Tenure {
             node: (node != 0).then_some(NodeId(node)),
             trusted_for: Tick(self.trusted_until.load(Ordering::Acquire)).since(now),
             boards: self.claimed().len(),
+            store_took: Duration::from_micros(self.took.load(Ordering::Relaxed)),
         }
     }
 }
@@ -182,6 +188,14 @@ impl Boards {
         Some(tenure.standing(self.now().tick))
     }
 
+    /// The store has answered what it was asked then.
+    fn note_answer(&self, tenure: &Tenure, asked: Tick) {
+        let took = self.now().tick.since(asked);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        tenure.took.store(micros, Ordering::Relaxed);
+        self.metrics.asked_of_nodes(took);
+    }
+
     /// How often the lease was lost.
     pub(crate) fn lease_losses(&self) -> u64 {
         let tenure = self.tenure.as_ref();
@@ -196,8 +210,9 @@ impl Boards {
         let Some(tenure) = &self.tenure else {
             return Err(Fault::Internal);
         };
-        let ownership = Arc::clone(&tenure.ownership);
+        let (ownership, asked) = (Arc::clone(&tenure.ownership), self.now().tick);
         let answer = self.unblock_read(move || question(&*ownership)).await;
+        self.note_answer(tenure, asked);
         answer.map_err(|error| {
             tracing::error!(error = causes(&error), "cannot find out which node has a board");
             self.committer.note_read_error(&error);
@@ -310,7 +325,6 @@ impl Boards {
         self.lose_all(tenure);
         if self.lease_step(|tenure, asked| tenure.join(asked, false)).await == Ok(Lease::Lost) {
             tracing::error!(
-                name = tenure.joining.name,
                 "another server has joined under the name of this one and goes on; give each a --node-address of its own"
             );
         }
@@ -327,6 +341,9 @@ impl Boards {
             None => Ok(Lease::Lost),
         });
         let lease = lease.await;
+        if let Some(tenure) = &self.tenure {
+            self.note_answer(tenure, asked);
+        }
         if let Err(error) = &lease {
             tracing::warn!(error = causes(error), "the lease could not be renewed");
         }

@@ -76,6 +76,42 @@ fn the_command_line_is_well_formed() {
 }
 
 #[test]
+fn what_is_expected_names_every_command_and_the_help_has_an_example_of_each() {
+    let help = shown(&["--help"]);
+    for name in command().get_subcommands().map(clap::Command::get_name) {
+        let is_named = COMMANDS.split([' ', ',', ';']).any(|word| word == name);
+        assert!(is_named, "{name}: {COMMANDS}");
+        let has_example = help.contains(&format!("\n  boardwire {name} "))
+            || help.contains(&format!("\n  boardwire {name}\n"));
+        assert!(has_example || name == "version", "{name}: {help}");
+    }
+}
+
+#[test]
+fn nodes_asks_for_a_store_and_for_nothing_else() {
+    let url = "postgres://ann:geheim@db.example/boards";
+    // A container may say where its data file would be.
+    let variables = [
+        ("BOARDWIRE_STORE", url),
+        ("BOARDWIRE_DATA", "/data/boardwire.redb"),
+    ];
+    match run(&["nodes"], &variables) {
+        Parsed::Run(Command::Nodes(address)) => {
+            assert!(
+                address.to_string().starts_with("db.example:5432/boards"),
+                "{address}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    wrong(
+        &["nodes"],
+        "--store is missing; expected the store that nodes share: postgres://",
+    );
+    wrong(&["nodes", "--data", "x"], "unknown flag --data");
+}
+
+#[test]
 fn every_setting_is_a_flag_of_serve() {
     let help = shown(&["serve", "--help"]);
     for setting in SETTINGS {

@@ -1,5 +1,5 @@
-//! Bounds of what passes from node to node. How many connections do is `--max-connections`: so many either
-//! way.
+//! Bounds of what passes from node to node. How many connections do is `--max-connections`, so many
+//! either way, as far as the limit on open files allows.
 
 use std::time::Duration;
 
@@ -16,6 +16,10 @@ pub const NODE_OFFER_BYTES_MAX: usize = 1 + 1 + 45 + HEAD_BYTES_MAX + 32;
 /// Connections from other nodes whose handshake is not over, inclusive. After a restart of a node its
 /// neighbours pass on all that it has to serve.
 pub const NODE_HANDSHAKES_MAX: usize = 1_000;
+
+/// How many connections must be able to pass each way, or `--max-connections` where that is less: with a
+/// limit on open files that leaves room for fewer, a warning is logged at the start.
+pub const NODE_CONNECTIONS_MIN: usize = 1_000;
 
 /// How long one side of a handshake waits for the other's next word.
 pub const NODE_HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(2);

@@ -112,6 +112,16 @@ impl Default for NodeMetrics {
 }
 
 impl NodeMetrics {
+    /// Connections of clients that are passed on now.
+    pub(crate) fn open_out(&self) -> u64 {
+        self.passed.get()
+    }
+
+    /// Connections that other nodes pass on to this one now.
+    pub(crate) fn open_in(&self) -> u64 {
+        self.taken.get()
+    }
+
     /// A request was passed on, or could not be.
     pub(crate) fn passing(&self, outcome: Passing) {
         self.passings.count([("outcome", outcome.as_str())]);

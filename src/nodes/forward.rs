@@ -51,7 +51,7 @@ impl Nodes {
             && let Some(count) = self.refused.count(self.host.now().tick)
         {
             tracing::warn!(
-                node = to,
+                other = to,
                 cause = outcome.as_str(),
                 count,
                 "requests could not be passed on to other nodes"

@@ -39,7 +39,7 @@ pub(crate) struct Settings {
     pub(crate) address: String,
     /// `--node-secret`.
     pub(crate) secret: Secret,
-    /// `--max-connections`: how many are passed on at a time, and how many are taken.
+    /// How many are passed on at a time, and how many are taken.
     pub(crate) connections: usize,
 }
 

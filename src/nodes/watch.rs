@@ -131,7 +131,7 @@ async fn look(nodes: Arc<Nodes>, to: Arc<str>) {
             let count = nodes.watch.lock().streams.get(&to).map_or(0, cut);
             nodes.metrics.cut(count);
             tracing::warn!(
-                node = &*to,
+                other = &*to,
                 count,
                 "a node does not answer; what was passed on to it was cut"
             );

@@ -396,24 +396,27 @@ pub fn data(values: &Values) -> Result<PathBuf, ConfigError> {
 /// It names no database, or `--data` names a file as well.
 fn store(values: &Values) -> Result<Option<postgres::Address>, ConfigError> {
     let given = values.given("store");
-    let Some(text) = given.text else { return Ok(None) };
-    if values.given("data").source != Source::Default {
+    if given.text.is_some() && values.given("data").source != Source::Default {
         let expected = "either --store or --data: everything is kept in one of them";
         return Err(ConfigError::new(given, expected));
     }
-    let address = postgres::Address::parse(text);
-    address
-        .map(Some)
-        .map_err(|expected| ConfigError::new(given, expected))
+    database(values)
 }
 
-/// `--store`, for a command that needs one.
+/// What `--store` names.
+fn database(values: &Values) -> Result<Option<postgres::Address>, ConfigError> {
+    let given = values.given("store");
+    let address = given.text.map(postgres::Address::parse).transpose();
+    address.map_err(|expected| ConfigError::new(given, expected))
+}
+
+/// `--store`, for a command that needs one, and has no `--data`.
 ///
 /// # Errors
 /// It is missing, or names no database.
 pub fn shared_store(values: &Values) -> Result<postgres::Address, ConfigError> {
     let expected = || format!("the store that nodes share: {}", postgres::EXPECTED);
-    store(values)?.ok_or_else(|| ConfigError::new(values.given("store"), expected()))
+    database(values)?.ok_or_else(|| ConfigError::new(values.given("store"), expected()))
 }
 
 /// Where the secret of `--dev` is kept, where it is needed: beside the data file.

@@ -13,7 +13,6 @@ use std::{fmt, io};
 
 use async_io::Timer;
 use async_signal::{Signal, Signals};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::system::uname;
 use smol::Executor;
 use smol::future::{FutureExt, yield_now};
@@ -25,7 +24,6 @@ use crate::boards::outlet::Outlet;
 use crate::boards::{self, Boards};
 use crate::bridge::Bridge;
 use crate::fault::Fault;
-use crate::limits;
 use crate::metrics::redis::RedisMetrics;
 use crate::metrics::{CommitMetrics, Metrics};
 use crate::net::admission::Came;
@@ -36,6 +34,7 @@ use crate::nodes::acceptor;
 use crate::nodes::{self, Nodes};
 use crate::room::RoomSettings;
 use crate::server::config::{self, Config};
+use crate::server::descriptors;
 use crate::server::entrance::Entrance;
 use crate::server::machine::Machine;
 use crate::server::requests::{self, Arrival, Site};
@@ -121,7 +120,7 @@ pub enum Ended {
 /// [`StartError`]; nothing has been served then.
 pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, StartError> {
     let (store, ownership) = open_store(&config)?;
-    raise_descriptor_limit(&config);
+    let passing = descriptors::raise(&config);
     let (poller, mut driver) = Poller::new().map_err(StartError::System)?;
     let listener = Listener::bind(config.listen, &poller).map_err(|source| StartError::Listen {
         address: config.listen,
@@ -146,7 +145,7 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         bridge.start(&shell.boards);
     }
     ready(address);
-    let routing = routing(&config, (host, &poller), &shell);
+    let routing = routing(&config, passing, (host, &poller), &shell);
     let process = Process {
         site: Arc::new(Site { shell, routing }),
         bridge,
@@ -186,16 +185,22 @@ fn open_store(config: &Config) -> Result<Kept, StartError> {
     Ok((Arc::new(store), None))
 }
 
-/// What this process says of itself to other nodes. Without an address the host's name and the one it listens
-/// on tell it from others, and a later run of it is taken for the same server.
-fn joining(config: &Config) -> Joining {
+/// The name of this server among others that share its store; `None` where it has a data file of its own.
+/// Without `--node-address` the host's name and the address that it listens on tell it from others, and a
+/// later run of it is taken for the same server.
+#[must_use]
+pub fn node_name(config: &Config) -> Option<String> {
+    config.store.as_ref()?;
     let address = config.node.as_ref().map(|node| node.address.clone());
     let host = || uname().nodename().to_string_lossy().into_owned();
+    Some(address.unwrap_or_else(|| format!("{} {}", host(), config.listen)))
+}
+
+/// What this process says of itself to other nodes.
+fn joining(config: &Config) -> Joining {
     Joining {
-        name: address
-            .clone()
-            .unwrap_or_else(|| format!("{} {}", host(), config.listen)),
-        address,
+        name: node_name(config).unwrap_or_default(),
+        address: config.node.as_ref().map(|node| node.address.clone()),
         lease: config.times.lease,
         replaces: true,
     }
@@ -223,33 +228,6 @@ fn note_verified(verified: Verified) {
     }
 }
 
-/// Raises the soft limit on open files to what the connections need, as far as the hard limit allows.
-fn raise_descriptor_limit(config: &Config) {
-    let clients = config.bounds.connections + limits::SPARE_SOCKETS;
-    // As many may be passed on, and as many taken.
-    let nodes = match config.node {
-        Some(_) => 2 * config.bounds.connections + limits::NODE_HANDSHAKES_MAX,
-        None => 0,
-    };
-    let needed = (clients + nodes + limits::SPARE_DESCRIPTORS) as u64;
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= needed) {
-        return;
-    }
-    let allowed = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
-    let raised = Rlimit {
-        current: Some(allowed),
-        maximum: limit.maximum,
-    };
-    if setrlimit(Resource::Nofile, raised).is_err() || allowed < needed {
-        tracing::warn!(
-            allowed,
-            needed,
-            "the limit on open files is lower than --max-connections needs"
-        );
-    }
-}
-
 /// Listens to other nodes, where there may be some.
 fn listen_to_nodes(config: &Config, poller: &Arc<Poller>) -> Result<Option<Listener>, StartError> {
     let listen = |node: &config::Node| {
@@ -261,13 +239,18 @@ fn listen_to_nodes(config: &Config, poller: &Arc<Poller>) -> Result<Option<Liste
     config.node.as_ref().map(listen).transpose()
 }
 
-/// The ways from and to other nodes, where there may be some.
-fn routing(config: &Config, (host, poller): (Arc<dyn Host>, &Arc<Poller>), shell: &Shell) -> Option<Routing> {
+/// The ways from and to other nodes, where there may be some; `passing` connections may take each.
+fn routing(
+    config: &Config,
+    passing: usize,
+    (host, poller): (Arc<dyn Host>, &Arc<Poller>),
+    shell: &Shell,
+) -> Option<Routing> {
     let node = config.node.as_ref()?;
     let settings = nodes::Settings {
         address: node.address.clone(),
         secret: node.secret.clone(),
-        connections: config.bounds.connections,
+        connections: passing,
     };
     Some(Routing {
         nodes: Nodes::new(settings, host, Arc::clone(poller), shell.metrics.nodes().clone()),

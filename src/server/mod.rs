@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod config;
+mod descriptors;
 pub mod dev_secret;
 mod entrance;
 mod lifecycle;
@@ -15,4 +16,4 @@ mod routing;
 pub mod telemetry;
 mod threads;
 
-pub use lifecycle::{Ended, StartError, run};
+pub use lifecycle::{Ended, StartError, node_name, run};

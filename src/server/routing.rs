@@ -78,7 +78,7 @@ impl Routing {
                 return Ok(None);
             };
             let Some(to) = &neighbour.address else {
-                tracing::warn!(%board, node = %neighbour.node, "the node that has the board was given no --node-address");
+                tracing::warn!(%board, other = %neighbour.node, "the node that has the board was given no --node-address");
                 return Err(Fault::Elsewhere);
             };
             let left = until.saturating_duration_since(Instant::now());

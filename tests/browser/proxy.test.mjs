@@ -1,8 +1,9 @@
 // The page behind the real nginx: under a path of a host it works as at its root, and where the proxy is set
 // up wrong it says what is wrong instead of opening for ever.
 import assert from 'node:assert/strict'
+import { freePort } from '../node/support/postgres.mjs'
 import { until } from '../node/support/wait.mjs'
-import { freePort, HOST, startNginx, UPGRADE } from './support/nginx.mjs'
+import { HOST, startNginx, UPGRADE } from './support/nginx.mjs'
 import { suite } from './support/stage.mjs'
 import { box } from './support/tab.mjs'
 

@@ -6,10 +6,11 @@ use boardwire::ids::Level;
 
 use crate::support::client::{Client, converge};
 use crate::support::http::{self, Http};
+use crate::support::postgres::Postgres;
 use crate::support::server::Setup;
 use crate::support::socket::{Socket, UPGRADE, path};
 use crate::support::tokens::{SECRET, Token, editor, signed_with, viewer};
-use crate::support::{SOON, until, wire};
+use crate::support::{SOON, free_port, until, wire};
 
 /// A busy day in short, at the most talkative level; then the log is searched for everything that was said in
 /// secret.
@@ -86,28 +87,7 @@ fn tokens_secrets_and_payloads_stay_out_of_the_log() {
             assert!(!line.contains(secret.as_str()), "{secret:?} stands in {line}");
         }
     }
-    every_field_is_told(&log);
-}
-
-/// Every line that is logged unless one asks for more is in docs/operations.md, with its fields.
-fn every_field_is_told(log: &str) {
-    let told = told_fields();
-    let mut messages = BTreeSet::new();
-    for line in log.lines() {
-        let event: serde_json::Value = serde_json::from_str(line).expect("one JSON object a line");
-        if !["INFO", "WARN", "ERROR"].contains(&event["level"].as_str().unwrap()) {
-            continue;
-        }
-        let message = event["message"].as_str().unwrap().to_owned();
-        let fields = event.as_object().unwrap().keys().map(String::as_str);
-        let fields: BTreeSet<&str> = fields.filter(|name| !COMMON.contains(name)).collect();
-        let row = told.get(&message).expect(&message);
-        assert_eq!(
-            &fields, row,
-            "left: the log's {message:?}, right: docs/operations.md"
-        );
-        messages.insert(message);
-    }
+    let messages = every_field_is_told(&log, &COMMON);
     for message in [
         "listening",
         "connected",
@@ -118,6 +98,134 @@ fn every_field_is_told(log: &str) {
     ] {
         assert!(messages.contains(message), "{message}: {messages:?}");
     }
+}
+
+/// Every line that is logged unless one asks for more is in docs/operations.md, with its fields beside those
+/// of every line; which these were.
+fn every_field_is_told(log: &str, common: &[&str]) -> BTreeSet<String> {
+    let told = told_fields();
+    let mut messages = BTreeSet::new();
+    for line in log.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).expect("one JSON object a line");
+        if !["INFO", "WARN", "ERROR"].contains(&event["level"].as_str().unwrap()) {
+            continue;
+        }
+        let message = event["message"].as_str().unwrap().to_owned();
+        let fields = event.as_object().unwrap().keys().map(String::as_str);
+        let fields: BTreeSet<&str> = fields.filter(|name| !common.contains(name)).collect();
+        let row = told.get(&message).expect(&message);
+        assert_eq!(
+            &fields, row,
+            "left: the log's {message:?}, right: docs/operations.md"
+        );
+        messages.insert(message);
+    }
+    messages
+}
+
+/// A start, a board, a refusal and a stop, as the log has them.
+fn short_life(setup: Setup) -> String {
+    let mut server = setup.start();
+    let mut client = Client::join(&server, "b", 1);
+    client.set("a", "1");
+    client.save();
+    client.cut();
+    assert_eq!(http::get(server.address(), "/v1/boards?token=x").status, 401);
+    server.terminate();
+    assert_eq!(server.ended().code(), Some(0));
+    server.log()
+}
+
+#[test]
+fn every_line_of_a_node_says_which_node_wrote_it() {
+    let on_database = |format: &str| {
+        let postgres = Postgres::shared();
+        let url = postgres.url(&postgres.fresh_schema());
+        Setup::new().flag("store", &url).flag("log-format", format)
+    };
+    let node = |format: &str, name: &str| {
+        on_database(format)
+            .flag("node-address", name)
+            .flag("node-secret", "the-secret-of-the-nodes-0123456789")
+    };
+    let name = format!("127.0.0.1:{}", free_port());
+    let json = short_life(node("json", &name));
+    for line in json.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).expect("one JSON object a line");
+        assert_eq!(event["node"], *name, "{line}");
+        assert_eq!(line.matches("\"node\":").count(), 1, "{line}");
+    }
+    let common: Vec<&str> = COMMON.into_iter().chain(["node"]).collect();
+    let messages = every_field_is_told(&json, &common);
+    for message in ["joined the nodes that share the store", "connected", "stopped"] {
+        assert!(messages.contains(message), "{message}: {messages:?}");
+    }
+    let text = short_life(node("text", &name));
+    assert!(text.lines().count() >= 5, "{text}");
+    for line in text.lines() {
+        let written = format!(" node={name:?}");
+        assert!(
+            line.ends_with(&written) && line.matches(" node=").count() == 1,
+            "{line}"
+        );
+    }
+    // Without an address for others it has a name all the same.
+    let alone = short_life(on_database("json"));
+    let is_named = |line: &str| line.ends_with(" 127.0.0.1:0\"}");
+    assert!(alone.lines().all(is_named), "{alone}");
+}
+
+#[test]
+fn a_server_on_a_data_file_names_no_node() {
+    let json = short_life(Setup::new());
+    every_field_is_told(&json, &COMMON);
+    let text = short_life(Setup::new().flag("log-format", "text"));
+    assert!(
+        text.lines().any(|line| line.ends_with(" finished=Durable")),
+        "{text}"
+    );
+    assert!(!json.contains("node") && !text.contains("node"), "{json}{text}");
+}
+
+/// With the defaults nothing is wrong where a process may have 20,000 files open, as some systems have it.
+#[test]
+fn what_the_limit_on_open_files_is_too_low_for_is_said() {
+    let told = |setup: Setup, most: usize| {
+        let limit = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+        let mut server = setup.by(&["/bin/sh", "-c", &limit]).start();
+        server.terminate();
+        server.ended();
+        let log = server.log();
+        let line = log.lines().find(|line| line.contains("limit on open files"))?;
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let number = |name: &str| event[name].as_u64();
+        assert_eq!(number("allowed"), Some(most as u64));
+        Some((
+            event["level"].as_str()?.to_owned(),
+            number("needed")?,
+            number("passing"),
+        ))
+    };
+    let node = || {
+        let postgres = Postgres::shared();
+        Setup::new()
+            .flag("store", &postgres.url(&postgres.fresh_schema()))
+            .flag("node-address", &format!("127.0.0.1:{}", free_port()))
+            .flag("node-secret", "the-secret-of-the-nodes-0123456789")
+    };
+    let info = |needed, passing| Some(("INFO".to_owned(), needed, Some(passing)));
+    let warn = |needed| Some(("WARN".to_owned(), needed, None));
+    assert_eq!(told(node(), 20_000), info(32_064, 3_968));
+    assert_eq!(told(node(), 14_064), info(32_064, 1_000));
+    assert_eq!(told(node(), 14_063), warn(14_064));
+    assert_eq!(told(node().flag("max-connections", "2000"), 8_064), None);
+    assert_eq!(
+        told(node().flag("max-connections", "2000"), 8_063),
+        info(8_064, 1_999)
+    );
+    // One without neighbours needs what it ever needed.
+    assert_eq!(told(Setup::new(), 11_064), None);
+    assert_eq!(told(Setup::new(), 11_063), warn(11_064));
 }
 
 /// Fields of every line.

@@ -11,9 +11,9 @@ use crate::support::api::Api;
 use crate::support::client::Client;
 use crate::support::http;
 use crate::support::postgres::Postgres;
-use crate::support::redis::{Fake, Redis, fake, free_port};
+use crate::support::redis::{Fake, Redis, fake};
 use crate::support::server::{Server, Setup};
-use crate::support::{SOON, until};
+use crate::support::{SOON, free_port, until};
 
 /// A server whose `--redis` is this.
 #[track_caller]

@@ -2,7 +2,6 @@
 // its own.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '../../node/support/wait.mjs'
@@ -14,17 +13,15 @@ const NGINX = process.env.NGINX_BIN ?? '/usr/sbin/nginx'
 export const HOST = 'proxy_set_header Host $http_host;'
 export const UPGRADE = 'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;'
 
-/** A port that is free now: a server's `--public-url` has to be known before the proxy can be told of the server. */
-export async function freePort () {
-  const probe = createServer()
-  await new Promise((resolve, reject) => probe.on('error', reject).listen(0, '127.0.0.1', resolve))
-  const { port } = probe.address()
-  await new Promise(resolve => probe.close(resolve))
-  return port
+/** Starts nginx for the test's `stage` on `port` with these lines in its server block. */
+export function startNginx (stage, port, locations) {
+  return runNginx(stage, port, `
+      map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+      server { listen 127.0.0.1:${port}; ${locations} }`)
 }
 
-/** Starts nginx for the test's `stage` on `port` with these lines in its server block. */
-export async function startNginx (stage, port, locations) {
+/** Starts nginx for the test's `stage` with these lines in its http block, which have it listen on `port`. */
+export async function runNginx (stage, port, http) {
   const found = spawnSync(NGINX, ['-v'])
   if (found.error) throw new Error(`${NGINX} is missing, behind which the page is tested. On Debian: apt-get install nginx-light; or set NGINX_BIN.`)
   const directory = mkdtempSync(join(tmpdir(), 'boardwire-nginx-'))
@@ -34,8 +31,7 @@ export async function startNginx (stage, port, locations) {
     events { worker_connections 128; }
     http {
       access_log off; ${temporary.join(' ')}
-      map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
-      server { listen 127.0.0.1:${port}; ${locations} }
+      ${http}
     }`)
   const child = spawn(NGINX, ['-p', directory, '-c', 'nginx.conf'], { stdio: ['ignore', 'ignore', 'pipe'] })
   let log = ''

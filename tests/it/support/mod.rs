@@ -14,6 +14,7 @@ pub(crate) mod socket;
 pub(crate) mod tokens;
 pub(crate) mod wire;
 
+use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,12 @@ pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// How often a state is looked at.
 const LOOK_EVERY: Duration = Duration::from_micros(500);
+
+/// A port that is free when it is looked at, and nobody else's in these tests for a while.
+pub(crate) fn free_port() -> u16 {
+    let probe = TcpListener::bind("127.0.0.1:0").unwrap();
+    probe.local_addr().unwrap().port()
+}
 
 /// Looks at a state until it holds; panics at the caller's line once the deadline has passed.
 #[track_caller]

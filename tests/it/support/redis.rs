@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{SOON, until};
+use super::{SOON, free_port, until};
 
 /// A redis-server process, on a port and in a directory of its own; killed when dropped.
 pub(crate) struct Redis {
@@ -18,12 +18,6 @@ pub(crate) struct Redis {
     port: u16,
     password: Option<String>,
     _place: TempDir,
-}
-
-/// A port that nobody listens on.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 impl Redis {

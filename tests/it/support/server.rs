@@ -75,6 +75,12 @@ impl Setup {
         (!has_database).then(|| format!("--data={}", self.place.data().display()))
     }
 
+    /// Lines that a test can read, unless it wants others.
+    fn log_format(&self) -> Option<&'static str> {
+        let has_one = self.flags.iter().any(|flag| flag.starts_with("--log-format="));
+        (!has_one).then_some("--log-format=json")
+    }
+
     /// Starts it and waits until it listens.
     #[track_caller]
     pub(crate) fn start(self) -> Server {
@@ -87,12 +93,8 @@ impl Setup {
             .args(words)
             .env_clear()
             .env("BOARDWIRE_JWT_SECRET", SECRET)
-            .args([
-                "serve",
-                "--listen=127.0.0.1:0",
-                "--threads=2",
-                "--log-format=json",
-            ])
+            .args(["serve", "--listen=127.0.0.1:0", "--threads=2"])
+            .args(self.log_format())
             .args(self.data())
             .args(&self.flags)
             .stdin(Stdio::null())
@@ -133,8 +135,9 @@ impl Setup {
 
 /// The address in the log line that tells it.
 fn listening(log: &str) -> Option<SocketAddr> {
-    let (_, after) = log.split_once(r#""listen":""#)?;
-    after.split_once('"')?.0.parse().ok()
+    let json = || Some(log.split_once(r#""listen":""#)?.1.split_once('"')?.0);
+    let text = || Some(log.split_once(" listen=")?.1.split_once(' ')?.0);
+    json().or_else(text)?.parse().ok()
 }
 
 /// A running server; killed when dropped.
