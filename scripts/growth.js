@@ -120,7 +120,7 @@ function asked({ busy, states }, { person, constants }, people) {
 /** What the store did at most: each way to be full by its name. */
 const LIMITS = [
   { name: 'WAL', of: ({ wal }) => wal, most: ({ wal }) => wal.wal_bytes_per_second },
-  { name: 'commits', of: ({ commits }) => commits, most: ({ commits }) => commits.local.commits_per_second },
+  { name: 'commits', of: ({ commits }) => commits, most: ({ commits: { one, local } }) => Math.max(one.commits_per_second, local.commits_per_second) },
   { name: 'CPU', of: ({ cores }) => cores, most: ({ machine }) => machine.cpus },
 ]
 
