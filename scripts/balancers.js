@@ -28,29 +28,33 @@ function hash(text) {
   return bits >>> 0
 }
 
-/** The nodes from the largest hash with a text on: whoever has the boards of others keeps its own. Two do here. */
+/** The two nodes with the largest hashes of a text: where the first is down it is the second, and others keep theirs. */
 function hashed(text, count) {
   const bits = hash(text)
-  const weights = Array.from({ length: count }, (_, node) => ({ node, weight: mixed(bits ^ mixed(node + 1)) }))
-  let [first, second] = [weights[0], undefined]
-  for (const one of weights.slice(1)) {
-    if (one.weight > first.weight) [first, second] = [one, first]
-    else if (!second || one.weight > second.weight) second = one
+  const [first, second] = [{ node: 0, weight: -1 }, { node: 0, weight: -1 }]
+  for (let node = 0; node < count; node++) {
+    const weight = mixed(bits ^ mixed(node + 1))
+    if (weight > first.weight) {
+      Object.assign(second, first)
+      Object.assign(first, { node, weight })
+    } else if (weight > second.weight) Object.assign(second, { node, weight })
   }
-  return [first.node, second?.node]
+  return [first.node, second.node]
 }
 
 const socket = board => `/ws/canvas/board-${board}`
 const program = board => `/v1/boards/board-${board}/items`
-const byHash = nameOf => count => {
+/** By the hash of a name; what is the same by its key has the same name. */
+const byHash = (keyOf, nameOf) => count => {
   const known = new Map()
   return visit => {
-    const text = nameOf(visit)
-    if (!known.has(text)) known.set(text, hashed(text, count))
-    const [first, second] = known.get(text)
+    const key = keyOf(visit)
+    if (!known.has(key)) known.set(key, hashed(nameOf(visit), count))
+    const [first, second] = known.get(key)
     return isUp => isUp[first] ? first : second
   }
 }
+
 /** What chooses among so many nodes: of a visit (person, board, kind of path), by which of them are up. */
 const BALANCERS = {
   'round robin': () => {
@@ -60,9 +64,9 @@ const BALANCERS = {
       return turn
     }
   },
-  'sticky (a person stays)': byHash(({ person }) => `person-${person}`),
-  'hash of the path': byHash(({ path, board }) => path(board)),
-  'hash of the board': byHash(({ board }) => `board-${board}`),
+  'sticky (a person stays)': byHash(({ person }) => person, ({ person }) => `person-${person}`),
+  'hash of the path': byHash(({ path, board }) => path === socket ? board : -1 - board, ({ path, board }) => path(board)),
+  'hash of the board': byHash(({ board }) => board, ({ board }) => `board-${board}`),
 }
 
 /** Which board each person is on, in the order in which they come. */
