@@ -1,5 +1,5 @@
-//! What stands for the store in PostgreSQL in a build without the feature `postgres`: there is no address, and
-//! so nothing is ever opened.
+//! What stands for the store in PostgreSQL in a build without the feature `postgres`: there is no address,
+//! and so nothing is ever opened.
 
 use std::fmt;
 

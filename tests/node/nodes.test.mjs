@@ -224,7 +224,8 @@ describe(`several nodes (BOARDWIRE_SEED=${SEED})`, { concurrency: true }, () => 
       const dead = await cluster.owner(round < 3 ? alone[round].board : 'together')
       await nodes[dead].kill()
       const killed = performance.now()
-      // Until its lease ends nobody else commits to what it had, nor echoes: what is there now is all that was.
+      // Until its lease ends nobody else commits to what it had, nor echoes: what is there now is all that
+      // was.
       for (const [i, { board, client, book }] of alone.entries()) {
         const confirmed = book.confirmed
         const lost = missing(confirmed, await cluster.stored(board))

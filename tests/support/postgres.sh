@@ -1,7 +1,7 @@
-# Test support: keeps a PostgreSQL for the tests of Rust and of Node. Does what it is told line by line (start,
-# stop, crash, pause, resume, or a command of the shell), and ends all when nobody is left to tell it. The
-# directory is its own, since the user that it runs as may write nowhere else; its name is the first line out.
-# In: BIN, PORT, PREPARE (commands after initdb), SETTINGS.
+# Test support: keeps a PostgreSQL for the tests of Rust and of Node. Does what it is told line by line
+# (start, stop, crash, pause, resume, or a command of the shell), and ends all when nobody is left to tell it.
+# The directory is its own, since the user that it runs as may write nowhere else; its name is the first line
+# out. In: BIN, PORT, PREPARE (commands after initdb), SETTINGS.
 directory=$(mktemp -d /tmp/boardwire-pg.XXXXXX) || exit 1
 cd "$directory" || exit 1
 trap '' INT TERM HUP
