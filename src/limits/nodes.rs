@@ -33,8 +33,8 @@ pub const NODE_CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
 /// How long the addresses behind a node's name are used before they are looked up again.
 pub const NODE_NAME_TIME: Duration = Duration::from_secs(5);
 
-/// How long a request waits for a node that takes it, where the one that has its board cannot be reached, or
-/// has it no more.
+/// How long a request waits to be told which node has its board, and for one that takes it, where that one
+/// cannot be reached, or has it no more.
 pub const NODE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long is waited before it is asked again which node has the board, at first.

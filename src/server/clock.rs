@@ -23,9 +23,7 @@ impl SystemClock {
     /// A clock whose tick 0 is now.
     #[must_use]
     pub fn start() -> Self {
-        Self {
-            started: monotonic(),
-        }
+        Self { started: monotonic() }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::http::target::Target;
 use crate::ids::BoardId;
 use crate::limits;
+use crate::net::within;
 use crate::nodes::{Nodes, NotPassed, Passage};
 use crate::store::ownership::Neighbour;
 
@@ -74,7 +75,10 @@ impl Routing {
         let until = Instant::now() + limits::NODE_PATIENCE;
         let mut pause = limits::NODE_RETRY_MIN;
         loop {
-            let Some(neighbour) = self.routes.elsewhere(&board).await? else {
+            let left = until.saturating_duration_since(Instant::now());
+            // A store that hangs is waited for much longer by who loads a board.
+            let found = within(left, self.routes.elsewhere(&board)).await;
+            let Some(neighbour) = found.unwrap_or(Err(Fault::StateUnreadable))? else {
                 return Ok(None);
             };
             let Some(to) = &neighbour.address else {

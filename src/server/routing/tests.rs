@@ -61,6 +61,21 @@ impl Routes for AllHere {
     }
 }
 
+/// Nobody can find out.
+struct NeverTold;
+
+impl Routes for NeverTold {
+    fn elsewhere<'a>(&'a self, _: &'a BoardId) -> Elsewhere<'a> {
+        Box::pin(std::future::pending())
+    }
+
+    fn forget(&self, _: &BoardId) {}
+
+    fn is_serving(&self) -> bool {
+        true
+    }
+}
+
 struct Node {
     listen: SocketAddr,
     site: Arc<Site>,
@@ -298,4 +313,28 @@ fn what_is_about_no_board_does_not_come_in_from_a_node() {
         ));
         assert_eq!(offered.is_ok(), is_taken, "{target}");
     }
+}
+
+/// A database that hangs holds its readers for half a minute.
+#[test]
+fn who_has_a_board_is_not_waited_for_longer_than_a_request_may() {
+    let node = start(&free(), Arc::new(NeverTold));
+    let begun = Instant::now();
+    let token = token(&node);
+    let request = format!("GET /v1/boards/b/document?token={token} HTTP/1.1\r\nHost: h\r\n\r\n");
+    let asking = thread::spawn({
+        let mut stream = connect(&node);
+        move || head_of(&mut stream, &request)
+    });
+    let (mut stream, head) = upgrade(&node, "b", "192.0.2.1");
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    // Its reason, as a message of the protocol, comes first.
+    let mut told = frame(&mut stream);
+    while told.0 != 8 {
+        told = frame(&mut stream);
+    }
+    assert_eq!(told.1.get(..2), Some(&1011_u16.to_be_bytes()[..]));
+    let answer = asking.join().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(begun.elapsed() < limits::NODE_PATIENCE + Duration::from_secs(2));
 }
