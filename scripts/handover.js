@@ -45,7 +45,7 @@ async function handOver({ nodes: [owner, other], schema }, { signal, count, toke
   })
   await sleep(1000)
   const mine = `FROM ${schema}.nodes WHERE address = '${owner.address}'`
-  const had = Number(store.ask(`SELECT count(*) FROM ${schema}.boards WHERE node = (SELECT node ${mine})`))
+  const had = Number(await store.ask(`SELECT count(*) FROM ${schema}.boards WHERE node = (SELECT node ${mine})`))
   if (had !== count) throw new Error(`the node has ${had} of ${count} boards`)
   const agent = new http.Agent({ keepAlive: true, maxSockets: WIDTH })
   const begun = performance.now()
@@ -53,7 +53,7 @@ async function handOver({ nodes: [owner, other], schema }, { signal, count, toke
   process.kill(owner.pid, signal)
   const ended = owner.child.ended.then(since)
   const lease = signal === 'SIGKILL'
-    ? 1000 * Number(store.ask(`SELECT extract(epoch FROM lease_end - clock_timestamp()) ${mine}`)) + since() : undefined
+    ? 1000 * Number(await store.ask(`SELECT extract(epoch FROM lease_end - clock_timestamp()) ${mine}`)) + since() : undefined
   const answered = []
   await each(boards, WIDTH, async board => {
     while (await ask(agent, other.port, board, token) !== 200) {

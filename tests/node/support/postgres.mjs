@@ -30,16 +30,16 @@ export const freePort = () => new Promise((resolve, reject) => {
   })
 })
 
-/** A server; it lives until `dispose`, or until this process ends. */
+/** A server; it lives until `dispose`, or until this process ends. `settings` are words for it: `fsync=on`. */
 export class Postgres {
-  static async start () {
+  static async start ({ settings = [] } = {}) {
     const server = new Postgres()
     server.bin = programs()
     server.port = await freePort()
     // It refuses to run as root.
     const asNobody = ['setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups']
     const [program, ...args] = [...(process.getuid() === 0 ? asNobody : []), 'sh', '-c', KEEPER]
-    const env = { ...process.env, BIN: server.bin, PORT: server.port, PREPARE: 'true', SETTINGS: '' }
+    const env = { ...process.env, BIN: server.bin, PORT: server.port, PREPARE: 'true', SETTINGS: settings.map(setting => `-c ${setting}`).join(' ') }
     server.keeper = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'inherit'] })
     server.exit = new Promise(resolve => server.keeper.on('close', resolve))
     const lines = createInterface({ input: server.keeper.stdout })
