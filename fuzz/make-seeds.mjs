@@ -214,6 +214,15 @@ const drawn = {
   'asset:a': { typeName: 'asset', type: 'image', props: { src: 'https://example.com/a.png' } },
   'binding:b': { typeName: 'binding', fromId: 'shape:g', toId: 'shape:n' }
 }
+const tie = (fromId, toId, props) => ({ typeName: 'binding', type: 'arrow', fromId, toId, props: { terminal: 'start', normalizedAnchor: { x: 0.5, y: 0.25 }, isPrecise: true, ...props } })
+const connected = {
+  ...drawn,
+  'shape:w': shape('arrow', { start: { x: 1, y: 2 }, end: { x: 30, y: 4 }, bend: 3, size: 'm', arrowheadEnd: 'arrow', text: 'x' }, { rotation: 1 }),
+  'shape:v': shape('arrow', { end: { x: 9 } }, { parentId: 'shape:f' }),
+  'binding:w': tie('shape:w', 'shape:n'),
+  'binding:x': tie('shape:w', 'shape:g', { terminal: 'end', isExact: true }),
+  'binding:v': tie('shape:v', 'shape:f')
+}
 write('items', {
   create: items({}, ['create', 'a', { type: 'sticky', x: 1, y: 2, width: 100, content: { text: 'hello\nyou' }, style: { color: 'blue' } }]),
   image: items({}, ['create', 'a', { type: 'image', x: 0, y: 0, content: { url: 'https://example.com/a.png', alt: 'A' } }, 'r']),
@@ -222,6 +231,10 @@ write('items', {
   size: items(drawn, ['update', 'n', { width: 300, height: 100.5, content: null }]),
   text: items(drawn, ['update', 't', { width: 40, y: -3, style: null }]),
   gone: items(drawn, ['delete', 'j']),
+  connect: items(connected, ['create', 'k', { type: 'connector', from: { item: 'm' }, to: { item: 'n', anchor: { x: 0, y: 1 } }, style: { kind: 'elbow', bend: 5 } }],
+    ['create', 'm', { type: 'text', x: 5, y: 6 }], ['update', 'w', { to: { x: 1, y: 2 }, from: { anchor: { x: 1 } } }], ['delete', 'g']),
+  connected: items(connected, ['update', 'w', { from: { item: 'f' }, to: { item: 't' }, content: { text: 'y' } }]),
+  released: items(connected, ['delete', 'n']),
   repeated: items({ 'shape:a': shape('frame', { w: 1, h: 1 }, { meta: { item_id: 'a', request: 'r' } }) },
     ['create', 'a', { type: 'frame', x: 0, y: 0 }, 'r'], ['create', 'b', { type: 'shape', x: 0, y: 0 }, 'r'], ['delete', 'z']),
   refused: items(drawn, ['update', 'n', { content: { txt: 1 } }], ['create', 'n', { id: 'n', type: 'text', x: 1e10 }])

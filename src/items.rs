@@ -7,7 +7,10 @@
 
 mod apply;
 mod asset;
+mod binding;
 mod change;
+mod connector;
+mod end;
 mod frames;
 mod index_key;
 mod kind;
@@ -33,6 +36,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::ids::ItemId;
+use crate::items::overlay::Overlay;
 use crate::time::UnixMillis;
 
 /// The page that tldraw makes on an empty board.
@@ -212,7 +216,24 @@ pub fn apply(records: &dyn Records, operations: &[Operation], stamp: Stamp<'_>) 
 
 /// The item `id`; `None` where there is none, or a shape that is no item.
 pub fn read(records: &dyn Records, id: &ItemId) -> Option<Item> {
-    read::read(records, id)
+    reader(records)(id)
+}
+
+/// The same for many: who is bound to whom is looked up once.
+pub fn reader(records: &dyn Records) -> impl Fn(&ItemId) -> Option<Item> + '_ {
+    let overlay = Overlay::new(records);
+    move |id| read::read(&overlay, id)
+}
+
+/// An item that another server shows, as it may be asked for here: without what follows from the rest.
+#[must_use]
+pub fn told(mut item: Record) -> Record {
+    if item.get("type").and_then(Value::as_str) == Some(kind::Kind::Connector.as_str()) {
+        for derived in ["x", "y", "width", "height"] {
+            item.remove(derived);
+        }
+    }
+    item
 }
 
 /// The ids of all items, sorted by their text. Looks at two members of each record.

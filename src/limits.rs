@@ -47,6 +47,9 @@ pub const ITEM_SIDE_MIN: f64 = 1.0;
 /// The greatest width and height of an item, inclusive.
 pub const ITEM_SIDE_MAX: f64 = 1e6;
 
+/// How far a connector is bent, inclusive, either way, in pixels at 100 %.
+pub const ITEM_BEND_MAX: f64 = 10_000.0;
+
 /// Bytes of an item's text, and of an image's description, inclusive. More is a file; each key pressed in it
 /// would send it all.
 pub const ITEM_TEXT_BYTES_MAX: usize = 64 * 1024;

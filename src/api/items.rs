@@ -39,11 +39,8 @@ pub(crate) async fn list(mut call: Call<'_>) -> Answer {
         let shown = |id: &ItemId| after.as_ref().is_some_and(|after| id.as_str() <= after.as_str());
         let from = ids.partition_point(shown);
         let (mut rows, mut bytes) = (Vec::new(), 0);
-        let items = ids
-            .iter()
-            .skip(from)
-            .take(limit)
-            .filter_map(|id| items::read(records, id));
+        let read = items::reader(records);
+        let items = ids.iter().skip(from).take(limit).filter_map(read);
         for item in items {
             bytes += item.bytes;
             rows.push(item.json);

@@ -67,6 +67,7 @@ fn plan(records: &dyn Records, messages: &[Message], at: UnixMillis) -> (Vec<Wri
         actor: actor.as_str(),
         at,
     };
+    let read = items::reader(records);
     // Each round but the last finds one message that cannot be applied.
     for _ in 0..=messages.len() {
         let mut operations = Vec::new();
@@ -77,7 +78,7 @@ fn plan(records: &dyn Records, messages: &[Message], at: UnixMillis) -> (Vec<Wri
             }
             let is_there = present
                 .entry(&message.id)
-                .or_insert_with(|| items::read(records, &message.id).is_some());
+                .or_insert_with(|| read(&message.id).is_some());
             match operation(message, *is_there) {
                 Some(operation) => {
                     *outcome = Reception::Applied;
@@ -118,10 +119,10 @@ fn operation(message: &Message, is_there: bool) -> Option<Operation> {
         (Action::Delete, false) => None,
         (Action::Create | Action::Update, true) => Some(Operation::Update {
             id,
-            patch: message.item.clone(),
+            patch: items::told(message.item.clone()),
         }),
         (Action::Create | Action::Update, false) => Some(Operation::Create {
-            item: message.item.clone(),
+            item: items::told(message.item.clone()),
             id,
             request: None,
         }),
@@ -191,6 +192,22 @@ mod tests {
             let wrote = keys.contains(&format!("shape:{id}"));
             assert_eq!(wrote, expected == Reception::Applied, "{action:?} {id}");
         }
+    }
+
+    #[test]
+    fn a_connector_is_taken_as_another_server_shows_it() {
+        let connector = json!({
+            "id": "c", "type": "connector", "from": {"item": "here"}, "to": {"x": 400, "y": 0},
+            "x": 101, "y": 0, "width": 299, "height": 102, "content": {"text": ""}, "style": {"bend": 0},
+        });
+        let mut moved = connector.clone();
+        moved["to"] = json!({"x": 500, "y": 1});
+        let (keys, outcomes) = planned(&[
+            message(Action::Create, "c", connector),
+            message(Action::Update, "c", moved),
+        ]);
+        assert_eq!(outcomes, [Reception::Applied, Reception::Applied]);
+        assert_eq!(keys, ["binding:c-start", "shape:c"]);
     }
 
     #[test]

@@ -4,16 +4,19 @@
 //! JSON of HTTP. Key invariants: each operation sees those before it; the first refusal undoes them all.
 //! Tests: src/items/tests.rs.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::ids::ItemId;
 use crate::items::change::{self, Change};
+use crate::items::end::Terminal;
 use crate::items::frames::Put;
 use crate::items::kind::Kind;
 use crate::items::overlay::Overlay;
 use crate::items::place::{self, Point};
 use crate::items::props::{part, part_mut};
-use crate::items::{DOCUMENT, PAGE, asset, index_key, number, read, shape};
+use crate::items::{DOCUMENT, PAGE, asset, connector, index_key, number, read, shape};
 use crate::items::{Item, Operation, Outcome, Plan, Record, Records, Refused, Stamp, Why};
 use crate::limits;
 
@@ -28,10 +31,14 @@ pub(super) fn apply(
         overlay: Overlay::new(records),
         stamp,
         moves: 0,
+        released: 0,
+        index: 0,
+        connected: Vec::new(),
     };
     let mut outcomes = Vec::with_capacity(operations.len());
     let mut bytes = 0_usize;
     for (index, operation) in operations.iter().enumerate() {
+        pen.index = index;
         let outcome = if is_repeated {
             pen.repeat(operation)
         } else {
@@ -39,7 +46,7 @@ pub(super) fn apply(
         };
         let outcome = outcome.map_err(|why| Refused { index, why })?;
         bytes = bytes.saturating_add(outcome.item().map_or(0, |item| item.bytes));
-        if index > 0 && bytes > limits::ITEM_ANSWER_BYTES_MAX {
+        if index > 0 && bytes.saturating_add(pen.released) > limits::ITEM_ANSWER_BYTES_MAX {
             let why = Why::TooLarge;
             return Err(Refused { index, why });
         }
@@ -48,6 +55,7 @@ pub(super) fn apply(
     let writes = if is_repeated {
         Vec::new()
     } else {
+        pen.settle(&mut outcomes)?;
         pen.overlay.into_writes()
     };
     Ok(Plan { writes, outcomes })
@@ -88,8 +96,14 @@ fn named(item: &Record) -> Result<Option<ItemId>, Why> {
 struct Pen<'a> {
     overlay: Overlay<'a>,
     stamp: Stamp<'a>,
-    /// Shapes that were moved out of deleted ones.
+    /// Shapes that were moved out of deleted ones, and bindings that went with them.
     moves: usize,
+    /// Bytes of the arrows that were released from deleted shapes: their records were read for it.
+    released: usize,
+    /// The operation that is being done.
+    index: usize,
+    /// Connectors whose ends were named, by which operation.
+    connected: Vec<(usize, ItemId, Vec<Terminal>)>,
 }
 
 impl Pen<'_> {
@@ -148,6 +162,7 @@ impl Pen<'_> {
             }
         }
         self.alter(kind, &key, &mut record, &change);
+        self.connect(id, &key, &mut record, &change)?;
         self.put_down(kind, &key, &mut record);
         self.finish(id, kind, &key, record)
     }
@@ -164,10 +179,11 @@ impl Pen<'_> {
         let shown = asset::of(&self.overlay, &before);
         let mut record = before.clone();
         let released = self.alter(kind, &key, &mut record, &change);
+        let is_connected = self.connect(id, &key, &mut record, &change)?;
         if change.x.is_some() || change.y.is_some() {
             self.put_down(kind, &key, &mut record);
         }
-        if record == before && asset::of(&self.overlay, &record) == shown {
+        if record == before && !is_connected && asset::of(&self.overlay, &record) == shown {
             return Ok(item);
         }
         let is_own = read::is_own_meta(&record, id);
@@ -204,9 +220,45 @@ impl Pen<'_> {
         asset::show(&mut self.overlay, key, record, source)
     }
 
+    /// Binds the ends of a connector that the change names; tells whether it names any.
+    fn connect(&mut self, id: &ItemId, key: &str, record: &mut Record, change: &Change) -> Result<bool, Why> {
+        let named: Vec<Terminal> = change.ends().map(|(terminal, _)| terminal).collect();
+        if named.is_empty() {
+            return Ok(false);
+        }
+        connector::bind(&mut self.overlay, key, record, change, self.stamp)?;
+        self.connected.push((self.index, id.clone(), named));
+        Ok(true)
+    }
+
+    /// Lays the connectors whose ends were named, which may be items that came later, and answers with what
+    /// they are then.
+    fn settle(&mut self, outcomes: &mut [Outcome]) -> Result<(), Refused> {
+        let mut laid = BTreeSet::new();
+        for (index, id, named) in std::mem::take(&mut self.connected) {
+            let key = shape::key(&id);
+            connector::settle(&mut self.overlay, &key, &named).map_err(|why| Refused { index, why })?;
+            laid.insert(id.as_str().to_owned());
+        }
+        for outcome in outcomes {
+            let (Outcome::Created(item) | Outcome::Updated(item)) = outcome else {
+                continue;
+            };
+            let id = item.json.get("id").and_then(Value::as_str).unwrap_or_default();
+            let id = ItemId::parse(id).filter(|id| laid.contains(id.as_str()));
+            if let Some(new) = id.and_then(|id| read::read(&self.overlay, &id)) {
+                *item = new;
+            }
+        }
+        Ok(())
+    }
+
     /// A shape that was put somewhere belongs to the frame there, or to the page; one of a group stays with
-    /// it.
+    /// it. A connector belongs to what it connects.
     fn put_down(&mut self, kind: Kind, key: &str, record: &mut Record) {
+        if kind == Kind::Connector {
+            return;
+        }
         let parent = record
             .get("parentId")
             .and_then(Value::as_str)
@@ -272,15 +324,21 @@ impl Pen<'_> {
         let kind = read::kind_of(&record).ok_or(Why::Absent)?;
         let item = read::item(&self.overlay, id, kind, &record);
         let children = self.overlay.children(&key);
+        let bindings = self.overlay.bindings(&key);
         let is_first = self.moves == 0;
-        self.moves = self.moves.saturating_add(children.len());
+        self.moves = self
+            .moves
+            .saturating_add(children.len())
+            .saturating_add(bindings.len());
         if self.moves > limits::ITEM_MOVES_MAX && !is_first {
             return Err(Why::TooLarge);
         }
-        self.move_out(children, &key, &record);
-        for binding in self.overlay.bindings(&key) {
+        for binding in bindings {
+            let bytes = connector::release(&mut self.overlay, &binding, &key);
+            self.released = self.released.saturating_add(bytes.unwrap_or_default());
             self.overlay.set(&binding, None);
         }
+        self.move_out(children, &key, &record);
         let shown = asset::of(&self.overlay, &record);
         self.overlay.set(&key, None);
         if let Some((asset, _)) = shown {

@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use crate::items::end::{self, End, Terminal};
 use crate::items::kind::{Kind, Member};
 use crate::items::style::Style;
 use crate::items::{Record, Why, link, shown};
@@ -13,6 +14,9 @@ use crate::limits;
 
 /// Members that the server writes; ignored where they are sent.
 const OWN: &[&str] = &["created_by", "created_at", "updated_by", "updated_at"];
+
+/// The style that is a number.
+const BEND: &str = "bend";
 
 /// The members that are to change.
 #[derive(Debug, Default, PartialEq)]
@@ -23,6 +27,10 @@ pub(super) struct Change {
     pub(super) height: Option<f64>,
     pub(super) content: Vec<(Member, String)>,
     pub(super) style: Vec<(Style, &'static str)>,
+    /// Of a connector, as are its ends.
+    pub(super) bend: Option<f64>,
+    pub(super) from: Option<End>,
+    pub(super) to: Option<End>,
 }
 
 /// A refusal of a member; `detail` goes on from its name.
@@ -44,6 +52,12 @@ impl Change {
     /// The members of a new item, defaults for what it leaves out included.
     pub(super) fn create(kind: Kind, item: &Record) -> Result<Self, Why> {
         let mut change = Self::of(kind, item)?;
+        if kind == Kind::Connector {
+            let missing = |field| invalid(field, "is missing");
+            change.from.as_ref().ok_or_else(|| missing("from"))?;
+            change.to.as_ref().ok_or_else(|| missing("to"))?;
+            return Ok(change);
+        }
         for (field, value) in [("x", change.x), ("y", change.y)] {
             if value.is_none() {
                 return Err(invalid(field, "is missing"));
@@ -58,7 +72,10 @@ impl Change {
     /// The members of a patch that differ from what the item `shown` is now: what people drew may lie beyond
     /// the bounds of what is asked for, and must not be refused when it comes back with one member changed.
     pub(super) fn patch(kind: Kind, shown: &Value, patch: &Record) -> Result<Self, Why> {
-        let news = news(patch, shown);
+        let mut news = news(patch, shown);
+        if kind == Kind::Connector {
+            end::complete(&mut news, patch, shown);
+        }
         for field in ["id", "type"] {
             if news.contains_key(field) {
                 return Err(invalid(field, "cannot change"));
@@ -70,6 +87,13 @@ impl Change {
     /// Whether no member is to change.
     pub(super) fn is_nothing(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The ends that it names.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (Terminal, &End)> {
+        let ends = [(Terminal::Start, &self.from), (Terminal::End, &self.to)];
+        ends.into_iter()
+            .filter_map(|(terminal, end)| Some((terminal, end.as_ref()?)))
     }
 
     /// The address that the content is to have.
@@ -84,12 +108,23 @@ impl Change {
         for (name, value) in members {
             match name.as_str() {
                 "id" | "type" => {}
+                "from" if kind == Kind::Connector => change.from = Some(End::parse("from", value)?),
+                "to" if kind == Kind::Connector => change.to = Some(End::parse("to", value)?),
+                "x" | "y" | "width" | "height" if kind == Kind::Connector => {
+                    return Err(invalid(
+                        name,
+                        "of a connector follows from its ends: name from and to",
+                    ));
+                }
                 "x" => change.x = Some(coordinate("x", value)?),
                 "y" => change.y = Some(coordinate("y", value)?),
                 "width" => change.width = Some(side("width", value, width)?),
                 "height" => change.height = Some(side("height", value, height)?),
                 "content" => change.content = contents(kind, value)?,
-                "style" => change.style = styles(kind, value)?,
+                "style" => {
+                    change.bend = bend(kind, value)?;
+                    change.style = styles(kind, value)?;
+                }
                 own if OWN.contains(&own) => {}
                 _ => return Err(invalid(&shown(name), "is no member of an item")),
             }
@@ -116,7 +151,7 @@ fn one_of(words: &[&str]) -> String {
     format!("must be one of {}", words.join(", "))
 }
 
-fn coordinate(field: &str, value: &Value) -> Result<f64, Why> {
+pub(super) fn coordinate(field: &str, value: &Value) -> Result<f64, Why> {
     let max = limits::ITEM_COORDINATE_MAX;
     let number = value.as_f64().filter(|number| number.abs() <= max);
     number.ok_or_else(|| invalid(field, format!("must be a number from -{max} to {max}")))
@@ -197,6 +232,22 @@ fn text(kind: Kind, member: Member, field: &str, value: &Value) -> Result<String
     }
 }
 
+/// The one style that is a number.
+fn bend(kind: Kind, style: &Value) -> Result<Option<f64>, Why> {
+    let max = limits::ITEM_BEND_MAX;
+    let is_connector = kind == Kind::Connector;
+    match style.get(BEND) {
+        None => Ok(Some(0.0).filter(|_| is_connector && style.is_null())),
+        Some(_) if !is_connector => Err(invalid("style.bend", "is for items of type connector")),
+        Some(Value::Null) => Ok(Some(0.0)),
+        Some(value) => {
+            let number = value.as_f64().filter(|number| number.abs() <= max);
+            let detail = || format!("must be a number from -{max} to {max}");
+            number.map(Some).ok_or_else(|| invalid("style.bend", detail()))
+        }
+    }
+}
+
 fn styles(kind: Kind, value: &Value) -> Result<Vec<(Style, &'static str)>, Why> {
     if value.is_null() {
         return Ok(Style::ALL
@@ -211,10 +262,13 @@ fn styles(kind: Kind, value: &Value) -> Result<Vec<(Style, &'static str)>, Why> 
         let field = format!("style.{}", shown(name));
         let style = Style::parse(name).ok_or_else(|| {
             let styles = Style::ALL.map(Style::as_str);
-            invalid(&field, format!("is no style: {}", styles.join(", ")))
+            invalid(&field, format!("is no style: {}, {BEND}", styles.join(", ")))
         })?;
         if style == Style::Geo && kind != Kind::Shape {
             return Err(invalid(&field, "is for items of type shape"));
+        }
+        if matches!(style, Style::ArrowStart | Style::ArrowEnd | Style::Route) && kind != Kind::Connector {
+            return Err(invalid(&field, "is for items of type connector"));
         }
         if value.is_null() {
             return Ok((style, style.default_word(kind)));
@@ -224,7 +278,8 @@ fn styles(kind: Kind, value: &Value) -> Result<Vec<(Style, &'static str)>, Why> 
         word.map(|word| (style, *word))
             .ok_or_else(|| invalid(&field, one_of(words)))
     };
-    members.iter().map(read).collect()
+    let words = members.iter().filter(|(name, _)| *name != BEND);
+    words.map(read).collect()
 }
 
 /// Whether a word is too long for a browser to break in time. Scripts that are written without spaces break

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::overlay::plain_of;
-use super::{Operation, Outcome, Plan, Record, Records, Stamp, apply, ids, index_key, read};
+use super::{Operation, Outcome, Plan, Record, Records, Stamp, Write, apply, ids, index_key, read};
 use crate::ids::ItemId;
 use crate::time::UnixMillis;
 
@@ -94,6 +94,7 @@ pub fn items(data: &[u8]) {
         .for_each(valid);
     let before = table.clone();
     table.write(&plan);
+    plan.writes.iter().for_each(|write| bound(&table, write));
     unchanged_when_sent_back(&table);
     // The last that was said of an item is what it is, unless one that it lies in was moved or deleted since.
     if let ([operation], [outcome]) = (&operations[..], &plan.outcomes[..]) {
@@ -160,6 +161,29 @@ fn valid(record: &Record) {
             number.is_none_or(|number| number >= least),
             "{name} of {record:?}"
         );
+    }
+}
+
+/// What tldraw asks of a binding, and that it binds what is there.
+fn bound(table: &Table, write: &Write) {
+    let Some(binding) = write
+        .record
+        .as_ref()
+        .filter(|record| record.get("typeName").is_some_and(|name| name == "binding"))
+    else {
+        return;
+    };
+    assert_eq!(binding["id"], write.key);
+    let props = &binding["props"];
+    for side in ["x", "y"] {
+        let side = props["normalizedAnchor"][side].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&side));
+    }
+    assert!(props["isPrecise"].is_boolean() && props["isExact"].is_boolean());
+    assert!(binding["fromId"] != binding["toId"]);
+    for (end, is_arrow) in [("fromId", true), ("toId", false)] {
+        let shape = &table.0[binding[end].as_str().unwrap()];
+        assert_eq!(shape["type"] == "arrow", is_arrow, "{shape:?}");
     }
 }
 

@@ -12,6 +12,7 @@ pub(super) enum Kind {
     Frame,
     Image,
     Document,
+    Connector,
 }
 
 /// A member of `content`.
@@ -24,13 +25,14 @@ pub(super) enum Member {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Sticky,
         Self::Text,
         Self::Shape,
         Self::Frame,
         Self::Image,
         Self::Document,
+        Self::Connector,
     ];
 
     /// The type that the contract calls `word`.
@@ -47,6 +49,7 @@ impl Kind {
             Self::Frame => "frame",
             Self::Image => "image",
             Self::Document => "document",
+            Self::Connector => "connector",
         }
     }
 
@@ -58,6 +61,7 @@ impl Kind {
             Self::Shape => "geo",
             Self::Frame => "frame",
             Self::Image => "image",
+            Self::Connector => "arrow",
         }
     }
 
@@ -77,13 +81,15 @@ impl Kind {
             Self::Text => (300.0, 0.0),
             Self::Frame => (600.0, 400.0),
             Self::Image | Self::Document => (300.0, 200.0),
+            // As long as from end to end.
+            Self::Connector => (0.0, 0.0),
         }
     }
 
     /// The members of its content.
     pub(super) fn members(self) -> &'static [Member] {
         match self {
-            Self::Sticky | Self::Text | Self::Shape => &[Member::Text],
+            Self::Sticky | Self::Text | Self::Shape | Self::Connector => &[Member::Text],
             Self::Frame => &[Member::Title],
             Self::Image => &[Member::Url, Member::Alt],
             Self::Document => &[Member::Title, Member::Text, Member::Url],

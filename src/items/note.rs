@@ -33,10 +33,15 @@ fn asked(record: &Record) -> Option<(f64, f64)> {
     counts.then_some((width, height))
 }
 
+/// Width and height, as the canvas shows them.
+pub(super) fn drawn_size(record: &Record) -> (f64, f64) {
+    let (scale, grow) = measures(record);
+    (SIDE * scale, (SIDE + grow) * scale)
+}
+
 /// Width and height, as the item shows them.
 pub(super) fn size(record: &Record) -> (f64, f64) {
-    let (scale, grow) = measures(record);
-    let (side, grown) = (SIDE * scale, (SIDE + grow) * scale);
+    let (side, grown) = drawn_size(record);
     asked(record).map_or((side, grown), |(width, height)| (width, height.max(grown)))
 }
 

@@ -4,6 +4,7 @@
 //! records mean beyond that. Key invariant: nothing of the document changes; who drops an overlay has done
 //! nothing.
 
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -24,9 +25,11 @@ pub(super) struct Overlay<'r> {
     changed: BTreeMap<String, Option<Record>>,
     /// The keys of `changed`, as they first came.
     order: Vec<String>,
-    survey: Option<Survey>,
+    survey: OnceCell<Survey>,
     /// Where frames are, as long as none of them has changed.
     frames: Option<Option<Rc<Frames>>>,
+    /// How large shapes are that were asked for, as long as they have not changed.
+    sizes: RefCell<BTreeMap<String, Option<(f64, f64)>>>,
 }
 
 /// Who belongs to whom.
@@ -36,6 +39,8 @@ struct Survey {
     children: BTreeMap<String, BTreeSet<String>>,
     /// Bindings by either shape.
     bindings: BTreeMap<String, BTreeSet<String>>,
+    /// Bindings by the arrow that they are from.
+    arrows: BTreeMap<String, BTreeSet<String>>,
     /// Shapes by the asset that they show.
     users: BTreeMap<String, BTreeSet<String>>,
     /// The highest index key among the children of a parent, or higher, where one was deleted.
@@ -57,6 +62,8 @@ struct Ties {
     asset: Option<String>,
     /// The shapes that a binding binds.
     bound: Vec<String>,
+    /// The one that it is from.
+    from: Option<String>,
     /// The index key of a page.
     page: Option<String>,
     is_frame: bool,
@@ -106,8 +113,9 @@ impl<'r> Overlay<'r> {
             records,
             changed: BTreeMap::new(),
             order: Vec::new(),
-            survey: None,
+            survey: OnceCell::new(),
             frames: None,
+            sizes: RefCell::default(),
         }
     }
 
@@ -118,10 +126,11 @@ impl<'r> Overlay<'r> {
         if holds(new) || holds(self.text(key, "type")) {
             self.frames = None;
         }
-        if self.survey.is_some() {
+        self.sizes.get_mut().remove(key);
+        if self.survey.get().is_some() {
             let ties = |record: Option<&Record>| record.map(|record| Ties::of_record(key, record));
             let (old, new) = (ties(self.get(key).as_ref()), ties(record.as_ref()));
-            if let Some(survey) = &mut self.survey {
+            if let Some(survey) = self.survey.get_mut() {
                 if let Some(old) = old {
                     survey.untie(key, &old);
                 }
@@ -150,8 +159,28 @@ impl<'r> Overlay<'r> {
     }
 
     /// The bindings from or to a shape.
-    pub(super) fn bindings(&mut self, shape: &str) -> BTreeSet<String> {
+    pub(super) fn bindings(&self, shape: &str) -> BTreeSet<String> {
         self.survey().bindings.get(shape).cloned().unwrap_or_default()
+    }
+
+    /// The first bindings that an arrow has, at most `count`.
+    pub(super) fn bindings_from(&self, arrow: &str, count: usize) -> Vec<String> {
+        let keys = self.survey().arrows.get(arrow);
+        keys.into_iter().flatten().take(count).cloned().collect()
+    }
+
+    /// How large a shape is; `size` says it where it has not been asked for, since its record may be large.
+    pub(super) fn size_of(
+        &self,
+        shape: &str,
+        size: impl FnOnce(&Record) -> Option<(f64, f64)>,
+    ) -> Option<(f64, f64)> {
+        if let Some(size) = self.sizes.borrow().get(shape) {
+            return *size;
+        }
+        let size = self.get(shape).as_ref().and_then(size);
+        self.sizes.borrow_mut().insert(shape.to_owned(), size);
+        size
     }
 
     /// Whether a shape other than `shape` shows an asset.
@@ -193,11 +222,8 @@ impl<'r> Overlay<'r> {
         self.order.into_iter().filter_map(write).collect()
     }
 
-    fn survey(&mut self) -> &mut Survey {
-        if self.survey.is_none() {
-            self.survey = Some(Survey::of(self));
-        }
-        self.survey.get_or_insert_default()
+    fn survey(&self) -> &Survey {
+        self.survey.get_or_init(|| Survey::of(self))
     }
 }
 
@@ -236,6 +262,9 @@ impl Survey {
         if ties.is_frame {
             self.frames.insert(key.to_owned());
         }
+        if let Some(arrow) = ties.from {
+            self.arrows.entry(arrow).or_default().insert(key.to_owned());
+        }
         for shape in ties.bound {
             self.bindings.entry(shape).or_default().insert(key.to_owned());
         }
@@ -248,7 +277,8 @@ impl Survey {
             .as_ref()
             .and_then(|(parent, _)| self.children.get_mut(parent));
         let asset = ties.asset.as_ref().and_then(|asset| self.users.get_mut(asset));
-        for keys in parent.into_iter().chain(asset) {
+        let arrow = ties.from.as_ref().and_then(|arrow| self.arrows.get_mut(arrow));
+        for keys in parent.into_iter().chain(asset).chain(arrow) {
             keys.remove(key);
         }
         for shape in &ties.bound {
@@ -270,6 +300,7 @@ impl Ties {
                 ..Self::default()
             },
             Some("binding") => Self {
+                from: text("fromId"),
                 bound: ["fromId", "toId"].into_iter().filter_map(text).collect(),
                 ..Self::default()
             },

@@ -115,7 +115,6 @@ pub(super) fn on_page(records: &dyn Records, shape: &Record) -> Point {
     };
     Frame::around(records, shape).map_or(own, |frame| {
         let point = frame.to_page(own);
-        // The last digits are of sines and sums.
         Point {
             x: rounded(point.x),
             y: rounded(point.y),
@@ -123,8 +122,15 @@ pub(super) fn on_page(records: &dyn Records, shape: &Record) -> Point {
     })
 }
 
-fn rounded(number: f64) -> f64 {
+/// Without the last digits, which are of sines and sums.
+pub(super) fn rounded(number: f64) -> f64 {
     (number * 1e6).round() / 1e6
+}
+
+/// The coordinates inside of a shape, on the page.
+pub(super) fn inside_on_page(records: &dyn Records, shape: &Record) -> Frame {
+    let own = inside(shape);
+    Frame::around(records, shape).map_or(own, |around| own.within(around))
 }
 
 fn turned(point: Point, angle: f64) -> Point {

@@ -7,7 +7,10 @@
 use serde_json::{Map, Value};
 
 use crate::ids::ItemId;
+use crate::items::connector::Connector;
+use crate::items::end::Terminal;
 use crate::items::kind::{Kind, Member};
+use crate::items::overlay::Overlay;
 use crate::items::props::part;
 use crate::items::style::Style;
 use crate::items::{BATCH, Item, Record, Records, asset, number, place, revision, shape, text_bytes};
@@ -19,7 +22,7 @@ const HISTORY: [&str; 4] = ["created_by", "created_at", "updated_by", "updated_a
 const HISTORY_BYTES_MAX: usize = 512;
 
 /// The item `id`.
-pub(super) fn read(records: &dyn Records, id: &ItemId) -> Option<Item> {
+pub(super) fn read(records: &Overlay<'_>, id: &ItemId) -> Option<Item> {
     let record = records.get(&shape::key(id))?;
     let kind = kind_of(&record)?;
     Some(item(records, id, kind, &record))
@@ -41,21 +44,29 @@ pub(super) fn is_own_meta(record: &Record, id: &ItemId) -> bool {
 }
 
 /// The item of a record.
-pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Record) -> Item {
+pub(super) fn item(records: &Overlay<'_>, id: &ItemId, kind: Kind, record: &Record) -> Item {
     let empty = Record::new();
     let props = part(record, "props").unwrap_or(&empty);
     let shown = (kind == Kind::Image)
         .then(|| asset::of(records, record))
         .flatten();
     let asset = shown.as_ref().map(|(_, asset)| asset);
-    let at = place::on_page(records, record);
+    let connector = (kind == Kind::Connector).then(|| Connector::of(records, &shape::key(id), record));
+    let at = connector
+        .as_ref()
+        .map_or_else(|| place::on_page(records, record), Connector::corner);
     let page = place::page_of(records, record);
-    let (width, height) = shape::size(kind, record);
+    let (width, height) = connector
+        .as_ref()
+        .map_or_else(|| shape::size(kind, record), Connector::size);
     let mut json = Map::new();
     json.insert("id".to_owned(), id.as_str().into());
     json.insert("type".to_owned(), kind.as_str().into());
     for (name, member) in [("x", at.x), ("y", at.y), ("width", width), ("height", height)] {
         json.insert(name.to_owned(), number::value(member));
+    }
+    for (connector, end) in connector.iter().flat_map(|it| Terminal::ALL.map(|end| (it, end))) {
+        json.insert(end.member().to_owned(), connector.end(end).json());
     }
     let content = kind.members().iter().map(|member| {
         let text = match (kind, member) {
@@ -69,6 +80,8 @@ pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Reco
         let word = shape::style(kind, style, props)?;
         Some((style.as_str().to_owned(), Value::String(word)))
     });
+    let bend = || ("bend".to_owned(), number::value(number::of(props, "bend", 0.0)));
+    let style = style.chain(connector.is_some().then(bend));
     json.insert("style".to_owned(), Value::Object(style.collect()));
     let meta = part(record, "meta").filter(|_| is_own_meta(record, id));
     for name in HISTORY {
@@ -77,8 +90,17 @@ pub(super) fn item(records: &dyn Records, id: &ItemId, kind: Kind, record: &Reco
             .filter(|value| value.as_str().is_some_and(|text| text.len() <= HISTORY_BYTES_MAX));
         json.insert(name.to_owned(), noted.cloned().unwrap_or(Value::Null));
     }
-    let records: Vec<&Record> = [Some(record), asset].into_iter().flatten().collect();
-    let (revision, record_bytes) = revision::of(&records, at);
+    let bindings = connector.iter().flat_map(Connector::records);
+    let records: Vec<&Record> = [Some(record), asset]
+        .into_iter()
+        .flatten()
+        .chain(bindings)
+        .collect();
+    let places = connector.as_ref().map(Connector::places);
+    let places = places
+        .as_ref()
+        .map_or_else(|| std::slice::from_ref(&at), <[_; 2]>::as_slice);
+    let (revision, record_bytes) = revision::of(&records, places);
     let json = Value::Object(json);
     Item {
         bytes: record_bytes.max(text_bytes(&json)),

@@ -29,15 +29,17 @@ impl Counted {
     }
 }
 
-/// The revision of an item with these records, at this place on the page (which its parents' records decide);
-/// and the bytes of the records, about.
-pub(super) fn of(records: &[&Record], place: Point) -> (String, usize) {
+/// The revision of an item with these records, at these places on the page (which other records decide); and
+/// the bytes of the records, about.
+pub(super) fn of(records: &[&Record], places: &[Point]) -> (String, usize) {
     let mut hash = Counted::default();
     for record in records {
         members(&mut hash, record, 0);
     }
-    hash.update(place.x.to_bits().to_be_bytes());
-    hash.update(place.y.to_bits().to_be_bytes());
+    for place in places {
+        hash.update(place.x.to_bits().to_be_bytes());
+        hash.update(place.y.to_bits().to_be_bytes());
+    }
     let digest = hash.hash.finalize();
     let revision = URL_SAFE_NO_PAD.encode(digest.get(..BYTES).unwrap_or_default());
     (revision, hash.bytes)

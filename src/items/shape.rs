@@ -13,7 +13,7 @@ use crate::items::kind::{Kind, Member};
 use crate::items::props::{face, part, part_mut, string, text};
 use crate::items::rich_text::{self, Titled};
 use crate::items::style::Style;
-use crate::items::{note, number, text_size};
+use crate::items::{connector, note, number, text_size};
 
 /// Bytes of a style that is shown, whoever wrote it; tldraw's longest word has 13.
 const STYLE_BYTES_MAX: usize = 64;
@@ -68,6 +68,7 @@ fn blank_props(kind: Kind) -> Record {
             "h": h,
         }),
         Kind::Frame => json!({"w": w, "h": h, "name": ""}),
+        Kind::Connector => connector::blank_props(),
         Kind::Image => json!({
             "w": w,
             "h": h,
@@ -133,6 +134,8 @@ pub(super) fn size(kind: Kind, record: &Record) -> (f64, f64) {
         Kind::Sticky | Kind::Document => note::size(record),
         Kind::Shape => (prop("w"), prop("h") + prop("growY")),
         Kind::Frame | Kind::Image => (prop("w"), prop("h")),
+        // It has ends instead.
+        Kind::Connector => (0.0, 0.0),
         Kind::Text => {
             let (text, face) = (text(props), face(props));
             let auto = props.get("autoSize").and_then(Value::as_bool).unwrap_or(false);
@@ -184,6 +187,7 @@ pub(super) fn alter(kind: Kind, record: &mut Record, change: &Change) {
             number::set(props, "w", width.map(|width| width / scale));
             props.insert("autoSize".to_owned(), false.into());
         }
+        Kind::Connector => number::set(props, "bend", change.bend),
         Kind::Text | Kind::Sticky | Kind::Document | Kind::Shape => {}
     }
 }
@@ -219,7 +223,7 @@ fn write_content(kind: Kind, props: &mut Record, content: &[(Member, String)]) {
             let blocks = Titled::of(&old).with(only(Member::Title), only(Member::Text));
             props.insert("richText".to_owned(), rich_text::whole(blocks));
         }
-        Kind::Document => {}
+        Kind::Document | Kind::Connector => {}
         _ => {
             if let Some(text) = wanted(Member::Text).filter(|_| is_changed(Member::Text)) {
                 props.insert(
@@ -232,6 +236,7 @@ fn write_content(kind: Kind, props: &mut Record, content: &[(Member, String)]) {
     for (member, text) in changed {
         let prop = match (kind, member) {
             (Kind::Document, Member::Url) => "url",
+            (Kind::Connector, Member::Text) => "text",
             (Kind::Frame, Member::Title) => "name",
             (_, Member::Alt) => "altText",
             _ => continue,

@@ -1,7 +1,7 @@
 //! Styles: tldraw's own words, and which shape has which.
 //!
-//! Owns the lists of tldraw 3.15.6 (`@tldraw/tlschema`, src/styles and src/shapes/TLGeoShape.ts) and the
-//! defaults of new items. Must not know records. Tests: src/items/tests.rs, and
+//! Owns the lists of tldraw 3.15.6 (`@tldraw/tlschema`, src/styles, src/shapes/TLGeoShape.ts and
+//! TLArrowShape.ts) and the defaults of new items. Must not know records. Tests: src/items/tests.rs, and
 //! tests/node/items-schema.test.mjs against tlschema.
 
 use crate::items::kind::Kind;
@@ -16,6 +16,10 @@ pub(super) enum Style {
     Dash,
     Align,
     Geo,
+    ArrowStart,
+    ArrowEnd,
+    /// How a connector runs; the contract's word is `kind`.
+    Route,
 }
 
 const COLORS: &[&str] = &[
@@ -57,6 +61,10 @@ const GEOS: &[&str] = &[
     "heart",
 ];
 
+const ARROWHEADS: &[&str] = &[
+    "arrow", "triangle", "square", "dot", "pipe", "diamond", "inverted", "bar", "none",
+];
+
 const TEXT_ALIGNS: &[&str] = &["start", "middle", "end"];
 
 const ALIGNS: &[&str] = &[
@@ -69,7 +77,7 @@ const ALIGNS: &[&str] = &[
 ];
 
 impl Style {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Color,
         Self::Size,
         Self::Font,
@@ -77,6 +85,9 @@ impl Style {
         Self::Dash,
         Self::Align,
         Self::Geo,
+        Self::ArrowStart,
+        Self::ArrowEnd,
+        Self::Route,
     ];
 
     /// The style that the contract calls `word`.
@@ -94,19 +105,28 @@ impl Style {
             Self::Dash => "dash",
             Self::Align => "align",
             Self::Geo => "geo",
+            Self::ArrowStart => "arrow_start",
+            Self::ArrowEnd => "arrow_end",
+            Self::Route => "kind",
         }
     }
 
     /// The prop of a shape that holds it; `None` where the shape has none.
     pub(super) fn prop(self, kind: Kind) -> Option<&'static str> {
-        let (is_geo, has_text) = (kind == Kind::Shape, !matches!(kind, Kind::Frame | Kind::Image));
+        let (is_geo, is_arrow) = (kind == Kind::Shape, kind == Kind::Connector);
+        let has_text = !matches!(kind, Kind::Frame | Kind::Image);
         let has_it = match self {
             Self::Color => kind != Kind::Image,
-            Self::Size | Self::Font | Self::Align => has_text,
-            Self::Fill | Self::Dash | Self::Geo => is_geo,
+            Self::Size | Self::Font => has_text,
+            Self::Align => has_text && !is_arrow,
+            Self::Dash => is_geo || is_arrow,
+            Self::Fill | Self::Geo => is_geo,
+            Self::ArrowStart | Self::ArrowEnd | Self::Route => is_arrow,
         };
         match self {
             Self::Align if kind == Kind::Text => Some("textAlign"),
+            Self::ArrowStart => has_it.then_some("arrowheadStart"),
+            Self::ArrowEnd => has_it.then_some("arrowheadEnd"),
             _ => has_it.then(|| self.as_str()),
         }
     }
@@ -122,6 +142,8 @@ impl Style {
             Self::Align if kind == Kind::Text => TEXT_ALIGNS,
             Self::Align => ALIGNS,
             Self::Geo => GEOS,
+            Self::ArrowStart | Self::ArrowEnd => ARROWHEADS,
+            Self::Route => &["arc", "elbow"],
         }
     }
 
@@ -136,10 +158,12 @@ impl Style {
             (Self::Size, _) => "m",
             (Self::Font, Kind::Document) => "sans",
             (Self::Font | Self::Dash, _) => "draw",
-            (Self::Fill, _) => "none",
+            (Self::Fill | Self::ArrowStart, _) => "none",
             (Self::Align, Kind::Text | Kind::Document) => "start",
             (Self::Align, _) => "middle",
             (Self::Geo, _) => "rectangle",
+            (Self::ArrowEnd, _) => "arrow",
+            (Self::Route, _) => "arc",
         }
     }
 }

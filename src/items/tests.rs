@@ -9,7 +9,9 @@ use crate::ids::ItemId;
 use crate::limits;
 use crate::time::UnixMillis;
 
+mod arrows;
 mod batches;
+mod connectors;
 mod frames;
 mod places;
 mod refusals;

@@ -48,7 +48,7 @@ describe('docs/items.md against a server', () => {
   test('the flow chart stands in its frame, a step below the other', async () => {
     const items = new Map((await alice.all('/v1/boards/plan/items')).map(item => [item.id, item]))
     const flow = items.get('flow')
-    const steps = ['start', 'to-build', 'build', 'to-tests', 'tests', 'to-ship', 'ship'].map(id => items.get(id))
+    const steps = ['start', 'build', 'tests', 'ship'].map(id => items.get(id))
     let bottom = flow.y
     for (const { id, y, height, x, width } of steps) {
       assert.ok(y >= bottom, `${id} is below the one before`)
@@ -56,5 +56,9 @@ describe('docs/items.md against a server', () => {
       bottom = y + height
     }
     assert.ok(bottom <= flow.y + flow.height)
+    steps.slice(1).forEach(({ id }, n) => {
+      const { from, to } = items.get(`to-${id}`)
+      assert.deepEqual([from, to], [{ item: steps[n].id }, { item: id }])
+    })
   })
 })

@@ -43,7 +43,7 @@ describe('items and stock clients', () => {
       client.doc.transact(() => {
         const { meta, ...rest } = records.get('shape:a')
         records.set('shape:mine', { ...rest, id: 'shape:mine', meta: {}, x: -3.25, props: { ...rest.props, geo: 'star' } })
-        records.set('shape:arrow', { ...rest, id: 'shape:arrow', type: 'arrow', props: {} })
+        records.set('shape:film', { ...rest, id: 'shape:film', type: 'video', props: {} })
       })
       const items = await until(async () => {
         const items = await alice.all(path)
@@ -51,7 +51,7 @@ describe('items and stock clients', () => {
       }, 'the item that was drawn')
       const { id, x, style, created_by: by } = items.find(({ id }) => id !== 'a')
       assert.deepEqual([id, x, style.geo, by], ['mine', -3.25, 'star', null])
-      assert.equal((await alice.call('GET', `${path}/arrow`)).status, 404)
+      assert.equal((await alice.call('GET', `${path}/film`)).status, 404)
     })
   }
 

@@ -3,7 +3,7 @@
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { createTLSchema, DefaultColorStyle, DefaultDashStyle, DefaultFillStyle, DefaultFontStyle, DefaultHorizontalAlignStyle, DefaultSizeStyle, DefaultTextAlignStyle, GeoShapeGeoStyle, DocumentRecordType, PageRecordType, TLDOCUMENT_ID, toRichText } from '@tldraw/tlschema'
+import { ArrowShapeArrowheadEndStyle, ArrowShapeArrowheadStartStyle, ArrowShapeKindStyle, createTLSchema, DefaultColorStyle, DefaultDashStyle, DefaultFillStyle, DefaultFontStyle, DefaultHorizontalAlignStyle, DefaultSizeStyle, DefaultTextAlignStyle, GeoShapeGeoStyle, DocumentRecordType, PageRecordType, TLDOCUMENT_ID, toRichText } from '@tldraw/tlschema'
 import { Store } from '@tldraw/store'
 import { T } from '@tldraw/validate'
 import * as Y from 'yjs'
@@ -18,6 +18,15 @@ const STYLES = {
   dash: DefaultDashStyle.values,
   align: DefaultHorizontalAlignStyle.values,
   geo: GeoShapeGeoStyle.values
+}
+const CONNECTOR_STYLES = {
+  color: STYLES.color,
+  size: STYLES.size,
+  font: STYLES.font,
+  dash: STYLES.dash,
+  arrow_start: ArrowShapeArrowheadStartStyle.values,
+  arrow_end: ArrowShapeArrowheadEndStyle.values,
+  kind: ArrowShapeKindStyle.values
 }
 const TYPES = ['sticky', 'text', 'shape', 'frame', 'image', 'document']
 
@@ -90,6 +99,35 @@ describe('records of items', () => {
     for (const align of DefaultTextAlignStyle.values) await on.add({ type: 'text', style: { align } })
     for (const align of STYLES.align.filter(word => !DefaultTextAlignStyle.values.includes(word))) assert.equal(await on.refused({ type: 'text', style: { align } }), 'style.align')
     validate(await on.records())
+  })
+
+  test('are valid for connectors and their bindings: every end, every style, patched and released', async () => {
+    const on = await board('connected')
+    const ends = [{ item: 'a' }, { item: 'b', anchor: { x: 0.25, y: 1 } }, { x: -9e7, y: 9e7 }, { x: 0.5, y: 0 }]
+    const connector = (id, from, to, more) => ({ action: 'create', item: { id, type: 'connector', from, to, ...more } })
+    const operations = ends.flatMap((from, n) => ends.filter(to => to !== from).map((to, m) => connector(`c${n}.${m}`, from, to)))
+    for (const [style, words] of Object.entries(CONNECTOR_STYLES)) {
+      words.forEach((word, n) => operations.push(connector(`${style}.${n}`, ends[0], ends[1], { content: { text: 'a\nb' }, style: { [style]: word, bend: -10_000 + n } })))
+      assert.equal((await on.refused({ type: 'connector', x: undefined, y: undefined, from: ends[2], to: ends[3], style: { [style]: 'tomorrow' } })), `style.${style}`)
+    }
+    for (const [id, type, x] of [['a', 'sticky', 0], ['b', 'frame', 900], ['c', 'text', 2_000]]) operations.push({ action: 'create', item: { id, type, x, y: 0 } })
+    const { results } = await on.batch(operations)
+    assert.ok(results.length > 40)
+    assert.equal(results[0].item.to.anchor.y, 1)
+    const counted = async () => {
+      const records = await on.records()
+      const store = validate(records)
+      const bindings = Object.values(records).filter(({ typeName }) => typeName === 'binding')
+      for (const { fromId, toId } of bindings) assert.ok(store.has(fromId) && store.has(toId))
+      return bindings.length
+    }
+    const before = await counted()
+    await on.patch('c0.0', { to: { item: 'c' }, content: { text: 'x' }, style: null })
+    await on.patch('c2.0', { from: { item: 'c' } })
+    await on.patch('c0.1', { from: { x: 1, y: 2 } })
+    assert.equal(await counted(), before)
+    await on.batch([{ action: 'delete', item: { id: 'c' } }, { action: 'delete', item: { id: 'color.0' } }])
+    assert.equal(await counted(), before - 4)
   })
 
   test('are valid after patches, and in the order of their index', async () => {

@@ -73,6 +73,13 @@ const WRONG = [
   [{ style: { weight: 'bold' } }, 'style.weight'], [{ content: { text: 'x'.repeat(65537) } }, 'content.text']
 ]
 const A_STICKY = { type: 'sticky', x: 0, y: 0 }
+const A_CONNECTOR = { type: 'connector', from: { x: 0, y: 0 }, to: { x: 100, y: 50 } }
+/** The same of a connector. */
+const WRONG_CONNECTOR = [
+  [{ x: 0 }, 'x'], [{ height: 5 }, 'height'], [{ from: 'a' }, 'from'], [{ from: { item: 7 } }, 'from.item'], [{ to: { x: '1', y: 2 } }, 'to.x'],
+  [{ to: { item: 'a', anchor: { x: 2, y: 0 } } }, 'to.anchor.x'], [{ style: { kind: 'curve' } }, 'style.kind'], [{ style: { bend: 10_001 } }, 'style.bend'],
+  [{ style: { arrow_end: 'heart' } }, 'style.arrow_end'], [{ to: { x: 1, y: 2, z: 3 } }, 'to.z']
+]
 
 /** JSON bodies that are well-formed and say something wrong, with the member that is named. */
 const long = bytes => 'x'.repeat(bytes)
@@ -84,7 +91,8 @@ const INVALID = {
   grantTeam: LEVELS,
   grantPublic: LEVELS,
   createLink: [...LEVELS, ...[0, -1, 1.5, 316224001, '60'].map(value => [{ level: 'view', expires_in: value }, 'expires_in'])],
-  createItem: [...WRONG.map(([json, field]) => [{ ...A_STICKY, ...json }, field]), [{ x: 0, y: 0 }, 'type'], [{ type: 'arrow', x: 0, y: 0 }, 'type'], [{ type: 'text', x: 0 }, 'y'], [{ ...A_STICKY, id: 'a b' }, 'id']],
+  createItem: [...WRONG.map(([json, field]) => [{ ...A_STICKY, ...json }, field]), [{ x: 0, y: 0 }, 'type'], [{ type: 'arrow', x: 0, y: 0 }, 'type'], [{ type: 'text', x: 0 }, 'y'], [{ ...A_STICKY, id: 'a b' }, 'id'],
+    ...WRONG_CONNECTOR.map(([json, field]) => [{ ...A_CONNECTOR, ...json }, field]), [{ type: 'connector', from: { x: 0, y: 0 } }, 'to']],
   updateItem: [...WRONG, [{ x: null }, 'x'], [{ type: 'arrow' }, 'type'], [{ id: 7 }, 'id']],
   batchItems: [
     [{}, 'operations'], [{ operations: {} }, 'operations'], [{ operations: [], more: 1 }, 'more'], [{ operations: [1] }, 'operations[0]'],
@@ -611,6 +619,28 @@ describe('the server', () => {
       for (const key of ['', 'a b', long(256)]) await to(id, 400, 'invalid_parameter', { ...sent, json, headers: { 'Idempotency-Key': key } })
     }
     assert.equal((await to('listItems', 200, null, sent)).value.items.length, 2)
+  })
+
+  test('connectors are drawn, read, changed and deleted', async () => {
+    const sent = { path: { board: 'connected' }, token: alice }
+    const at = item => ({ path: { board: 'connected', item }, token: alice })
+    await create('connected')
+    const ends = { from: { item: 'a', anchor: { x: 1, y: 0.5 } }, to: { item: 'b' } }
+    const connector = { id: 'c', type: 'connector', ...ends, content: { text: 'calls' }, style: { kind: 'elbow', arrow_start: 'dot', bend: -5.5 } }
+    const box = (id, x) => ({ ...A_STICKY, id, x })
+    const { value } = await to('batchItems', 200, null, { ...sent, json: { operations: [connector, box('a', 0), box('b', 500)].map(item => ({ action: 'create', item })) } })
+    const [{ item: made }] = value.results
+    assert.deepEqual([{ from: made.from, to: made.to }, made.style.bend, made.x, made.width], [ends, -5.5, 200, 400])
+    assert.deepEqual((await to('readItem', 200, null, at('c'))).value, made)
+    const moved = await to('updateItem', 200, null, { ...at('c'), json: { from: { item: null, anchor: null, x: 7, y: 8 }, to: { anchor: { x: 0, y: 0 } }, style: { bend: null } } })
+    assert.deepEqual([moved.value.from, moved.value.to, moved.value.style.bend], [{ x: 7, y: 8 }, { item: 'b', anchor: { x: 0, y: 0 } }, 0])
+    assert.equal((await to('updateItem', 422, 'invalid_value', { ...at('c'), json: { to: { item: 'gone' } } })).value.field, 'to.item')
+    const { value: refused } = await to('batchItems', 422, 'invalid_value', { ...sent, json: { operations: [{ action: 'create', item: box('d', 0) }, { action: 'update', item: { id: 'c', from: { item: 'gone' } } }] } })
+    assert.equal(refused.field, 'operations[1].item.from.item')
+    await to('createItem', 201, null, { ...sent, json: A_CONNECTOR })
+    await to('listItems', 200, null, sent)
+    await to('deleteItem', 204, null, at('b'))
+    assert.deepEqual(Object.keys((await to('readItem', 200, null, at('c'))).value.to), ['x', 'y'])
   })
 
   test('a batch is done as a whole or not at all, and items come in pages', async () => {

@@ -47,20 +47,20 @@ fn a_batch_is_all_or_nothing_and_sees_itself() {
 #[test]
 fn an_id_that_any_record_has_is_taken() {
     let mut table = Table::default();
-    drawn(&mut table, "arrow", "arrow", json!({}), json!({}));
+    drawn(&mut table, "film", "video", json!({}), json!({}));
     assert_eq!(
         why(
             &table,
             &[create(
-                "arrow",
-                json!({"id": "arrow", "type": "text", "x": 0, "y": 0})
+                "film",
+                json!({"id": "film", "type": "text", "x": 0, "y": 0})
             )]
         ),
         (0, Why::Exists)
     );
-    assert_eq!(why(&table, &[update("arrow", json!({}))]), (0, Why::Absent));
-    assert_eq!(why(&table, &[delete("arrow")]), (0, Why::Absent));
-    assert_eq!(read(&table, &id("arrow")), None);
+    assert_eq!(why(&table, &[update("film", json!({}))]), (0, Why::Absent));
+    assert_eq!(why(&table, &[delete("film")]), (0, Why::Absent));
+    assert_eq!(read(&table, &id("film")), None);
     assert_eq!(ids(&table), []);
 }
 
@@ -124,13 +124,13 @@ fn a_repeated_batch_reports_what_is_gone() {
     ];
     done(&mut table, ALICE, &batch);
     done(&mut table, BOB, &[delete("old")]);
-    drawn(&mut table, "b", "arrow", json!({}), json!({}));
+    drawn(&mut table, "b", "video", json!({}), json!({}));
     let again = apply(&table, &batch, ALICE).unwrap();
     assert_eq!(again.writes, []);
     let gone = Outcome::Deleted(None);
     assert_eq!(again.outcomes[1..], [gone.clone(), gone.clone(), gone]);
-    let arrow = table.0.get_mut("shape:a").unwrap();
-    arrow["type"] = json!("arrow");
+    let film = table.0.get_mut("shape:a").unwrap();
+    film["type"] = json!("video");
     assert_eq!(
         why(&table, &batch[..1]),
         (0, Why::Exists),
