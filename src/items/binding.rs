@@ -2,7 +2,8 @@
 //!
 //! Owns the record (`@tldraw/tlschema` 3.15.6, src/bindings/TLArrowBinding.ts), its id, and which of several
 //! counts. Must not know ends as the contract has them. Key invariant: of an arrow that somebody gave many
-//! bindings, only the first ones are looked at, always the same. Tests: src/items/tests/connectors.rs and arrows.rs.
+//! bindings, only the first ones are looked at, always the same. Tests: src/items/tests/connectors.rs and
+//! arrows.rs.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-// A connector is tldraw's arrow: it follows what it connects, whoever moves that, in every window; what people
-// draw comes back as connectors; and what loses an end is left as tldraw leaves it.
+// A connector is tldraw's arrow: it follows what it connects, whoever moves that, in every window; what
+// people draw comes back as connectors; and what loses an end is left as tldraw leaves it.
 import assert from 'node:assert/strict'
 import { until } from '../node/support/wait.mjs'
 import { suite } from './support/stage.mjs'
