@@ -1,7 +1,7 @@
 //! `GET /v1/boards/{board}/events`: what happens on a board, as it happens, as server-sent events.
 //!
-//! Owns the parameters and the answer's head. Must not know how events come to be. Key invariant: it counts as
-//! a connection, and whatever changes once it is answered is told. Tests: tests/it/events.rs.
+//! Owns the parameters and the answer's head. Must not know how events come to be. Key invariant: it counts
+//! as a connection, and whatever changes once it is answered is told. Tests: tests/it/events.rs.
 //!
 //! # Source
 //! The HTML standard, 9.2 (server-sent events).
