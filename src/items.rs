@@ -241,6 +241,12 @@ pub fn ids(records: &dyn Records) -> Vec<ItemId> {
     read::ids(records)
 }
 
+/// Whether there are items of this type.
+#[must_use]
+pub fn is_type(word: &str) -> bool {
+    kind::Kind::parse(word).is_some()
+}
+
 /// A name that was sent, as it may stand in an answer.
 #[must_use]
 pub fn shown(name: &str) -> String {

@@ -9,11 +9,13 @@ use std::time::Duration;
 use crate::meter::Allowance;
 
 mod awareness;
+mod events;
 mod http;
 mod nodes;
 mod socket;
 
 pub use awareness::*;
+pub use events::*;
 pub use http::*;
 pub use nodes::*;
 pub use socket::*;

@@ -89,6 +89,9 @@ pub(crate) async fn post(mut call: Call<'_>) -> Answer {
             (accepted, saved) = boards.step_awaited(&cell, |room, effects| {
                 holds(room).then(|| {
                     let accepted = room.accept(None, &update, now, effects);
+                    if accepted == Ok(UpdateOutcome::New) {
+                        room.note_author(&granted.grant.subject);
+                    }
                     accepted.map_err(Refused::fault)
                 })
             });

@@ -10,6 +10,7 @@ mod boards;
 pub(crate) mod body;
 pub(crate) mod cors;
 mod document;
+mod events;
 mod health;
 pub(crate) mod items;
 pub(crate) mod list;
@@ -42,6 +43,7 @@ use crate::http::response::{Problem, Response};
 use crate::ids::Level;
 use crate::net::Shell;
 use crate::net::admission::{self, Identity, Request};
+use crate::net::events::Stream;
 use crate::net::incoming::Incoming;
 
 /// What a resource answers; `Err` is a refusal, on the short way.
@@ -148,6 +150,11 @@ impl<'a> Call<'a> {
     /// The refusal: there was none for long.
     pub(crate) async fn reserve(&mut self, bytes: usize) -> Result<(), Response> {
         self.incoming.reserve(bytes).await
+    }
+
+    /// Says what sends the body of the answer, which is a stream.
+    pub(crate) fn stream(&mut self, stream: Stream) {
+        self.incoming.stream(stream);
     }
 
     /// Lets the answer be sent whatever else is on its way: it is for who runs the server.

@@ -7,7 +7,7 @@ use crate::access::secret::SecretKind;
 use crate::api::permissions::Whose;
 use crate::api::route::{Parameters, Resource, Route, matches};
 use crate::api::{
-    audit, boards, document, health, items, metrics, openapi, page, permissions, presence, secrets,
+    audit, boards, document, events, health, items, metrics, openapi, page, permissions, presence, secrets,
 };
 use crate::http::head::Method;
 
@@ -121,6 +121,12 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/boards/{board}/presence",
         methods: &[(Method::Get, LIST, |call| Box::pin(presence::get(call)))],
+    },
+    Route {
+        path: "/v1/boards/{board}/events",
+        methods: &[(Method::Get, Parameters::Of(&["types", "kinds"]), |call| {
+            Box::pin(events::get(call))
+        })],
     },
     Route {
         path: "/v1/boards/{board}/document",

@@ -30,7 +30,7 @@ use crate::boards::rights::Granted;
 use crate::boards::slots::RoomCell;
 use crate::boards::{Boards, host};
 use crate::fault::Fault;
-use crate::ids::{BoardId, Level};
+use crate::ids::{BoardId, Level, Subject};
 use crate::items::{Records, Write};
 use crate::limits;
 use crate::room::Room;
@@ -72,22 +72,30 @@ impl<E> From<Unopened> for Failed<E> {
 pub(crate) enum Authority {
     /// A request's, which may end meanwhile.
     Granted(Box<Granted>),
-    /// The server's own, on a board that exists.
-    Server(BoardId),
+    /// The server's own, on a board that exists, for somebody who asked elsewhere.
+    Server(BoardId, Subject),
 }
 
 impl Authority {
     fn board(&self) -> &BoardId {
         match self {
             Self::Granted(granted) => &granted.board,
-            Self::Server(board) => board,
+            Self::Server(board, _) => board,
+        }
+    }
+
+    /// Who writes.
+    fn subject(&self) -> &Subject {
+        match self {
+            Self::Granted(granted) => &granted.grant.subject,
+            Self::Server(_, subject) => subject,
         }
     }
 
     fn holds_in(&self, boards: &Boards, cell: &RoomCell, room: &Room) -> bool {
         match self {
             Self::Granted(granted) => granted.holds_in(boards, cell, room),
-            Self::Server(_) => !room.is_retired(),
+            Self::Server(..) => !room.is_retired(),
         }
     }
 }
@@ -195,18 +203,31 @@ impl Boards {
         read: impl FnOnce(&dyn Records) -> T + Send + 'static,
     ) -> Result<T, Failed<std::convert::Infallible>> {
         let cell = self.room(board, Creation::Denied).await?;
-        let (boards, room) = (Arc::clone(self), Arc::clone(&cell));
+        self.read_room(&cell, |records, _| read(records)).await
+    }
+
+    /// The same for the board of a room; `read` is also told which update was the last that is in them.
+    ///
+    /// # Errors
+    /// As [`Self::read_content`].
+    pub(super) async fn read_room<T: Send + 'static>(
+        self: &Arc<Self>,
+        cell: &Arc<RoomCell>,
+        read: impl FnOnce(&dyn Records, u64) -> T + Send + 'static,
+    ) -> Result<T, Failed<std::convert::Infallible>> {
+        let (boards, room) = (Arc::clone(self), Arc::clone(cell));
         let work = move || {
             let mut turn = room.kept.document.lock_arc_blocking();
             let open = follow(&boards, &mut turn, &room)?;
-            let read = open.document.read(read);
+            let sequence = open.sequence;
+            let read = open.document.read(|records| read(records, sequence));
             match read.is_ok() {
                 true => end_turn(&boards, turn),
                 false => *turn = None,
             }
             Ok(read?)
         };
-        self.work_on_content(&cell, Purpose::Records, work).await?
+        self.work_on_content(cell, Purpose::Records, work).await?
     }
 
     /// Writes all of a board's content as JSON.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use smol::lock::Mutex as Turn;
 
+use crate::boards::news::Seen;
 use crate::limits;
 use crate::room::document::{Document, Unopened};
 use crate::time::Tick;
@@ -20,6 +21,8 @@ pub(crate) struct Kept {
     /// The board's document, for one after the other.
     pub(super) document: Arc<Turn<Option<Open>>>,
     pub(super) verdicts: Verdicts,
+    /// What those know of it who follow it.
+    pub(super) seen: Turn<Seen>,
 }
 
 /// A document that is open, and how far it is.

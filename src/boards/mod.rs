@@ -14,11 +14,13 @@ mod commits;
 pub(crate) mod committer;
 pub(crate) mod content;
 mod flushing;
+pub(crate) mod following;
 #[cfg(test)]
 pub(crate) mod harness;
 pub(crate) mod host;
 pub(crate) mod kept;
 pub(crate) mod loader;
+mod news;
 pub mod outlet;
 pub(crate) mod rights;
 pub(crate) mod slots;

@@ -34,6 +34,11 @@ pub(crate) struct Granted {
 }
 
 impl Granted {
+    /// What the grant rests on.
+    pub(crate) fn credentials(&self) -> Arc<Credentials> {
+        Arc::clone(&self.credentials)
+    }
+
     /// Whether nothing has changed since the decision, seen from under the room's lock: changes after that
     /// find whom they concern in the room.
     pub(crate) fn holds_in(&self, boards: &Boards, cell: &RoomCell, room: &Room) -> bool {

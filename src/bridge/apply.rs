@@ -17,7 +17,7 @@ use crate::boards::outlet::Action;
 use crate::bridge::lock;
 use crate::bridge::message::Message;
 use crate::fault::Fault;
-use crate::ids::{BoardId, ItemId};
+use crate::ids::{BoardId, ItemId, Subject};
 use crate::items::{self, Operation, Records, Stamp, Write};
 use crate::metrics::redis::Reception;
 use crate::time::UnixMillis;
@@ -40,13 +40,14 @@ pub(super) async fn apply(
     }
     let at = boards.now().unix;
     let permit = Mutex::new(Some(permit));
+    let actor = messages.first().map_or_else(Subject::anonymous, Message::actor);
     let decide = move |records: &dyn Records| {
         let planned = plan(records, &messages, at);
         // Others need not wait for the disk.
         *lock(&permit) = None;
         Ok::<_, Infallible>(planned)
     };
-    let authority = Authority::Server(board.clone());
+    let authority = Authority::Server(board.clone(), actor);
     let outcome = match boards.write_content(authority, Basis::Any, decide).await {
         Ok(outcomes) => return outcomes,
         Err(Failed::Fault(Fault::NoSuchBoard | Fault::BoardDeleted)) => Reception::NoSuchBoard,

@@ -1,7 +1,7 @@
 //! Responses: status line, header fields and body to bytes.
 //!
 //! Owns [`Response`] and [`Problem`]. Must not know which problem exists when; callers name them. Key
-//! invariants: every response delimits its body, no header value can end its line, no browser guesses a type,
+//! invariants: every response delimits its body, or ends with the connection, no header value can end its line, no browser guesses a type,
 //! and what names no policy of its own gets the one under which nothing runs. Tests are below, and over TCP
 //! in tests/it/http.rs.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
@@ -53,6 +53,8 @@ enum Body {
     BuiltIn(&'static [u8]),
     /// Made for this answer, or shared with others.
     Held(Bytes),
+    /// What others send behind the head until the connection ends.
+    Stream,
 }
 
 /// What is to be kept as long as a response is.
@@ -158,6 +160,19 @@ impl Response {
         self.field("Content-Type", media_type)
     }
 
+    /// The same with a body that somebody else sends, and that ends with the connection.
+    #[must_use]
+    pub fn with_stream(mut self, media_type: &'static str) -> Self {
+        self.body = Body::Stream;
+        self.field("Content-Type", media_type)
+    }
+
+    /// Whether somebody else sends the body.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        matches!(self.body, Body::Stream)
+    }
+
     /// A response with plain text.
     #[must_use]
     pub fn text(status: u16, text: impl Into<String>) -> Self {
@@ -217,6 +232,7 @@ impl Response {
         match &self.body {
             Body::BuiltIn(body) => body,
             Body::Held(body) => body,
+            Body::Stream => &[],
         }
     }
 
@@ -224,7 +240,7 @@ impl Response {
     #[must_use]
     pub fn held(&self) -> Option<&Bytes> {
         match &self.body {
-            Body::BuiltIn(_) => None,
+            Body::BuiltIn(_) | Body::Stream => None,
             Body::Held(body) => Some(body),
         }
     }
@@ -232,7 +248,8 @@ impl Response {
     /// The bytes to send before [`Self::payload`].
     ///
     /// # Shape
-    /// Status line, fields, policy, `Content-Length` (not with 1xx, 204 and 304), `Connection`, empty line.
+    /// Status line, fields, policy, `Content-Length` (not with 1xx, 204 and 304, nor of a stream), `Connection`,
+    /// empty line.
     ///
     /// # Source
     /// RFC 9112, 4 and 6.3; RFC 9110, 8.6.
@@ -245,7 +262,7 @@ impl Response {
                 push_field(&mut head, name, value);
             }
         }
-        if self.may_have_body() {
+        if self.may_have_body() && !self.is_stream() {
             push_field(&mut head, "Content-Length", &self.body().len().to_string());
         }
         let connection = match persistence {
@@ -434,6 +451,18 @@ mod tests {
             unchanged,
             "HTTP/1.1 304 Not Modified\r\nConnection: keep-alive\r\n\r\n"
         );
+    }
+
+    #[test]
+    fn a_stream_has_no_length_and_no_body_here() {
+        let response = Response::new(200).with_stream("text/event-stream");
+        for method in [Method::Get, Method::Head] {
+            assert_eq!(
+                text(&response, method, Persistence::Close),
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+            );
+        }
+        assert!(response.is_stream() && response.held().is_none());
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::http::body::{BodyError, Decoder, Progress};
 use crate::http::head::{Framing, Head, Method, Persistence};
 use crate::http::response::{CONTINUE, Problem, Response};
 use crate::limits;
+use crate::net::events::Stream;
 use crate::net::pace::Leaving;
 use crate::net::receiving::{Place, Receiving};
 use crate::net::socket::{READ_BYTES, Socket};
@@ -115,6 +116,8 @@ pub(crate) struct Incoming {
     place: Place,
     /// Room for the answer.
     permit: Option<Permit>,
+    /// What sends the body of the answer, where that is a stream.
+    stream: Option<Box<Stream>>,
 }
 
 impl Incoming {
@@ -130,6 +133,7 @@ impl Incoming {
             request: 0,
             place,
             permit: None,
+            stream: None,
         }
     }
 
@@ -427,6 +431,16 @@ impl Incoming {
         let sent = self.socket.send_paced(&head, payload, time).await;
         self.permit = None;
         sent
+    }
+
+    /// Says what sends the body of the answer to the request at hand.
+    pub(crate) fn stream(&mut self, stream: Stream) {
+        self.stream = Some(Box::new(stream));
+    }
+
+    /// What sends the body of the answer, where that is a stream.
+    pub(crate) fn take_stream(&mut self, response: &Response) -> Option<Box<Stream>> {
+        self.stream.take().filter(|_| response.is_stream())
     }
 
     /// Ends our half and waits a little for the peer to end its own, so that it can read the answer.

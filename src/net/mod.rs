@@ -8,6 +8,7 @@ pub(crate) mod admission;
 mod connection;
 pub mod disposition;
 pub(crate) mod doors;
+pub(crate) mod events;
 pub(crate) mod hosts;
 pub(crate) mod incoming;
 pub(crate) mod listener;

@@ -132,6 +132,7 @@ impl Room {
                 effects.tally.new += 1;
                 self.broadcast_update(&news, author, effects);
                 let sequence = self.persistence.number(now.tick);
+                self.note_update(sequence, author, effects);
                 self.growth.accepted(sequence, news.len());
                 for claim in claims {
                     // What is its own a client takes for saved, whoever brought it.

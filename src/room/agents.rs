@@ -78,6 +78,7 @@ impl Room {
                 since: now.unix,
                 until,
             });
+            self.note_presence(effects);
             member
         };
         self.look_by(until);
@@ -101,11 +102,16 @@ impl Room {
             agents, awareness, ..
         } = self;
         let mut changed = false;
+        let count = agents.len();
         agents.retain(|shown| {
             let keep = shown.until > now;
             changed |= !keep && awareness.leave(shown.member, now);
             keep
         });
+        let have_gone = agents.len() < count;
+        if have_gone {
+            self.note_presence(effects);
+        }
         if changed {
             self.schedule_awareness(effects);
         }

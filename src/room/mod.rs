@@ -4,7 +4,7 @@
 //! makes due. Must not know sockets, clocks or disks: instants come in, [`Effects`] come out. Here: members;
 //! `time`, what it brings; `accept`, how an update joins; `outbound`, what members are sent, `flush`, what
 //! many are sent at once, and `answers` to step 1; `presence`, awareness; `agents`, those without a
-//! connection; `persistence`, the way to the disk and back. Key invariants: an update gets its sequence
+//! connection; `feed`, what those are told who follow over HTTP; `persistence`, the way to the disk and back. Key invariants: an update gets its sequence
 //! number in the order it was accepted; nothing is echoed to its author before that number is durable; one
 //! member never waits for another. Tests: `room/tests.rs`.
 
@@ -14,6 +14,7 @@ mod answers;
 pub mod awareness;
 pub mod board;
 pub mod document;
+pub mod feed;
 pub mod flush;
 #[cfg(any(test, fuzzing))]
 pub mod harness;
@@ -46,6 +47,7 @@ use crate::room::agents::Shown;
 use crate::room::answers::Answers;
 use crate::room::awareness::Awareness;
 use crate::room::board::{Board, Snapshot};
+use crate::room::feed::Feed;
 use crate::room::flush::Flushing;
 use crate::room::member::{Joiner, Member};
 use crate::room::outbound::CUT_BYTES_MIN;
@@ -173,6 +175,8 @@ pub struct Room {
     awareness: Awareness,
     awareness_scheduled: bool,
     agents: Vec<Shown>,
+    /// What those are told who follow, while somebody does.
+    feed: Option<Box<Feed>>,
     answers: Answers,
     outbox: Outbox,
     flushing: Flushing,
@@ -207,6 +211,7 @@ impl Room {
             awareness: Awareness::default(),
             awareness_scheduled: false,
             agents: Vec::new(),
+            feed: None,
             answers: Answers::default(),
             // However large one frame is, it alone makes nobody a slow consumer.
             outbox: Outbox::new(weight_max(&settings)),
@@ -295,7 +300,7 @@ impl Room {
     /// # Errors
     /// [`Fault::TooManyConnections`] at `--max-connections-per-board`.
     pub fn join(&mut self, joiner: Joiner, now: Now, effects: &mut Effects) -> Result<MemberId, Fault> {
-        if self.member_count >= self.settings.members_max {
+        if self.connections() >= self.settings.members_max {
             return Err(Fault::TooManyConnections);
         }
         let mut member = Member::new(joiner, self.outbox.end(), weight_max(&self.settings), now);
@@ -320,6 +325,7 @@ impl Room {
         }
         self.member_count += 1;
         self.active_at = now.tick;
+        self.note_presence(effects);
         Ok(id)
     }
 
@@ -338,6 +344,7 @@ impl Room {
         if self.awareness.leave(id, now) {
             self.schedule_awareness(effects);
         }
+        self.note_presence(effects);
         self.nudge_owed(effects);
         if self.member_count == 0 {
             self.members = Vec::new();
@@ -346,7 +353,7 @@ impl Room {
         }
     }
 
-    /// What the members may do rests on this.
+    /// What the members may do rests on this, and what those may see who follow.
     #[must_use]
     pub fn held(&self) -> Vec<Held> {
         let held = self.members.iter().enumerate().filter_map(|(index, slot)| {
@@ -355,7 +362,7 @@ impl Room {
                 credentials: Arc::clone(&slot.as_ref()?.joiner.credentials),
             })
         });
-        held.collect()
+        held.chain(self.held_by_followers()).collect()
     }
 
     /// Notes that what was decided about [`Self::held`] was carried out; the next end of a credential is told
@@ -371,7 +378,7 @@ impl Room {
     /// Nothing happens when the member has left meanwhile.
     pub fn set_access(&mut self, held: &Held, decision: &Decision, now: Tick, effects: &mut Effects) {
         let Some(member) = self.member_mut(held.member) else {
-            return;
+            return self.set_follower(held, decision, now, effects);
         };
         if !Arc::ptr_eq(&member.joiner.credentials, &held.credentials) {
             return;
@@ -403,6 +410,7 @@ impl Room {
         for member in self.members.iter_mut().flatten() {
             member.close(fault, effects);
         }
+        self.close_followers(fault, effects);
     }
 
     /// Marks the room as no longer the board's room: whoever still holds it must look again. Its members are

@@ -252,7 +252,7 @@ impl Room {
     #[must_use]
     pub fn unload_due(&self, idle: Duration) -> Option<Tick> {
         let persistence = &self.persistence;
-        let is_done = self.member_count == 0
+        let is_done = self.connections() == 0
             && persistence.compaction == Compaction::None
             && !persistence.joining
             && persistence.uncompacted_since.is_none()

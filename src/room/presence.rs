@@ -76,6 +76,7 @@ impl Room {
             self.tell(id, Out::message(sync::awareness_frame(&payload)), effects);
         }
         if let Some(claim) = applied.claimed {
+            self.note_presence(effects);
             self.welcome(id, claim, now.tick, effects);
         }
         effects.steps = effects.steps.saturating_add(meter.spent());

@@ -13,6 +13,7 @@ use super::*;
 mod agents;
 mod answers;
 mod due;
+mod feed;
 mod flush;
 mod outbox;
 mod presence;

@@ -107,6 +107,10 @@ impl Room {
                 member.push(ping, effects);
             }
         }
+        if !self.reconsidering && self.followers_end_at().is_some_and(|end| now.unix >= end) {
+            self.reconsidering = true;
+            effects.access_due = true;
+        }
         self.ask_owing(now.tick, effects);
         self.nudge_owing(now.tick, effects);
         if self.outbox.len_bytes() > 0 {
@@ -122,7 +126,10 @@ impl Room {
     fn next_of_all(&self, now: Now) -> Option<Tick> {
         let staying = self.members.iter().flatten().filter(|m| m.closing.is_none());
         let members = staying.map(|member| self.next_of(member, now));
-        members.chain(self.agents.iter().map(Shown::until)).min()
+        let ends_at = self.followers_end_at().filter(|_| !self.reconsidering);
+        let followers = ends_at.map(|end| now.tick.after(left(end, now)));
+        let agents = self.agents.iter().map(Shown::until);
+        members.chain(agents).chain(followers).min()
     }
 
     /// When something is next due for a member that is not about to end.
@@ -135,12 +142,11 @@ impl Room {
         ];
         // Once it has ended and is being decided about, nothing more of the kind is due.
         let ends_at = member.joiner.ends_at.filter(|_| !self.reconsidering);
-        let left = |end: UnixMillis| Duration::from_millis(end.0.saturating_sub(now.unix.0));
         let told_at = |at: Option<Tick>| at.map_or(now.tick, |at| at.after(limits::RETELL_EVERY));
         let sometimes = [
             pulse.blocked_since().map(|at| at.after(limits::JOIN_STALL_MAX)),
             member.unheard_until,
-            ends_at.map(|end| now.tick.after(left(end))),
+            ends_at.map(|end| now.tick.after(left(end, now))),
             member.ask_owed.then(|| told_at(member.asked_at)),
             member.nudge_owed.then(|| told_at(member.nudged_at)),
         ];
@@ -150,6 +156,11 @@ impl Room {
             .chain(sometimes)
             .fold(Tick(u64::MAX), Tick::min)
     }
+}
+
+/// How long it is until then.
+fn left(end: UnixMillis, now: Now) -> Duration {
+    Duration::from_millis(end.0.saturating_sub(now.unix.0))
 }
 
 /// Why a connection must end by now, if it must.

@@ -7,6 +7,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use crate::http::target::Target;
 use crate::http::upgrade;
 use crate::limits;
 use crate::net::admission::{self, Came, Request};
+use crate::net::events::Stream;
 use crate::net::incoming::Incoming;
 use crate::net::socket::Socket;
 use crate::net::{Late, Shell, hosts, upgrades, within};
@@ -57,12 +59,15 @@ enum Leads {
     Upgrade(upgrades::Opening),
     /// Another node has the board, and took the request.
     Away(Passage),
+    /// Events, whose head has left.
+    Stream(Box<Stream>),
 }
 
 /// How a connection lives on.
 enum Entered {
     Member(Box<upgrades::Connected>),
     Away(Box<Carrying>),
+    Follower(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
 /// Serves one TCP connection until it ends; `place` counts it for as long.
@@ -78,13 +83,14 @@ pub(crate) fn serve<P: Send>(site: Arc<Site>, arrival: Arrival, place: P) -> imp
             }
             // A panic is told where it is caught.
             Ok(Some(Entered::Away(carrying))) => fenced(carrying).await.unwrap_or_default(),
+            Ok(Some(Entered::Follower(following))) => fenced(following).await.unwrap_or_default(),
             Ok(None) | Err(_) => {}
         }
         drop(place);
     }
 }
 
-/// Answers requests until one was an upgrade that led into a room, or was passed on.
+/// Answers requests until one was an upgrade that led into a room, was for events, or was passed on.
 async fn enter(site: Arc<Site>, arrival: Arrival) -> Option<Entered> {
     let (leads, socket) = exchange(&site, arrival).await?;
     match *leads {
@@ -94,10 +100,11 @@ async fn enter(site: Arc<Site>, arrival: Arrival) -> Option<Entered> {
             .await
             .map(Entered::Member),
         Leads::Away(passage) => Some(Entered::Away(Box::new(passage.carry(socket)))),
+        Leads::Stream(stream) => Some(Entered::Follower(Box::pin(stream.run(socket)))),
     }
 }
 
-/// Answers requests; `Some` once one was an upgrade, or was passed on.
+/// Answers requests; `Some` once one was an upgrade, was for events, or was passed on.
 async fn exchange(site: &Site, arrival: Arrival) -> Option<(Box<Leads>, Socket)> {
     let Arrival {
         socket,
@@ -219,7 +226,11 @@ async fn answer(
         _ => response,
     };
     // Of another node one request comes over a connection.
-    let keep = incoming.body_has_ended() && !shell.boards.is_stopping() && came == Came::Directly;
+    let stream = incoming.take_stream(&response);
+    let keep = incoming.body_has_ended()
+        && !response.is_stream()
+        && !shell.boards.is_stopping()
+        && came == Came::Directly;
     let persistence = if keep {
         head.persistence()
     } else {
@@ -231,6 +242,9 @@ async fn answer(
     let response = incoming.admit(response, method);
     shell.metrics.answered(method, response.status);
     incoming.answer(response, method, persistence).await?;
+    if let Some(stream) = stream {
+        return Ok(Next::Leave(Box::new(Leads::Stream(stream))));
+    }
     Ok(match persistence {
         Persistence::KeepAlive => Next::Request,
         Persistence::Close => Next::Close,

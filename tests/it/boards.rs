@@ -260,6 +260,7 @@ fn reading_and_managing_never_create_a_board() {
         ("GET", "/v1/boards/none/keys", NONE),
         ("GET", "/v1/boards/none/audit", NONE),
         ("GET", "/v1/boards/none/presence", NONE),
+        ("GET", "/v1/boards/none/events", NONE),
         ("GET", "/v1/boards/none/document", NONE),
         ("POST", "/v1/boards/none/document", json!({})),
     ] {

@@ -24,6 +24,7 @@ mod copy;
 mod costly;
 mod document;
 mod durability;
+mod events;
 mod health;
 mod holes;
 mod hosts;

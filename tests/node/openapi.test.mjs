@@ -505,6 +505,21 @@ describe('the server', () => {
     await to('listPresence', 200, null, { path, token: alice, query: { limit: '1', cursor: first.next_cursor } })
   })
 
+  test('a board is followed, as far as there are places', async t => {
+    const sent = { path: { board: 'known' }, token: alice }
+    for (const query of [{}, { types: 'item,presence', kinds: 'sticky,frame' }]) {
+      assert.match((await to('followBoard', 200, null, { ...sent, query })).value, /^: following\nid: [0-9a-f]+-[0-9]+\n\n$/)
+    }
+    assert.match((await to('followBoard', 200, null, { ...sent, headers: { 'Last-Event-ID': 'no' } })).value, /^event: reset\n/)
+    for (const [query, field] of [[{ types: 'items' }, 'types'], [{ kinds: 'Sticky' }, 'kinds']]) {
+      assert.equal((await to('followBoard', 400, 'invalid_parameter', { ...sent, query, invalid: true })).value.field, field)
+    }
+    const own = await Server.start({ 'max-connections': 1 }, t)
+    await call(own, 'createBoard', 201, null, { json: { id: 'known' }, token: alice })
+    await Raw.open(t, own, 'known', { sub: 'carol' })
+    await call(own, 'followBoard', 429, 'too_many_connections', sent)
+  })
+
   test('a shutdown refuses what had not been asked yet', async t => {
     const own = await Server.start({}, t)
     await call(own, 'createBoard', 201, null, { json: { id: 'known' }, token: alice })
@@ -575,6 +590,7 @@ describe('the server', () => {
     await create('unread')
     await to('writeDocument', 204, null, { path: { board: 'unread' }, token: alice, body: update(doc => doc.getMap('map').set('sub', new Y.Doc())) })
     await to('readDocument', 409, 'content_unsupported', { path: { board: 'unread' }, token: alice, query: { format: 'json' } })
+    await to('followBoard', 409, 'content_unsupported', { path: { board: 'unread' }, token: alice })
     for (const one of of(({ path }) => path.includes('/items'))) {
       const filled = one.id === 'batchItems' ? { json: { operations: [{ action: 'delete', item: { id: 'a' } }] } } : BODIES[one.id]
       await to(one.id, 409, 'content_unsupported', { path: pathOf(one, 'unread'), token: alice, ...filled })

@@ -71,7 +71,7 @@ impl Stage {
         basis: Basis,
         decide: impl Fn(&dyn Records) -> Decided<T, E> + Send + Sync + 'static,
     ) -> Result<T, Failed<E>> {
-        let authority = Authority::Server(board());
+        let authority = Authority::Server(board(), Subject::anonymous());
         self.run(self.boards.write_content(authority, basis, decide))
     }
 

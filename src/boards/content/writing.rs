@@ -132,7 +132,11 @@ impl Writing<'_> {
                 Some(update) => update,
                 None => open.document.write(writes).map_err(|_| Fault::Internal)?,
             };
+            let before = room.sequence();
             accept(room, &update, now, effects)?;
+            if room.sequence() != before {
+                room.note_author(self.authority.subject());
+            }
             if is_unchanged {
                 open.sequence = room.sequence();
             }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::Cluster;
+use crate::events::Reader;
 use crate::support::api::Api;
 use crate::support::client::{Client, converge};
 use crate::support::random::Random;
@@ -53,6 +54,46 @@ fn clients_of_three_nodes_on_one_board_converge_and_see_each_other() {
         .map(|(_, health)| health["node"]["boards"].as_u64().unwrap())
         .sum();
     assert_eq!(boards, 1, "{healths:?}");
+}
+
+#[test]
+fn a_board_is_followed_by_whichever_node() {
+    let cluster = Cluster::new();
+    let nodes = cluster.three();
+    let alice = Api::user(&nodes[0], "alice");
+    alice.must("POST", "/v1/boards", &json!({"id": "b"}), 201);
+    alice.grant("users/bob", "view");
+    let token = Token::of("bob").sign();
+    let follow = |node| Reader::open(node, &token, "?types=item", None);
+    let mut readers: Vec<Reader> = nodes.iter().map(follow).collect();
+    let sticky = |id: &str| json!({"id": id, "type": "sticky", "x": 0, "y": 0});
+    for (n, node) in nodes.iter().enumerate() {
+        let id = format!("made-{n}");
+        Api::user(node, "alice").must("POST", "/v1/boards/b/items", &sticky(&id), 201);
+        for reader in &mut readers {
+            let event = reader.next().unwrap();
+            assert_eq!(
+                (event.name.as_str(), &event.data["id"]),
+                ("item.created", &json!(id))
+            );
+        }
+    }
+    // Whoever was cut off goes on by another node.
+    let last = readers[0].last.clone();
+    alice.must("POST", "/v1/boards/b/items", &sticky("later"), 201);
+    let mut again = Reader::open(&nodes[2], &token, "?types=item", Some(&last));
+    assert_eq!(again.next().unwrap().data["id"], "later");
+    readers.push(again);
+    let since = Instant::now();
+    alice.must("DELETE", "/v1/boards/b/permissions/users/bob", &json!(null), 204);
+    for reader in &mut readers {
+        while reader.next().is_some() {}
+    }
+    assert!(
+        since.elapsed() < Duration::from_millis(1_500),
+        "{:?}",
+        since.elapsed()
+    );
 }
 
 /// What `boardwire nodes` prints, and whether it ended well.

@@ -126,6 +126,14 @@ export function exchange (server, method, path, { headers = {}, body, query = {}
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }
     const sent = http.request({ host: server.host, port: server.port, method, path: target, headers: { ...length, ...headers }, agent: false, maxHeaderSize: 1 << 20 }, answer => {
+      if (method !== 'HEAD' && answer.headers['content-type'] === 'text/event-stream') {
+        // It has no end: what comes first stands for it.
+        answer.on('error', () => {}).once('data', chunk => {
+          resolve({ status: answer.statusCode, headers: answer.headers, body: chunk })
+          sent.destroy()
+        })
+        return
+      }
       const chunks = []
       answer.on('data', chunk => chunks.push(chunk)).on('error', reject)
       answer.on('end', () => resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks) }))
