@@ -50,6 +50,12 @@ pub const ITEM_SIDE_MAX: f64 = 1e6;
 /// How far a connector is bent, inclusive, either way, in pixels at 100 %.
 pub const ITEM_BEND_MAX: f64 = 10_000.0;
 
+/// Points of a line, a highlight or a drawing, inclusive, that are sent or shown.
+pub const ITEM_POINTS_MAX: usize = 1_000;
+
+/// The rotation of an item, inclusive, either way: a whole turn fits. Who sends degrees is told.
+pub const ITEM_ROTATION_MAX: f64 = 6.3;
+
 /// Bytes of an item's text, and of an image's description, inclusive. More is a file; each key pressed in it
 /// would send it all.
 pub const ITEM_TEXT_BYTES_MAX: usize = 64 * 1024;

@@ -16,7 +16,7 @@ use crate::items::kind::Kind;
 use crate::items::overlay::Overlay;
 use crate::items::place::{self, Point};
 use crate::items::props::{part, part_mut};
-use crate::items::{DOCUMENT, PAGE, asset, connector, index_key, number, read, shape};
+use crate::items::{DOCUMENT, PAGE, asset, connector, index_key, number, order, points, read, shape};
 use crate::items::{Item, Operation, Outcome, Plan, Record, Records, Refused, Stamp, Why};
 use crate::limits;
 
@@ -163,7 +163,7 @@ impl Pen<'_> {
         }
         self.alter(kind, &key, &mut record, &change);
         self.connect(id, &key, &mut record, &change)?;
-        self.put_down(kind, &key, &mut record);
+        self.put(kind, &key, &mut record, &change)?;
         self.finish(id, kind, &key, record)
     }
 
@@ -180,9 +180,7 @@ impl Pen<'_> {
         let mut record = before.clone();
         let released = self.alter(kind, &key, &mut record, &change);
         let is_connected = self.connect(id, &key, &mut record, &change)?;
-        if change.x.is_some() || change.y.is_some() {
-            self.put_down(kind, &key, &mut record);
-        }
+        self.put(kind, &key, &mut record, &change)?;
         if record == before && !is_connected && asset::of(&self.overlay, &record) == shown {
             return Ok(item);
         }
@@ -204,17 +202,19 @@ impl Pen<'_> {
 
     /// Makes the shape what the change wants; returns the asset that it no longer shows.
     fn alter(&mut self, kind: Kind, key: &str, record: &mut Record, change: &Change) -> Option<String> {
-        let at = place::on_page(&self.overlay, record);
+        let around = place::Frame::around(&self.overlay, record);
+        let mut at = shape::corner(kind, record, around);
+        change.common.write(record, around);
+        if let Some(points) = &change.points {
+            points::write(kind, record, points, around);
+            at = shape::corner(kind, record, around);
+        }
         let wanted = Point {
             x: change.x.unwrap_or(at.x),
             y: change.y.unwrap_or(at.y),
         };
-        if wanted != at {
-            let around = place::Frame::around(&self.overlay, record);
-            let own = around.map_or(wanted, |frame| frame.to_own(wanted));
-            number::set(record, "x", Some(own.x));
-            number::set(record, "y", Some(own.y));
-        }
+        let now = shape::corner(kind, record, around);
+        place::shift(record, around, (now, wanted));
         shape::alter(kind, record, change);
         let source = (kind == Kind::Image).then(|| change.url()).flatten()?;
         asset::show(&mut self.overlay, key, record, source)
@@ -253,6 +253,20 @@ impl Pen<'_> {
         Ok(())
     }
 
+    /// Lets a shape lie where the change wants it, and stand so among its siblings.
+    fn put(&mut self, kind: Kind, key: &str, record: &mut Record, change: &Change) -> Result<(), Why> {
+        if let Some(parent) = &change.parent {
+            let page = place::page_of(&self.overlay, record).unwrap_or_else(|| self.page());
+            order::put_into(&mut self.overlay, key, record, (parent, &page))?;
+        } else if change.is_moving() {
+            self.put_down(kind, key, record);
+        }
+        match &change.z {
+            Some(level) => order::arrange(&mut self.overlay, key, record, level),
+            None => Ok(()),
+        }
+    }
+
     /// A shape that was put somewhere belongs to the frame there, or to the page; one of a group stays with
     /// it. A connector belongs to what it connects.
     fn put_down(&mut self, kind: Kind, key: &str, record: &mut Record) {
@@ -273,7 +287,7 @@ impl Pen<'_> {
         let (width, height) = shape::size(kind, record);
         let around = place::Frame::around(&self.overlay, record);
         let turned = number::of(record, "rotation", 0.0) + around.map_or(0.0, place::Frame::angle);
-        let at = place::on_page(&self.overlay, record);
+        let at = shape::corner(kind, record, around);
         let half = Point {
             x: width / 2.0,
             y: height / 2.0,
@@ -290,18 +304,10 @@ impl Pen<'_> {
             return;
         };
         let taking = frames.taking(&put);
-        let (into, inside) = taking.map_or((page.as_str(), None), |(frame, inside)| (frame, Some(inside)));
-        if into == parent {
-            return;
+        let into = taking.unwrap_or(&page);
+        if into != parent {
+            order::reparent(&mut self.overlay, record, into);
         }
-        let own = inside.map_or(at, |inside| inside.to_own(at));
-        let angle = turned - inside.map_or(0.0, place::Frame::angle);
-        for (name, value) in [("x", own.x), ("y", own.y), ("rotation", angle)] {
-            number::set(record, name, Some(value));
-        }
-        let index = self.overlay.index_above(into);
-        record.insert("parentId".to_owned(), into.into());
-        record.insert("index".to_owned(), index.into());
     }
 
     /// Signs and writes a changed shape.

@@ -346,7 +346,7 @@ pub(super) fn release(overlay: &mut Overlay<'_>, binding: &str, going: &str) -> 
     }
     let connector = Connector::of(overlay, &arrow, &record);
     let bytes = [&record].into_iter().chain(connector.records());
-    let bytes = revision::of(&bytes.collect::<Vec<_>>(), &[]).1;
+    let bytes = revision::of(&bytes.collect::<Vec<_>>(), &[], 0.0).1;
     let mut terminals = Terminal::ALL.into_iter();
     let at = |terminal| connector.bindings.at(terminal);
     if let Some(terminal) = terminals.find(|terminal| at(*terminal).is_some_and(|at| at.key == binding)) {

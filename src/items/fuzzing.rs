@@ -149,6 +149,7 @@ fn valid(record: &Record) {
     assert!(index_key::counts(record["index"].as_str().unwrap()));
     let parent = record["parentId"].as_str().unwrap();
     assert!(parent.starts_with("page:") || parent.starts_with("shape:"));
+    assert!((0.0..=1.0).contains(&record["opacity"].as_f64().unwrap()));
     let props = &record["props"];
     for (name, least) in [
         ("w", 0.000_001),

@@ -11,9 +11,12 @@ use crate::time::UnixMillis;
 
 mod arrows;
 mod batches;
+mod common;
 mod connectors;
 mod frames;
+mod order;
 mod places;
+mod points;
 mod refusals;
 
 const ALICE: Stamp<'static> = Stamp {
@@ -496,7 +499,7 @@ fn ids_are_those_of_shapes_that_map_back() {
     );
     let ids = ids(&table);
     let text: Vec<&str> = ids.iter().map(ItemId::as_str).collect();
-    assert_eq!(text, ["B", "a", "b", "e", "f"]);
+    assert_eq!(text, ["B", "a", "b", "c", "e", "f"]);
     assert!(ids.iter().all(|id| read(&table, id).is_some()));
 }
 

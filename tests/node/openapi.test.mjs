@@ -70,6 +70,7 @@ const BODIES = {
 const WRONG = [
   [{ x: '1' }, 'x'], [{ y: 1.1e9 }, 'y'], [{ width: 0 }, 'width'], [{ height: 1e6 + 1 }, 'height'], [{ colour: 'red' }, 'colour'],
   [{ content: { txt: 'a' } }, 'content.txt'], [{ content: { text: 1 } }, 'content.text'], [{ style: { color: 'pink' } }, 'style.color'],
+  [{ rotation: 90 }, 'rotation'], [{ opacity: 1.5 }, 'opacity'], [{ locked: 1 }, 'locked'], [{ parent: 1 }, 'parent'], [{ z: 'top' }, 'z'],
   [{ style: { weight: 'bold' } }, 'style.weight'], [{ content: { text: 'x'.repeat(65537) } }, 'content.text']
 ]
 const A_STICKY = { type: 'sticky', x: 0, y: 0 }
@@ -661,6 +662,9 @@ describe('the server', () => {
     assert.deepEqual(page.items.map(({ id, x }) => [id, x]), [['a', 5]])
     const rest = (await to('listItems', 200, null, { ...sent, query: { limit: '1', cursor: page.next_cursor } })).value
     assert.deepEqual([rest.items.map(({ id }) => id), rest.next_cursor], [['c'], null])
+    const line = (await to('createItem', 201, null, { ...sent, json: { type: 'line', points: [[0, 0], [5, 5]], z: 'back', opacity: 0.5, rotation: 1, locked: true } })).value
+    await to('updateItem', 200, null, { ...sent, path: { board: 'batched', item: line.id }, json: { ...line, x: 7 } })
+    await to('deleteItem', 204, null, { ...sent, path: { board: 'batched', item: line.id } })
     const text = { content: { text: 'word '.repeat(13_107) } }
     await to('createItem', 413, 'board_too_large', { ...sent, json: { ...A_STICKY, ...text } })
     await to('updateItem', 413, 'board_too_large', { ...sent, path: { board: 'batched', item: 'a' }, json: text })
