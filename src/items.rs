@@ -12,6 +12,7 @@ mod change;
 mod common;
 mod connector;
 mod end;
+mod filter;
 mod frames;
 mod index_key;
 mod kind;
@@ -27,6 +28,7 @@ mod read;
 mod revision;
 mod rich_text;
 mod shape;
+mod space;
 mod style;
 mod text_size;
 
@@ -34,6 +36,9 @@ mod text_size;
 pub mod fuzzing;
 #[cfg(test)]
 mod tests;
+
+pub use filter::{FILTERS, Filter, numbers};
+pub use space::{Room, space};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -45,8 +50,8 @@ use crate::time::UnixMillis;
 /// The page that tldraw makes on an empty board.
 pub const PAGE: &str = "page:page";
 
-/// No item is named this: its path is that of batches.
-pub const BATCH: &str = "batch";
+/// No item is named so: what the paths are of.
+pub const PATHS: [(&str, &str); 2] = [("batch", "batches"), ("space", "free room")];
 
 /// The record that each board has once.
 const DOCUMENT: &str = "document:document";
@@ -242,6 +247,12 @@ pub fn told(mut item: Record) -> Record {
 /// The ids of all items, sorted by their text. Looks at two members of each record.
 pub fn ids(records: &dyn Records) -> Vec<ItemId> {
     read::ids(records)
+}
+
+/// Whether a path leads to an item of this id.
+#[must_use]
+pub fn has_path(id: &str) -> bool {
+    PATHS.iter().all(|(path, _)| *path != id)
 }
 
 /// A name that was sent, as it may stand in an answer.

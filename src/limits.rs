@@ -84,6 +84,14 @@ pub const ITEM_MOVES_MAX: usize = 20_000;
 /// a batch may look through all of them. On a board of more, items stay on the page.
 pub const ITEM_FRAMES_MAX: usize = 1_000;
 
+/// Bytes of items, or of the records behind them, past which a page of filtered items ends, though it may be
+/// short: what filters leave out is looked at all the same. An item counts as 1 KiB at least.
+pub const ITEM_SCAN_BYTES: usize = 8 * 1024 * 1024;
+
+/// Shapes among which the nearest free room is looked for, inclusive: each of their sides is tried with each
+/// of them.
+pub const ITEM_SPACE_SHAPES: usize = 2_000;
+
 /// Bytes of items, or of the records behind them, after which a page of them ends early.
 pub const ITEM_PAGE_BYTES: usize = 4 * 1024 * 1024;
 

@@ -5,6 +5,9 @@
 //! a batch is one change. Tests: tests/it/items.rs.
 
 mod conditions;
+mod view;
+
+pub(crate) use view::{list, space};
 
 use std::sync::Arc;
 
@@ -13,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::api::body;
 use crate::api::items::conditions::{IfMatch, Mark};
-use crate::api::list::{self, Page};
+use crate::api::list;
 use crate::api::{Answer, Call, failed_content, failed_work, uuid};
 use crate::boards::Boards;
 use crate::boards::agents::{Cursor, Touched};
@@ -26,38 +29,6 @@ use crate::ids::ItemId;
 use crate::items::{self, Item, Operation, Outcome, Record, Records, Refused, Stamp, Why};
 use crate::limits;
 use crate::net::admission;
-
-/// `GET .../items`.
-pub(crate) async fn list(mut call: Call<'_>) -> Answer {
-    let granted = call.granted().await?;
-    let mut page = Page::of(call.request.target)?;
-    let after = page.after(ItemId::parse)?;
-    call.reserve(limits::ANSWER_BYTES).await?;
-    let limit = page.lookup();
-    let read = call.boards().read_content(&granted.board, move |records| {
-        let ids = items::ids(records);
-        let shown = |id: &ItemId| after.as_ref().is_some_and(|after| id.as_str() <= after.as_str());
-        let from = ids.partition_point(shown);
-        let (mut rows, mut bytes) = (Vec::new(), 0);
-        let read = items::reader(records);
-        let items = ids.iter().skip(from).take(limit).filter_map(read);
-        for item in items {
-            bytes += item.bytes;
-            rows.push(item.json);
-            if bytes > limits::ITEM_PAGE_BYTES {
-                break;
-            }
-        }
-        // The next one tells that there is a next page.
-        let is_cut = bytes > limits::ITEM_PAGE_BYTES && rows.len() > 1;
-        (rows, is_cut)
-    });
-    let (rows, is_cut) = read.await.map_err(failed_content)?;
-    if is_cut {
-        page.limit = page.limit.min(rows.len().saturating_sub(1));
-    }
-    Ok(page.answer(&rows, |row| list::text_of(row, "id")))
-}
 
 /// `GET .../items/{item}`.
 pub(crate) async fn get(call: Call<'_>) -> Answer {
@@ -81,9 +52,7 @@ pub(crate) async fn create(mut call: Call<'_>) -> Answer {
     let body = call.body().await?;
     let item: Record = body::parse(&body)?;
     let mark = key.map(|key| Mark::of(&granted.board, &granted.grant.subject, &key, &body));
-    if item.get("id").and_then(Value::as_str) == Some(items::BATCH) {
-        return Err(taken_by_path("id"));
-    }
+    free("id", &item)?;
     let operation = creation(item, mark.as_ref(), 0)?;
     let board = granted.board.clone();
     let outcomes = Write::of(operation).run(call.boards(), granted).await?;
@@ -212,9 +181,7 @@ fn operation(index: usize, value: Value, mark: Option<&Mark>) -> Result<Operatio
     };
     match action.as_ref().and_then(Value::as_str) {
         Some("create") => {
-            if item.get("id").and_then(Value::as_str) == Some(items::BATCH) {
-                return Err(taken_by_path(&at(".item.id")));
-            }
+            free(&at(".item.id"), &item)?;
             creation(item, mark, index)
         }
         Some("update") => Ok(Operation::Update {
@@ -229,8 +196,13 @@ fn operation(index: usize, value: Value, mark: Option<&Mark>) -> Result<Operatio
     }
 }
 
-fn taken_by_path(field: &str) -> Response {
-    body::invalid_at(field, "is the path of batches")
+/// Refuses an id that no path would lead to.
+fn free(field: &str, item: &Record) -> Result<(), Response> {
+    let id = item.get("id").and_then(Value::as_str);
+    let taken = items::PATHS.iter().find(|(path, _)| id == Some(*path));
+    taken.map_or(Ok(()), |(_, what)| {
+        Err(body::invalid_at(field, &format!("is the path of {what}")))
+    })
 }
 
 /// The creation of an item, which is named after the request's key or at random where it has no id.

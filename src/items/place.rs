@@ -244,9 +244,53 @@ impl Area {
         })
     }
 
+    pub(super) fn grown(self, x: f64, y: f64) -> Self {
+        Self {
+            left: self.left - x,
+            top: self.top - y,
+            right: self.right + x,
+            bottom: self.bottom + y,
+        }
+    }
+
+    pub(super) fn moved(self, [x, y]: [f64; 2]) -> Self {
+        Self {
+            left: self.left + x,
+            top: self.top + y,
+            right: self.right + x,
+            bottom: self.bottom + y,
+        }
+    }
+
+    pub(super) fn middle(self) -> [f64; 2] {
+        [
+            f64::midpoint(self.left, self.right),
+            f64::midpoint(self.top, self.bottom),
+        ]
+    }
+
     pub(super) fn is_finite(self) -> bool {
         [self.left, self.top, self.right, self.bottom]
             .iter()
             .all(|side| side.is_finite())
+    }
+
+    /// Whether two have a point in common, be it of their sides.
+    pub(super) fn meets(self, other: Self) -> bool {
+        self.left <= other.right
+            && other.left <= self.right
+            && self.top <= other.bottom
+            && other.top <= self.bottom
+    }
+
+    pub(super) fn has(self, point: Point) -> bool {
+        (self.left..=self.right).contains(&point.x) && (self.top..=self.bottom).contains(&point.y)
+    }
+
+    /// From a point to the nearest one of it.
+    pub(super) fn distance(self, from: Point) -> f64 {
+        let x = (self.left - from.x).max(from.x - self.right).max(0.0);
+        let y = (self.top - from.y).max(from.y - self.bottom).max(0.0);
+        x.hypot(y)
     }
 }

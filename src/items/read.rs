@@ -14,7 +14,7 @@ use crate::items::overlay::Overlay;
 use crate::items::place::Frame;
 use crate::items::props::part;
 use crate::items::style::Style;
-use crate::items::{BATCH, Item, Record, Records, text_bytes};
+use crate::items::{Item, Record, Records, has_path, text_bytes};
 use crate::items::{asset, common, number, order, place, points, revision, shape};
 
 /// What is known of who made and changed an item.
@@ -123,7 +123,7 @@ pub(super) fn item(records: &Overlay<'_>, id: &ItemId, kind: Kind, record: &Reco
 /// The ids of all items, sorted; without one that no path leads to.
 pub(super) fn ids(records: &dyn Records) -> Vec<ItemId> {
     let id = |key: String| {
-        let id = ItemId::parse(key.strip_prefix("shape:")?).filter(|id| id.as_str() != BATCH)?;
+        let id = ItemId::parse(key.strip_prefix("shape:")?).filter(|id| has_path(id.as_str()))?;
         let is_item = records.text(&key, "typeName").as_deref() == Some("shape")
             && Kind::of(&records.text(&key, "type")?, None).is_some();
         is_item.then_some(id)

@@ -13,11 +13,13 @@ mod arrows;
 mod batches;
 mod common;
 mod connectors;
+mod filter;
 mod frames;
 mod order;
 mod places;
 mod points;
 mod refusals;
+mod space;
 
 const ALICE: Stamp<'static> = Stamp {
     actor: "user:alice",
@@ -486,6 +488,7 @@ fn ids_are_those_of_shapes_that_map_back() {
         ("e", "image"),
         ("f", "frame"),
         ("batch", "frame"),
+        ("space", "frame"),
     ] {
         drawn(&mut table, at, kind, json!({}), json!({}));
     }
