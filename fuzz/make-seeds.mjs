@@ -234,6 +234,8 @@ write('items', {
   parent: items({ ...drawn, 'shape:f': shape('frame', { w: 300, h: 200 }) }, ['create', 'k', { type: 'sticky', x: 1, y: 2, parent: 'f', z: 'back' }], ['update', 'n', { parent: 'f', z: { below: 'k' } }]),
   points: items({ ...drawn, 'shape:l': shape('line', { points: { a: { id: 'a1', index: 'a1', x: 1, y: -2 }, b: { index: 'a2', x: 7, y: 0.5 } } }), 'shape:d': shape('draw', { segments: [{ type: 'free', points: [{ x: 0, y: 0, z: 0.5 }, { x: -3, y: 4 }] }] }, { rotation: 1 }) },
     ['update', 'd', { x: 5, rotation: 0.5 }], ['create', 'p', { type: 'highlight', points: [[1, 2], [3, -4]] }], ['update', 'l', { points: [[0, 0], [1, 1]] }]),
+  layout: items({ ...drawn, 'shape:x': shape('arrow', {}), 'binding:x': { typeName: 'binding', fromId: 'shape:x', toId: 'shape:n', props: { terminal: 'start' } }, 'binding:y': { typeName: 'binding', fromId: 'shape:x', toId: 'shape:j', props: { terminal: 'end' } } },
+    ['layout', '-', { items: ['j', 'n'], connectors: ['x'], kind: 'layered', gap: 5, at: { x: 1, y: 2 } }], ['layout', '-', { items: ['n', 'i', 'j'], kind: 'grid', direction: 'down' }]),
   gone: items(drawn, ['delete', 'j']),
   connect: items(connected, ['create', 'k', { type: 'connector', from: { item: 'm' }, to: { item: 'n', anchor: { x: 0, y: 1 } }, style: { kind: 'elbow', bend: 5 } }],
     ['create', 'm', { type: 'text', x: 5, y: 6 }], ['update', 'w', { to: { x: 1, y: 2 }, from: { anchor: { x: 1 } } }], ['delete', 'g']),

@@ -16,6 +16,7 @@ mod filter;
 mod frames;
 mod index_key;
 mod kind;
+mod layout;
 mod link;
 mod note;
 mod number;
@@ -27,6 +28,7 @@ mod props;
 mod read;
 mod revision;
 mod rich_text;
+mod setting;
 mod shape;
 mod space;
 mod style;
@@ -101,6 +103,11 @@ pub enum Operation {
         /// Which.
         id: ItemId,
     },
+    /// Set items out.
+    Layout {
+        /// Which, and how, as it was sent: not checked yet.
+        layout: Record,
+    },
 }
 
 /// Who does it, and when.
@@ -151,15 +158,19 @@ pub enum Outcome {
     /// This is what it was; `None` where a repeated request finds that it is gone, whatever it had done to
     /// it.
     Deleted(Option<Item>),
+    /// These were set out, in the order in which they were named; those that are there, where the request is
+    /// a repeated one.
+    LaidOut(Vec<Item>),
 }
 
 impl Outcome {
-    /// The item that it is about.
+    /// The items that it is about.
     #[must_use]
-    pub fn item(&self) -> Option<&Item> {
+    pub fn items(&self) -> &[Item] {
         match self {
-            Self::Created(item) | Self::Repeated(item) | Self::Updated(item) => Some(item),
-            Self::Deleted(item) => item.as_ref(),
+            Self::Created(item) | Self::Repeated(item) | Self::Updated(item) => std::slice::from_ref(item),
+            Self::Deleted(item) => item.as_slice(),
+            Self::LaidOut(items) => items,
         }
     }
 }
@@ -236,10 +247,23 @@ pub fn reader(records: &dyn Records) -> impl Fn(&ItemId) -> Option<Item> + '_ {
 /// An item that another server shows, as it may be asked for here: without what follows from the rest.
 #[must_use]
 pub fn told(mut item: Record) -> Record {
-    if item.get("type").and_then(Value::as_str) == Some(kind::Kind::Connector.as_str()) {
-        for derived in ["x", "y", "width", "height"] {
-            item.remove(derived);
-        }
+    let kind = item
+        .get("type")
+        .and_then(Value::as_str)
+        .and_then(kind::Kind::parse);
+    let count = item.get("points").and_then(Value::as_array).map(Vec::len);
+    let all = item.get("points_total").and_then(Value::as_u64);
+    let is_whole = all.is_none() || all == count.and_then(|count| u64::try_from(count).ok());
+    let derived: &[&str] = match kind {
+        Some(kind::Kind::Connector) => &["x", "y", "width", "height", "rotation"],
+        Some(kind) if kind.has_points() && is_whole => &["x", "y", "width", "height", "points_total"],
+        // It can be moved, but not be drawn again.
+        Some(kind) if kind.has_points() => &["points", "width", "height", "points_total"],
+        _ => &[],
+    };
+    // What it lies in follows from where it is; the frame may come later.
+    for name in derived.iter().chain(&["parent", "group"]) {
+        item.remove(*name);
     }
     item
 }

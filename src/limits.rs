@@ -88,6 +88,10 @@ pub const ITEM_FRAMES_MAX: usize = 1_000;
 /// short: what filters leave out is looked at all the same. An item counts as 1 KiB at least.
 pub const ITEM_SCAN_BYTES: usize = 8 * 1024 * 1024;
 
+/// Items and connectors that all layouts of a request name, inclusive: each is moved as by a patch of its
+/// own.
+pub const ITEM_LAYOUT_MAX: usize = 1_000;
+
 /// Shapes among which the nearest free room is looked for, inclusive: each of their sides is tried with each
 /// of them.
 pub const ITEM_SPACE_SHAPES: usize = 2_000;

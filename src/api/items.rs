@@ -125,16 +125,19 @@ struct BatchResult<'a> {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<&'a Item>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<&'a [Item]>,
 }
 
 impl<'a> BatchResult<'a> {
     fn of(outcome: &'a Outcome) -> Self {
-        let (status, item) = match outcome {
-            Outcome::Created(item) | Outcome::Repeated(item) => (201, Some(item)),
-            Outcome::Updated(item) => (200, Some(item)),
-            Outcome::Deleted(_) => (204, None),
+        let (status, item, items) = match outcome {
+            Outcome::Created(item) | Outcome::Repeated(item) => (201, Some(item), None),
+            Outcome::Updated(item) => (200, Some(item), None),
+            Outcome::LaidOut(items) => (200, None, Some(items.as_slice())),
+            Outcome::Deleted(_) => (204, None, None),
         };
-        Self { status, item }
+        Self { status, item, items }
     }
 }
 
@@ -189,9 +192,10 @@ fn operation(index: usize, value: Value, mark: Option<&Mark>) -> Result<Operatio
             patch: item,
         }),
         Some("delete") => Ok(Operation::Delete { id: id()? }),
+        Some("layout") => Ok(Operation::Layout { layout: item }),
         _ => Err(body::invalid_at(
             &at(".action"),
-            "must be create, update or delete",
+            "must be create, update, delete or layout",
         )),
     }
 }
@@ -315,35 +319,38 @@ fn announce(
     announcement: Option<Box<dyn Announcement>>,
 ) {
     if let Some(announcement) = announcement {
-        let changes: Vec<_> = outcomes.iter().filter_map(published).collect();
+        let changes: Vec<_> = outcomes.iter().flat_map(published).collect();
         announcement.fill(&changes);
     }
     let mut touched = Touched::default();
     for outcome in outcomes {
-        let (Outcome::Created(item) | Outcome::Updated(item)) = outcome else {
+        if matches!(outcome, Outcome::Repeated(_) | Outcome::Deleted(_)) {
             continue;
-        };
-        let number = |name: &str| item.json.get(name).and_then(Value::as_f64);
-        if let (Some(x), Some(y)) = (number("x"), number("y")) {
-            touched.cursor = Some(Cursor { x, y });
-            touched.page.clone_from(&item.page);
         }
-        touched
-            .selection
-            .push(format!("shape:{}", list::text_of(&item.json, "id")));
+        for item in outcome.items() {
+            let number = |name: &str| item.json.get(name).and_then(Value::as_f64);
+            if let (Some(x), Some(y)) = (number("x"), number("y")) {
+                touched.cursor = Some(Cursor { x, y });
+                touched.page.clone_from(&item.page);
+            }
+            let id = list::text_of(&item.json, "id");
+            touched.selection.push(format!("shape:{id}"));
+        }
     }
     boards.show_agent(granted, touched);
 }
 
 /// What is published of a change.
-fn published(outcome: &Outcome) -> Option<(Action, &Value)> {
-    match outcome {
-        Outcome::Created(item) => Some((Action::Create, &item.json)),
-        Outcome::Updated(item) => Some((Action::Update, &item.json)),
-        Outcome::Deleted(Some(item)) => Some((Action::Delete, &item.json)),
+fn published(outcome: &Outcome) -> impl Iterator<Item = (Action, &Value)> {
+    let action = match outcome {
+        Outcome::Created(_) => Some(Action::Create),
+        Outcome::Updated(_) | Outcome::LaidOut(_) => Some(Action::Update),
+        Outcome::Deleted(_) => Some(Action::Delete),
         // It was published when it was done.
-        Outcome::Repeated(_) | Outcome::Deleted(None) => None,
-    }
+        Outcome::Repeated(_) => None,
+    };
+    let items = outcome.items().iter();
+    items.filter_map(move |item| Some((action?, &item.json)))
 }
 
 fn item_id(call: &Call<'_>) -> Result<ItemId, Response> {

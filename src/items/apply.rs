@@ -13,9 +13,11 @@ use crate::items::change::{self, Change};
 use crate::items::end::Terminal;
 use crate::items::frames::Put;
 use crate::items::kind::Kind;
+use crate::items::layout::{self, Graph};
 use crate::items::overlay::Overlay;
-use crate::items::place::{self, Point};
+use crate::items::place::{self, Area, Point};
 use crate::items::props::{part, part_mut};
+use crate::items::setting::Setting;
 use crate::items::{DOCUMENT, PAGE, asset, connector, index_key, number, order, points, read, shape};
 use crate::items::{Item, Operation, Outcome, Plan, Record, Records, Refused, Stamp, Why};
 use crate::limits;
@@ -29,11 +31,13 @@ pub(super) fn apply(
     let is_repeated = operations.iter().any(|operation| is_done(records, operation));
     let mut pen = Pen {
         overlay: Overlay::new(records),
+        operations,
         stamp,
         moves: 0,
         released: 0,
         index: 0,
         connected: Vec::new(),
+        set_out: 0,
     };
     let mut outcomes = Vec::with_capacity(operations.len());
     let mut bytes = 0_usize;
@@ -45,7 +49,8 @@ pub(super) fn apply(
             pen.perform(operation)
         };
         let outcome = outcome.map_err(|why| Refused { index, why })?;
-        bytes = bytes.saturating_add(outcome.item().map_or(0, |item| item.bytes));
+        let said = outcome.items().iter().map(|item| item.bytes);
+        bytes = said.fold(bytes, usize::saturating_add);
         if index > 0 && bytes.saturating_add(pen.released) > limits::ITEM_ANSWER_BYTES_MAX {
             let why = Why::TooLarge;
             return Err(Refused { index, why });
@@ -95,6 +100,8 @@ fn named(item: &Record) -> Result<Option<ItemId>, Why> {
 /// Writes onto an overlay, in somebody's name.
 struct Pen<'a> {
     overlay: Overlay<'a>,
+    /// All that are asked for.
+    operations: &'a [Operation],
     stamp: Stamp<'a>,
     /// Shapes that were moved out of deleted ones, and bindings that went with them.
     moves: usize,
@@ -104,6 +111,8 @@ struct Pen<'a> {
     index: usize,
     /// Connectors whose ends were named, by which operation.
     connected: Vec<(usize, ItemId, Vec<Terminal>)>,
+    /// Items and connectors that layouts named.
+    set_out: usize,
 }
 
 impl Pen<'_> {
@@ -114,6 +123,7 @@ impl Pen<'_> {
             }
             Operation::Update { id, patch } => self.update(id, patch).map(Outcome::Updated),
             Operation::Delete { id } => self.delete(id).map(|item| Outcome::Deleted(Some(item))),
+            Operation::Layout { layout } => self.lay_out(layout).map(Outcome::LaidOut),
         }
     }
 
@@ -134,6 +144,11 @@ impl Pen<'_> {
                 Ok(item.map_or(Outcome::Deleted(None), Outcome::Updated))
             }
             Operation::Delete { id } => Ok(Outcome::Deleted(read::read(&self.overlay, id))),
+            Operation::Layout { layout } => {
+                let items = Setting::parse(layout)?.items;
+                let items = items.iter().filter_map(|id| read::read(&self.overlay, id));
+                Ok(Outcome::LaidOut(items.collect()))
+            }
         }
     }
 
@@ -351,6 +366,46 @@ impl Pen<'_> {
             asset::release(&mut self.overlay, &asset);
         }
         Ok(item)
+    }
+
+    /// Sets items out, from where the leftmost and the uppermost of them are, or from where it is wanted.
+    fn lay_out(&mut self, layout: &Record) -> Result<Vec<Item>, Why> {
+        let setting = Setting::parse(layout)?;
+        let named = setting.items.len().saturating_add(setting.connectors.len());
+        self.set_out = self.set_out.saturating_add(named);
+        if self.set_out > limits::ITEM_LAYOUT_MAX {
+            let max = limits::ITEM_LAYOUT_MAX;
+            let detail = format!("and connectors of all layouts of a request must be at most {max}");
+            return Err(change::invalid("items", detail));
+        }
+        let boxes = setting.boxes(&self.overlay)?;
+        let graph = Graph {
+            sizes: boxes
+                .iter()
+                .map(|area| (area.right - area.left, area.bottom - area.top))
+                .collect(),
+            edges: setting.edges(&self.overlay, self.operations)?,
+        };
+        let here = Area::around(&boxes).unwrap_or_else(|| Area::bounds(0.0));
+        let at = setting.at.unwrap_or(Point {
+            x: here.left,
+            y: here.top,
+        });
+        let bounds = Area::bounds(limits::ITEM_COORDINATE_MAX);
+        let corners = layout::corners(&graph, setting.kind, setting.direction, setting.gap);
+        let move_to = |(id, corner): (&ItemId, Point)| {
+            let corner = place::rounded_at(Point {
+                x: at.x + corner.x,
+                y: at.y + corner.y,
+            });
+            if !bounds.has(corner) {
+                return Err(change::invalid("at", "leaves no room for all of them"));
+            }
+            let patch = [("x", corner.x), ("y", corner.y)];
+            let patch = patch.map(|(name, value)| (name.to_owned(), number::value(value)));
+            self.update(id, &patch.into_iter().collect())
+        };
+        setting.items.iter().zip(corners).map(move_to).collect()
     }
 
     /// What is inside of a shape that goes stays on the page, where it is, above all others.

@@ -90,6 +90,8 @@ pub(super) fn item(records: &Overlay<'_>, id: &ItemId, kind: Kind, record: &Reco
     let members = points.into_iter().flatten();
     let members = members
         .chain(common::shown(record, around))
+        // Of a connector, it is within what follows from its ends.
+        .filter(|(name, _)| connector.is_none() || *name != "rotation")
         .chain(order::shown(records, record));
     json.extend(members.map(|(name, value)| (name.to_owned(), value)));
     let meta = part(record, "meta").filter(|_| is_own_meta(record, id));

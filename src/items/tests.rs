@@ -15,6 +15,7 @@ mod common;
 mod connectors;
 mod filter;
 mod frames;
+mod layout;
 mod order;
 mod places;
 mod points;

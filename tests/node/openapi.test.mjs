@@ -100,6 +100,7 @@ const INVALID = {
   batchItems: [
     [{}, 'operations'], [{ operations: {} }, 'operations'], [{ operations: [], more: 1 }, 'more'], [{ operations: [1] }, 'operations[0]'],
     [{ operations: Array(1001).fill({ action: 'delete', item: { id: 'a' } }) }, 'operations'], [{ operations: [{ action: 'move', item: {} }] }, 'operations[0].action'],
+    [{ operations: [{ action: 'layout', item: { items: [], kind: 'heap' } }] }, 'operations[0].item.kind'], [{ operations: [{ action: 'layout', item: { kind: 'grid' } }] }, 'operations[0].item.items'],
     [{ operations: [{ action: 'delete' }] }, 'operations[0].item'], [{ operations: [{ action: 'update', item: {} }] }, 'operations[0].item.id'],
     ...WRONG.map(([json, field]) => [{ operations: [{ action: 'create', item: A_STICKY }, { action: 'create', item: { ...A_STICKY, ...json } }] }, `operations[1].item.${field}`])
   ],
@@ -669,6 +670,8 @@ describe('the server', () => {
     const free = { width: '100', height: '100' }
     assert.deepEqual(Object.keys((await to('findSpace', 200, null, { ...sent, query: { ...free, near: '0,0' } })).value), ['x', 'y'])
     await to('findSpace', 400, 'invalid_parameter', { ...sent, query: { ...free, near: '0' } })
+    const laid = (await to('batchItems', 200, null, { ...sent, json: { operations: [{ action: 'layout', item: { items: ['a', 'c'], kind: 'grid', gap: 5, at: { x: 0, y: 0 } } }] } })).value.results
+    assert.deepEqual(laid.map(({ status, items }) => [status, items.map(({ x, y }) => [x, y])]), [[200, [[0, 0], [205, 0]]]])
     const line = (await to('createItem', 201, null, { ...sent, json: { type: 'line', points: [[0, 0], [5, 5]], z: 'back', opacity: 0.5, rotation: 1, locked: true } })).value
     await to('updateItem', 200, null, { ...sent, path: { board: 'batched', item: line.id }, json: { ...line, x: 7 } })
     await to('deleteItem', 204, null, { ...sent, path: { board: 'batched', item: line.id } })

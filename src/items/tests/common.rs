@@ -104,3 +104,27 @@ fn what_cannot_be_is_refused_with_what_can() {
         );
     }
 }
+
+#[test]
+fn of_connectors_the_rotation_follows_from_the_ends() {
+    let mut table = Table::default();
+    drawn(
+        &mut table,
+        "a",
+        "arrow",
+        json!({"rotation": 1}),
+        json!({"start": {"x": 0, "y": 0}, "end": {"x": 9, "y": 0}}),
+    );
+    assert_eq!(shown(&table, "a").get("rotation"), None);
+    let faded = patched(
+        &mut table,
+        "a",
+        json!({"opacity": 0.25, "locked": true, "z": "front"}),
+    );
+    contains(&faded, &json!({"opacity": 0.25, "locked": true}));
+    for field in ["rotation", "parent"] {
+        let mut patch = Record::new();
+        patch.insert(field.to_owned(), Value::Null);
+        refused(&table, update("a", Value::Object(patch)), field);
+    }
+}

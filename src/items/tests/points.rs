@@ -189,3 +189,23 @@ fn they_are_drawn_by_their_points() {
         refused(&table, create("x", item), field);
     }
 }
+
+#[test]
+fn another_server_is_asked_for_what_does_not_follow() {
+    let mut table = Table::default();
+    made(&mut table, "f", json!({"type": "frame", "x": 0, "y": 0}));
+    let told = |item: Value| Value::Object(crate::items::told(object(item)));
+    let item = told(made(
+        &mut table,
+        "l",
+        json!({"type": "line", "points": [[0, 0], [9, 9]]}),
+    ));
+    let mut other = Table::default();
+    contains(
+        &made(&mut other, "l", item),
+        &json!({"points": [[0, 0], [9, 9]], "points_total": 2}),
+    );
+    // Of more points than are shown, nobody can make the others.
+    let thinned = told(json!({"type": "draw", "x": 1, "points": [[0, 0]], "points_total": 2, "parent": "f"}));
+    assert_eq!(thinned, json!({"type": "draw", "x": 1}));
+}
