@@ -9,21 +9,28 @@ mod apply;
 mod asset;
 mod binding;
 mod change;
+mod common;
 mod connector;
 mod end;
+mod filter;
 mod frames;
 mod index_key;
 mod kind;
+mod layout;
 mod link;
 mod note;
 mod number;
+mod order;
 mod overlay;
 mod place;
+mod points;
 mod props;
 mod read;
 mod revision;
 mod rich_text;
+mod setting;
 mod shape;
+mod space;
 mod style;
 mod text_size;
 
@@ -31,6 +38,9 @@ mod text_size;
 pub mod fuzzing;
 #[cfg(test)]
 mod tests;
+
+pub use filter::{FILTERS, Filter, numbers};
+pub use space::{Room, space};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -42,8 +52,8 @@ use crate::time::UnixMillis;
 /// The page that tldraw makes on an empty board.
 pub const PAGE: &str = "page:page";
 
-/// No item is named this: its path is that of batches.
-pub const BATCH: &str = "batch";
+/// No item is named so: what the paths are of.
+pub const PATHS: [(&str, &str); 2] = [("batch", "batches"), ("space", "free room")];
 
 /// The record that each board has once.
 const DOCUMENT: &str = "document:document";
@@ -92,6 +102,11 @@ pub enum Operation {
     Delete {
         /// Which.
         id: ItemId,
+    },
+    /// Set items out.
+    Layout {
+        /// Which, and how, as it was sent: not checked yet.
+        layout: Record,
     },
 }
 
@@ -143,15 +158,19 @@ pub enum Outcome {
     /// This is what it was; `None` where a repeated request finds that it is gone, whatever it had done to
     /// it.
     Deleted(Option<Item>),
+    /// These were set out, in the order in which they were named; those that are there, where the request is
+    /// a repeated one.
+    LaidOut(Vec<Item>),
 }
 
 impl Outcome {
-    /// The item that it is about.
+    /// The items that it is about.
     #[must_use]
-    pub fn item(&self) -> Option<&Item> {
+    pub fn items(&self) -> &[Item] {
         match self {
-            Self::Created(item) | Self::Repeated(item) | Self::Updated(item) => Some(item),
-            Self::Deleted(item) => item.as_ref(),
+            Self::Created(item) | Self::Repeated(item) | Self::Updated(item) => std::slice::from_ref(item),
+            Self::Deleted(item) => item.as_slice(),
+            Self::LaidOut(items) => items,
         }
     }
 }
@@ -228,10 +247,23 @@ pub fn reader(records: &dyn Records) -> impl Fn(&ItemId) -> Option<Item> + '_ {
 /// An item that another server shows, as it may be asked for here: without what follows from the rest.
 #[must_use]
 pub fn told(mut item: Record) -> Record {
-    if item.get("type").and_then(Value::as_str) == Some(kind::Kind::Connector.as_str()) {
-        for derived in ["x", "y", "width", "height"] {
-            item.remove(derived);
-        }
+    let kind = item
+        .get("type")
+        .and_then(Value::as_str)
+        .and_then(kind::Kind::parse);
+    let count = item.get("points").and_then(Value::as_array).map(Vec::len);
+    let all = item.get("points_total").and_then(Value::as_u64);
+    let is_whole = all.is_none() || all == count.and_then(|count| u64::try_from(count).ok());
+    let derived: &[&str] = match kind {
+        Some(kind::Kind::Connector) => &["x", "y", "width", "height", "rotation"],
+        Some(kind) if kind.has_points() && is_whole => &["x", "y", "width", "height", "points_total"],
+        // It can be moved, but not be drawn again.
+        Some(kind) if kind.has_points() => &["points", "width", "height", "points_total"],
+        _ => &[],
+    };
+    // What it lies in follows from where it is; the frame may come later.
+    for name in derived.iter().chain(&["parent", "group"]) {
+        item.remove(*name);
     }
     item
 }
@@ -245,6 +277,12 @@ pub fn ids(records: &dyn Records) -> Vec<ItemId> {
 #[must_use]
 pub fn is_type(word: &str) -> bool {
     kind::Kind::parse(word).is_some()
+}
+
+/// Whether a path leads to an item of this id.
+#[must_use]
+pub fn has_path(id: &str) -> bool {
+    PATHS.iter().all(|(path, _)| *path != id)
 }
 
 /// A name that was sent, as it may stand in an answer.

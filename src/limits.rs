@@ -52,6 +52,12 @@ pub const ITEM_SIDE_MAX: f64 = 1e6;
 /// How far a connector is bent, inclusive, either way, in pixels at 100 %.
 pub const ITEM_BEND_MAX: f64 = 10_000.0;
 
+/// Points of a line, a highlight or a drawing, inclusive, that are sent or shown.
+pub const ITEM_POINTS_MAX: usize = 1_000;
+
+/// The rotation of an item, inclusive, either way: a whole turn fits. Who sends degrees is told.
+pub const ITEM_ROTATION_MAX: f64 = 6.3;
+
 /// Bytes of an item's text, and of an image's description, inclusive. More is a file; each key pressed in it
 /// would send it all.
 pub const ITEM_TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -79,6 +85,18 @@ pub const ITEM_MOVES_MAX: usize = 20_000;
 /// Frames of a board among which is looked for the one that an item is put into, inclusive: each operation of
 /// a batch may look through all of them. On a board of more, items stay on the page.
 pub const ITEM_FRAMES_MAX: usize = 1_000;
+
+/// Bytes of items, or of the records behind them, past which a page of filtered items ends, though it may be
+/// short: what filters leave out is looked at all the same. An item counts as 1 KiB at least.
+pub const ITEM_SCAN_BYTES: usize = 8 * 1024 * 1024;
+
+/// Items and connectors that all layouts of a request name, inclusive: each is moved as by a patch of its
+/// own.
+pub const ITEM_LAYOUT_MAX: usize = 1_000;
+
+/// Shapes among which the nearest free room is looked for, inclusive: each of their sides is tried with each
+/// of them.
+pub const ITEM_SPACE_SHAPES: usize = 2_000;
 
 /// Bytes of items, or of the records behind them, after which a page of them ends early.
 pub const ITEM_PAGE_BYTES: usize = 4 * 1024 * 1024;

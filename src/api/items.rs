@@ -5,6 +5,9 @@
 //! a batch is one change. Tests: tests/it/items.rs.
 
 mod conditions;
+mod view;
+
+pub(crate) use view::{list, space};
 
 use std::sync::Arc;
 
@@ -13,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::api::body;
 use crate::api::items::conditions::{IfMatch, Mark};
-use crate::api::list::{self, Page};
+use crate::api::list;
 use crate::api::{Answer, Call, failed_content, failed_work, uuid};
 use crate::boards::Boards;
 use crate::boards::agents::{Cursor, Touched};
@@ -26,38 +29,6 @@ use crate::ids::ItemId;
 use crate::items::{self, Item, Operation, Outcome, Record, Records, Refused, Stamp, Why};
 use crate::limits;
 use crate::net::admission;
-
-/// `GET .../items`.
-pub(crate) async fn list(mut call: Call<'_>) -> Answer {
-    let granted = call.granted().await?;
-    let mut page = Page::of(call.request.target)?;
-    let after = page.after(ItemId::parse)?;
-    call.reserve(limits::ANSWER_BYTES).await?;
-    let limit = page.lookup();
-    let read = call.boards().read_content(&granted.board, move |records| {
-        let ids = items::ids(records);
-        let shown = |id: &ItemId| after.as_ref().is_some_and(|after| id.as_str() <= after.as_str());
-        let from = ids.partition_point(shown);
-        let (mut rows, mut bytes) = (Vec::new(), 0);
-        let read = items::reader(records);
-        let items = ids.iter().skip(from).take(limit).filter_map(read);
-        for item in items {
-            bytes += item.bytes;
-            rows.push(item.json);
-            if bytes > limits::ITEM_PAGE_BYTES {
-                break;
-            }
-        }
-        // The next one tells that there is a next page.
-        let is_cut = bytes > limits::ITEM_PAGE_BYTES && rows.len() > 1;
-        (rows, is_cut)
-    });
-    let (rows, is_cut) = read.await.map_err(failed_content)?;
-    if is_cut {
-        page.limit = page.limit.min(rows.len().saturating_sub(1));
-    }
-    Ok(page.answer(&rows, |row| list::text_of(row, "id")))
-}
 
 /// `GET .../items/{item}`.
 pub(crate) async fn get(call: Call<'_>) -> Answer {
@@ -81,9 +52,7 @@ pub(crate) async fn create(mut call: Call<'_>) -> Answer {
     let body = call.body().await?;
     let item: Record = body::parse(&body)?;
     let mark = key.map(|key| Mark::of(&granted.board, &granted.grant.subject, &key, &body));
-    if item.get("id").and_then(Value::as_str) == Some(items::BATCH) {
-        return Err(taken_by_path("id"));
-    }
+    free("id", &item)?;
     let operation = creation(item, mark.as_ref(), 0)?;
     let board = granted.board.clone();
     let outcomes = Write::of(operation).run(call.boards(), granted).await?;
@@ -156,16 +125,19 @@ struct BatchResult<'a> {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<&'a Item>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<&'a [Item]>,
 }
 
 impl<'a> BatchResult<'a> {
     fn of(outcome: &'a Outcome) -> Self {
-        let (status, item) = match outcome {
-            Outcome::Created(item) | Outcome::Repeated(item) => (201, Some(item)),
-            Outcome::Updated(item) => (200, Some(item)),
-            Outcome::Deleted(_) => (204, None),
+        let (status, item, items) = match outcome {
+            Outcome::Created(item) | Outcome::Repeated(item) => (201, Some(item), None),
+            Outcome::Updated(item) => (200, Some(item), None),
+            Outcome::LaidOut(items) => (200, None, Some(items.as_slice())),
+            Outcome::Deleted(_) => (204, None, None),
         };
-        Self { status, item }
+        Self { status, item, items }
     }
 }
 
@@ -212,9 +184,7 @@ fn operation(index: usize, value: Value, mark: Option<&Mark>) -> Result<Operatio
     };
     match action.as_ref().and_then(Value::as_str) {
         Some("create") => {
-            if item.get("id").and_then(Value::as_str) == Some(items::BATCH) {
-                return Err(taken_by_path(&at(".item.id")));
-            }
+            free(&at(".item.id"), &item)?;
             creation(item, mark, index)
         }
         Some("update") => Ok(Operation::Update {
@@ -222,15 +192,21 @@ fn operation(index: usize, value: Value, mark: Option<&Mark>) -> Result<Operatio
             patch: item,
         }),
         Some("delete") => Ok(Operation::Delete { id: id()? }),
+        Some("layout") => Ok(Operation::Layout { layout: item }),
         _ => Err(body::invalid_at(
             &at(".action"),
-            "must be create, update or delete",
+            "must be create, update, delete or layout",
         )),
     }
 }
 
-fn taken_by_path(field: &str) -> Response {
-    body::invalid_at(field, "is the path of batches")
+/// Refuses an id that no path would lead to.
+fn free(field: &str, item: &Record) -> Result<(), Response> {
+    let id = item.get("id").and_then(Value::as_str);
+    let taken = items::PATHS.iter().find(|(path, _)| id == Some(*path));
+    taken.map_or(Ok(()), |(_, what)| {
+        Err(body::invalid_at(field, &format!("is the path of {what}")))
+    })
 }
 
 /// The creation of an item, which is named after the request's key or at random where it has no id.
@@ -343,35 +319,38 @@ fn announce(
     announcement: Option<Box<dyn Announcement>>,
 ) {
     if let Some(announcement) = announcement {
-        let changes: Vec<_> = outcomes.iter().filter_map(published).collect();
+        let changes: Vec<_> = outcomes.iter().flat_map(published).collect();
         announcement.fill(&changes);
     }
     let mut touched = Touched::default();
     for outcome in outcomes {
-        let (Outcome::Created(item) | Outcome::Updated(item)) = outcome else {
+        if matches!(outcome, Outcome::Repeated(_) | Outcome::Deleted(_)) {
             continue;
-        };
-        let number = |name: &str| item.json.get(name).and_then(Value::as_f64);
-        if let (Some(x), Some(y)) = (number("x"), number("y")) {
-            touched.cursor = Some(Cursor { x, y });
-            touched.page.clone_from(&item.page);
         }
-        touched
-            .selection
-            .push(format!("shape:{}", list::text_of(&item.json, "id")));
+        for item in outcome.items() {
+            let number = |name: &str| item.json.get(name).and_then(Value::as_f64);
+            if let (Some(x), Some(y)) = (number("x"), number("y")) {
+                touched.cursor = Some(Cursor { x, y });
+                touched.page.clone_from(&item.page);
+            }
+            let id = list::text_of(&item.json, "id");
+            touched.selection.push(format!("shape:{id}"));
+        }
     }
     boards.show_agent(granted, touched);
 }
 
 /// What is published of a change.
-fn published(outcome: &Outcome) -> Option<(Action, &Value)> {
-    match outcome {
-        Outcome::Created(item) => Some((Action::Create, &item.json)),
-        Outcome::Updated(item) => Some((Action::Update, &item.json)),
-        Outcome::Deleted(Some(item)) => Some((Action::Delete, &item.json)),
+fn published(outcome: &Outcome) -> impl Iterator<Item = (Action, &Value)> {
+    let action = match outcome {
+        Outcome::Created(_) => Some(Action::Create),
+        Outcome::Updated(_) | Outcome::LaidOut(_) => Some(Action::Update),
+        Outcome::Deleted(_) => Some(Action::Delete),
         // It was published when it was done.
-        Outcome::Repeated(_) | Outcome::Deleted(None) => None,
-    }
+        Outcome::Repeated(_) => None,
+    };
+    let items = outcome.items().iter();
+    items.filter_map(move |item| Some((action?, &item.json)))
 }
 
 fn item_id(call: &Call<'_>) -> Result<ItemId, Response> {

@@ -71,12 +71,17 @@ impl Page {
     pub(crate) fn answer<T: Serialize>(&self, items: &[T], place: impl FnOnce(&T) -> String) -> Response {
         let shown = items.get(..self.limit).unwrap_or(items);
         let last = shown.last().filter(|_| items.len() > shown.len());
-        let envelope = Envelope {
-            items: shown,
-            next_cursor: last.map(|item| URL_SAFE_NO_PAD.encode(place(item))),
-        };
-        Response::json(200, &envelope).field("Cache-Control", "no-store")
+        answer(shown, last.map(place))
     }
+}
+
+/// Answers with a page of items; `next` is the text of the cursor behind them, where there may be more.
+pub(crate) fn answer<T: Serialize>(items: &[T], next: Option<String>) -> Response {
+    let envelope = Envelope {
+        items,
+        next_cursor: next.map(|place| URL_SAFE_NO_PAD.encode(place)),
+    };
+    Response::json(200, &envelope).field("Cache-Control", "no-store")
 }
 
 /// A member of a row that is a text, for a cursor.

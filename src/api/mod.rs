@@ -325,7 +325,7 @@ fn unknown_parameter(name: &str, known: &[&str]) -> Response {
 }
 
 /// A refusal of a parameter of the request: 400 `invalid_parameter`.
-pub(crate) fn invalid_parameter(field: &'static str, detail: &'static str) -> Response {
+pub(crate) fn invalid_parameter(field: &'static str, detail: &str) -> Response {
     Response::problem(&Problem {
         status: 400,
         code: "invalid_parameter",

@@ -13,6 +13,9 @@ use crate::http::head::Method;
 
 const NONE: Parameters = Parameters::Of(&[]);
 const LIST: Parameters = Parameters::Of(&["limit", "cursor"]);
+/// Those of a list, and `items::FILTERS`.
+const ITEMS: Parameters = Parameters::Of(&["limit", "cursor", "type", "bbox", "created_by", "text", "since"]);
+const SPACE: Parameters = Parameters::Of(&["width", "height", "near"]);
 
 /// Every path of the API but that of the WebSocket. Of two that match, the first counts.
 pub(crate) const ROUTES: &[Route] = &[
@@ -140,13 +143,17 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/boards/{board}/items",
         methods: &[
-            (Method::Get, LIST, |call| Box::pin(items::list(call))),
+            (Method::Get, ITEMS, |call| Box::pin(items::list(call))),
             (Method::Post, NONE, |call| Box::pin(items::create(call))),
         ],
     },
     Route {
         path: "/v1/boards/{board}/items/batch",
         methods: &[(Method::Post, NONE, |call| Box::pin(items::batch(call)))],
+    },
+    Route {
+        path: "/v1/boards/{board}/items/space",
+        methods: &[(Method::Get, SPACE, |call| Box::pin(items::space(call)))],
     },
     Route {
         path: "/v1/boards/{board}/items/{item}",

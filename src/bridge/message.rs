@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::boards::outlet::Action;
 use crate::ids::{BoardId, ItemId, Subject};
-use crate::items::BATCH;
 use crate::items::Record;
+use crate::items::has_path;
 use crate::limits;
 
 /// What the bridge subscribes to.
@@ -80,7 +80,7 @@ pub fn parse(channel: &[u8], payload: &[u8], node: &str) -> Result<Message, Unre
     }
     let id = received.item.get("id").and_then(Value::as_str);
     // What no path leads to, nobody could read or delete over HTTP.
-    let id = id.filter(|id| *id != BATCH).and_then(ItemId::parse);
+    let id = id.filter(|id| has_path(id)).and_then(ItemId::parse);
     Ok(Message {
         board,
         action: received.action,

@@ -13,10 +13,12 @@ use crate::items::change::{self, Change};
 use crate::items::end::Terminal;
 use crate::items::frames::Put;
 use crate::items::kind::Kind;
+use crate::items::layout::{self, Graph};
 use crate::items::overlay::Overlay;
-use crate::items::place::{self, Point};
+use crate::items::place::{self, Area, Point};
 use crate::items::props::{part, part_mut};
-use crate::items::{DOCUMENT, PAGE, asset, connector, index_key, number, read, shape};
+use crate::items::setting::Setting;
+use crate::items::{DOCUMENT, PAGE, asset, connector, index_key, number, order, points, read, shape};
 use crate::items::{Item, Operation, Outcome, Plan, Record, Records, Refused, Stamp, Why};
 use crate::limits;
 
@@ -29,11 +31,13 @@ pub(super) fn apply(
     let is_repeated = operations.iter().any(|operation| is_done(records, operation));
     let mut pen = Pen {
         overlay: Overlay::new(records),
+        operations,
         stamp,
         moves: 0,
         released: 0,
         index: 0,
         connected: Vec::new(),
+        set_out: 0,
     };
     let mut outcomes = Vec::with_capacity(operations.len());
     let mut bytes = 0_usize;
@@ -45,7 +49,8 @@ pub(super) fn apply(
             pen.perform(operation)
         };
         let outcome = outcome.map_err(|why| Refused { index, why })?;
-        bytes = bytes.saturating_add(outcome.item().map_or(0, |item| item.bytes));
+        let said = outcome.items().iter().map(|item| item.bytes);
+        bytes = said.fold(bytes, usize::saturating_add);
         if index > 0 && bytes.saturating_add(pen.released) > limits::ITEM_ANSWER_BYTES_MAX {
             let why = Why::TooLarge;
             return Err(Refused { index, why });
@@ -95,6 +100,8 @@ fn named(item: &Record) -> Result<Option<ItemId>, Why> {
 /// Writes onto an overlay, in somebody's name.
 struct Pen<'a> {
     overlay: Overlay<'a>,
+    /// All that are asked for.
+    operations: &'a [Operation],
     stamp: Stamp<'a>,
     /// Shapes that were moved out of deleted ones, and bindings that went with them.
     moves: usize,
@@ -104,6 +111,8 @@ struct Pen<'a> {
     index: usize,
     /// Connectors whose ends were named, by which operation.
     connected: Vec<(usize, ItemId, Vec<Terminal>)>,
+    /// Items and connectors that layouts named.
+    set_out: usize,
 }
 
 impl Pen<'_> {
@@ -114,6 +123,7 @@ impl Pen<'_> {
             }
             Operation::Update { id, patch } => self.update(id, patch).map(Outcome::Updated),
             Operation::Delete { id } => self.delete(id).map(|item| Outcome::Deleted(Some(item))),
+            Operation::Layout { layout } => self.lay_out(layout).map(Outcome::LaidOut),
         }
     }
 
@@ -134,6 +144,11 @@ impl Pen<'_> {
                 Ok(item.map_or(Outcome::Deleted(None), Outcome::Updated))
             }
             Operation::Delete { id } => Ok(Outcome::Deleted(read::read(&self.overlay, id))),
+            Operation::Layout { layout } => {
+                let items = Setting::parse(layout)?.items;
+                let items = items.iter().filter_map(|id| read::read(&self.overlay, id));
+                Ok(Outcome::LaidOut(items.collect()))
+            }
         }
     }
 
@@ -163,7 +178,7 @@ impl Pen<'_> {
         }
         self.alter(kind, &key, &mut record, &change);
         self.connect(id, &key, &mut record, &change)?;
-        self.put_down(kind, &key, &mut record);
+        self.put(kind, &key, &mut record, &change)?;
         self.finish(id, kind, &key, record)
     }
 
@@ -180,9 +195,7 @@ impl Pen<'_> {
         let mut record = before.clone();
         let released = self.alter(kind, &key, &mut record, &change);
         let is_connected = self.connect(id, &key, &mut record, &change)?;
-        if change.x.is_some() || change.y.is_some() {
-            self.put_down(kind, &key, &mut record);
-        }
+        self.put(kind, &key, &mut record, &change)?;
         if record == before && !is_connected && asset::of(&self.overlay, &record) == shown {
             return Ok(item);
         }
@@ -204,17 +217,19 @@ impl Pen<'_> {
 
     /// Makes the shape what the change wants; returns the asset that it no longer shows.
     fn alter(&mut self, kind: Kind, key: &str, record: &mut Record, change: &Change) -> Option<String> {
-        let at = place::on_page(&self.overlay, record);
+        let around = place::Frame::around(&self.overlay, record);
+        let mut at = shape::corner(kind, record, around);
+        change.common.write(record, around);
+        if let Some(points) = &change.points {
+            points::write(kind, record, points, around);
+            at = shape::corner(kind, record, around);
+        }
         let wanted = Point {
             x: change.x.unwrap_or(at.x),
             y: change.y.unwrap_or(at.y),
         };
-        if wanted != at {
-            let around = place::Frame::around(&self.overlay, record);
-            let own = around.map_or(wanted, |frame| frame.to_own(wanted));
-            number::set(record, "x", Some(own.x));
-            number::set(record, "y", Some(own.y));
-        }
+        let now = shape::corner(kind, record, around);
+        place::shift(record, around, (now, wanted));
         shape::alter(kind, record, change);
         let source = (kind == Kind::Image).then(|| change.url()).flatten()?;
         asset::show(&mut self.overlay, key, record, source)
@@ -253,6 +268,20 @@ impl Pen<'_> {
         Ok(())
     }
 
+    /// Lets a shape lie where the change wants it, and stand so among its siblings.
+    fn put(&mut self, kind: Kind, key: &str, record: &mut Record, change: &Change) -> Result<(), Why> {
+        if let Some(parent) = &change.parent {
+            let page = place::page_of(&self.overlay, record).unwrap_or_else(|| self.page());
+            order::put_into(&mut self.overlay, key, record, (parent, &page))?;
+        } else if change.is_moving() {
+            self.put_down(kind, key, record);
+        }
+        match &change.z {
+            Some(level) => order::arrange(&mut self.overlay, key, record, level),
+            None => Ok(()),
+        }
+    }
+
     /// A shape that was put somewhere belongs to the frame there, or to the page; one of a group stays with
     /// it. A connector belongs to what it connects.
     fn put_down(&mut self, kind: Kind, key: &str, record: &mut Record) {
@@ -273,7 +302,7 @@ impl Pen<'_> {
         let (width, height) = shape::size(kind, record);
         let around = place::Frame::around(&self.overlay, record);
         let turned = number::of(record, "rotation", 0.0) + around.map_or(0.0, place::Frame::angle);
-        let at = place::on_page(&self.overlay, record);
+        let at = shape::corner(kind, record, around);
         let half = Point {
             x: width / 2.0,
             y: height / 2.0,
@@ -290,18 +319,10 @@ impl Pen<'_> {
             return;
         };
         let taking = frames.taking(&put);
-        let (into, inside) = taking.map_or((page.as_str(), None), |(frame, inside)| (frame, Some(inside)));
-        if into == parent {
-            return;
+        let into = taking.unwrap_or(&page);
+        if into != parent {
+            order::reparent(&mut self.overlay, record, into);
         }
-        let own = inside.map_or(at, |inside| inside.to_own(at));
-        let angle = turned - inside.map_or(0.0, place::Frame::angle);
-        for (name, value) in [("x", own.x), ("y", own.y), ("rotation", angle)] {
-            number::set(record, name, Some(value));
-        }
-        let index = self.overlay.index_above(into);
-        record.insert("parentId".to_owned(), into.into());
-        record.insert("index".to_owned(), index.into());
     }
 
     /// Signs and writes a changed shape.
@@ -345,6 +366,46 @@ impl Pen<'_> {
             asset::release(&mut self.overlay, &asset);
         }
         Ok(item)
+    }
+
+    /// Sets items out, from where the leftmost and the uppermost of them are, or from where it is wanted.
+    fn lay_out(&mut self, layout: &Record) -> Result<Vec<Item>, Why> {
+        let setting = Setting::parse(layout)?;
+        let named = setting.items.len().saturating_add(setting.connectors.len());
+        self.set_out = self.set_out.saturating_add(named);
+        if self.set_out > limits::ITEM_LAYOUT_MAX {
+            let max = limits::ITEM_LAYOUT_MAX;
+            let detail = format!("and connectors of all layouts of a request must be at most {max}");
+            return Err(change::invalid("items", detail));
+        }
+        let boxes = setting.boxes(&self.overlay)?;
+        let graph = Graph {
+            sizes: boxes
+                .iter()
+                .map(|area| (area.right - area.left, area.bottom - area.top))
+                .collect(),
+            edges: setting.edges(&self.overlay, self.operations)?,
+        };
+        let here = Area::around(&boxes).unwrap_or_else(|| Area::bounds(0.0));
+        let at = setting.at.unwrap_or(Point {
+            x: here.left,
+            y: here.top,
+        });
+        let bounds = Area::bounds(limits::ITEM_COORDINATE_MAX);
+        let corners = layout::corners(&graph, setting.kind, setting.direction, setting.gap);
+        let move_to = |(id, corner): (&ItemId, Point)| {
+            let corner = place::rounded_at(Point {
+                x: at.x + corner.x,
+                y: at.y + corner.y,
+            });
+            if !bounds.has(corner) {
+                return Err(change::invalid("at", "leaves no room for all of them"));
+            }
+            let patch = [("x", corner.x), ("y", corner.y)];
+            let patch = patch.map(|(name, value)| (name.to_owned(), number::value(value)));
+            self.update(id, &patch.into_iter().collect())
+        };
+        setting.items.iter().zip(corners).map(move_to).collect()
     }
 
     /// What is inside of a shape that goes stays on the page, where it is, above all others.

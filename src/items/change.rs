@@ -6,14 +6,17 @@
 
 use serde_json::Value;
 
+use crate::items::common::Common;
 use crate::items::end::{self, End, Terminal};
 use crate::items::kind::{Kind, Member};
+use crate::items::order::{Level, Parent};
+use crate::items::place::Point;
 use crate::items::style::Style;
-use crate::items::{Record, Why, link, shown};
+use crate::items::{Record, Why, link, points, shown};
 use crate::limits;
 
-/// Members that the server writes; ignored where they are sent.
-const OWN: &[&str] = &["created_by", "created_at", "updated_by", "updated_at"];
+/// Members that the server writes, or that follow from others; ignored where they are sent.
+const OWN: &[&str] = &["created_by", "created_at", "updated_by", "updated_at", "group"];
 
 /// The style that is a number.
 const BEND: &str = "bend";
@@ -31,6 +34,11 @@ pub(super) struct Change {
     pub(super) bend: Option<f64>,
     pub(super) from: Option<End>,
     pub(super) to: Option<End>,
+    /// On the page.
+    pub(super) points: Option<Vec<Point>>,
+    pub(super) common: Common,
+    pub(super) parent: Option<Parent>,
+    pub(super) z: Option<Level>,
 }
 
 /// A refusal of a member; `detail` goes on from its name.
@@ -39,6 +47,11 @@ pub(super) fn invalid(field: &str, detail: impl Into<String>) -> Why {
         field: field.to_owned(),
         detail: detail.into(),
     }
+}
+
+/// A refusal of a member of an item that is nothing but points.
+fn follows(field: &str) -> Why {
+    invalid(field, "follows from the points; leave it out")
 }
 
 /// The type that a new item names.
@@ -51,11 +64,15 @@ pub(super) fn kind(item: &Record) -> Result<Kind, Why> {
 impl Change {
     /// The members of a new item, defaults for what it leaves out included.
     pub(super) fn create(kind: Kind, item: &Record) -> Result<Self, Why> {
-        let mut change = Self::of(kind, item)?;
+        let mut change = Self::of(kind, item, true)?;
+        let missing = |field| invalid(field, "is missing");
         if kind == Kind::Connector {
-            let missing = |field| invalid(field, "is missing");
             change.from.as_ref().ok_or_else(|| missing("from"))?;
             change.to.as_ref().ok_or_else(|| missing("to"))?;
+            return Ok(change);
+        }
+        if kind.has_points() {
+            change.points.as_ref().ok_or_else(|| missing("points"))?;
             return Ok(change);
         }
         for (field, value) in [("x", change.x), ("y", change.y)] {
@@ -81,7 +98,17 @@ impl Change {
                 return Err(invalid(field, "cannot change"));
             }
         }
-        Self::of(kind, &news)
+        let mut change = Self::of(kind, &news, false)?;
+        // Who moves it and names what it lies in does not want it to be put elsewhere.
+        if let Some(parent) = patch.get("parent").filter(|_| change.is_moving()) {
+            change.parent = Some(Parent::parse(parent)?);
+        }
+        Ok(change)
+    }
+
+    /// Whether it says where on the page the item is to be.
+    pub(super) fn is_moving(&self) -> bool {
+        self.x.is_some() || self.y.is_some() || self.points.is_some()
     }
 
     /// Whether no member is to change.
@@ -102,7 +129,7 @@ impl Change {
         url.map(|(_, text)| text.as_str())
     }
 
-    fn of(kind: Kind, members: &Record) -> Result<Self, Why> {
+    fn of(kind: Kind, members: &Record, is_new: bool) -> Result<Self, Why> {
         let mut change = Self::default();
         let (width, height) = kind.default_size();
         for (name, value) in members {
@@ -110,12 +137,15 @@ impl Change {
                 "id" | "type" => {}
                 "from" if kind == Kind::Connector => change.from = Some(End::parse("from", value)?),
                 "to" if kind == Kind::Connector => change.to = Some(End::parse("to", value)?),
-                "x" | "y" | "width" | "height" if kind == Kind::Connector => {
+                "x" | "y" | "width" | "height" | "rotation" | "parent" if kind == Kind::Connector => {
                     return Err(invalid(
                         name,
                         "of a connector follows from its ends: name from and to",
                     ));
                 }
+                "x" | "y" if is_new && kind.has_points() => return Err(follows(name)),
+                "width" | "height" | "points_total" if kind.has_points() => return Err(follows(name)),
+                "points" if kind.has_points() => change.points = Some(points::parse(value)?),
                 "x" => change.x = Some(coordinate("x", value)?),
                 "y" => change.y = Some(coordinate("y", value)?),
                 "width" => change.width = Some(side("width", value, width)?),
@@ -125,7 +155,10 @@ impl Change {
                     change.bend = bend(kind, value)?;
                     change.style = styles(kind, value)?;
                 }
+                "parent" => change.parent = Some(Parent::parse(value)?),
+                "z" => change.z = Level::parse(value)?,
                 own if OWN.contains(&own) => {}
+                common if change.common.take(common, value)? => {}
                 _ => return Err(invalid(&shown(name), "is no member of an item")),
             }
         }
@@ -138,13 +171,23 @@ fn news(patch: &Record, shown: &Value) -> Record {
     let new = |(name, value): (&String, &Value)| {
         let value = match (value, shown.get(name)) {
             (Value::Object(members), Some(shown @ Value::Object(_))) => Value::Object(news(members, shown)),
-            (Value::Number(a), Some(Value::Number(b))) if a.as_f64() == b.as_f64() => return None,
-            (value, Some(shown)) if value == shown => return None,
+            (value, Some(shown)) if is_same(value, shown) => return None,
             _ => value.clone(),
         };
         Some((name.clone(), value))
     };
     patch.iter().filter_map(new).collect()
+}
+
+/// Whether two values are the same, however their numbers are written.
+fn is_same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
+        }
+        _ => a == b,
+    }
 }
 
 fn one_of(words: &[&str]) -> String {

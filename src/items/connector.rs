@@ -15,7 +15,7 @@ use crate::items::kind::Kind;
 use crate::items::overlay::Overlay;
 use crate::items::place::{self, Frame, Point};
 use crate::items::props::{part, part_mut};
-use crate::items::{BATCH, Record, Records, Stamp, Why, note, number, read, revision, shape};
+use crate::items::{Record, Records, Stamp, Why, has_path, note, number, read, revision, shape};
 use crate::limits;
 
 /// Space between an arrowhead and the shape that it points at (`BOUND_ARROW_OFFSET`).
@@ -177,7 +177,7 @@ fn store(record: &mut Record, terminal: Terminal, point: Point) {
 fn item_of(overlay: &Overlay<'_>, key: &str) -> Option<ItemId> {
     let kind = kind_of(overlay, key).filter(|kind| *kind != Kind::Connector);
     let id = ItemId::parse(key.strip_prefix("shape:")?);
-    id.filter(|id| kind.is_some() && id.as_str() != BATCH)
+    id.filter(|id| kind.is_some() && has_path(id.as_str()))
 }
 
 /// The type of item that a shape is, about, without reading all of it.
@@ -346,7 +346,7 @@ pub(super) fn release(overlay: &mut Overlay<'_>, binding: &str, going: &str) -> 
     }
     let connector = Connector::of(overlay, &arrow, &record);
     let bytes = [&record].into_iter().chain(connector.records());
-    let bytes = revision::of(&bytes.collect::<Vec<_>>(), &[]).1;
+    let bytes = revision::of(&bytes.collect::<Vec<_>>(), &[], 0.0).1;
     let mut terminals = Terminal::ALL.into_iter();
     let at = |terminal| connector.bindings.at(terminal);
     if let Some(terminal) = terminals.find(|terminal| at(*terminal).is_some_and(|at| at.key == binding)) {

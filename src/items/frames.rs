@@ -51,7 +51,7 @@ impl Frames {
     }
 
     /// The frame that takes what is put down; `None` for the page.
-    pub(super) fn taking(&self, put: &Put<'_>) -> Option<(&str, Frame)> {
+    pub(super) fn taking(&self, put: &Put<'_>) -> Option<&str> {
         let (hit, missed): (Vec<&Placed>, Vec<&Placed>) =
             self.0.iter().partition(|frame| frame.shows(put.middle));
         let takes = |frame: &&Placed| frame.page() == Some(put.page) && frame.takes(put);
@@ -65,7 +65,7 @@ impl Frames {
                 .iter()
                 .all(|id| id != put.key && !missed.contains(id.as_str()))
         })?;
-        Some((frame.key()?, frame.inside))
+        frame.key()
     }
 }
 

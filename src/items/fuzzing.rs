@@ -1,7 +1,8 @@
 //! The fuzz body of items: any records, any operations.
 //!
 //! The input is lines of JSON: the records by key, and then an operation a line,
-//! `["create", id, item, request]`, `["update", id, patch]` or `["delete", id]`. Seeds: fuzz/seeds/items.
+//! `["create", id, item, request]`, `["update", id, patch]`, `["delete", id]` or `["layout", any, layout]`.
+//! Seeds: fuzz/seeds/items.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -107,6 +108,9 @@ pub fn items(data: &[u8]) {
                 assert_eq!(&read(&before, id), item);
                 assert_eq!(read(&table, id), None);
             }
+            (Operation::Layout { .. }, Outcome::LaidOut(items)) => {
+                assert!(items.iter().all(|item| item.json["x"].is_number()));
+            }
             _ => panic!("{operation:?} {outcome:?}"),
         }
     }
@@ -124,6 +128,7 @@ fn operation(line: &str) -> Option<Operation> {
         },
         "update" => Operation::Update { id, patch: item()? },
         "delete" => Operation::Delete { id },
+        "layout" => Operation::Layout { layout: item()? },
         _ => return None,
     })
 }
@@ -149,6 +154,7 @@ fn valid(record: &Record) {
     assert!(index_key::counts(record["index"].as_str().unwrap()));
     let parent = record["parentId"].as_str().unwrap();
     assert!(parent.starts_with("page:") || parent.starts_with("shape:"));
+    assert!((0.0..=1.0).contains(&record["opacity"].as_f64().unwrap()));
     let props = &record["props"];
     for (name, least) in [
         ("w", 0.000_001),

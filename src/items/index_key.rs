@@ -1,10 +1,11 @@
 //! Index keys: where a shape stands among its siblings.
 //!
-//! Owns which keys tldraw takes, and the next one above. A key is an integer part, whose first letter says
-//! how long it is (`a` to `y`: 2 to 26 characters, `Z` down to `B`: 2 to 26 as well), and a fraction; keys
-//! compare as text. Keys of the outermost letters are longer still; they are taken for odd ones here, so that
-//! nobody can make every later key long. Source: fractional-indexing-jittered 1.1.0, as `validateIndexKey` of
-//! @tldraw/utils 3.15.6 uses it. Tests are below, and in tests/node/items-schema.test.mjs.
+//! Owns which keys tldraw takes, and those above, below and between others. A key is an integer part, whose
+//! first letter says how long it is (`a` to `y`: 2 to 26 characters, `Z` down to `B`: 2 to 26 as well), and a
+//! fraction; keys compare as text. Keys of the outermost letters are longer still; they are taken for odd
+//! ones here, so that nobody can make every later key long. Source: fractional-indexing-jittered 1.1.0, as
+//! `validateIndexKey` of @tldraw/utils 3.15.6 uses it. Tests are below, and in
+//! tests/node/items-schema.test.mjs.
 
 /// The key of the first shape, and of the first page.
 pub(super) const FIRST: &str = "a1";
@@ -38,6 +39,87 @@ pub(super) fn above(below: Option<&str>) -> String {
     next.unwrap_or_else(|| FIRST.to_owned())
 }
 
+/// A key above `low`, or above none, and below `high`, or below none; `None` where there is no room, or only
+/// for a key that would be an odd one. Both count, and `low` is the lower.
+pub(super) fn between(low: Option<&str>, high: Option<&str>) -> Option<String> {
+    let key = match (low, high) {
+        (low, None) => above(low),
+        (None, Some(high)) => {
+            let integer = integer(high)?;
+            if integer.len() < high.len() {
+                integer.to_owned()
+            } else {
+                decrement(integer)?
+            }
+        }
+        (Some(low), Some(high)) => inside(low, high)?,
+    };
+    let fits = low.is_none_or(|low| low < key.as_str()) && high.is_none_or(|high| key.as_str() < high);
+    Some(key).filter(|key| fits && counts(key))
+}
+
+fn inside(low: &str, high: &str) -> Option<String> {
+    let integer = integer(low)?;
+    let fraction = low.get(integer.len()..)?;
+    match high.strip_prefix(integer) {
+        Some(end) => Some(integer.to_owned() + &halfway(fraction, Some(end))?),
+        None => increment(integer)
+            .filter(|next| next.as_str() < high)
+            .or_else(|| Some(integer.to_owned() + &halfway(fraction, None)?)),
+    }
+}
+
+/// A fraction between two others, the second of which may be missing: about in the middle of the first digits
+/// that leave room.
+fn halfway(low: &str, high: Option<&str>) -> Option<String> {
+    let digit = |byte: &u8| DIGITS.iter().position(|digit| digit == byte);
+    let (low, mut high) = (low.as_bytes(), high.map(str::as_bytes));
+    let mut fraction = String::new();
+    for at in 0..=KEY_CHARS_MAX {
+        let from = low.get(at).map_or(Some(0), digit)?;
+        let to = high.map_or(Some(DIGITS.len()), |high| high.get(at).and_then(digit))?;
+        let middle = from.saturating_add(to).div_ceil(2);
+        let next = |digit: usize| DIGITS.get(digit).map(|byte| char::from(*byte));
+        match to.checked_sub(from)? {
+            0 => fraction.push(next(from)?),
+            // A fraction that ends where the higher one goes on is lower than that.
+            1 if high.is_some_and(|high| high.len() > at.saturating_add(1)) => {
+                fraction.push(next(to)?);
+                return Some(fraction);
+            }
+            1 => {
+                fraction.push(next(from)?);
+                high = None;
+            }
+            _ => {
+                fraction.push(next(middle)?);
+                return Some(fraction);
+            }
+        }
+    }
+    None
+}
+
+/// The integer part before; `None` at the very beginning.
+fn decrement(integer: &str) -> Option<String> {
+    let mut bytes = integer.as_bytes().to_vec();
+    for byte in bytes.iter_mut().skip(1).rev() {
+        if *byte == b'0' {
+            *byte = b'z';
+        } else {
+            *byte = preceding(*byte)?;
+            return String::from_utf8(bytes).ok();
+        }
+    }
+    // The head before, which has one digit less, or one more below zero.
+    let head = preceding(*bytes.first()?).filter(|head| *head != b'A')?;
+    let digits = match head {
+        b'a'..=b'y' => usize::from(head.checked_sub(b'a')?).checked_add(1)?,
+        _ => usize::from(b'Z'.checked_sub(head)?).checked_add(1)?,
+    };
+    Some(char::from(head).to_string() + &"z".repeat(digits))
+}
+
 /// The following integer part; `None` at the very end.
 fn increment(integer: &str) -> Option<String> {
     let mut bytes = integer.as_bytes().to_vec();
@@ -64,6 +146,11 @@ fn following(byte: u8) -> Option<u8> {
     DIGITS.get(at.checked_add(1)?).copied()
 }
 
+fn preceding(byte: u8) -> Option<u8> {
+    let at = DIGITS.iter().position(|digit| *digit == byte)?;
+    DIGITS.get(at.checked_sub(1)?).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +170,57 @@ mod tests {
             (Some("Y00"), "Y01"),
         ] {
             assert_eq!(above(below), next, "{below:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_between_two_is_between_them() {
+        for (low, high, between_them) in [
+            (None, None, Some("a1")),
+            (Some("a1"), None, Some("a2")),
+            (None, Some("a1"), Some("a0")),
+            (None, Some("a0"), Some("Zz")),
+            (None, Some("Z0"), Some("Yzz")),
+            (None, Some("b00"), Some("az")),
+            (None, Some("a1V"), Some("a1")),
+            (Some("a1"), Some("a2"), Some("a1V")),
+            (Some("a1"), Some("a3"), Some("a2")),
+            (Some("a1V"), Some("a2"), Some("a1l")),
+            (Some("a1"), Some("a1V"), Some("a1G")),
+            (Some("a1"), Some("a11"), Some("a10V")),
+            (Some("a11"), Some("a12V"), Some("a12")),
+            (Some("a1z"), Some("a2"), Some("a1zV")),
+            (Some("Zz"), Some("a1"), Some("a0")),
+            // Others may write keys that leave no room.
+            (Some("a1"), Some("a10"), None),
+            (Some("a1"), Some("a100"), None),
+            (None, Some(&format!("B{}", "0".repeat(25))), None),
+            (Some(&format!("y{}", "z".repeat(25))), None, None),
+        ] {
+            assert_eq!(between(low, high).as_deref(), between_them, "{low:?} {high:?}");
+        }
+    }
+
+    #[test]
+    fn there_is_room_between_for_long_and_then_none() {
+        for is_low in [true, false] {
+            let (mut low, mut high) = ("a1".to_owned(), "a2".to_owned());
+            let mut count = 0;
+            while let Some(key) = between(Some(&low), Some(&high)) {
+                assert!(
+                    low < key && key < high && counts(&key) && !key.ends_with('0'),
+                    "{key}"
+                );
+                *(if is_low { &mut low } else { &mut high }) = key;
+                count += 1;
+            }
+            assert!(count > 1_000, "{count}");
+        }
+        let mut lowest = FIRST.to_owned();
+        for _ in 0..10_000 {
+            let key = between(None, Some(&lowest)).unwrap();
+            assert!(key < lowest && key.len() <= 4 && counts(&key), "{key}");
+            lowest = key;
         }
     }
 

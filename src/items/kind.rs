@@ -13,6 +13,9 @@ pub(super) enum Kind {
     Image,
     Document,
     Connector,
+    Line,
+    Highlight,
+    Draw,
 }
 
 /// A member of `content`.
@@ -25,7 +28,7 @@ pub(super) enum Member {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Sticky,
         Self::Text,
         Self::Shape,
@@ -33,6 +36,9 @@ impl Kind {
         Self::Image,
         Self::Document,
         Self::Connector,
+        Self::Line,
+        Self::Highlight,
+        Self::Draw,
     ];
 
     /// The type that the contract calls `word`.
@@ -50,6 +56,9 @@ impl Kind {
             Self::Image => "image",
             Self::Document => "document",
             Self::Connector => "connector",
+            Self::Line => "line",
+            Self::Highlight => "highlight",
+            Self::Draw => "draw",
         }
     }
 
@@ -62,7 +71,13 @@ impl Kind {
             Self::Frame => "frame",
             Self::Image => "image",
             Self::Connector => "arrow",
+            Self::Line | Self::Highlight | Self::Draw => self.as_str(),
         }
+    }
+
+    /// Whether it is nothing but points: its place and size follow from them.
+    pub(super) fn has_points(self) -> bool {
+        matches!(self, Self::Line | Self::Highlight | Self::Draw)
     }
 
     /// The type of item that a tldraw shape stands for; `noted` is the type that its meta has.
@@ -83,6 +98,7 @@ impl Kind {
             Self::Image | Self::Document => (300.0, 200.0),
             // As long as from end to end.
             Self::Connector => (0.0, 0.0),
+            Self::Line | Self::Highlight | Self::Draw => (0.0, 0.0),
         }
     }
 
@@ -93,6 +109,7 @@ impl Kind {
             Self::Frame => &[Member::Title],
             Self::Image => &[Member::Url, Member::Alt],
             Self::Document => &[Member::Title, Member::Text, Member::Url],
+            Self::Line | Self::Highlight | Self::Draw => &[],
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -35,8 +36,8 @@ pub(super) struct Overlay<'r> {
 /// Who belongs to whom.
 #[derive(Default)]
 struct Survey {
-    /// Shapes by their parent.
-    children: BTreeMap<String, BTreeSet<String>>,
+    /// Shapes by their parent, each behind its index key, which is empty where it does not count.
+    children: BTreeMap<String, BTreeSet<(String, String)>>,
     /// Bindings by either shape.
     bindings: BTreeMap<String, BTreeSet<String>>,
     /// Bindings by the arrow that they are from.
@@ -56,8 +57,8 @@ struct Survey {
 /// What the survey has to know of one record.
 #[derive(Default)]
 struct Ties {
-    /// The parent of a shape, and its index key.
-    parent: Option<(String, Option<String>)>,
+    /// The parent of a shape, and its index key; that is empty where it does not count.
+    parent: Option<(String, String)>,
     /// The asset that a shape shows.
     asset: Option<String>,
     /// The shapes that a binding binds.
@@ -151,11 +152,32 @@ impl<'r> Overlay<'r> {
     }
 
     /// The shapes right inside of a shape or page, lowest first.
-    pub(super) fn children(&mut self, parent: &str) -> Vec<String> {
-        let keys = self.survey().children.get(parent).cloned().unwrap_or_default();
-        let mut children: Vec<String> = keys.into_iter().collect();
-        children.sort_by_cached_key(|key| self.text(key, "index").unwrap_or_default());
-        children
+    pub(super) fn children(&self, parent: &str) -> Vec<String> {
+        let children = self.survey().children.get(parent);
+        let keys = children.into_iter().flatten().map(|(_, key)| key.clone());
+        keys.collect()
+    }
+
+    /// The next index key below `index`, or the highest of all, among the children of a parent but for one.
+    pub(super) fn index_below(&self, parent: &str, index: Option<&str>, but: &str) -> Option<String> {
+        let children = self.survey().children.get(parent)?;
+        let end = index.map_or(Bound::Unbounded, |index| {
+            Bound::Excluded((index.to_owned(), String::new()))
+        });
+        let below = children.range((Bound::Unbounded, end)).rev();
+        let mut counting = below.take_while(|(index, _)| !index.is_empty());
+        counting
+            .find(|(_, key)| key != but)
+            .map(|(index, _)| index.clone())
+    }
+
+    /// The next index key above `index`, or the lowest of all, among the children of a parent but for one.
+    pub(super) fn index_over(&self, parent: &str, index: Option<&str>, but: &str) -> Option<String> {
+        let children = self.survey().children.get(parent)?;
+        // The least text above another one.
+        let first = (index.unwrap_or_default().to_owned() + "\0", String::new());
+        let mut above = children.range(first..);
+        above.find(|(_, key)| key != but).map(|(index, _)| index.clone())
     }
 
     /// The bindings from or to a shape.
@@ -245,13 +267,14 @@ impl Survey {
 
     fn tie(&mut self, key: &str, ties: Ties) {
         if let Some((parent, index)) = ties.parent {
-            if let Some(index) = index.filter(|index| index_key::counts(index)) {
+            if !index.is_empty() {
                 let top = self.top.entry(parent.clone()).or_default();
                 if *top < index {
-                    *top = index;
+                    top.clone_from(&index);
                 }
             }
-            self.children.entry(parent).or_default().insert(key.to_owned());
+            let children = self.children.entry(parent).or_default();
+            children.insert((index, key.to_owned()));
         }
         if let Some(asset) = ties.asset {
             self.users.entry(asset).or_default().insert(key.to_owned());
@@ -272,13 +295,14 @@ impl Survey {
 
     fn untie(&mut self, key: &str, ties: &Ties) {
         self.frames.remove(key);
-        let parent = ties
-            .parent
-            .as_ref()
-            .and_then(|(parent, _)| self.children.get_mut(parent));
+        if let Some((parent, index)) = &ties.parent
+            && let Some(children) = self.children.get_mut(parent)
+        {
+            children.remove(&(index.clone(), key.to_owned()));
+        }
         let asset = ties.asset.as_ref().and_then(|asset| self.users.get_mut(asset));
         let arrow = ties.from.as_ref().and_then(|arrow| self.arrows.get_mut(arrow));
-        for keys in parent.into_iter().chain(asset).chain(arrow) {
+        for keys in asset.into_iter().chain(arrow) {
             keys.remove(key);
         }
         for shape in &ties.bound {
@@ -294,7 +318,10 @@ impl Ties {
     fn of(key: &str, text: impl Fn(&str) -> Option<String>, whole: impl FnOnce() -> Option<Record>) -> Self {
         match text("typeName").as_deref() {
             Some("shape") => Self {
-                parent: text("parentId").map(|parent| (parent, text("index"))),
+                parent: text("parentId").map(|parent| {
+                    let index = text("index").filter(|index| index_key::counts(index));
+                    (parent, index.unwrap_or_default())
+                }),
                 asset: whole().as_ref().and_then(asset_of),
                 is_frame: text("type").as_deref() == Some("frame"),
                 ..Self::default()

@@ -107,19 +107,46 @@ pub(super) fn inside(shape: &Record) -> Frame {
     }
 }
 
-/// Where a shape is on the page.
-pub(super) fn on_page(records: &dyn Records, shape: &Record) -> Point {
+/// Where a shape is on the page that lies in `around`.
+pub(super) fn seen(shape: &Record, around: Option<Frame>) -> Point {
     let own = Point {
         x: number::of(shape, "x", 0.0),
         y: number::of(shape, "y", 0.0),
     };
-    Frame::around(records, shape).map_or(own, |frame| {
-        let point = frame.to_page(own);
+    around.map_or(own, |frame| rounded_at(frame.to_page(own)))
+}
+
+pub(super) fn rounded_at(point: Point) -> Point {
+    Point {
+        x: rounded(point.x),
+        y: rounded(point.y),
+    }
+}
+
+/// Moves a shape that lies in `around` so that a point of it that is at `from` comes to `to`.
+pub(super) fn shift(shape: &mut Record, around: Option<Frame>, (from, to): (Point, Point)) {
+    if from == to {
+        return;
+    }
+    let at = seen(shape, around);
+    // What is at its origin comes to this very place, and not to a sum beside it.
+    let wanted = if at == from {
+        to
+    } else {
         Point {
-            x: rounded(point.x),
-            y: rounded(point.y),
+            x: at.x + (to.x - from.x),
+            y: at.y + (to.y - from.y),
         }
-    })
+    };
+    let own = around.map_or(wanted, |frame| frame.to_own(wanted));
+    number::set(shape, "x", Some(own.x));
+    number::set(shape, "y", Some(own.y));
+}
+
+/// How a shape that lies in `around` is turned on the page, in radians.
+pub(super) fn rotation(shape: &Record, around: Option<Frame>) -> f64 {
+    let own = number::of(shape, "rotation", 0.0);
+    around.map_or(own, |frame| rounded(own + frame.angle))
 }
 
 /// Without the last digits, which are of sines and sums.
@@ -170,4 +197,100 @@ pub(super) fn way_up(records: &dyn Records, id: &str) -> Option<Vec<String>> {
     let way: Vec<String> = up_from(records, id).take(PARENTS_MAX.saturating_add(1)).collect();
     let end = way.iter().position(|id| !id.starts_with("shape:"))?;
     (way.get(end)?.starts_with("page:")).then(|| way.into_iter().take(end.saturating_add(1)).collect())
+}
+
+/// A part of a page, its sides along those of the page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Area {
+    pub(super) left: f64,
+    pub(super) top: f64,
+    pub(super) right: f64,
+    pub(super) bottom: f64,
+}
+
+impl Area {
+    /// What a box takes that has its corner at the origin of `inside`, however that is turned.
+    pub(super) fn of(inside: Frame, width: f64, height: f64) -> Self {
+        let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)];
+        let corners = corners.map(|(x, y)| inside.to_page(Point { x, y }));
+        let [x, y] = [corners.map(|corner| corner.x), corners.map(|corner| corner.y)];
+        let least = |numbers: [f64; 4]| numbers.into_iter().fold(f64::INFINITY, f64::min);
+        let most = |numbers: [f64; 4]| numbers.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        Self {
+            left: least(x),
+            top: least(y),
+            right: most(x),
+            bottom: most(y),
+        }
+    }
+
+    /// The square of which no coordinate is larger than `most`, either way.
+    pub(super) fn bounds(most: f64) -> Self {
+        Self {
+            left: -most,
+            top: -most,
+            right: most,
+            bottom: most,
+        }
+    }
+
+    /// The least one that holds others; `None` where there are none.
+    pub(super) fn around(areas: &[Self]) -> Option<Self> {
+        areas.iter().copied().reduce(|a, b| Self {
+            left: a.left.min(b.left),
+            top: a.top.min(b.top),
+            right: a.right.max(b.right),
+            bottom: a.bottom.max(b.bottom),
+        })
+    }
+
+    pub(super) fn grown(self, x: f64, y: f64) -> Self {
+        Self {
+            left: self.left - x,
+            top: self.top - y,
+            right: self.right + x,
+            bottom: self.bottom + y,
+        }
+    }
+
+    pub(super) fn moved(self, [x, y]: [f64; 2]) -> Self {
+        Self {
+            left: self.left + x,
+            top: self.top + y,
+            right: self.right + x,
+            bottom: self.bottom + y,
+        }
+    }
+
+    pub(super) fn middle(self) -> [f64; 2] {
+        [
+            f64::midpoint(self.left, self.right),
+            f64::midpoint(self.top, self.bottom),
+        ]
+    }
+
+    pub(super) fn is_finite(self) -> bool {
+        [self.left, self.top, self.right, self.bottom]
+            .iter()
+            .all(|side| side.is_finite())
+    }
+
+    /// Whether two have a point in common, be it of their sides.
+    pub(super) fn meets(self, other: Self) -> bool {
+        self.left <= other.right
+            && other.left <= self.right
+            && self.top <= other.bottom
+            && other.top <= self.bottom
+    }
+
+    pub(super) fn has(self, point: Point) -> bool {
+        (self.left..=self.right).contains(&point.x) && (self.top..=self.bottom).contains(&point.y)
+    }
+
+    /// From a point to the nearest one of it.
+    pub(super) fn distance(self, from: Point) -> f64 {
+        let x = (self.left - from.x).max(from.x - self.right).max(0.0);
+        let y = (self.top - from.y).max(from.y - self.bottom).max(0.0);
+        x.hypot(y)
+    }
 }

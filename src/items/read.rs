@@ -11,9 +11,11 @@ use crate::items::connector::Connector;
 use crate::items::end::Terminal;
 use crate::items::kind::{Kind, Member};
 use crate::items::overlay::Overlay;
+use crate::items::place::Frame;
 use crate::items::props::part;
 use crate::items::style::Style;
-use crate::items::{BATCH, Item, Record, Records, asset, number, place, revision, shape, text_bytes};
+use crate::items::{Item, Record, Records, has_path, text_bytes};
+use crate::items::{asset, common, number, order, place, points, revision, shape};
 
 /// What is known of who made and changed an item.
 const HISTORY: [&str; 4] = ["created_by", "created_at", "updated_by", "updated_at"];
@@ -52,9 +54,10 @@ pub(super) fn item(records: &Overlay<'_>, id: &ItemId, kind: Kind, record: &Reco
         .flatten();
     let asset = shown.as_ref().map(|(_, asset)| asset);
     let connector = (kind == Kind::Connector).then(|| Connector::of(records, &shape::key(id), record));
+    let around = Frame::around(records, record);
     let at = connector
         .as_ref()
-        .map_or_else(|| place::on_page(records, record), Connector::corner);
+        .map_or_else(|| shape::corner(kind, record, around), Connector::corner);
     let page = place::page_of(records, record);
     let (width, height) = connector
         .as_ref()
@@ -83,6 +86,14 @@ pub(super) fn item(records: &Overlay<'_>, id: &ItemId, kind: Kind, record: &Reco
     let bend = || ("bend".to_owned(), number::value(number::of(props, "bend", 0.0)));
     let style = style.chain(connector.is_some().then(bend));
     json.insert("style".to_owned(), Value::Object(style.collect()));
+    let points = kind.has_points().then(|| points::shown(record, around));
+    let members = points.into_iter().flatten();
+    let members = members
+        .chain(common::shown(record, around))
+        // Of a connector, it is within what follows from its ends.
+        .filter(|(name, _)| connector.is_none() || *name != "rotation")
+        .chain(order::shown(records, record));
+    json.extend(members.map(|(name, value)| (name.to_owned(), value)));
     let meta = part(record, "meta").filter(|_| is_own_meta(record, id));
     for name in HISTORY {
         let noted = meta
@@ -100,7 +111,8 @@ pub(super) fn item(records: &Overlay<'_>, id: &ItemId, kind: Kind, record: &Reco
     let places = places
         .as_ref()
         .map_or_else(|| std::slice::from_ref(&at), <[_; 2]>::as_slice);
-    let (revision, record_bytes) = revision::of(&records, places);
+    let angle = around.map_or(0.0, Frame::angle);
+    let (revision, record_bytes) = revision::of(&records, places, angle);
     let json = Value::Object(json);
     Item {
         bytes: record_bytes.max(text_bytes(&json)),
@@ -113,7 +125,7 @@ pub(super) fn item(records: &Overlay<'_>, id: &ItemId, kind: Kind, record: &Reco
 /// The ids of all items, sorted; without one that no path leads to.
 pub(super) fn ids(records: &dyn Records) -> Vec<ItemId> {
     let id = |key: String| {
-        let id = ItemId::parse(key.strip_prefix("shape:")?).filter(|id| id.as_str() != BATCH)?;
+        let id = ItemId::parse(key.strip_prefix("shape:")?).filter(|id| has_path(id.as_str()))?;
         let is_item = records.text(&key, "typeName").as_deref() == Some("shape")
             && Kind::of(&records.text(&key, "type")?, None).is_some();
         is_item.then_some(id)

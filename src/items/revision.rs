@@ -29,9 +29,9 @@ impl Counted {
     }
 }
 
-/// The revision of an item with these records, at these places on the page (which other records decide); and
-/// the bytes of the records, about.
-pub(super) fn of(records: &[&Record], places: &[Point]) -> (String, usize) {
+/// The revision of an item with these records, at these places on the page, in what is turned by `angle`
+/// (which other records decide); and the bytes of the records, about.
+pub(super) fn of(records: &[&Record], places: &[Point], angle: f64) -> (String, usize) {
     let mut hash = Counted::default();
     for record in records {
         members(&mut hash, record, 0);
@@ -39,6 +39,10 @@ pub(super) fn of(records: &[&Record], places: &[Point]) -> (String, usize) {
     for place in places {
         hash.update(place.x.to_bits().to_be_bytes());
         hash.update(place.y.to_bits().to_be_bytes());
+    }
+    // Where nothing is turned, as before there was a rotation to show.
+    if angle != 0.0 {
+        hash.update(angle.to_bits().to_be_bytes());
     }
     let digest = hash.hash.finalize();
     let revision = URL_SAFE_NO_PAD.encode(digest.get(..BYTES).unwrap_or_default());

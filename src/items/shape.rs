@@ -1,8 +1,8 @@
 //! Shapes: the tldraw record of a new item, what an item of a record is, and what a change does to it.
 //!
 //! Owns the props of note, text, geo, frame and image (`@tldraw/tlschema` 3.15.6, src/shapes), but for an
-//! image's source, which `asset` has. Key invariant: a member that a change does not name, and whatever the
-//! item does not show, stays as it is. Tests: src/items/tests.rs.
+//! image's source, which `asset` has, and points, which `points` has. Key invariant: a member that a change
+//! does not name, and whatever the item does not show, stays as it is. Tests: src/items/tests.rs.
 
 use serde_json::{Value, json};
 
@@ -10,10 +10,11 @@ use crate::ids::ItemId;
 use crate::items::Record;
 use crate::items::change::Change;
 use crate::items::kind::{Kind, Member};
+use crate::items::place::{self, Area, Frame, Point};
 use crate::items::props::{face, part, part_mut, string, text};
 use crate::items::rich_text::{self, Titled};
 use crate::items::style::Style;
-use crate::items::{connector, note, number, text_size};
+use crate::items::{connector, note, number, points, text_size};
 
 /// Bytes of a style that is shown, whoever wrote it; tldraw's longest word has 13.
 const STYLE_BYTES_MAX: usize = 64;
@@ -69,6 +70,11 @@ fn blank_props(kind: Kind) -> Record {
         }),
         Kind::Frame => json!({"w": w, "h": h, "name": ""}),
         Kind::Connector => connector::blank_props(),
+        Kind::Line => json!({"spline": "line", "points": {}, "scale": 1}),
+        Kind::Highlight => json!({"segments": [], "isComplete": true, "isPen": false, "scale": 1}),
+        Kind::Draw => {
+            json!({"segments": [], "isComplete": true, "isClosed": false, "isPen": false, "scale": 1})
+        }
         Kind::Image => json!({
             "w": w,
             "h": h,
@@ -124,6 +130,23 @@ pub(super) fn style(kind: Kind, style: Style, props: &Record) -> Option<String> 
     (word.len() <= STYLE_BYTES_MAX).then(|| word.to_owned())
 }
 
+/// Where the upper left corner is on the page, before the shape is turned; `around` is what it lies in.
+pub(super) fn corner(kind: Kind, record: &Record, around: Option<Frame>) -> Point {
+    let own = if kind.has_points() {
+        points::area(record)
+    } else {
+        Area::bounds(0.0)
+    };
+    if own.left == 0.0 && own.top == 0.0 {
+        return place::seen(record, around);
+    }
+    let corner = Point {
+        x: own.left,
+        y: own.top,
+    };
+    place::rounded_at(points::inside(record, around).to_page(corner))
+}
+
 /// Width and height, as the item shows them.
 pub(super) fn size(kind: Kind, record: &Record) -> (f64, f64) {
     let empty = Record::new();
@@ -136,6 +159,13 @@ pub(super) fn size(kind: Kind, record: &Record) -> (f64, f64) {
         Kind::Frame | Kind::Image => (prop("w"), prop("h")),
         // It has ends instead.
         Kind::Connector => (0.0, 0.0),
+        Kind::Line | Kind::Highlight | Kind::Draw => {
+            let area = points::area(record);
+            (
+                place::rounded(area.right - area.left),
+                place::rounded(area.bottom - area.top),
+            )
+        }
         Kind::Text => {
             let (text, face) = (text(props), face(props));
             let auto = props.get("autoSize").and_then(Value::as_bool).unwrap_or(false);
@@ -189,6 +219,7 @@ pub(super) fn alter(kind: Kind, record: &mut Record, change: &Change) {
         }
         Kind::Connector => number::set(props, "bend", change.bend),
         Kind::Text | Kind::Sticky | Kind::Document | Kind::Shape => {}
+        Kind::Line | Kind::Highlight | Kind::Draw => {}
     }
 }
 

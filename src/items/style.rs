@@ -113,14 +113,16 @@ impl Style {
 
     /// The prop of a shape that holds it; `None` where the shape has none.
     pub(super) fn prop(self, kind: Kind) -> Option<&'static str> {
-        let (is_geo, is_arrow) = (kind == Kind::Shape, kind == Kind::Connector);
-        let has_text = !matches!(kind, Kind::Frame | Kind::Image);
+        let is_arrow = kind == Kind::Connector;
+        let has_text = !matches!(kind, Kind::Frame | Kind::Image) && !kind.has_points();
         let has_it = match self {
             Self::Color => kind != Kind::Image,
-            Self::Size | Self::Font => has_text,
+            Self::Size => has_text || kind.has_points(),
+            Self::Font => has_text,
             Self::Align => has_text && !is_arrow,
-            Self::Dash => is_geo || is_arrow,
-            Self::Fill | Self::Geo => is_geo,
+            Self::Fill => matches!(kind, Kind::Shape | Kind::Draw),
+            Self::Dash => is_arrow || matches!(kind, Kind::Shape | Kind::Draw | Kind::Line),
+            Self::Geo => kind == Kind::Shape,
             Self::ArrowStart | Self::ArrowEnd | Self::Route => is_arrow,
         };
         match self {
@@ -147,11 +149,11 @@ impl Style {
         }
     }
 
-    /// The word of a new item that says nothing: tldraw's own, but paper is yellow for a sticky, and white
-    /// for a document with small print.
+    /// The word of a new item that says nothing: tldraw's own, but yellow for a sticky and a highlight, and
+    /// white for a document with small print.
     pub(super) fn default_word(self, kind: Kind) -> &'static str {
         match (self, kind) {
-            (Self::Color, Kind::Sticky) => "yellow",
+            (Self::Color, Kind::Sticky | Kind::Highlight) => "yellow",
             (Self::Color, Kind::Document) => "white",
             (Self::Color, _) => "black",
             (Self::Size, Kind::Document) => "s",

@@ -11,10 +11,16 @@ use crate::time::UnixMillis;
 
 mod arrows;
 mod batches;
+mod common;
 mod connectors;
+mod filter;
 mod frames;
+mod layout;
+mod order;
 mod places;
+mod points;
 mod refusals;
+mod space;
 
 const ALICE: Stamp<'static> = Stamp {
     actor: "user:alice",
@@ -483,6 +489,7 @@ fn ids_are_those_of_shapes_that_map_back() {
         ("e", "image"),
         ("f", "frame"),
         ("batch", "frame"),
+        ("space", "frame"),
     ] {
         drawn(&mut table, at, kind, json!({}), json!({}));
     }
@@ -496,7 +503,7 @@ fn ids_are_those_of_shapes_that_map_back() {
     );
     let ids = ids(&table);
     let text: Vec<&str> = ids.iter().map(ItemId::as_str).collect();
-    assert_eq!(text, ["B", "a", "b", "e", "f"]);
+    assert_eq!(text, ["B", "a", "b", "c", "e", "f"]);
     assert!(ids.iter().all(|id| read(&table, id).is_some()));
 }
 

@@ -250,10 +250,10 @@ fn a_query_parameter_that_a_call_does_not_take_is_refused_by_its_name() {
     alice.must("POST", "/v1/boards", &json!({"id": "b"}), 201);
     let none = json!(null);
     for (method, target, field) in [
-        ("GET", "/v1/boards/b/items?type=sticky", "type"),
+        ("GET", "/v1/boards/b/items?kind=sticky", "kind"),
         ("GET", "/v1/boards/b/items?limit=5&Cursor=x", "Cursor"),
         ("GET", "/v1/boards/b/items?l%69mits=5", "limits"),
-        ("GET", "/v1/boards/b/items?type", "type"),
+        ("GET", "/v1/boards/b/items?kind", "kind"),
         ("GET", "/v1/boards/b?limit=5", "limit"),
         ("GET", "/v1/boards/b/document?formt=json", "formt"),
         ("POST", "/v1/boards/b/items?dry_run=true", "dry_run"),

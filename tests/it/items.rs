@@ -333,8 +333,13 @@ fn what_is_no_item_is_404() {
             );
         }
     }
-    let taken = alice.must("POST", ITEMS, &sticky("batch"), 422);
-    assert_eq!(taken["field"], "id");
+    for id in ["batch", "space"] {
+        let taken = alice.must("POST", ITEMS, &sticky(id), 422);
+        assert_eq!(taken["field"], "id");
+        let batch = json!({"operations": [create(sticky(id))]});
+        let taken = alice.must("POST", BATCH, &batch, 422);
+        assert_eq!(taken["field"], "operations[0].item.id");
+    }
     alice.must("POST", ITEMS, &sticky("one"), 201);
     let exists = alice.must("POST", ITEMS, &sticky("one"), 409);
     assert_eq!(
@@ -361,4 +366,86 @@ fn who_draws_is_shown_in_presence() {
                 && one["state"]["selection"] == json!(["shape:one"])
         })
     });
+}
+
+#[test]
+fn filters_go_through_pages_that_may_be_short() {
+    let (_server, alice) = board();
+    let text = "word ".repeat(13_000);
+    let long = |n: usize| json!({"id": format!("b{n:03}"), "type": "text", "x": 0, "y": 0, "content": {"text": text}});
+    // More than one page looks at, between two that are asked for.
+    for from in [0, 50, 100] {
+        let operations: Vec<Value> = (from..from + 50).map(|n| create(long(n))).collect();
+        alice.must("POST", BATCH, &json!({"operations": operations}), 200);
+    }
+    alice.must("POST", ITEMS, &sticky("a"), 201);
+    alice.must("POST", ITEMS, &sticky("c"), 201);
+    let (mut target, mut pages) = (format!("{ITEMS}?type=sticky"), Vec::new());
+    loop {
+        let page = alice.must("GET", &target, &Value::Null, 200);
+        let ids = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["id"].clone());
+        pages.push(ids.collect::<Vec<_>>());
+        match page["next_cursor"].as_str() {
+            Some(cursor) => target = format!("{ITEMS}?type=sticky&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(
+        (&pages[0], pages.last().unwrap()),
+        (&vec![json!("a")], &vec![json!("c")])
+    );
+    assert!((2..=4).contains(&pages.len()), "{pages:?}");
+    assert!(pages[1..pages.len() - 1].iter().all(Vec::is_empty));
+    let first = alice.must("GET", &format!("{ITEMS}?text=C&limit=1"), &Value::Null, 200);
+    assert_eq!(
+        (&first["items"][0]["id"], &first["next_cursor"]),
+        (&json!("c"), &Value::Null)
+    );
+    for (query, field) in [
+        ("type=note", "type"),
+        ("bbox=1,2,3", "bbox"),
+        ("since=now", "since"),
+        ("text=a&text=b", "text"),
+    ] {
+        let problem = alice.must("GET", &format!("{ITEMS}?{query}"), &Value::Null, 400);
+        assert_eq!(
+            (&problem["code"], &problem["field"]),
+            (&json!("invalid_parameter"), &json!(field))
+        );
+    }
+}
+
+#[test]
+fn room_is_found_for_who_may_look() {
+    let (server, alice) = board();
+    let reader = Api::token(&server, &viewer("reader", "b"));
+    let space =
+        |query: &str, status| reader.must("GET", &format!("{}?{query}", item("space")), &Value::Null, status);
+    assert_eq!(space("width=200&height=100", 200), json!({"x": -100, "y": -50}));
+    alice.must("POST", ITEMS, &sticky("one"), 201);
+    assert_eq!(
+        space("width=100&height=100&near=190,100", 200),
+        json!({"x": 220, "y": 50})
+    );
+    for (query, field) in [
+        ("height=1", "width"),
+        ("width=0.5&height=1", "width"),
+        ("width=1&height=1000001", "height"),
+        ("width=1&height=x", "height"),
+        ("width=1&height=1&near=1", "near"),
+        ("width=1&height=1&near=1,1e9", "near"),
+        ("width=1&height=1&near=1,2,3", "near"),
+    ] {
+        let problem = space(query, 400);
+        assert_eq!(
+            (&problem["code"], &problem["field"]),
+            (&json!("invalid_parameter"), &json!(field)),
+            "{query}"
+        );
+    }
+    alice.must("DELETE", &item("space"), &Value::Null, 405);
 }

@@ -147,6 +147,44 @@ describe('records of items', () => {
     for (const { index } of shapes) assert.ok(T.indexKey.isValid(index) && index.length <= 4, index)
   })
 
+  test('are valid turned, faded, locked, in frames and in any order', async () => {
+    const on = await board('arranged')
+    await on.add({ id: 'frame', type: 'frame', width: 900, rotation: 0.3, opacity: 0.5 })
+    await on.add({ id: 'first', type: 'sticky', x: 5000 })
+    for (const type of TYPES) await on.add({ id: `in-${type}`, type, x: 5000, rotation: -6.2832, opacity: 0, locked: true, parent: 'frame', z: 'back' })
+    let last = await on.add({ id: 'last', type: 'text', x: 5000, z: { above: 'first' } })
+    // Each between two neighbours, so that the keys grow.
+    const operations = Array.from({ length: 200 }, (_, n) => [
+      { action: 'create', item: { id: `n${n}`, type: 'sticky', x: 5000, y: 0, z: { below: n === 0 ? 'last' : `n${n - 1}` } } },
+      { action: 'create', item: { id: `m${n}`, type: 'sticky', x: 5000, y: 0, z: 'back' } }
+    ]).flat()
+    await on.batch(operations)
+    for (const patch of [{ parent: 'frame' }, { z: 'back' }, { parent: null, z: 'front' }, { rotation: null, opacity: null, locked: null }]) last = await on.patch('last', patch)
+    assert.deepEqual([last.parent, last.rotation], [undefined, undefined])
+    const records = await on.records()
+    validate(records)
+    const order = Object.values(records).filter(({ parentId, typeName }) => typeName === 'shape' && parentId === 'page:page').sort((a, b) => (a.index < b.index ? -1 : 1)).map(({ id }) => id.slice('shape:'.length))
+    const count = (letter, backwards) => Array.from({ length: 200 }, (_, n) => `${letter}${backwards ? 199 - n : n}`)
+    assert.deepEqual(order, [...count('m', true), 'frame', 'first', ...count('n', true), 'last'])
+    assert.deepEqual(Object.values(records).filter(({ parentId }) => parentId === 'shape:frame').map(({ isLocked, opacity }) => [isLocked, opacity]), TYPES.map(() => [true, 0]))
+  })
+
+  test('are valid where they are points', async () => {
+    const on = await board('points')
+    await on.add({ id: 'frame', type: 'frame', rotation: 1 })
+    const wave = Array.from({ length: 1000 }, (_, n) => [n / 3, 100 * Math.sin(n / 50)])
+    for (const type of ['line', 'highlight', 'draw']) {
+      for (const points of [[[0, 0], [1, 1]], [[0, 0], [0, 0]], [[-1e8, -1e8], [1e8, 1e8]], [[5, 5], [9, 5], [9, 9], [5, 5]], wave]) {
+        const { id } = await on.add({ type, points, x: undefined, y: undefined, style: { color: 'blue', size: 'xl', dash: type === 'highlight' ? undefined : 'dotted' } })
+        await on.patch(id, { x: 50, rotation: 1, z: 'back', opacity: 0.5, parent: 'frame' })
+        await on.patch(id, { points: points.slice(0, 2) })
+      }
+    }
+    const records = await on.records()
+    assert.equal(Object.values(records).filter(({ type }) => ['line', 'highlight', 'draw'].includes(type)).length, 15)
+    validate(records)
+  })
+
   test('a new board begins as tldraw begins it', async () => {
     const on = await board('begun')
     await on.add({ type: 'text', content: { text: 'a\n\nb' } })

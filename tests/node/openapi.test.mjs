@@ -26,6 +26,7 @@ const UNPROVOKED = [
   ['* 409 too_many_boards', 'as above'],
   ['* 503 board_elsewhere', 'needs several nodes; src/server/routing/tests.rs has it'],
   ['* 503 server_busy', 'needs 96 MiB of answers that nobody reads; src/net/incoming/tests.rs has it'],
+  ['findSpace 422 invalid_value', 'needs thousands of shapes and a far corner; src/items/tests/space.rs has it'],
   ['deleteItem 413 board_too_large', 'needs a frame on a board that is full to the byte'],
   ['* default body_timeout', 'takes two minutes; src/net/incoming/tests.rs has it']
 ]
@@ -63,13 +64,15 @@ const BODIES = {
   writeDocument: { body: anUpdate('any') },
   createItem: { json: { type: 'sticky', x: 0, y: 0 } },
   updateItem: { json: { x: 1 } },
-  batchItems: { json: { operations: [] } }
+  batchItems: { json: { operations: [] } },
+  findSpace: { query: { width: '100', height: '100' } }
 }
 
 /** Members of an item that are wrong, in a new one and in a patch. */
 const WRONG = [
   [{ x: '1' }, 'x'], [{ y: 1.1e9 }, 'y'], [{ width: 0 }, 'width'], [{ height: 1e6 + 1 }, 'height'], [{ colour: 'red' }, 'colour'],
   [{ content: { txt: 'a' } }, 'content.txt'], [{ content: { text: 1 } }, 'content.text'], [{ style: { color: 'pink' } }, 'style.color'],
+  [{ rotation: 90 }, 'rotation'], [{ opacity: 1.5 }, 'opacity'], [{ locked: 1 }, 'locked'], [{ parent: 1 }, 'parent'], [{ z: 'top' }, 'z'],
   [{ style: { weight: 'bold' } }, 'style.weight'], [{ content: { text: 'x'.repeat(65537) } }, 'content.text']
 ]
 const A_STICKY = { type: 'sticky', x: 0, y: 0 }
@@ -97,6 +100,7 @@ const INVALID = {
   batchItems: [
     [{}, 'operations'], [{ operations: {} }, 'operations'], [{ operations: [], more: 1 }, 'more'], [{ operations: [1] }, 'operations[0]'],
     [{ operations: Array(1001).fill({ action: 'delete', item: { id: 'a' } }) }, 'operations'], [{ operations: [{ action: 'move', item: {} }] }, 'operations[0].action'],
+    [{ operations: [{ action: 'layout', item: { items: [], kind: 'heap' } }] }, 'operations[0].item.kind'], [{ operations: [{ action: 'layout', item: { kind: 'grid' } }] }, 'operations[0].item.items'],
     [{ operations: [{ action: 'delete' }] }, 'operations[0].item'], [{ operations: [{ action: 'update', item: {} }] }, 'operations[0].item.id'],
     ...WRONG.map(([json, field]) => [{ operations: [{ action: 'create', item: A_STICKY }, { action: 'create', item: { ...A_STICKY, ...json } }] }, `operations[1].item.${field}`])
   ],
@@ -677,6 +681,16 @@ describe('the server', () => {
     assert.deepEqual(page.items.map(({ id, x }) => [id, x]), [['a', 5]])
     const rest = (await to('listItems', 200, null, { ...sent, query: { limit: '1', cursor: page.next_cursor } })).value
     assert.deepEqual([rest.items.map(({ id }) => id), rest.next_cursor], [['c'], null])
+    assert.deepEqual((await to('listItems', 200, null, { ...sent, query: { type: 'shape', bbox: '0,0,1,1', text: '', since: '2026-01-31T12:00:00.000Z', created_by: 'user:alice' } })).value.items.map(({ id }) => id), ['c'])
+    await to('listItems', 400, 'invalid_parameter', { ...sent, query: { bbox: '1' } })
+    const free = { width: '100', height: '100' }
+    assert.deepEqual(Object.keys((await to('findSpace', 200, null, { ...sent, query: { ...free, near: '0,0' } })).value), ['x', 'y'])
+    await to('findSpace', 400, 'invalid_parameter', { ...sent, query: { ...free, near: '0' } })
+    const laid = (await to('batchItems', 200, null, { ...sent, json: { operations: [{ action: 'layout', item: { items: ['a', 'c'], kind: 'grid', gap: 5, at: { x: 0, y: 0 } } }] } })).value.results
+    assert.deepEqual(laid.map(({ status, items }) => [status, items.map(({ x, y }) => [x, y])]), [[200, [[0, 0], [205, 0]]]])
+    const line = (await to('createItem', 201, null, { ...sent, json: { type: 'line', points: [[0, 0], [5, 5]], z: 'back', opacity: 0.5, rotation: 1, locked: true } })).value
+    await to('updateItem', 200, null, { ...sent, path: { board: 'batched', item: line.id }, json: { ...line, x: 7 } })
+    await to('deleteItem', 204, null, { ...sent, path: { board: 'batched', item: line.id } })
     const text = { content: { text: 'word '.repeat(13_107) } }
     await to('createItem', 413, 'board_too_large', { ...sent, json: { ...A_STICKY, ...text } })
     await to('updateItem', 413, 'board_too_large', { ...sent, path: { board: 'batched', item: 'a' }, json: text })

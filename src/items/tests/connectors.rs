@@ -168,7 +168,7 @@ fn a_batch_connects_what_it_makes_before_or_after() {
         ],
     );
     for (index, outcome) in plan.outcomes.iter().enumerate() {
-        let item = outcome.item().unwrap();
+        let item = &outcome.items()[0];
         assert_eq!(
             read(&table, &id(item.json["id"].as_str().unwrap())).as_ref(),
             Some(item),

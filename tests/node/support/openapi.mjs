@@ -187,7 +187,7 @@ function judgeRequest (operation, { path, query, json, isValid, what }) {
   for (const { value: parameter, path: at } of operation.parameters) {
     const sent = (parameter.in === 'path' ? path : query)[parameter.name]
     if (sent === undefined) continue
-    const isNumber = resolve([...at, 'schema']).value.type === 'integer' && /^-?\d+$/.test(sent)
+    const isNumber = ['integer', 'number'].includes(resolve([...at, 'schema']).value.type) && /^-?\d+$/.test(sent)
     const errors = validator([...at, 'schema'])(isNumber ? Number(sent) : sent)
     if (errors !== null) wrong.push(`${parameter.name}: ${errors}`)
   }

@@ -1,0 +1,117 @@
+//! `GET .../items` and `GET .../items/space`: what is drawn, and where nothing is.
+//!
+//! Owns what a page of items holds, and when looking ends. Must not know records. Key invariant: a page may
+//! be short, or empty where filters let nothing through, but its cursor goes on behind all that was looked
+//! at. Tests: tests/it/items.rs.
+
+use serde_json::Value;
+
+use crate::api::list::{self, Page};
+use crate::api::{Answer, Call, body, failed_content, invalid_parameter};
+use crate::http::response::Response;
+use crate::http::target::Target;
+use crate::ids::ItemId;
+use crate::items::{self, Filter, Records, Room};
+use crate::limits;
+
+/// What an item counts as that is looked at, at least: the work on one that says nothing.
+const LOOK_BYTES: usize = 1024;
+
+/// `GET .../items`.
+pub(crate) async fn list(mut call: Call<'_>) -> Answer {
+    let granted = call.granted().await?;
+    let target = call.request.target;
+    let page = Page::of(target)?;
+    let after = page.after(ItemId::parse)?;
+    let filter = filter(target)?;
+    call.reserve(limits::ANSWER_BYTES).await?;
+    let limit = page.limit;
+    let found = call.boards().read_content(&granted.board, move |records| {
+        find(records, after.as_ref(), &filter, limit)
+    });
+    let (rows, next) = found.await.map_err(failed_content)?;
+    Ok(list::answer(&rows, next))
+}
+
+fn filter(target: &Target<'_>) -> Result<Filter, Response> {
+    let mut filter = Filter::default();
+    for name in items::FILTERS {
+        let value = target.parameter(name);
+        let value = value.map_err(|_| invalid_parameter(name, "must stand once"))?;
+        if let Some(value) = value {
+            let set = filter.set(name, value);
+            set.map_err(|detail| invalid_parameter(name, &detail))?;
+        }
+    }
+    Ok(filter)
+}
+
+/// The items of a page, and the last one that was looked at, where there may be more.
+fn find(
+    records: &dyn Records,
+    after: Option<&ItemId>,
+    filter: &Filter,
+    limit: usize,
+) -> (Vec<Value>, Option<String>) {
+    let ids = items::ids(records);
+    let is_before = |id: &ItemId| after.is_some_and(|after| id.as_str() <= after.as_str());
+    let from = ids.partition_point(is_before);
+    let (mut rows, mut bytes, mut looked) = (Vec::new(), 0_usize, 0_usize);
+    let mut last: Option<&ItemId> = None;
+    let read = items::reader(records);
+    for id in ids.iter().skip(from) {
+        if looked > limits::ITEM_SCAN_BYTES {
+            return (rows, last.map(ToString::to_string));
+        }
+        let Some(item) = read(id) else {
+            continue;
+        };
+        looked = looked.saturating_add(item.bytes.max(LOOK_BYTES));
+        if filter.takes(&item) {
+            bytes = bytes.saturating_add(item.bytes);
+            if rows.len() == limit || (bytes > limits::ITEM_PAGE_BYTES && !rows.is_empty()) {
+                return (rows, last.map(ToString::to_string));
+            }
+            rows.push(item.json);
+        }
+        last = Some(id);
+    }
+    (rows, None)
+}
+
+/// `GET .../items/space`.
+pub(crate) async fn space(call: Call<'_>) -> Answer {
+    let granted = call.granted().await?;
+    let target = call.request.target;
+    let room = Room {
+        width: side(target, "width")?,
+        height: side(target, "height")?,
+        near: near(target)?,
+    };
+    let found = call
+        .boards()
+        .read_content(&granted.board, move |records| items::space(records, room));
+    let found = found.await.map_err(failed_content)?;
+    let found =
+        found.ok_or_else(|| body::invalid("near", "is where there is no room; name another place"))?;
+    Ok(Response::json(200, &found).field("Cache-Control", "no-store"))
+}
+
+fn side(target: &Target<'_>, name: &'static str) -> Result<f64, Response> {
+    let (min, max) = (limits::ITEM_SIDE_MIN, limits::ITEM_SIDE_MAX);
+    let side = target.parameter(name).ok().flatten();
+    let side = side.and_then(items::numbers::<1>).map(|[side]| side);
+    side.filter(|side| (min..=max).contains(side))
+        .ok_or_else(|| invalid_parameter(name, &format!("must be a number from {min} to {max}")))
+}
+
+fn near(target: &Target<'_>) -> Result<Option<[f64; 2]>, Response> {
+    let max = limits::ITEM_COORDINATE_MAX;
+    let refusal = || {
+        let detail = format!("must be two numbers, x,y, from -{max} to {max}");
+        invalid_parameter("near", &detail)
+    };
+    let near = target.parameter("near").map_err(|_| refusal())?;
+    let point = |near| items::numbers::<2>(near).filter(|near| near.iter().all(|number| number.abs() <= max));
+    near.map(|near| point(near).ok_or_else(refusal)).transpose()
+}
