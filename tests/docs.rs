@@ -177,7 +177,8 @@ fn query_parameter(document: &str, entry: &str) -> Option<String> {
             let place = format!("\n    {}:\n      ", component.trim_end_matches('\''));
             document.split_once(&place)?.1
         }
-        None => document.get(document.find(entry)?..)?,
+        // To the end of the line: a name may be how another one begins.
+        None => document.get(document.find(&format!("{entry}\n"))?..)?,
     };
     let mut lines = told.lines();
     let name = lines.next()?.strip_prefix("name: ")?;

@@ -1,9 +1,9 @@
 //! Responses: status line, header fields and body to bytes.
 //!
 //! Owns [`Response`] and [`Problem`]. Must not know which problem exists when; callers name them. Key
-//! invariants: every response delimits its body, or ends with the connection, no header value can end its line, no browser guesses a type,
-//! and what names no policy of its own gets the one under which nothing runs. Tests are below, and over TCP
-//! in tests/it/http.rs.
+//! invariants: every response delimits its body, or ends with the connection, no header value can end its
+//! line, no browser guesses a type, and what names no policy of its own gets the one under which nothing
+//! runs. Tests are below, and over TCP in tests/it/http.rs.
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 use std::borrow::Cow;
@@ -248,8 +248,8 @@ impl Response {
     /// The bytes to send before [`Self::payload`].
     ///
     /// # Shape
-    /// Status line, fields, policy, `Content-Length` (not with 1xx, 204 and 304, nor of a stream), `Connection`,
-    /// empty line.
+    /// Status line, fields, policy, `Content-Length` (not with 1xx, 204 and 304, nor of a stream),
+    /// `Connection`, empty line.
     ///
     /// # Source
     /// RFC 9112, 4 and 6.3; RFC 9110, 8.6.

@@ -4,9 +4,9 @@
 //! makes due. Must not know sockets, clocks or disks: instants come in, [`Effects`] come out. Here: members;
 //! `time`, what it brings; `accept`, how an update joins; `outbound`, what members are sent, `flush`, what
 //! many are sent at once, and `answers` to step 1; `presence`, awareness; `agents`, those without a
-//! connection; `feed`, what those are told who follow over HTTP; `persistence`, the way to the disk and back. Key invariants: an update gets its sequence
-//! number in the order it was accepted; nothing is echoed to its author before that number is durable; one
-//! member never waits for another. Tests: `room/tests.rs`.
+//! connection; `feed`, what those are told who follow over HTTP; `persistence`, the way to the disk and back.
+//! Key invariants: an update gets its sequence number in the order it was accepted; nothing is echoed to its
+//! author before that number is durable; one member never waits for another. Tests: `room/tests.rs`.
 
 mod accept;
 pub mod agents;

@@ -1,5 +1,5 @@
-// Promise: whoever reads lines can follow a board with a plain fetch, and goes on where it stopped: what stock
-// clients and agents change comes as events.
+// Promise: whoever reads lines can follow a board with a plain fetch, and goes on where it stopped: what
+// stock clients and agents change comes as events.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
 import { Api } from './support/api.mjs'
