@@ -1,6 +1,6 @@
 //! The store in PostgreSQL, which several nodes may share.
 //!
-//! Owns [`PgStore`], and what it must remember between calls. This file and those in `postgres/` are the only
+//! Owns `PgStore`, and what it must remember between calls. This file and those in `postgres/` are the only
 //! ones that name tokio_postgres. Must not know rooms, sessions or the sockets of clients. Key invariants: a
 //! commit counts only when all of it has succeeded; after one that failed nothing is written until the store
 //! was opened anew, by when a commit whose answer was lost has ended one way or the other; what decides about
