@@ -26,6 +26,7 @@ mod place;
 mod points;
 mod props;
 mod read;
+mod refusing;
 mod revision;
 mod rich_text;
 mod setting;
@@ -54,6 +55,11 @@ pub const PAGE: &str = "page:page";
 
 /// No item is named so: what the paths are of.
 pub const PATHS: [(&str, &str); 2] = [("batch", "batches"), ("space", "free room")];
+
+/// The key of an item's shape.
+fn shape_key(id: &ItemId) -> String {
+    format!("shape:{id}")
+}
 
 /// The record that each board has once.
 const DOCUMENT: &str = "document:document";

@@ -17,8 +17,11 @@ use crate::items::layout::{self, Graph};
 use crate::items::overlay::Overlay;
 use crate::items::place::{self, Area, Point};
 use crate::items::props::{part, part_mut};
+use crate::items::refusing::invalid;
 use crate::items::setting::Setting;
-use crate::items::{DOCUMENT, PAGE, asset, connector, index_key, number, order, points, read, shape};
+use crate::items::{
+    DOCUMENT, PAGE, asset, connector, index_key, number, order, points, read, shape, shape_key,
+};
 use crate::items::{Item, Operation, Outcome, Plan, Record, Records, Refused, Stamp, Why};
 use crate::limits;
 
@@ -73,8 +76,8 @@ fn is_done(records: &dyn Records, operation: &Operation) -> bool {
     };
     let id = named(item).ok().flatten().unwrap_or_else(|| id.clone());
     let made_by = records
-        .get(&shape::key(&id))
-        .filter(|record| read::kind_of(record).is_some())
+        .get(&shape_key(&id))
+        .filter(|record| shape::kind_of(record).is_some())
         .and_then(|record| request_of(&record, &id));
     request.is_some() && *request == made_by
 }
@@ -92,7 +95,7 @@ fn named(item: &Record) -> Result<Option<ItemId>, Why> {
         Some(id) => {
             let id = id.as_str().and_then(ItemId::parse);
             id.map(Some)
-                .ok_or_else(|| change::invalid("id", "must have 1 to 128 characters of A-Z a-z 0-9 . _ ~ -"))
+                .ok_or_else(|| invalid("id", "must have 1 to 128 characters of A-Z a-z 0-9 . _ ~ -"))
         }
     }
 }
@@ -134,7 +137,7 @@ impl Pen<'_> {
                 let at = named(item)?.unwrap_or_else(|| id.clone());
                 match read::read(&self.overlay, &at) {
                     Some(item) => Ok(Outcome::Repeated(item)),
-                    None if self.overlay.is_taken(&shape::key(&at)) => Ok(Outcome::Deleted(None)),
+                    None if self.overlay.is_taken(&shape_key(&at)) => Ok(Outcome::Deleted(None)),
                     // It is gone again: this is what it was.
                     None => self.create(item, id, request.as_deref()).map(Outcome::Repeated),
                 }
@@ -157,7 +160,7 @@ impl Pen<'_> {
         let kind = change::kind(item)?;
         let change = Change::create(kind, item)?;
         let id = named.as_ref().unwrap_or(derived);
-        let key = shape::key(id);
+        let key = shape_key(id);
         if self.overlay.is_taken(&key) {
             return Err(if named.is_none() && request.is_some() {
                 Why::Reused
@@ -183,9 +186,9 @@ impl Pen<'_> {
     }
 
     fn update(&mut self, id: &ItemId, patch: &Record) -> Result<Item, Why> {
-        let key = shape::key(id);
+        let key = shape_key(id);
         let before = self.overlay.get(&key).ok_or(Why::Absent)?;
-        let kind = read::kind_of(&before).ok_or(Why::Absent)?;
+        let kind = shape::kind_of(&before).ok_or(Why::Absent)?;
         let item = read::item(&self.overlay, id, kind, &before);
         let change = Change::patch(kind, &item.json, patch)?;
         if change.is_nothing() {
@@ -251,7 +254,7 @@ impl Pen<'_> {
     fn settle(&mut self, outcomes: &mut [Outcome]) -> Result<(), Refused> {
         let mut laid = BTreeSet::new();
         for (index, id, named) in std::mem::take(&mut self.connected) {
-            let key = shape::key(&id);
+            let key = shape_key(&id);
             connector::settle(&mut self.overlay, &key, &named).map_err(|why| Refused { index, why })?;
             laid.insert(id.as_str().to_owned());
         }
@@ -340,9 +343,9 @@ impl Pen<'_> {
     }
 
     fn delete(&mut self, id: &ItemId) -> Result<Item, Why> {
-        let key = shape::key(id);
+        let key = shape_key(id);
         let record = self.overlay.get(&key).ok_or(Why::Absent)?;
-        let kind = read::kind_of(&record).ok_or(Why::Absent)?;
+        let kind = shape::kind_of(&record).ok_or(Why::Absent)?;
         let item = read::item(&self.overlay, id, kind, &record);
         let children = self.overlay.children(&key);
         let bindings = self.overlay.bindings(&key);
@@ -376,7 +379,7 @@ impl Pen<'_> {
         if self.set_out > limits::ITEM_LAYOUT_MAX {
             let max = limits::ITEM_LAYOUT_MAX;
             let detail = format!("and connectors of all layouts of a request must be at most {max}");
-            return Err(change::invalid("items", detail));
+            return Err(invalid("items", detail));
         }
         let boxes = setting.boxes(&self.overlay)?;
         let graph = Graph {
@@ -399,7 +402,7 @@ impl Pen<'_> {
                 y: at.y + corner.y,
             });
             if !bounds.has(corner) {
-                return Err(change::invalid("at", "leaves no room for all of them"));
+                return Err(invalid("at", "leaves no room for all of them"));
             }
             let patch = [("x", corner.x), ("y", corner.y)];
             let patch = patch.map(|(name, value)| (name.to_owned(), number::value(value)));

@@ -11,6 +11,7 @@ use crate::items::end::{self, End, Terminal};
 use crate::items::kind::{Kind, Member};
 use crate::items::order::{Level, Parent};
 use crate::items::place::Point;
+use crate::items::refusing::{coordinate, invalid};
 use crate::items::style::Style;
 use crate::items::{Record, Why, link, points, shown};
 use crate::limits;
@@ -39,14 +40,6 @@ pub(super) struct Change {
     pub(super) common: Common,
     pub(super) parent: Option<Parent>,
     pub(super) z: Option<Level>,
-}
-
-/// A refusal of a member; `detail` goes on from its name.
-pub(super) fn invalid(field: &str, detail: impl Into<String>) -> Why {
-    Why::Invalid {
-        field: field.to_owned(),
-        detail: detail.into(),
-    }
 }
 
 /// A refusal of a member of an item that is nothing but points.
@@ -192,12 +185,6 @@ fn is_same(a: &Value, b: &Value) -> bool {
 
 fn one_of(words: &[&str]) -> String {
     format!("must be one of {}", words.join(", "))
-}
-
-pub(super) fn coordinate(field: &str, value: &Value) -> Result<f64, Why> {
-    let max = limits::ITEM_COORDINATE_MAX;
-    let number = value.as_f64().filter(|number| number.abs() <= max);
-    number.ok_or_else(|| invalid(field, format!("must be a number from -{max} to {max}")))
 }
 
 fn side(field: &str, value: &Value, default: f64) -> Result<f64, Why> {

@@ -6,8 +6,8 @@
 
 use serde_json::Value;
 
-use crate::items::change::invalid;
 use crate::items::place::Frame;
+use crate::items::refusing::invalid;
 use crate::items::{Record, Why, number, place};
 use crate::limits;
 

@@ -5,36 +5,22 @@
 //! invariant: an arrow that is bound follows by its bindings alone: what its own record says of that end is
 //! for readers that know no bindings. Tests: src/items/tests/connectors.rs and arrows.rs.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::ids::ItemId;
 use crate::items::binding::{self, Binding, Bindings};
-use crate::items::change::{Change, invalid};
+use crate::items::change::Change;
 use crate::items::end::{End, Terminal};
 use crate::items::kind::Kind;
 use crate::items::overlay::Overlay;
 use crate::items::place::{self, Frame, Point};
 use crate::items::props::{part, part_mut};
-use crate::items::{Record, Records, Stamp, Why, has_path, note, number, read, revision, shape};
+use crate::items::refusing::invalid;
+use crate::items::{Record, Records, Stamp, Why, has_path, note, number, revision, shape, shape_key};
 use crate::limits;
 
 /// Space between an arrowhead and the shape that it points at (`BOUND_ARROW_OFFSET`).
 const HEAD_OFFSET: f64 = 10.0;
-
-/// The props of a new arrow, without its styles.
-pub(super) fn blank_props() -> Value {
-    json!({
-        "labelColor": "black",
-        "fill": "none",
-        "bend": 0,
-        "start": {"x": 0, "y": 0},
-        "end": {"x": 0, "y": 0},
-        "text": "",
-        "labelPosition": 0.5,
-        "scale": 1,
-        "elbowMidPoint": 0.5,
-    })
-}
 
 /// An arrow, and where it goes from and to.
 pub(super) struct Connector {
@@ -199,7 +185,7 @@ fn anchor_on_page(overlay: &Overlay<'_>, key: &str, anchor: Point) -> Option<Poi
 
 /// How large the canvas shows a shape.
 fn drawn_size(record: &Record) -> Option<(f64, f64)> {
-    match read::kind_of(record) {
+    match shape::kind_of(record) {
         Some(Kind::Sticky | Kind::Document) => Some(note::drawn_size(record)),
         // Arrows are not bound to each other.
         Some(Kind::Connector) => None,
@@ -222,7 +208,7 @@ pub(super) fn bind(
     for (terminal, end) in change.ends() {
         match end {
             End::Item { id, anchor } => {
-                binding::tie(overlay, key, terminal, (&shape::key(id), *anchor), stamp)?;
+                binding::tie(overlay, key, terminal, (&shape_key(id), *anchor), stamp)?;
             }
             End::Place(place) => {
                 let own = place::inside_on_page(overlay, record).to_own(*place);
@@ -237,7 +223,7 @@ pub(super) fn bind(
 /// Checks the ends of a connector that were named, once all operations are done, and lays it between them.
 pub(super) fn settle(overlay: &mut Overlay<'_>, key: &str, named: &[Terminal]) -> Result<(), Why> {
     let record = overlay.get(key);
-    let record = record.filter(|record| read::kind_of(record) == Some(Kind::Connector));
+    let record = record.filter(|record| shape::kind_of(record) == Some(Kind::Connector));
     let Some(mut record) = record else {
         // A later operation has deleted it.
         return Ok(());
@@ -341,7 +327,7 @@ fn parent_of(ways: &[Option<Vec<String>>; 2], old_parent: &str) -> Option<String
 pub(super) fn release(overlay: &mut Overlay<'_>, binding: &str, going: &str) -> Option<usize> {
     let arrow = overlay.text(binding, "fromId").filter(|arrow| arrow != going)?;
     let mut record = overlay.get(&arrow)?;
-    if read::kind_of(&record) != Some(Kind::Connector) {
+    if shape::kind_of(&record) != Some(Kind::Connector) {
         return None;
     }
     let connector = Connector::of(overlay, &arrow, &record);

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::ids::ItemId;
-use crate::items::change::{coordinate, invalid};
 use crate::items::place::Point;
+use crate::items::refusing::{coordinate, invalid};
 use crate::items::{Record, Why, number, shown};
 
 /// Which end of a connector.

@@ -7,10 +7,10 @@
 use serde_json::Value;
 
 use crate::ids::ItemId;
-use crate::items::change::invalid;
 use crate::items::overlay::Overlay;
 use crate::items::place::{self, Frame};
-use crate::items::{Record, Records, Why, index_key, number, shape};
+use crate::items::refusing::invalid;
+use crate::items::{Record, Records, Why, index_key, number, shape_key};
 
 /// What an item shall lie in.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +95,7 @@ pub(super) fn put_into(
     let into = match parent {
         Parent::Page => page.to_owned(),
         Parent::In(id) => {
-            let into = shape::key(id);
+            let into = shape_key(id);
             let is_holding = overlay.text(&into, "typeName").as_deref() == Some("shape")
                 && matches!(overlay.text(&into, "type").as_deref(), Some("frame" | "group"));
             let way = place::way_up(overlay, &into).filter(|_| is_holding);
@@ -182,7 +182,7 @@ fn sibling(
     parent: &str,
     (field, other): (&str, &ItemId),
 ) -> Result<String, Why> {
-    let other = shape::key(other);
+    let other = shape_key(other);
     let is_beside = other != key
         && overlay.text(&other, "typeName").as_deref() == Some("shape")
         && overlay.text(&other, "parentId").as_deref() == Some(parent);

@@ -7,10 +7,10 @@
 
 use serde_json::{Value, json};
 
-use crate::items::change::invalid;
 use crate::items::kind::Kind;
 use crate::items::place::{self, Area, Frame, Point};
 use crate::items::props::{part, part_mut};
+use crate::items::refusing::invalid;
 use crate::items::{Record, Why, index_key, number};
 use crate::limits;
 

@@ -14,7 +14,7 @@ use crate::items::overlay::Overlay;
 use crate::items::place::Frame;
 use crate::items::props::part;
 use crate::items::style::Style;
-use crate::items::{Item, Record, Records, has_path, text_bytes};
+use crate::items::{Item, Record, Records, has_path, shape_key, text_bytes};
 use crate::items::{asset, common, number, order, place, points, revision, shape};
 
 /// What is known of who made and changed an item.
@@ -25,18 +25,9 @@ const HISTORY_BYTES_MAX: usize = 512;
 
 /// The item `id`.
 pub(super) fn read(records: &Overlay<'_>, id: &ItemId) -> Option<Item> {
-    let record = records.get(&shape::key(id))?;
-    let kind = kind_of(&record)?;
+    let record = records.get(&shape_key(id))?;
+    let kind = shape::kind_of(&record)?;
     Some(item(records, id, kind, &record))
-}
-
-/// The type of item that a record stands for.
-pub(super) fn kind_of(record: &Record) -> Option<Kind> {
-    let text = |name| record.get(name).and_then(Value::as_str);
-    let noted = part(record, "meta").and_then(|meta| meta.get("item_type"));
-    (text("typeName") == Some("shape"))
-        .then(|| Kind::of(text("type")?, noted.and_then(Value::as_str)))
-        .flatten()
 }
 
 /// Whether the meta of a shape is about this very item: tldraw copies meta along with a shape.
@@ -53,7 +44,7 @@ pub(super) fn item(records: &Overlay<'_>, id: &ItemId, kind: Kind, record: &Reco
         .then(|| asset::of(records, record))
         .flatten();
     let asset = shown.as_ref().map(|(_, asset)| asset);
-    let connector = (kind == Kind::Connector).then(|| Connector::of(records, &shape::key(id), record));
+    let connector = (kind == Kind::Connector).then(|| Connector::of(records, &shape_key(id), record));
     let around = Frame::around(records, record);
     let at = connector
         .as_ref()

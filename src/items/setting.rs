@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::ids::ItemId;
-use crate::items::change::invalid;
 use crate::items::layout::{Direction, Kind};
 use crate::items::overlay::Overlay;
 use crate::items::place::{Area, Frame, Point};
-use crate::items::{Operation, Record, Records, Why, read, shape, shown};
+use crate::items::refusing::invalid;
+use crate::items::{Operation, Record, Records, Why, read, shape_key, shown};
 use crate::limits;
 
 /// Between boxes, where nothing is said: a label of a connector fits in.
@@ -90,12 +90,12 @@ impl Setting {
         overlay: &Overlay<'_>,
         operations: &[Operation],
     ) -> Result<Vec<(usize, usize)>, Why> {
-        let keys = self.items.iter().map(shape::key).zip(0..);
+        let keys = self.items.iter().map(shape_key).zip(0..);
         let places: BTreeMap<String, usize> = keys.collect();
         let new = created(operations);
         let mut edges = Vec::new();
         for (at, connector) in self.connectors.iter().enumerate() {
-            let key = shape::key(connector);
+            let key = shape_key(connector);
             let bound = bound(overlay, &key);
             let ends = match new.get(connector.as_str()) {
                 Some(item) if bound == [None, None] => named(item),

@@ -6,7 +6,6 @@
 
 use serde_json::{Value, json};
 
-use crate::ids::ItemId;
 use crate::items::Record;
 use crate::items::change::Change;
 use crate::items::kind::{Kind, Member};
@@ -14,14 +13,18 @@ use crate::items::place::{self, Area, Frame, Point};
 use crate::items::props::{face, part, part_mut, string, text};
 use crate::items::rich_text::{self, Titled};
 use crate::items::style::Style;
-use crate::items::{connector, note, number, points, text_size};
+use crate::items::{note, number, points, text_size};
 
 /// Bytes of a style that is shown, whoever wrote it; tldraw's longest word has 13.
 const STYLE_BYTES_MAX: usize = 64;
 
-/// The key of an item's shape.
-pub(super) fn key(id: &ItemId) -> String {
-    format!("shape:{id}")
+/// The type of item that a record stands for.
+pub(super) fn kind_of(record: &Record) -> Option<Kind> {
+    let text = |name| record.get(name).and_then(Value::as_str);
+    let noted = part(record, "meta").and_then(|meta| meta.get("item_type"));
+    (text("typeName") == Some("shape"))
+        .then(|| Kind::of(text("type")?, noted.and_then(Value::as_str)))
+        .flatten()
 }
 
 /// A shape of a type, as tldraw makes it, at the origin of `parent`.
@@ -69,7 +72,7 @@ fn blank_props(kind: Kind) -> Record {
             "h": h,
         }),
         Kind::Frame => json!({"w": w, "h": h, "name": ""}),
-        Kind::Connector => connector::blank_props(),
+        Kind::Connector => arrow_props(),
         Kind::Line => json!({"spline": "line", "points": {}, "scale": 1}),
         Kind::Highlight => json!({"segments": [], "isComplete": true, "isPen": false, "scale": 1}),
         Kind::Draw => {
@@ -94,6 +97,21 @@ fn blank_props(kind: Kind) -> Record {
         }
     }
     props
+}
+
+/// The props of a new arrow, without its styles.
+fn arrow_props() -> Value {
+    json!({
+        "labelColor": "black",
+        "fill": "none",
+        "bend": 0,
+        "start": {"x": 0, "y": 0},
+        "end": {"x": 0, "y": 0},
+        "text": "",
+        "labelPosition": 0.5,
+        "scale": 1,
+        "elbowMidPoint": 0.5,
+    })
 }
 
 fn object(value: Value) -> Record {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::items::overlay::Overlay;
 use crate::items::place::{self, Area, Frame, Point};
 use crate::items::props::part;
-use crate::items::{PAGE, Record, Records, number, read, shape};
+use crate::items::{PAGE, Record, Records, number, shape};
 use crate::limits;
 
 /// Between what is found and each shape.
@@ -81,7 +81,7 @@ fn taken(records: &dyn Records) -> Vec<Area> {
         if place::page_of(records, &record).as_deref() != Some(page) {
             return None;
         }
-        let kind = read::kind_of(&record);
+        let kind = shape::kind_of(&record);
         let (width, height) = match kind {
             Some(kind) => shape::size(kind, &record),
             None => sides(&record)?,
