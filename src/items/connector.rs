@@ -14,7 +14,7 @@ use crate::items::end::{End, Terminal};
 use crate::items::kind::Kind;
 use crate::items::overlay::Overlay;
 use crate::items::place::{self, Frame, Point};
-use crate::items::props::{part, part_mut};
+use crate::items::props::{part, part_mut, string};
 use crate::items::refusing::invalid;
 use crate::items::{Record, Records, Stamp, Why, has_path, note, number, revision, shape, shape_key};
 use crate::limits;
@@ -281,14 +281,7 @@ fn lay(
         // Whatever lies in the arrow itself cannot hold it.
         (!way.iter().any(|id| id == key)).then_some(way)
     });
-    let text = |name: &str| {
-        record
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let (old_parent, index) = (text("parentId"), text("index"));
+    let (old_parent, index) = (string(record, "parentId"), string(record, "index"));
     let parent = parent_of(&ways, &old_parent).unwrap_or(page);
     let under = ways.iter().flatten().filter_map(|way| {
         let at = way.iter().position(|id| *id == parent)?;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::ids::ItemId;
 use crate::items::overlay::Overlay;
 use crate::items::place::{self, Frame};
+use crate::items::props::string;
 use crate::items::refusing::invalid;
 use crate::items::{Record, Records, Why, index_key, number, shape_key};
 
@@ -143,14 +144,7 @@ pub(super) fn arrange(
     record: &mut Record,
     level: &Level,
 ) -> Result<(), Why> {
-    let text = |name: &str| {
-        record
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let (parent, index) = (text("parentId"), text("index"));
+    let (parent, index) = (string(record, "parentId"), string(record, "index"));
     let (low, high) = match level {
         Level::Front => (overlay.index_below(&parent, None, key), None),
         Level::Back => (None, overlay.index_over(&parent, None, key)),

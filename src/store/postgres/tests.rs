@@ -15,6 +15,17 @@ fn refused(url: &str) -> Trouble {
     }
 }
 
+/// Makes the store's handle a node.
+fn join(store: &PgStore) {
+    let joining = Joining {
+        name: "one".to_owned(),
+        address: None,
+        lease: std::time::Duration::from_secs(10),
+        replaces: true,
+    };
+    assert!(matches!(store.join(&joining), Ok(Lease::Held(_))));
+}
+
 /// A certificate for `localhost` of an authority of its own, and the certificate of another authority.
 const CERTIFICATES: &str = "
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem &&
@@ -71,13 +82,7 @@ fn a_role_that_may_make_nothing_uses_the_tables_that_are_there() {
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"
     ));
     let store = open(&url).unwrap();
-    let joining = Joining {
-        name: "one".to_owned(),
-        address: None,
-        lease: std::time::Duration::from_secs(10),
-        replaces: true,
-    };
-    assert!(matches!(store.join(&joining), Ok(Lease::Held(_))));
+    join(&store);
     assert_eq!(store.commit(&[create("a")]), Ok(vec![Applied::Done]));
     assert_eq!(store.claim(&id("a")), Ok(Whereabouts::Here));
     assert_eq!(store.probe(), Ok(()));
@@ -209,13 +214,7 @@ fn who_waits_for_a_board_that_is_locked_holds_nobody_up_who_only_asks() {
     let url = server.url(&server.fresh_schema());
     let (store, other) = (open(&url).unwrap(), open(&url).unwrap());
     store.commit(&[create("a"), create("b")]).unwrap();
-    let joining = Joining {
-        name: "one".to_owned(),
-        address: None,
-        lease: std::time::Duration::from_secs(10),
-        replaces: true,
-    };
-    assert!(matches!(store.join(&joining), Ok(Lease::Held(_))));
+    join(&store);
     let lock = [
         sql("BEGIN"),
         sql("SELECT id FROM boards WHERE id = 'a' FOR UPDATE"),
