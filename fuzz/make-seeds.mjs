@@ -282,3 +282,21 @@ write('session_ops', {
   mixed_2: [1, ...steps(6, 60)]
 })
 write('canary', { word: 'twee' })
+
+// --- the Model Context Protocol
+// ------------------------------------------------------------------------------------------------------
+
+const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} }
+const asked = (fields, id, method, params) => [...fields, JSON.stringify({ jsonrpc: '2.0', id, method, params })].join('\n')
+write('mcp_message', {
+  discover: asked(['2026-07-28', 'server/discover', ''], 'a', 'server/discover', { _meta: meta }),
+  call: asked(['2026-07-28', 'tools/call', '=?base64?ZHJhdw==?='], 1, 'tools/call', { _meta: meta, name: 'draw', arguments: { items: [] } }),
+  read: asked(['2026-07-28', 'resources/read', 'boardwire://boards/a'], 2, 'resources/read', { _meta: meta, uri: 'boardwire://boards/a' }),
+  initialize: asked(['', '', ''], 0, 'initialize', { protocolVersion: '2025-11-25', capabilities: {} }),
+  list: asked(['2025-11-25', '', ''], 3, 'tools/list', { cursor: 'x' }),
+  note: '\n\n\n' + JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }),
+  item: '\n\n\n' + JSON.stringify({
+    id: 'a', type: 'connector', from: { item: 'b' }, to: { x: 1, y: -0.2 }, content: { text: 'two\nlines', url: 'data:image/png;base64,AAAA' },
+    style: { color: 'red' }, rotation: 1, locked: true, points: [[1, 2]], parent: 'c', x: 1, y: 2, width: 3, height: 4
+  })
+})

@@ -5,7 +5,7 @@
 //! | layer | modules | what it is |
 //! | --- | --- | --- |
 //! | L0 | [`limits`] [`ids`] [`time`] [`fault`] [`meter`] | bounds, parsed names, instants, the closed list of refusals, what a walk may cost |
-//! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] [`items`] | bytes to values and back, pure decisions |
+//! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] [`items`] [`mcp`] | bytes to values and back, pure decisions |
 //! | L2 | [`session`] [`room`] [`store`] [`metrics`] | state machines without I/O; what is counted |
 //! | L3 | `store::redb` `store::postgres` | the store in a file, and in a database: each alone names its engine |
 //! | L4 | [`boards`] [`copy`] | boards in memory and on disk, on a host that is handed in; all boards of one store into another |
@@ -30,6 +30,7 @@ pub mod items;
 pub mod jwt;
 pub mod lib0;
 pub mod limits;
+pub mod mcp;
 pub mod meter;
 pub mod metrics;
 pub mod net;

@@ -11,12 +11,14 @@ use crate::meter::Allowance;
 mod awareness;
 mod events;
 mod http;
+mod mcp;
 mod nodes;
 mod socket;
 
 pub use awareness::*;
 pub use events::*;
 pub use http::*;
+pub use mcp::*;
 pub use nodes::*;
 pub use socket::*;
 

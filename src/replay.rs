@@ -9,7 +9,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use crate::{bridge, http, items, jwt, nodes, room, session, store, sync, update};
+use crate::{bridge, http, items, jwt, mcp, nodes, room, session, store, sync, update};
 
 /// Each body, under the name of its target and by the path that the target calls it.
 macro_rules! bodies {
@@ -23,6 +23,7 @@ bodies! {
     "body" => http::fuzzing::body,
     "compact" => room::board::fuzzing::compact_vs_model,
     "items" => items::fuzzing::items,
+    "mcp_message" => mcp::fuzzing::mcp_message,
     "node_offer" => nodes::handshake::fuzzing::offer,
     "redis_message" => bridge::message::fuzzing::redis_message,
     "request_head" => http::fuzzing::request_head,

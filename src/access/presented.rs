@@ -19,12 +19,15 @@ const LINK: &str = "share";
 /// The credentials of a request as they were sent, not verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Presented<'a> {
-    /// From `Authorization: Bearer`.
+    /// From `Authorization: Bearer`; not one that is an API key.
     bearer: Option<&'a str>,
     /// From `?token=`.
     parameter: Option<&'a str>,
     /// From `X-API-Key`.
     key: Option<&'a str>,
+    /// An API key from `Authorization: Bearer`, where many programs can send no other field. No JWT begins
+    /// like one.
+    bearer_key: Option<&'a str>,
     /// From `?apiKey=`.
     key_parameter: Option<&'a str>,
     /// From `?share=`.
@@ -38,6 +41,7 @@ impl fmt::Debug for Presented<'_> {
             self.bearer,
             self.parameter,
             self.key,
+            self.bearer_key,
             self.key_parameter,
             self.link,
         ];
@@ -90,10 +94,13 @@ impl<'a> Presented<'a> {
         let key = head.unique("x-api-key").map_err(PresentedError::Head)?;
         let key_parameter = target.parameter(KEY).map_err(PresentedError::Target)?;
         let link = target.parameter(LINK).map_err(PresentedError::Target)?;
+        let bearer = authorization.and_then(bearer);
+        let is_key = |text: &&str| text.starts_with(SecretKind::Key.prefix());
         Ok(Self {
-            bearer: authorization.and_then(bearer),
+            bearer: bearer.filter(|text| !is_key(text)),
             parameter,
             key: key.filter(|text| !text.is_empty()),
+            bearer_key: bearer.filter(is_key),
             key_parameter,
             link,
         })
@@ -101,12 +108,10 @@ impl<'a> Presented<'a> {
 
     /// The API keys and share links, each once; every one must be valid.
     pub fn secrets(self) -> impl Iterator<Item = SentSecret> {
-        let parameter = self.key_parameter.filter(|key| Some(*key) != self.key);
-        let keys = self
-            .key
-            .into_iter()
-            .chain(parameter)
-            .map(|text| (SecretKind::Key, text));
+        let bearer = self.bearer_key.filter(|_| self.bearer_key != self.key);
+        let is_new = |key: &&str| ![self.key, self.bearer_key].contains(&Some(*key));
+        let keys = [self.key, bearer, self.key_parameter.filter(is_new)].into_iter();
+        let keys = keys.flatten().map(|text| (SecretKind::Key, text));
         let links = self.link.into_iter().map(|text| (SecretKind::Link, text));
         keys.chain(links).map(|(kind, text)| SentSecret {
             kind,
@@ -167,6 +172,18 @@ mod tests {
                 "X-API-Key: k\r\n",
                 &[(key, "k"), (key, "l"), (link, "s")],
             ),
+            ("/", "Authorization: Bearer bw_k\r\n", &[(key, "bw_k")]),
+            (
+                "/?apiKey=bw_k",
+                "X-API-Key: bw_k\r\nAuthorization: bearer  bw_k\r\n",
+                &[(key, "bw_k")],
+            ),
+            (
+                "/?apiKey=bw_l",
+                "X-API-Key: bw_j\r\nAuthorization: Bearer bw_k\r\n",
+                &[(key, "bw_j"), (key, "bw_k"), (key, "bw_l")],
+            ),
+            ("/", "Authorization: Bearer bwl_k\r\n", &[]),
             ("/?apiKey=&share=", "X-API-Key: \r\n", &[]),
             ("/?token=t", "", &[]),
         ] {
@@ -192,6 +209,8 @@ mod tests {
             ("/", "Authorization: Bearer abc\r\n", &["abc"]),
             ("/", "authorization: bEARER   abc\r\n", &["abc"]),
             ("/?token=abc", "Authorization: Bearer abc\r\n", &["abc"]),
+            ("/?token=abc", "Authorization: Bearer bw_def\r\n", &["abc"]),
+            ("/", "Authorization: Bearer bwl_def\r\n", &["bwl_def"]),
             ("/?token=def", "Authorization: Bearer abc\r\n", &["abc", "def"]),
             ("/?token=abc", "Authorization: Basic dTpw\r\n", &["abc"]),
             ("/", "Authorization: Bearerabc\r\n", &[]),

@@ -11,6 +11,7 @@ use crate::http::head::Method;
 use crate::http::response::Response;
 use crate::http::target::Target;
 use crate::items;
+use crate::limits;
 use crate::net::admission;
 use crate::net::events::Stream;
 use crate::room::feed::Filter;
@@ -36,7 +37,10 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
     let last_seen = sent.map(|id| String::from_utf8_lossy(id).into_owned());
     let place = call.shell.doors.admit(call.request.address);
     let place = place.map_err(admission::problem)?;
-    let follower = call.boards().follow(granted.clone(), filter, last_seen).await;
+    let follower = call
+        .boards()
+        .follow(granted.clone(), filter, last_seen, limits::EVENTS_KEPT)
+        .await;
     let follower = follower.map_err(failed_content)?;
     let stream = Stream::new(call.shell, granted, (follower, place));
     call.stream(stream);

@@ -7,7 +7,7 @@
 mod conditions;
 mod view;
 
-pub(crate) use view::{list, space};
+pub(crate) use view::{Wanted, list, look, room, space};
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::boards::outlet::{Action, Announcement};
 use crate::boards::rights::Granted;
 use crate::fault::Fault;
 use crate::http::response::{Problem, Response};
-use crate::ids::ItemId;
+use crate::ids::{BoardId, ItemId};
 use crate::items::{self, Item, Operation, Outcome, Record, Records, Refused, Stamp, Why};
 use crate::limits;
 use crate::net::admission;
@@ -33,16 +33,21 @@ use crate::net::admission;
 /// `GET .../items/{item}`.
 pub(crate) async fn get(call: Call<'_>) -> Answer {
     let granted = call.granted().await?;
-    let id = item_id(&call)?;
-    let read = call
-        .boards()
-        .read_content(&granted.board, move |records| items::read(records, &id));
-    let item = read.await.map_err(failed_content)?;
-    let item = item.ok_or_else(no_such_item)?;
+    let item = one(call.boards(), &granted.board, item_id(&call)?).await?;
     if conditions::is_known(call.request.head, &item.revision) {
         return Ok(tagged(Response::new(304), &item));
     }
     Ok(tagged(Response::json(200, &item.json), &item))
+}
+
+/// An item of a board.
+///
+/// # Errors
+/// The refusal, also where there is none.
+pub(crate) async fn one(boards: &Arc<Boards>, board: &BoardId, id: ItemId) -> Result<Item, Response> {
+    let read = boards.read_content(board, move |records| items::read(records, &id));
+    let item = read.await.map_err(failed_content)?;
+    item.ok_or_else(no_such_item)
 }
 
 /// `POST .../items`.
@@ -106,11 +111,7 @@ pub(crate) async fn batch(mut call: Call<'_>) -> Answer {
     let batch: Record = body::parse(&body)?;
     let mark = key.map(|key| Mark::of(&granted.board, &granted.grant.subject, &key, &body));
     call.reserve(limits::ANSWER_BYTES).await?;
-    let write = Write {
-        operations: operations(batch, mark.as_ref())?,
-        condition: IfMatch::Absent,
-        place: Place::Batch,
-    };
+    let write = Write::batch(operations(batch, mark.as_ref())?);
     let outcomes = write.run(call.boards(), granted).await?;
     let results: Vec<BatchResult<'_>> = outcomes.iter().map(BatchResult::of).collect();
     let response = Response::json(200, &json!({ "results": results })).field("Cache-Control", "no-store");
@@ -118,6 +119,18 @@ pub(crate) async fn batch(mut call: Call<'_>) -> Answer {
         .iter()
         .any(|outcome| matches!(outcome, Outcome::Repeated(_)));
     Ok(if is_repeated { replayed(response) } else { response })
+}
+
+/// Does a batch for somebody who may edit; what has become of each operation.
+///
+/// # Errors
+/// The refusal; then nothing is done.
+pub(crate) async fn change(
+    boards: &Arc<Boards>,
+    granted: Granted,
+    batch: Record,
+) -> Result<Vec<Outcome>, Response> {
+    Write::batch(operations(batch, None)?).run(boards, granted).await
 }
 
 #[derive(Serialize)]
@@ -258,6 +271,14 @@ impl Write {
             operations: vec![operation],
             condition: IfMatch::Absent,
             place: Place::Alone,
+        }
+    }
+
+    fn batch(operations: Vec<Operation>) -> Self {
+        Self {
+            operations,
+            condition: IfMatch::Absent,
+            place: Place::Batch,
         }
     }
 

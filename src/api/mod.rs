@@ -14,6 +14,7 @@ mod events;
 mod health;
 pub(crate) mod items;
 pub(crate) mod list;
+mod mcp;
 mod metrics;
 mod openapi;
 mod page;
@@ -38,9 +39,10 @@ use crate::boards::Boards;
 use crate::boards::content::Failed;
 use crate::boards::rights::Granted;
 use crate::fault::Fault;
-use crate::http::head::Method;
+use crate::http::head::{Head, Method};
 use crate::http::response::{Problem, Response};
-use crate::ids::Level;
+use crate::http::target::Target;
+use crate::ids::{BoardId, Level};
 use crate::net::Shell;
 use crate::net::admission::{self, Identity, Request};
 use crate::net::events::Stream;
@@ -80,7 +82,33 @@ impl<'a> Call<'a> {
     /// # Errors
     /// The refusal.
     pub(crate) async fn granted(&self) -> Result<Granted, Response> {
-        let granted = admission::grant(self.shell, self.request, self.captured(0)).await;
+        self.granted_on(self.captured(0)).await
+    }
+
+    /// The same for a path that names no board: the parameter `board` does, or an API key, which is bound to
+    /// one.
+    ///
+    /// # Errors
+    /// The refusal, also where neither does.
+    pub(crate) async fn granted_by_query(&self) -> Result<Granted, Response> {
+        let named = self.request.target.parameter("board");
+        let named = named.map_err(|_| invalid_parameter("board", "is given twice"))?;
+        if let Some(board) = named {
+            return self.granted_on(board).await;
+        }
+        let Request { head, target, .. } = self.request;
+        match admission::board_of_secrets(self.shell, head, target).await {
+            Ok(Some(board)) => self.granted_on(board.as_str()).await,
+            Ok(None) => Err(invalid_parameter(
+                "board",
+                "must name the board, as in /mcp?board=plan, where no API key does",
+            )),
+            Err(fault) => Err(admission::problem(fault)),
+        }
+    }
+
+    async fn granted_on(&self, board: &str) -> Result<Granted, Response> {
+        let granted = admission::grant(self.shell, self.request, board).await;
         let granted = granted.map_err(admission::problem)?;
         if granted.grant.create.is_some() {
             // Only connecting creates a board on the way.
@@ -206,11 +234,23 @@ pub(crate) fn has_route(path: &[&str]) -> bool {
     routes::of(path.to_vec()).is_some()
 }
 
-/// The board that a path is about, where it is about one.
-pub(crate) fn board_of<'a>(path: &[&'a str]) -> Option<&'a str> {
-    match path {
-        ["ws", "canvas", board] | ["v1", "boards", board, ..] => Some(board),
-        _ => None,
+/// The board that a request is about, where it is about one: its path names it, or its query, or an API key.
+///
+/// # Errors
+/// As `admission::board_of_secrets` has them.
+pub(crate) async fn board_of(
+    shell: &Arc<Shell>,
+    head: &Head<'_>,
+    target: &Target<'_>,
+) -> Result<Option<BoardId>, Fault> {
+    let named = match target.path().as_slice() {
+        ["ws", "canvas", board] | ["v1", "boards", board, ..] => Some(*board),
+        ["mcp"] => target.parameter("board").ok().flatten(),
+        _ => return Ok(None),
+    };
+    match named {
+        Some(board) => Ok(BoardId::parse(board)),
+        None => admission::board_of_secrets(shell, head, target).await,
     }
 }
 

@@ -7,7 +7,8 @@ use crate::access::secret::SecretKind;
 use crate::api::permissions::Whose;
 use crate::api::route::{Parameters, Resource, Route, matches};
 use crate::api::{
-    audit, boards, document, events, health, items, metrics, openapi, page, permissions, presence, secrets,
+    audit, boards, document, events, health, items, mcp, metrics, openapi, page, permissions, presence,
+    secrets,
 };
 use crate::http::head::Method;
 
@@ -26,6 +27,16 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/metrics",
         methods: &[(Method::Get, NONE, |call| Box::pin(metrics::get(call)))],
+    },
+    Route {
+        path: "/mcp",
+        methods: &[(Method::Post, Parameters::Of(&["board"]), |call| {
+            Box::pin(mcp::post(call))
+        })],
+    },
+    Route {
+        path: "/llms.txt",
+        methods: &[(Method::Get, NONE, |call| Box::pin(openapi::teach(call)))],
     },
     Route {
         path: "/v1/openapi.yaml",

@@ -76,7 +76,8 @@ impl Drop for Follower {
 
 impl Boards {
     /// Takes somebody in who follows a board, by rights that hold at that moment. Whatever changes from then
-    /// on it is told; or also what has changed since the event `last_seen`.
+    /// on it is told; or also what has changed since the event `last_seen`. Events are gathered for `kept`
+    /// after it has left.
     ///
     /// # Errors
     /// [`Failed`], without `Work`.
@@ -85,6 +86,7 @@ impl Boards {
         mut granted: Granted,
         filter: Filter,
         last_seen: Option<String>,
+        kept: Duration,
     ) -> Result<Follower, Failed<Infallible>> {
         loop {
             let cell = self.room(&granted.board, Creation::Denied).await?;
@@ -93,6 +95,7 @@ impl Boards {
                 last_seen: last_seen.clone(),
                 ends_at: granted.grant.ends_at,
                 credentials: granted.credentials(),
+                kept,
             };
             let (run, now) = (self.host.random(), self.now());
             let followed = self.step(&cell, |room, _| {

@@ -14,7 +14,7 @@ use crate::boards::loader::Creation;
 use crate::boards::slots::RoomCell;
 use crate::boards::{Boards, fenced};
 use crate::fault::Fault;
-use crate::ids::BoardId;
+use crate::ids::{BoardId, SecretId};
 use crate::room::member::{Joiner, Pulse};
 use crate::room::{Held, Room};
 use crate::session::Session;
@@ -102,6 +102,15 @@ impl Boards {
                 mark,
             }),
         }
+    }
+
+    /// The board of an API key or share link; `None` where there is no such.
+    ///
+    /// # Errors
+    /// [`Fault::StateUnreadable`] and what else reading fails with.
+    pub(crate) async fn board_of_secret(self: &Arc<Self>, id: SecretId) -> Result<Option<BoardId>, Fault> {
+        let found = self.read(move |store| store.find_secrets(&[id])).await?;
+        Ok(found.into_values().next().map(|facts| facts.board))
     }
 
     /// Decides again, for somebody whose decision no longer holds.

@@ -128,6 +128,24 @@ pub(crate) async fn identify(shell: &Arc<Shell>, request: &Request<'_>) -> Resul
     })
 }
 
+/// The board of the first API key or share link that was sent; `None` where none was, but a token.
+///
+/// # Errors
+/// [`Fault::NoCredential`]; [`Fault::InvalidCredential`] of one that is not known; what reading failed with.
+pub(crate) async fn board_of_secrets(
+    shell: &Arc<Shell>,
+    head: &Head<'_>,
+    target: &Target<'_>,
+) -> Result<Option<BoardId>, Fault> {
+    let presented = Presented::find(head, target).map_err(|_| Fault::InvalidCredential)?;
+    let Some(sent) = presented.secrets().next() else {
+        let has_token = presented.tokens().next().is_some();
+        return has_token.then_some(None).ok_or(Fault::NoCredential);
+    };
+    let board = shell.boards.board_of_secret(sent.hash.id()).await?;
+    board.map(Some).ok_or(Fault::InvalidCredential)
+}
+
 /// The credentials that were sent, as far as they matter for `board`; a token that does not verify is a
 /// refusal.
 fn credentials(shell: &Shell, request: &Request<'_>, board: &BoardId) -> Result<Credentials, Fault> {

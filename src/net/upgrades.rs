@@ -106,7 +106,7 @@ pub(crate) fn refused(shell: &Shell, request: &Request<'_>, fault: Fault) -> Res
 ///
 /// # Errors
 /// The refusal.
-fn check_origin(shell: &Shell, head: &Head<'_>) -> Result<(), Response> {
+pub(crate) fn check_origin(shell: &Shell, head: &Head<'_>) -> Result<(), Response> {
     let sent = head.unique("origin").ok().flatten();
     if origin::allowed(sent, head.host, &shell.settings.origins) {
         return Ok(());

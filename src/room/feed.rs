@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use crate::access::{Credentials, Decision};
 use crate::fault::Fault;
@@ -79,6 +80,8 @@ pub struct Following {
     pub ends_at: Option<UnixMillis>,
     /// What its rights rest on.
     pub credentials: Arc<Credentials>,
+    /// How long after it has left events are still gathered.
+    pub kept: Duration,
 }
 
 /// A connection that is here: its place, and since when.
@@ -115,6 +118,8 @@ pub struct Feed {
     looker: Option<Waker>,
     /// When the last follower left.
     left_at: Tick,
+    /// How long after that it is over.
+    kept: Duration,
 }
 
 #[derive(Debug)]
@@ -167,6 +172,7 @@ impl Feed {
             presence_due: true,
             looker: None,
             left_at: now,
+            kept: Duration::ZERO,
         }
     }
 
@@ -321,7 +327,9 @@ impl Room {
             last_seen,
             ends_at,
             credentials,
+            kept,
         } = following;
+        feed.kept = feed.kept.max(kept);
         let begins = last_seen.map_or(Ok(feed.end), |id| feed.behind(&id));
         let id = MemberId::new(FOLLOWERS_FROM | feed.next_follower);
         feed.next_follower = feed.next_follower.wrapping_add(1) % FOLLOWERS_FROM;
@@ -357,10 +365,9 @@ impl Room {
         self.feed.is_some()
     }
 
-    /// Whether the feed is over, which it is once nobody has followed for [`limits::EVENTS_KEPT`].
+    /// Whether the feed is over, which it is once nobody has followed for as long as any of them asked for.
     pub fn end_idle_feed(&mut self, now: Tick, effects: &mut Effects) -> bool {
-        let is_idle =
-            |feed: &Feed| feed.followers.is_empty() && now.since(feed.left_at) >= limits::EVENTS_KEPT;
+        let is_idle = |feed: &Feed| feed.followers.is_empty() && now.since(feed.left_at) >= feed.kept;
         let is_over = self.retired || self.feed.as_deref().is_none_or(is_idle);
         if is_over {
             self.end_feed(effects);

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use crate::api;
 use crate::http::head;
 use crate::http::target::Target;
-use crate::ids::BoardId;
 use crate::net::admission::Came;
 use crate::nodes::acceptor::{Passed, Takes};
 use crate::server::requests::{self, Arrival, Site};
@@ -31,9 +30,10 @@ impl Takes for Entrance {
                 return false;
             };
             let target = requests::local(target, &self.site.shell.settings.base_path);
-            let path = target.path();
-            match api::board_of(&path).and_then(BoardId::parse) {
-                Some(board) if self.routes.is_serving() => self.routes.elsewhere(&board).await == Ok(None),
+            match api::board_of(&self.site.shell, &head, &target).await {
+                Ok(Some(board)) if self.routes.is_serving() => {
+                    self.routes.elsewhere(&board).await == Ok(None)
+                }
                 _ => false,
             }
         })

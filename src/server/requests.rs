@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::{self, cors};
 use crate::boards::fenced;
+use crate::fault::Fault;
 use crate::http::forwarded;
 use crate::http::head::{self, Head, Method, Outline, Persistence};
 use crate::http::response::Response;
@@ -281,7 +282,7 @@ async fn decide(
     if let Some(routing) = &site.routing
         && came == Came::Directly
     {
-        match routing.away(&target, address, bytes).await {
+        match away(routing, &request, (shell, bytes)).await {
             Ok(Some(passage)) => return Ok(Leads::Away(passage)),
             Ok(None) => {}
             Err(fault) if matches!(target.path().as_slice(), ["ws", "canvas", _]) => {
@@ -311,6 +312,25 @@ async fn decide(
                 admission::problem(fault)
             }))
         }
+    }
+}
+
+/// Passes a request on that is about a board, where another node has that.
+///
+/// # Errors
+/// As [`Routing::away`] has them.
+async fn away(
+    routing: &Routing,
+    request: &Request<'_>,
+    (shell, bytes): (&Arc<Shell>, &[u8]),
+) -> Result<Option<Passage>, Fault> {
+    let named = api::board_of(shell, request.head, request.target);
+    match within(limits::NODE_PATIENCE, named).await {
+        Ok(Ok(Some(board))) => routing.away(&board, request.address, bytes).await,
+        // What is wrong with a credential is told by who serves the request.
+        Ok(Ok(None) | Err(Fault::NoCredential | Fault::InvalidCredential)) => Ok(None),
+        Ok(Err(fault)) => Err(fault),
+        Err(Late) => Err(Fault::StateUnreadable),
     }
 }
 

@@ -11,10 +11,8 @@ use std::time::Instant;
 
 use async_io::Timer;
 
-use crate::api;
 use crate::boards::Boards;
 use crate::fault::Fault;
-use crate::http::target::Target;
 use crate::ids::BoardId;
 use crate::limits;
 use crate::net::within;
@@ -57,27 +55,23 @@ pub(crate) struct Routing {
 }
 
 impl Routing {
-    /// Passes a request on, where another node has its board. Where that node cannot be reached it may have
-    /// gone, and the board is on its way to another one: that is waited for.
+    /// Passes a request on that is about this board, where another node has it. Where that node cannot be
+    /// reached it may have gone, and the board is on its way to another one: that is waited for.
     ///
     /// # Errors
     /// [`Fault::Elsewhere`], where it has, and does not take it in time; [`Fault::StateUnreadable`].
     pub(super) async fn away(
         &self,
-        target: &Target<'_>,
+        board: &BoardId,
         client: IpAddr,
         head: &[u8],
     ) -> Result<Option<Passage>, Fault> {
-        let path = target.path();
-        let Some(board) = api::board_of(&path).and_then(BoardId::parse) else {
-            return Ok(None);
-        };
         let until = Instant::now() + limits::NODE_PATIENCE;
         let mut pause = limits::NODE_RETRY_MIN;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             // A store that hangs is waited for much longer by who loads a board.
-            let found = within(left, self.routes.elsewhere(&board)).await;
+            let found = within(left, self.routes.elsewhere(board)).await;
             let Some(neighbour) = found.unwrap_or(Err(Fault::StateUnreadable))? else {
                 return Ok(None);
             };
@@ -91,7 +85,7 @@ impl Routing {
                 Err(NotPassed::NotOwner | NotPassed::Unreachable) if Instant::now() + pause < until => {
                     Timer::after(pause).await;
                     pause = (pause * 2).min(limits::NODE_RETRY_MAX);
-                    self.routes.forget(&board);
+                    self.routes.forget(board);
                 }
                 Err(_) => return Err(Fault::Elsewhere),
             }

@@ -34,6 +34,7 @@ mod layers;
 mod limits;
 mod logs;
 mod malformed;
+mod mcp;
 mod memory;
 mod metrics;
 mod nodes;

@@ -4,13 +4,16 @@
 //! be short, or empty where filters let nothing through, but its cursor goes on behind all that was looked
 //! at. Tests: tests/it/items.rs.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::api::list::{self, Page};
 use crate::api::{Answer, Call, body, failed_content, invalid_parameter};
+use crate::boards::Boards;
 use crate::http::response::Response;
 use crate::http::target::Target;
-use crate::ids::ItemId;
+use crate::ids::{BoardId, ItemId};
 use crate::items::{self, Filter, Records, Room};
 use crate::limits;
 
@@ -22,15 +25,38 @@ pub(crate) async fn list(mut call: Call<'_>) -> Answer {
     let granted = call.granted().await?;
     let target = call.request.target;
     let page = Page::of(target)?;
-    let after = page.after(ItemId::parse)?;
-    let filter = filter(target)?;
+    let wanted = Wanted {
+        after: page.after(ItemId::parse)?,
+        filter: filter(target)?,
+        limit: page.limit,
+    };
     call.reserve(limits::ANSWER_BYTES).await?;
-    let limit = page.limit;
-    let found = call.boards().read_content(&granted.board, move |records| {
-        find(records, after.as_ref(), &filter, limit)
-    });
-    let (rows, next) = found.await.map_err(failed_content)?;
-    Ok(list::answer(&rows, next))
+    let (rows, next) = look(call.boards(), &granted.board, wanted).await?;
+    Ok(list::answer(&rows, next.map(|last| last.to_string())))
+}
+
+/// Which items somebody wants.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    /// Those behind this one.
+    pub(crate) after: Option<ItemId>,
+    /// Those that pass.
+    pub(crate) filter: Filter,
+    /// So many at most.
+    pub(crate) limit: usize,
+}
+
+/// The items of a page, and the last one that was looked at, where there may be more.
+///
+/// # Errors
+/// The refusal.
+pub(crate) async fn look(
+    boards: &Arc<Boards>,
+    board: &BoardId,
+    wanted: Wanted,
+) -> Result<(Vec<Value>, Option<ItemId>), Response> {
+    let found = boards.read_content(board, move |records| find(records, &wanted));
+    found.await.map_err(failed_content)
 }
 
 fn filter(target: &Target<'_>) -> Result<Filter, Response> {
@@ -46,22 +72,17 @@ fn filter(target: &Target<'_>) -> Result<Filter, Response> {
     Ok(filter)
 }
 
-/// The items of a page, and the last one that was looked at, where there may be more.
-fn find(
-    records: &dyn Records,
-    after: Option<&ItemId>,
-    filter: &Filter,
-    limit: usize,
-) -> (Vec<Value>, Option<String>) {
+fn find(records: &dyn Records, wanted: &Wanted) -> (Vec<Value>, Option<ItemId>) {
+    let Wanted { after, filter, limit } = wanted;
     let ids = items::ids(records);
-    let is_before = |id: &ItemId| after.is_some_and(|after| id.as_str() <= after.as_str());
+    let is_before = |id: &ItemId| after.as_ref().is_some_and(|after| id.as_str() <= after.as_str());
     let from = ids.partition_point(is_before);
     let (mut rows, mut bytes, mut looked) = (Vec::new(), 0_usize, 0_usize);
     let mut last: Option<&ItemId> = None;
     let read = items::reader(records);
     for id in ids.iter().skip(from) {
         if looked > limits::ITEM_SCAN_BYTES {
-            return (rows, last.map(ToString::to_string));
+            return (rows, last.cloned());
         }
         let Some(item) = read(id) else {
             continue;
@@ -69,8 +90,8 @@ fn find(
         looked = looked.saturating_add(item.bytes.max(LOOK_BYTES));
         if filter.takes(&item) {
             bytes = bytes.saturating_add(item.bytes);
-            if rows.len() == limit || (bytes > limits::ITEM_PAGE_BYTES && !rows.is_empty()) {
-                return (rows, last.map(ToString::to_string));
+            if rows.len() == *limit || (bytes > limits::ITEM_PAGE_BYTES && !rows.is_empty()) {
+                return (rows, last.cloned());
             }
             rows.push(item.json);
         }
@@ -83,18 +104,23 @@ fn find(
 pub(crate) async fn space(call: Call<'_>) -> Answer {
     let granted = call.granted().await?;
     let target = call.request.target;
-    let room = Room {
+    let wanted = Room {
         width: side(target, "width")?,
         height: side(target, "height")?,
         near: near(target)?,
     };
-    let found = call
-        .boards()
-        .read_content(&granted.board, move |records| items::space(records, room));
-    let found = found.await.map_err(failed_content)?;
-    let found =
-        found.ok_or_else(|| body::invalid("near", "is where there is no room; name another place"))?;
+    let found = room(call.boards(), &granted.board, wanted).await?;
     Ok(Response::json(200, &found).field("Cache-Control", "no-store"))
+}
+
+/// The upper left corner of free room.
+///
+/// # Errors
+/// The refusal, also where there is none.
+pub(crate) async fn room(boards: &Arc<Boards>, board: &BoardId, wanted: Room) -> Result<Value, Response> {
+    let found = boards.read_content(board, move |records| items::space(records, wanted));
+    let found = found.await.map_err(failed_content)?;
+    found.ok_or_else(|| body::invalid("near", "is where there is no room; name another place"))
 }
 
 fn side(target: &Target<'_>, name: &'static str) -> Result<f64, Response> {

@@ -19,6 +19,7 @@ fn following(filter: Filter, last_seen: Option<&str>) -> Following {
         last_seen: last_seen.map(str::to_owned),
         ends_at: None,
         credentials: Arc::default(),
+        kept: limits::EVENTS_KEPT,
     }
 }
 

@@ -1,0 +1,98 @@
+//! `POST /mcp`: the Model Context Protocol, for assistants that draw on one board.
+//!
+//! Owns the way of a message to its answer. Must not know how a tool does its work (`tools`), nor what a
+//! message looks like (`crate::mcp`). Key invariants: who asks is decided before anything is read, by every
+//! request anew; a tool that cannot do its work says in its result what would be right, and only a message
+//! that is none is an error of the protocol. Tests: tests/it/mcp.rs, tests/node/mcp.test.mjs.
+
+mod tools;
+
+use serde_json::{Value, json};
+
+use crate::api::mcp::tools::Words;
+use crate::api::{Answer, Call, body};
+use crate::boards::rights::Granted;
+use crate::http::head::Head;
+use crate::http::response::Response;
+use crate::items::Record;
+use crate::limits;
+use crate::mcp::message::{self, Asked, Fields, Message, Refused, Why};
+use crate::mcp::tools::{Tool, listed};
+use crate::net::upgrades;
+
+/// Answers one message.
+pub(crate) async fn post(mut call: Call<'_>) -> Answer {
+    upgrades::check_origin(call.shell, call.request.head)?;
+    let granted = call.granted_by_query().await?;
+    let bytes = call.body().await?;
+    let message =
+        body::parse::<Record>(&bytes).map_err(|refusal| Refused::unreadable(Words::from(refusal).0));
+    // It may hold a picture's worth of text twice.
+    drop(bytes);
+    let read = message.and_then(|message| message::read(message, fields(call.request.head)));
+    let asked = match read {
+        Ok(Message::Call(asked)) => asked,
+        Ok(Message::Note) => return Ok(Response::new(202)),
+        Err(refused) => return Ok(refusal(&refused)),
+    };
+    call.reserve(limits::ANSWER_BYTES).await?;
+    let result = match &asked.asked {
+        Asked::Discover => message::discovered(),
+        Asked::Initialize(version) => message::initialized(version),
+        Asked::Ping => json!({}),
+        Asked::Tools => listed(),
+        Asked::Templates => json!({ "resourceTemplates": [] }),
+        Asked::Resources => message::resources(granted.board.as_str()),
+        Asked::Resource(uri) => match resource(&call, &granted, uri).await {
+            Some(Ok(contents)) => json!({ "contents": [contents] }),
+            Some(Err(failed)) => return Err(failed),
+            None => return Ok(refusal(&asked.refused(Why::NoResource(crate::items::shown(uri))))),
+        },
+        Asked::Tool { name, arguments } => match Tool::parse(name) {
+            Ok(tool) => run(&call, granted, tool, arguments.clone()).await,
+            Err(words) => return Ok(refusal(&asked.refused(Why::Parameters(words)))),
+        },
+    };
+    Ok(json_answer(200, &asked.answer(result)))
+}
+
+fn json_answer(status: u16, value: &Value) -> Response {
+    Response::json(status, value).field("Cache-Control", "no-store")
+}
+
+fn refusal(refused: &Refused) -> Response {
+    let (status, answer) = refused.answer();
+    json_answer(status, &answer)
+}
+
+fn fields<'a>(head: &'a Head<'_>) -> Fields<'a> {
+    // One that stands twice says nothing that the body could match.
+    let field = |name| head.unique(name).unwrap_or(Some("twice"));
+    Fields {
+        version: field("mcp-protocol-version"),
+        method: field("mcp-method"),
+        name: field("mcp-name"),
+    }
+}
+
+/// The contents of a resource; `None` where there is none.
+async fn resource(call: &Call<'_>, granted: &Granted, uri: &str) -> Option<Result<Value, Response>> {
+    if uri != message::uri(granted.board.as_str()) {
+        return None;
+    }
+    let told = tools::told(call.boards(), granted, tools::Asked::all()).await;
+    Some(told.map(|text| json!({ "uri": uri, "mimeType": "text/plain", "text": text })))
+}
+
+/// What a tool answers: what it has done, or what is wrong with what it was asked.
+async fn run(call: &Call<'_>, granted: Granted, tool: Tool, arguments: Record) -> Value {
+    let checked = tool.check(&arguments).map_err(Words);
+    let ran = match checked {
+        Ok(()) => tools::run(call, granted, tool, arguments).await,
+        Err(words) => Err(words),
+    };
+    match ran {
+        Ok(content) => json!({ "content": [content], "isError": false }),
+        Err(Words(words)) => json!({ "content": [{ "type": "text", "text": words }], "isError": true }),
+    }
+}

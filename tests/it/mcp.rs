@@ -1,0 +1,554 @@
+//! `POST /mcp`: what an assistant asks over the Model Context Protocol is done as over HTTP, by the same
+//! rights, and answered in its own way. The official clients are in tests/node/mcp.test.mjs.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use boardwire::ids::Level;
+use serde_json::{Value, json};
+
+use crate::support::api::Api;
+use crate::support::http::Http;
+use crate::support::server::{Server, Setup};
+use crate::support::tokens::Token;
+use crate::support::{SOON, until};
+
+/// An assistant, which sends its credential in this field and asks at this path.
+struct Assistant {
+    server: std::net::SocketAddr,
+    field: (&'static str, String),
+    path: String,
+}
+
+impl Assistant {
+    fn new(server: &Server, field: (&'static str, String), path: &str) -> Self {
+        Self {
+            server: server.address(),
+            field,
+            path: path.to_owned(),
+        }
+    }
+
+    /// With an API key as bearer.
+    fn with_key(server: &Server, key: &str) -> Self {
+        Self::new(server, ("Authorization", format!("Bearer {key}")), "/mcp")
+    }
+
+    /// Sends a message with these fields; the status and the body.
+    fn send(&self, message: &Value, fields: &[(&str, &str)]) -> (u16, Value) {
+        let body = message.to_string();
+        let mut head = format!("POST {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.server);
+        for (name, value) in fields
+            .iter()
+            .copied()
+            .chain([(self.field.0, self.field.1.as_str())])
+        {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += &format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut http = Http::connect(self.server);
+        http.send(head + &body);
+        let answer = http.answer("POST");
+        let json = serde_json::from_slice(&answer.body).unwrap_or_default();
+        (answer.status, json)
+    }
+
+    /// A request of today's revision.
+    fn ask(&self, method: &str, mut params: Value) -> (u16, Value) {
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        let name = params.get("name").or_else(|| params.get("uri")).cloned();
+        let mut fields = vec![("MCP-Protocol-Version", "2026-07-28"), ("Mcp-Method", method)];
+        fields.extend(
+            name.as_ref()
+                .and_then(Value::as_str)
+                .map(|name| ("Mcp-Name", name)),
+        );
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        self.send(&message, &fields)
+    }
+
+    /// Calls a tool: its text, and whether it says that it failed.
+    #[track_caller]
+    fn call(&self, tool: &str, arguments: Value) -> (String, bool) {
+        let (status, answer) = self.ask("tools/call", json!({ "name": tool, "arguments": arguments }));
+        assert_eq!(status, 200, "{answer}");
+        let result = &answer["result"];
+        let text = result["content"][0]["text"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{answer}"));
+        (text.to_owned(), result["isError"].as_bool().unwrap())
+    }
+
+    /// The same for what must succeed.
+    #[track_caller]
+    fn does(&self, tool: &str, arguments: Value) -> String {
+        let (text, failed) = self.call(tool, arguments);
+        assert!(!failed, "{text}");
+        text
+    }
+
+    /// The same for what must fail.
+    #[track_caller]
+    fn fails(&self, tool: &str, arguments: Value) -> String {
+        let (text, failed) = self.call(tool, arguments);
+        assert!(failed, "{text}");
+        text
+    }
+}
+
+fn board() -> (Server, Api) {
+    let server = Setup::new().start();
+    let alice = Api::user(&server, "alice");
+    alice.must("POST", "/v1/boards", &json!({"id": "b"}), 201);
+    (server, alice)
+}
+
+fn key(alice: &Api, level: &str) -> String {
+    let made = alice.must(
+        "POST",
+        "/v1/boards/b/keys",
+        &json!({"level": level, "name": "Helper"}),
+        201,
+    );
+    made["key"].as_str().unwrap().to_owned()
+}
+
+fn drawing() -> (Server, Api, Assistant) {
+    let (server, alice) = board();
+    let assistant = Assistant::with_key(&server, &key(&alice, "edit"));
+    (server, alice, assistant)
+}
+
+#[test]
+fn a_graph_is_drawn_in_one_call_and_read_back() {
+    let (_server, alice, assistant) = drawing();
+    let told = assistant.does(
+        "draw",
+        json!({
+            "items": [
+                {"id": "web", "type": "shape", "x": 0, "y": 0, "content": {"text": "Web"}},
+                {"id": "api", "type": "shape", "x": 0, "y": 0, "content": {"text": "API"}},
+                {"id": "call", "type": "connector", "from": {"item": "web"}, "to": {"item": "api"}, "content": {"text": "calls"}},
+            ],
+            "layout": [{"kind": "layered", "direction": "right"}],
+        }),
+    );
+    // Where they were set, not where they were made.
+    assert!(told.contains("shape web (0,0 200x200) \"Web\""), "{told}");
+    assert!(told.contains("connector call web -> api \"calls\""), "{told}");
+    let api = alice.must("GET", "/v1/boards/b/items/api", &Value::Null, 200);
+    let x = api["x"].as_f64().unwrap();
+    assert!(x >= 280.0, "{api}");
+    assert!(told.contains(&format!("shape api ({x},")), "{told}");
+    let read = assistant.does("read_board", json!({}));
+    assert!(read.starts_with("Board b: 3 items."), "{read}");
+    for line in ["shape web (", "shape api (", "connector call web -> api"] {
+        assert!(read.contains(line), "{read}");
+    }
+    let items = assistant.does("read_board", json!({"as": "items", "type": "connector"}));
+    let items: Value = serde_json::from_str(items.trim()).unwrap();
+    assert_eq!(items.as_array().unwrap().len(), 1);
+    assert_eq!(items[0]["from"], json!({"item": "web"}));
+}
+
+#[test]
+fn what_is_on_the_board_is_changed_and_deleted() {
+    let (_server, alice, assistant) = drawing();
+    alice.must(
+        "POST",
+        "/v1/boards/b/items",
+        &json!({"id": "n", "type": "sticky", "x": 0, "y": 0}),
+        201,
+    );
+    let told = assistant.does(
+        "change",
+        json!({"changes": [{"id": "n", "x": 40, "content": {"text": "Changed"}}]}),
+    );
+    assert!(
+        told.contains("sticky n (40,0 200x200) \"Changed\" yellow"),
+        "{told}"
+    );
+    let told = assistant.does("delete", json!({"ids": ["n"]}));
+    assert!(told.contains("1 deleted"), "{told}");
+    alice.must("GET", "/v1/boards/b/items/n", &Value::Null, 404);
+    let words = assistant.fails("delete", json!({"ids": ["n"]}));
+    assert_eq!(
+        words,
+        "no_such_item: ids[0].id: there is no such item on the board"
+    );
+}
+
+#[test]
+fn a_call_that_cannot_be_done_says_what_would_be_right_and_does_nothing() {
+    let (_server, alice, assistant) = drawing();
+    for (tool, arguments, words) in [
+        ("draw", json!({}), "items is missing"),
+        ("draw", json!({"items": []}), "items must be an array of 1 to 900"),
+        (
+            "draw",
+            json!({"items": [{"type": "sticky", "x": 0, "y": 0}, {"type": "blob"}]}),
+            "items[1].type must be",
+        ),
+        (
+            "draw",
+            json!({"items": [{"type": "sticky", "x": 0, "y": 0, "colour": "red"}]}),
+            "items[0].colour",
+        ),
+        (
+            "draw",
+            json!({"item": {}}),
+            "item is no argument; there are items, layout",
+        ),
+        (
+            "draw",
+            json!({"items": [{"id": "a", "type": "sticky", "x": 0, "y": 0}], "layout": {"kind": "circle"}}),
+            "layout[0].kind must be",
+        ),
+        (
+            "draw",
+            json!({"items": [{"type": "sticky", "x": 0, "y": 0}], "layout": {"kind": "grid"}}),
+            "items must all have an id",
+        ),
+        (
+            "change",
+            json!({"changes": [{"id": "gone", "x": 1}]}),
+            "no_such_item: changes[0].id",
+        ),
+        (
+            "change",
+            json!({"changes": [{"x": 1}]}),
+            "changes[0].id must be the id of an item",
+        ),
+        ("read_board", json!({"as": "html"}), "as must be"),
+        (
+            "read_board",
+            json!({"limit": 501}),
+            "limit must be a whole number from 1 to 500",
+        ),
+        ("read_board", json!({"bbox": "1,2"}), "bbox must be four numbers"),
+        ("find_space", json!({"width": 100}), "height is missing"),
+        (
+            "find_space",
+            json!({"width": 100, "height": 0}),
+            "height must be a number from 1",
+        ),
+        ("point", json!({}), "x must have x and y"),
+        ("point", json!({"item": "gone"}), "no_such_item"),
+        (
+            "changes",
+            json!({"wait": 26}),
+            "wait must be a whole number from 0 to 25",
+        ),
+    ] {
+        let told = assistant.fails(tool, arguments.clone());
+        assert!(told.contains(words), "{tool} {arguments}: {told}");
+    }
+    assert_eq!(alice.list("/v1/boards/b/items", 100).len(), 0);
+}
+
+#[test]
+fn as_many_items_as_the_bound_are_drawn_in_one_call() {
+    let (_server, alice, assistant) = drawing();
+    let items = |count: usize| -> Vec<Value> {
+        (0..count)
+            .map(|n| json!({"id": format!("{count}-{n}"), "type": "text", "x": n, "y": 0}))
+            .collect()
+    };
+    let words = assistant.fails("draw", json!({"items": items(901)}));
+    assert!(words.contains("1 to 900"), "{words}");
+    assistant.does("draw", json!({"items": items(900)}));
+    assert_eq!(alice.list("/v1/boards/b/items", 500).len(), 900);
+    let layouts = |count: usize| vec![json!({"kind": "grid", "items": ["900-0"]}); count];
+    let one = |n: usize| json!([{"id": format!("l{n}"), "type": "text", "x": 0, "y": 0}]);
+    let words = assistant.fails("draw", json!({"items": one(51), "layout": layouts(51)}));
+    assert!(words.contains("layout must be an array of 1 to 50"), "{words}");
+    assistant.does("draw", json!({"items": one(50), "layout": layouts(50)}));
+}
+
+#[test]
+fn a_long_board_is_read_in_pages() {
+    let (_server, _alice, assistant) = drawing();
+    let items: Vec<Value> = (0..450)
+        .map(|n| json!({"id": format!("n{n:03}"), "type": "text", "x": n, "y": 0}))
+        .collect();
+    assistant.does("draw", json!({ "items": items }));
+    let mut seen = 0;
+    let mut cursor = Value::Null;
+    for expected in [200, 200, 50] {
+        let told = assistant.does("read_board", json!({ "cursor": cursor }));
+        assert!(told.starts_with(&format!("Board b: {expected} items.")), "{told}");
+        seen += told.lines().filter(|line| line.starts_with("text n")).count();
+        let next = told
+            .split("\"cursor\": \"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next());
+        cursor = next.map_or(Value::Null, Value::from);
+    }
+    assert_eq!((seen, cursor), (450, Value::Null));
+}
+
+#[test]
+fn what_others_do_is_told_once_and_waited_for() {
+    let (_server, alice, assistant) = drawing();
+    let since = |told: &str| {
+        told.split("\"since\": \"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    let told = assistant.does("changes", json!({}));
+    assert!(told.starts_with("Nothing has happened."), "{told}");
+    let at = since(&told);
+    alice.must(
+        "POST",
+        "/v1/boards/b/items",
+        &json!({"id": "n", "type": "sticky", "x": 1, "y": 2}),
+        201,
+    );
+    let told = assistant.does("changes", json!({"since": at, "wait": 20}));
+    assert!(
+        told.contains("item.created by user:alice: sticky n (1,2 200x200) yellow"),
+        "{told}"
+    );
+    let at = since(&told);
+    // Somebody answers while it waits.
+    let wait = json!({"since": at, "wait": 20});
+    let told = thread::scope(|scope| {
+        let waiting = scope.spawn(|| assistant.does("changes", wait));
+        thread::sleep(Duration::from_millis(300));
+        alice.must(
+            "PATCH",
+            "/v1/boards/b/items/n",
+            &json!({"content": {"text": "An answer"}}),
+            200,
+        );
+        waiting.join().unwrap()
+    });
+    assert!(told.contains("item.changed by user:alice"), "{told}");
+    assert!(told.contains("\"An answer\""), "{told}");
+    let told = assistant.does("changes", json!({"since": "0-1"}));
+    assert!(told.contains("read the board anew"), "{told}");
+}
+
+#[test]
+fn a_wait_ends_when_its_time_is_over() {
+    let (_server, _alice, assistant) = drawing();
+    // Somebody joins or leaves at the beginning, perhaps; nothing after that.
+    let start = Instant::now();
+    let told = assistant.does("changes", json!({"wait": 1}));
+    assert!(told.contains("Go on with \"since\""), "{told}");
+    assert!(start.elapsed() < SOON);
+}
+
+#[test]
+fn people_see_where_an_assistant_points() {
+    let (_server, alice, assistant) = drawing();
+    alice.must(
+        "POST",
+        "/v1/boards/b/items",
+        &json!({"id": "n", "type": "sticky", "x": 100, "y": 0}),
+        201,
+    );
+    assistant.does("point", json!({"item": "n"}));
+    until(SOON, || {
+        let here = alice.list("/v1/boards/b/presence", 100);
+        here.iter().any(|one| {
+            one["state"]["user"]["name"] == "Helper"
+                && one["state"]["cursor"] == json!({"x": 200.0, "y": 100.0})
+        })
+    });
+    assistant.does("point", json!({"x": -5, "y": 7.5}));
+    until(SOON, || {
+        let here = alice.list("/v1/boards/b/presence", 100);
+        here.iter()
+            .any(|one| one["state"]["cursor"] == json!({"x": -5.0, "y": 7.5}))
+    });
+}
+
+#[test]
+fn room_is_found_beside_what_is_there() {
+    let (_server, alice, assistant) = drawing();
+    alice.must(
+        "POST",
+        "/v1/boards/b/items",
+        &json!({"type": "sticky", "x": 0, "y": 0}),
+        201,
+    );
+    let told = assistant.does(
+        "find_space",
+        json!({"width": 100, "height": 100, "near": {"x": 100, "y": 100}}),
+    );
+    let place: Value =
+        serde_json::from_str(&told[told.find('{').unwrap()..=told.find('}').unwrap()]).unwrap();
+    let (x, y) = (place["x"].as_f64().unwrap(), place["y"].as_f64().unwrap());
+    assert!(x <= -120.0 || x >= 220.0 || y <= -120.0 || y >= 220.0, "{told}");
+}
+
+#[test]
+fn the_board_is_a_resource() {
+    let (_server, _alice, assistant) = drawing();
+    assistant.does(
+        "draw",
+        json!({"items": [{"id": "n", "type": "sticky", "x": 0, "y": 0}]}),
+    );
+    let (status, answer) = assistant.ask("resources/list", json!({}));
+    assert_eq!(status, 200);
+    let uri = answer["result"]["resources"][0]["uri"].as_str().unwrap();
+    assert_eq!(uri, "boardwire://boards/b");
+    let (status, answer) = assistant.ask("resources/read", json!({ "uri": uri }));
+    let contents = &answer["result"]["contents"][0];
+    assert_eq!((status, &contents["mimeType"]), (200, &json!("text/plain")));
+    assert!(
+        contents["text"]
+            .as_str()
+            .unwrap()
+            .contains("sticky n (0,0 200x200)")
+    );
+    assert_eq!(answer["result"]["cacheScope"], "private");
+    for other in ["boardwire://boards/c", "boardwire://boards/b/x", ""] {
+        let (_, answer) = assistant.ask("resources/read", json!({ "uri": other }));
+        assert_eq!(answer["error"]["code"], -32_602, "{other}");
+    }
+}
+
+#[test]
+fn each_revision_is_answered_in_its_way() {
+    let (_server, _alice, assistant) = drawing();
+    let (status, answer) = assistant.ask("server/discover", json!({}));
+    assert_eq!(status, 200);
+    assert_eq!(
+        answer["result"]["supportedVersions"],
+        json!(["2026-07-28", "2025-11-25", "2025-06-18"])
+    );
+    let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"},
+    }});
+    let (status, answer) = assistant.send(&initialize, &[]);
+    assert_eq!(
+        (status, &answer["result"]["protocolVersion"]),
+        (200, &json!("2025-11-25"))
+    );
+    assert_eq!(answer["result"]["serverInfo"]["name"], "boardwire");
+    let old = [("MCP-Protocol-Version", "2025-11-25")];
+    let note = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    assert_eq!(assistant.send(&note, &old), (202, Value::Null));
+    let list = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"});
+    let (status, answer) = assistant.send(&list, &old);
+    assert_eq!(status, 200);
+    assert!(answer["result"]["tools"].as_array().unwrap().len() >= 7);
+    let unknown = json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "erase"}});
+    let (_, answer) = assistant.send(&unknown, &old);
+    assert!(
+        answer["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("there are read_board"),
+        "{answer}"
+    );
+    let (status, answer) = assistant.send(&json!([list]), &old);
+    assert_eq!((status, &answer["error"]["code"]), (400, &json!(-32_700)));
+}
+
+#[test]
+fn every_credential_works_and_says_which_board_or_must_name_one() {
+    let (server, alice) = board();
+    let key = key(&alice, "view");
+    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+    let status = |field: (&'static str, String), path: &str| {
+        let (status, answer) = Assistant::new(&server, field, path).send(&ping, &[]);
+        (status, answer["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let token = format!("Bearer {}", Token::of("alice").sign());
+    let fine = (200, String::new());
+    assert_eq!(status(("Authorization", format!("Bearer {key}")), "/mcp"), fine);
+    assert_eq!(status(("X-API-Key", key.clone()), "/mcp"), fine);
+    assert_eq!(
+        status(("X-Nothing", "x".to_owned()), &format!("/mcp?apiKey={key}")),
+        fine
+    );
+    assert_eq!(
+        status(("Authorization", format!("Bearer {key}")), "/mcp?board=b"),
+        fine
+    );
+    assert_eq!(status(("Authorization", token.clone()), "/mcp?board=b"), fine);
+    let refused = |status: u16, code: &str| (status, code.to_owned());
+    assert_eq!(
+        status(("Authorization", token.clone()), "/mcp"),
+        refused(400, "invalid_parameter")
+    );
+    assert_eq!(
+        status(("Authorization", token.clone()), "/mcp?board=c"),
+        refused(404, "no_such_board")
+    );
+    assert_eq!(
+        status(("Authorization", token), "/mcp?board=b&board=b"),
+        refused(400, "invalid_parameter")
+    );
+    assert_eq!(
+        status(("X-Nothing", "x".to_owned()), "/mcp"),
+        refused(401, "unauthenticated")
+    );
+    let wrong = format!("bw_{}", "A".repeat(43));
+    assert_eq!(
+        status(("Authorization", format!("Bearer {wrong}")), "/mcp"),
+        refused(401, "invalid_credential")
+    );
+    assert_eq!(
+        status(("X-API-Key", wrong), "/mcp"),
+        refused(401, "invalid_credential")
+    );
+    assert_eq!(
+        status(("X-API-Key", key.clone()), "/mcp?board=c"),
+        refused(403, "forbidden")
+    );
+    assert_eq!(
+        status(
+            ("Origin", "https://elsewhere.example".to_owned()),
+            &format!("/mcp?apiKey={key}")
+        )
+        .0,
+        403
+    );
+    let get = Api::key(&server, &key).call("GET", "/mcp");
+    assert_eq!((get.status, get.field("allow")), (405, Some("POST, OPTIONS")));
+}
+
+#[test]
+fn who_may_only_look_draws_nothing() {
+    let (server, alice) = board();
+    for (field, path) in [
+        (
+            ("Authorization", format!("Bearer {}", key(&alice, "view"))),
+            "/mcp",
+        ),
+        (
+            (
+                "Authorization",
+                format!("Bearer {}", Token::of("bob").with("b", Level::Comment).sign()),
+            ),
+            "/mcp?board=b",
+        ),
+    ] {
+        let assistant = Assistant::new(&server, field, path);
+        assistant.does("read_board", json!({}));
+        let item = json!({"items": [{"type": "sticky", "x": 0, "y": 0}]});
+        for (tool, arguments) in [
+            ("draw", item),
+            ("change", json!({"changes": [{"id": "n", "x": 1}]})),
+            ("delete", json!({"ids": ["n"]})),
+        ] {
+            let words = assistant.fails(tool, arguments);
+            assert!(words.starts_with("forbidden: "), "{words}");
+        }
+    }
+    assert_eq!(alice.list("/v1/boards/b/items", 10).len(), 0);
+}
