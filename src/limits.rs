@@ -9,12 +9,14 @@ use std::time::Duration;
 use crate::meter::Allowance;
 
 mod awareness;
+mod client;
 mod events;
 mod http;
 mod nodes;
 mod socket;
 
 pub use awareness::*;
+pub use client::*;
 pub use events::*;
 pub use http::*;
 pub use nodes::*;
