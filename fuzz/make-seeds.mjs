@@ -15,6 +15,20 @@ const write = (target, seeds) => {
   }
 }
 
+// --- answers and addresses of others
+// -------------------------------------------------------------------------------
+
+write('client_answer', {
+  length: 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello',
+  chunked: 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+  end: 'HTTP/1.0 404 No\r\nServer: x\r\n\r\nuntil the end'
+})
+write('client_address', {
+  https: 'https://example.com:8443/hook?a=b',
+  mapped: 'http://[::ffff:127.0.0.1]:81/',
+  hex: 'http://0x7f.1/x/../y'
+})
+
 // --- HTTP
 // ------------------------------------------------------------------------------------------------------
 

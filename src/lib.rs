@@ -7,9 +7,9 @@
 //! | L0 | [`limits`] [`ids`] [`time`] [`fault`] [`meter`] | bounds, parsed names, instants, the closed list of refusals, what a walk may cost |
 //! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] [`items`] [`mcp`] | bytes to values and back, pure decisions |
 //! | L2 | [`session`] [`room`] [`store`] [`metrics`] | state machines without I/O; what is counted |
-//! | L3 | `store::redb` `store::postgres` | the store in a file, and in a database: each alone names its engine |
+//! | L3 | `store::redb` `store::postgres` [`tls`] | the store in a file, and in a database: each alone names its engine; encrypted connections |
 //! | L4 | [`boards`] [`copy`] | boards in memory and on disk, on a host that is handed in; all boards of one store into another |
-//! | L5 | [`net`] [`bridge`] [`nodes`] | sockets; Redis; from node to node |
+//! | L5 | [`net`] [`bridge`] [`nodes`] [`client`] | sockets; Redis; from node to node; requests to others |
 //! | L6 | [`api`] | the HTTP resources |
 //! | L7 | [`server`] | the process |
 //! | L8 | `main` | command line to configuration to run |
@@ -22,6 +22,7 @@ pub mod api;
 pub mod audit;
 pub mod boards;
 pub mod bridge;
+pub mod client;
 pub mod copy;
 pub mod fault;
 pub mod http;
@@ -41,6 +42,8 @@ pub mod session;
 pub mod store;
 pub mod sync;
 pub mod time;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 pub mod update;
 pub mod ws;
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::meter::Allowance;
 
 mod awareness;
+mod client;
 mod events;
 mod http;
 mod mcp;
@@ -16,6 +17,7 @@ mod nodes;
 mod socket;
 
 pub use awareness::*;
+pub use client::*;
 pub use events::*;
 pub use http::*;
 pub use mcp::*;

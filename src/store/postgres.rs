@@ -28,7 +28,6 @@ mod schema;
 pub(crate) mod server;
 #[cfg(test)]
 mod tests;
-mod tls;
 mod write;
 
 use std::collections::BTreeMap;

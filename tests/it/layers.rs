@@ -24,13 +24,15 @@ const FORBIDDEN: &[(&[Layer], &[&str], &[&str])] = &[
     (ALL, &["redb"], &["store::redb"]),
     (
         ALL,
-        &["tokio_postgres", "tokio_util", "futures_rustls"],
+        &["tokio_postgres", "tokio_util"],
         &["store::postgres"],
     ),
+    (ALL, &["futures_rustls"], &["tls"]),
+    (ALL, &["httparse"], &["client"]),
     (ALL, &["yrs"], &["room::document"]),
     (ALL, &["redis::*"], &["bridge"]),
     (ALL, &["tokio", "hyper", "axum", "unsafe"], &[]),
-    (&[0, 1, 2, 3], &["smol", "futures*"], &["store::postgres"]),
+    (&[0, 1, 2, 3], &["smol", "futures*"], &["store::postgres", "tls"]),
     (&[0, 1, 2, 3, 4], &["async_*"], &["store::postgres"]),
     (
         &[0, 1, 2, 4],

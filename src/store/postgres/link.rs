@@ -26,8 +26,8 @@ use tokio_util::compat::FuturesAsyncReadCompatExt as _;
 
 use super::super::Trouble;
 use super::address::{Address, Tls};
-use super::tls::Verifier;
 use crate::limits;
+use crate::tls::{TlsError, Verifier};
 
 /// What asks a server whether it speaks TLS: a length, and a number that no version of the protocol has.
 const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
@@ -102,6 +102,12 @@ impl<'a> Statement<'a> {
             .map(|(value, is)| (&**value as &(dyn ToSql + Sync), is.clone()))
             .collect();
         client.query_typed(self.sql, &values).await
+    }
+}
+
+impl From<TlsError> for Trouble {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error.to_string())
     }
 }
 

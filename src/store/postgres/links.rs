@@ -11,8 +11,8 @@ use tokio_postgres::Row;
 use super::super::Trouble;
 use super::address::{Address, Tls};
 use super::link::{Link, Statement, sql};
-use super::tls::Verifier;
 use crate::limits;
+use crate::tls::Verifier;
 
 /// A link, and how often the store had been opened when it was made.
 type Aged = (u64, Link);
