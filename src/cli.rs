@@ -13,6 +13,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 
 pub(crate) mod copy;
 pub(crate) mod health;
+pub(crate) mod mcp;
 pub(crate) mod nodes;
 mod progress;
 #[cfg(test)]
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Health(SocketAddr),
     /// `boardwire copy`
     Copy(copy::Request),
+    /// `boardwire mcp`
+    Mcp(Box<mcp::Request>),
     /// `boardwire nodes`, of the store that they share
     Nodes(Box<postgres::Address>),
 }
@@ -78,6 +81,9 @@ pub(crate) fn parse(
             .map(Command::Health)
             .map_err(|error| error.to_string()),
         Some(("copy", flags)) => copy::Request::from_values(flags, &variables).map(Command::Copy),
+        Some(("mcp", flags)) => {
+            mcp::Request::from_values(flags, &variables).map(|request| Command::Mcp(Box::new(request)))
+        }
         Some(("nodes", flags)) => values(flags)
             .and_then(|values| config::shared_store(&values))
             .map(|address| Command::Nodes(Box::new(address)))
@@ -132,7 +138,7 @@ fn given(flags: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
 }
 
 /// What a message says is expected.
-const COMMANDS: &str = "serve, token or health, or copy, nodes or version; `boardwire help` shows how";
+const COMMANDS: &str = "serve, token or health, or copy, mcp, nodes or version; `boardwire help` shows how";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -151,6 +157,9 @@ Examples:
 
   boardwire copy --from boardwire.redb --to new.redb
       Copy all boards, to or from a PostgreSQL too; of a damaged file, what can be read.
+
+  boardwire mcp --url https://boards.example
+      For an assistant that starts programs: let it draw on the board of BOARDWIRE_KEY.
 
   boardwire nodes --store postgres://boardwire@localhost/boardwire
       List the servers that share a PostgreSQL.";
@@ -209,6 +218,10 @@ fn command() -> clap::Command {
         .about("Copy all boards from one store into another, of which no server runs")
         .after_help(copy::HELP)
         .args(copy::arguments());
+    let mcp = clap::Command::new("mcp")
+        .about("Speak the Model Context Protocol on standard input and output, for a server elsewhere")
+        .after_help(mcp::HELP)
+        .args(mcp::arguments());
     let store = SETTINGS.iter().filter(|setting| setting.name == "store");
     let nodes = clap::Command::new("nodes")
         .about("List the nodes that share a store")
@@ -221,7 +234,7 @@ fn command() -> clap::Command {
         .after_help(EXAMPLES)
         .max_term_width(110)
         .subcommand_required(true)
-        .subcommands([serve, token, health, copy, nodes, version])
+        .subcommands([serve, token, health, copy, mcp, nodes, version])
 }
 
 /// The flag of a setting. Values stay text here; the configuration checks them wherever they come from.

@@ -58,6 +58,10 @@ fn main() -> ExitCode {
             Ok(line) => print(&format!("{line}\n")),
             Err(line) => fail(&line, FAILURE),
         },
+        Parsed::Run(Command::Mcp(request)) => match cli::mcp::run(*request) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(line) => fail(&line, FAILURE),
+        },
         Parsed::Run(Command::Nodes(store)) => match cli::nodes::list(&store) {
             Ok(table) => print(&table),
             Err(line) => fail(&line, FAILURE),

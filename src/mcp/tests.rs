@@ -306,9 +306,9 @@ fn an_item_is_one_line() {
             "sticky a (1,0 200x200) \"two\\nlines\" yellow\n",
         ),
         (
-            json!({ "type": "shape", "id": "b", "x": 0, "y": 0, "width": 9, "height": 9, "rotation": 1.5708,
+            json!({ "type": "shape", "id": "b", "x": 0, "y": 0, "width": 9, "height": 9, "rotation": 0.25,
                 "content": { "text": "" }, "style": { "geo": "oval", "color": "black" }, "parent": "f", "locked": true }),
-            "shape b (0,0 9x9) oval rotation 1.57 locked in f\n",
+            "shape b (0,0 9x9) oval rotation 0.25 locked in f\n",
         ),
         (
             json!({ "type": "connector", "id": "c", "from": { "item": "a" }, "to": { "x": 1, "y": 2 },
