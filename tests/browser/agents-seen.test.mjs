@@ -29,6 +29,9 @@ function atWork (stage, agent, board) {
   stage.atEnd(() => clearInterval(timer))
 }
 
+/** The mark in the bar of whoever is called so. */
+const named = (tab, name) => tab.page.locator(`[data-testid=person][aria-label^="${name}"]`)
+
 /** Where the cursors of the others are, by name, as the canvas has them. */
 const cursors = tab => tab.evaluate(() => window.boardwire.editor.getCollaborators()
   .map(({ userName, cursor, chatMessage }) => [userName, cursor && { x: cursor.x, y: cursor.y }, chatMessage]))
@@ -123,13 +126,13 @@ test('whoever does not manage the board, and whoever only says to be an agent, i
     selection: [], doing: text, message: { html: text }
   })
   atWork(stage, agent, board)
-  const impostor = alice.page.locator('[data-testid=person]', { hasText: 'IM' })
-  const planner = alice.page.locator('[data-testid=person]', { hasText: 'PL' })
+  const impostor = named(alice, 'Impostor')
+  const planner = named(alice, 'Planner')
   await until(async () => await planner.getAttribute('aria-expanded') === 'false', 'the menu of the agent')
   assert.equal(await impostor.getAttribute('aria-expanded'), null, 'its key is not what the server knows it by')
   assert.ok((await impostor.getAttribute('aria-label')).length < 200)
   assert.equal(await alice.page.locator('.bw-bar img[src=x], .tl-nametag-chat img').count(), 0)
-  const theirs = bob.page.locator('[data-testid=person]', { hasText: 'PL' })
+  const theirs = named(bob, 'Planner')
   await theirs.waitFor()
   await theirs.click()
   assert.equal(await theirs.getAttribute('aria-expanded'), null)

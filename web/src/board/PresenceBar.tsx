@@ -120,7 +120,7 @@ function PauseButton ({ of: key, agents }: { of: Key, agents: Agents }) {
   return (
     <button type='button' data-testid={key.paused ? 'resume' : 'pause'} aria-label={`${words}: ${key.name}`} onClick={() => agents.pause(key, !key.paused)}>
       {key.paused ? <ResumeIcon /> : <PauseIcon />}
-      <span className='bw-more-name'>{words}</span>
+      <span className='bw-menu-act'>{words}</span>
       <span className='bw-more-name bw-soft'>{key.name}</span>
     </button>
   )
