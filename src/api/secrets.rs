@@ -182,7 +182,7 @@ pub(crate) async fn update(mut call: Call<'_>) -> Answer {
     // Somebody may have revoked it meanwhile.
     let key = keys.iter().find(|(listed, _)| *listed == id);
     let (id, stored) = key.ok_or_else(|| no_such(SecretKind::Key))?;
-    Ok(Response::json(200, &secret_json(id, stored)))
+    Ok(Response::json(200, &secret_json(id, stored)).field("Cache-Control", "no-store"))
 }
 
 fn no_such(kind: SecretKind) -> Response {
