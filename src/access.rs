@@ -101,8 +101,8 @@ pub fn principals(user: &UserId, teams: &[TeamId]) -> impl Iterator<Item = Princ
 /// Who asks for something that needs a JWT and is about no one board.
 ///
 /// # Errors
-/// [`Fault::InvalidCredential`] or [`Fault::ExpiredCredential`] for a link or key that is not valid,
-/// [`Fault::NoCredential`] for nothing, [`Fault::NoPermission`] for a link or key alone.
+/// [`Fault::InvalidCredential`], [`Fault::ExpiredCredential`] or [`Fault::AgentPaused`] for a link or key that
+/// is not valid, [`Fault::NoCredential`] for nothing, [`Fault::NoPermission`] for a link or key alone.
 pub fn identify(
     sent: &[SentSecret],
     known: &BTreeMap<SecretId, SecretFacts>,
@@ -142,7 +142,9 @@ impl Credentials {
                 .map(|sent| sent.kind.subject(&sent.hash.id()))
         };
         match fault {
-            Fault::NoPermission => token.or_else(secret).unwrap_or_else(Subject::anonymous),
+            Fault::NoPermission | Fault::AgentPaused => {
+                token.or_else(secret).unwrap_or_else(Subject::anonymous)
+            }
             _ => Subject::anonymous(),
         }
     }
@@ -205,6 +207,8 @@ pub struct SecretFacts {
     pub level: Level,
     /// When it ends, exclusive; `None` for never.
     pub expires_at: Option<UnixMillis>,
+    /// Whether whoever manages the board has stopped it for now; only a key can be.
+    pub paused: bool,
 }
 
 /// How generous the server is.
@@ -286,17 +290,18 @@ pub struct Question<'a> {
 /// it.
 ///
 /// # Errors
-/// `Refused`. Of a request: with `InvalidCredential` or `ExpiredCredential`, for the first credential that is
-/// not valid, whatever the others are; else with `NoCredential`; else, for whoever has no token,
+/// `Refused`. Of a request: with `InvalidCredential`, `ExpiredCredential` or `AgentPaused`, for the first
+/// credential that is not valid, whatever the others are; else with `NoCredential`; else, for whoever has no token,
 /// `NoPermission`; else `BoardDeleted`, `NoSuchBoard` or `NoPermission`. Of a connection: with
-/// `BoardDeleted`; else with `ExpiredCredential` where a credential is no longer valid; else `NoSuchBoard` or
-/// `NoPermission`.
+/// `BoardDeleted`; else with `AgentPaused` where a key is paused, whatever the others are; else with
+/// `ExpiredCredential` where a credential is no longer valid; else `NoSuchBoard` or `NoPermission`.
 #[must_use]
 pub fn decide(credentials: &Credentials, question: Question<'_>) -> Decision {
     let valid = Valid::of(credentials, question);
     let refused = match question.moment {
         Moment::Request => valid.invalid,
-        Moment::Connection => None,
+        // Else an agent that is paused would go on by what the public may do.
+        Moment::Connection => valid.invalid.filter(|fault| *fault == Fault::AgentPaused),
     };
     let granted = match (refused, &question.facts.board, question.moment) {
         (None, BoardFacts::Present { owner }, _) => valid.best(owner.as_ref(), question),
@@ -310,7 +315,8 @@ pub fn decide(credentials: &Credentials, question: Question<'_>) -> Decision {
 struct Valid<'a> {
     tokens: Vec<&'a TokenRights>,
     secrets: Vec<(SecretId, &'a SecretFacts)>,
-    /// Why one that was sent is not valid, if one is not: of several the first.
+    /// Why one that was sent is not valid, if one is not: of several the first; of a connection, that one is
+    /// paused.
     invalid: Option<Fault>,
 }
 
@@ -331,6 +337,9 @@ impl<'a> Valid<'a> {
         for sent in &credentials.secrets {
             match find(sent, &question.facts.secrets, question.moment, question.now) {
                 Ok(found) => valid.secrets.push(found),
+                Err(Fault::AgentPaused) if question.moment == Moment::Connection => {
+                    valid.invalid = Some(Fault::AgentPaused);
+                }
                 Err(fault) => {
                     valid.invalid.get_or_insert(fault);
                 }
@@ -466,6 +475,7 @@ fn find<'a>(
     let found = known.get(&id);
     let found = found.filter(|facts| facts.kind == sent.kind && facts.hash.matches(&sent.hash));
     match (found, moment) {
+        (Some(facts), _) if facts.paused => Err(Fault::AgentPaused),
         (Some(facts), _) if facts.expires_at.is_none_or(|end| now < end) => Ok((id, facts)),
         (None, Moment::Request) => Err(Fault::InvalidCredential),
         // It was valid once: it has expired, or was revoked.

@@ -17,6 +17,8 @@ pub enum Fault {
     ExpiredCredential,
     /// The credential gives no level on this board, also when it is taken away mid-session.
     NoPermission,
+    /// Whoever manages the board has paused the API key that was sent, also mid-session.
+    AgentPaused,
     /// There is no such board.
     NoSuchBoard,
     /// The board was deleted; its id is never used again.
@@ -63,11 +65,12 @@ pub enum Fault {
 
 impl Fault {
     /// Every variant, for tests and for tables that must cover them all.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::NoCredential,
         Self::InvalidCredential,
         Self::ExpiredCredential,
         Self::NoPermission,
+        Self::AgentPaused,
         Self::NoSuchBoard,
         Self::BoardDeleted,
         Self::InvalidBoardId,
@@ -98,6 +101,7 @@ impl Fault {
             Self::InvalidCredential => "invalid_credential",
             Self::ExpiredCredential => "expired_credential",
             Self::NoPermission => "forbidden",
+            Self::AgentPaused => "agent_paused",
             Self::NoSuchBoard => "no_such_board",
             Self::BoardDeleted => "board_deleted",
             Self::InvalidBoardId => "invalid_board_id",
@@ -126,7 +130,11 @@ impl Fault {
     pub fn is_of_rights(self) -> bool {
         matches!(
             self,
-            Self::NoCredential | Self::InvalidCredential | Self::ExpiredCredential | Self::NoPermission
+            Self::NoCredential
+                | Self::InvalidCredential
+                | Self::ExpiredCredential
+                | Self::NoPermission
+                | Self::AgentPaused
         )
     }
 }
@@ -151,6 +159,7 @@ impl fmt::Display for Fault {
             Self::InvalidCredential => "invalid credential",
             Self::ExpiredCredential => "expired credential",
             Self::NoPermission => "no permission",
+            Self::AgentPaused => "API key paused",
             Self::NoSuchBoard => "no such board",
             Self::BoardDeleted => "board deleted",
             Self::InvalidBoardId => "invalid board id",

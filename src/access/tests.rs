@@ -65,6 +65,7 @@ fn sent(kind: SecretKind, text: &str) -> SentSecret {
 fn stored(kind: SecretKind, text: &str, on: &str, level: Level) -> (SecretId, SecretFacts) {
     let hash = SecretHash::of(text);
     let facts = SecretFacts {
+        paused: false,
         kind,
         board: board(on),
         hash,

@@ -271,6 +271,12 @@ pub(crate) fn level(field: &'static str, value: &Value) -> Result<Level, Respons
     level.ok_or_else(|| invalid(field, "must be \"view\", \"comment\" or \"edit\""))
 }
 
+/// One of the two.
+pub(crate) fn flag(field: &'static str, value: &Value) -> Result<bool, Response> {
+    let flag = value.as_bool();
+    flag.ok_or_else(|| invalid(field, "must be true or false"))
+}
+
 /// A whole number in `range`; `5.0` is none.
 ///
 /// # Errors

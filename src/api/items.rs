@@ -343,22 +343,48 @@ fn announce(
         let changes: Vec<_> = outcomes.iter().flat_map(published).collect();
         announcement.fill(&changes);
     }
-    let mut touched = Touched::default();
+    let mut touched = Touched {
+        doing: doing(outcomes),
+        ..Touched::default()
+    };
     for outcome in outcomes {
-        if matches!(outcome, Outcome::Repeated(_) | Outcome::Deleted(_)) {
+        if matches!(outcome, Outcome::Repeated(_)) {
             continue;
         }
+        let is_there = !matches!(outcome, Outcome::Deleted(_));
         for item in outcome.items() {
             let number = |name: &str| item.json.get(name).and_then(Value::as_f64);
             if let (Some(x), Some(y)) = (number("x"), number("y")) {
                 touched.cursor = Some(Cursor { x, y });
                 touched.page.clone_from(&item.page);
             }
-            let id = list::text_of(&item.json, "id");
-            touched.selection.push(format!("shape:{id}"));
+            if is_there {
+                let id = list::text_of(&item.json, "id");
+                touched.selection.push(format!("shape:{id}"));
+            }
         }
     }
     boards.show_agent(granted, touched);
+}
+
+/// What a change is, in words that are shown beside who makes it.
+fn doing(outcomes: &[Outcome]) -> Option<String> {
+    let part = |verb: &str, is_it: fn(&Outcome) -> bool| {
+        let counts = outcomes.iter().filter(|outcome| is_it(outcome));
+        match counts.map(|outcome| outcome.items().len()).sum() {
+            0 => None,
+            1 => Some(format!("{verb} 1 item")),
+            count => Some(format!("{verb} {count} items")),
+        }
+    };
+    let parts = [
+        part("drawing", |outcome| matches!(outcome, Outcome::Created(_))),
+        part("changing", |outcome| matches!(outcome, Outcome::Updated(_))),
+        part("laying out", |outcome| matches!(outcome, Outcome::LaidOut(_))),
+        part("deleting", |outcome| matches!(outcome, Outcome::Deleted(_))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// What is published of a change.

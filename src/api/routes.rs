@@ -124,9 +124,12 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         path: "/v1/boards/{board}/keys/{key}",
-        methods: &[(Method::Delete, NONE, |call| {
-            Box::pin(secrets::delete(call, SecretKind::Key))
-        })],
+        methods: &[
+            (Method::Patch, NONE, |call| Box::pin(secrets::update(call))),
+            (Method::Delete, NONE, |call| {
+                Box::pin(secrets::delete(call, SecretKind::Key))
+            }),
+        ],
     },
     Route {
         path: "/v1/boards/{board}/audit",

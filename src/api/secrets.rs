@@ -37,6 +37,7 @@ fn secret_json(id: &SecretId, stored: &StoredSecret) -> Map<String, Value> {
         SecretKind::Key => [
             ("name", json!(stored.name)),
             ("created_at", json!(stored.created_at.to_string())),
+            ("paused", json!(facts.paused)),
         ]
         .to_vec(),
     };
@@ -118,6 +119,7 @@ fn make(
             hash: SecretHash::of(&text),
             level,
             expires_at: expires_in.map(|seconds| UnixMillis(now.0.saturating_add(seconds * 1_000))),
+            paused: false,
         },
         name,
         created_by: granted.actor.subject.clone(),
@@ -143,20 +145,62 @@ pub(crate) async fn list(call: Call<'_>, kind: SecretKind) -> Answer {
     Ok(page.answer(&rows, |row| list::text_of(row, "id")))
 }
 
+/// What a change of a key says.
+#[derive(Deserialize)]
+struct Patch {
+    paused: Option<Value>,
+}
+
+/// `PATCH .../keys/{key}`: stops an agent, or lets it go on.
+pub(crate) async fn update(mut call: Call<'_>) -> Answer {
+    let granted = call.manager().await?;
+    let id = SecretId::parse(call.captured(1)).ok_or_else(|| no_such(SecretKind::Key))?;
+    let patch: Patch = call.json().await?;
+    let paused = body::required("paused", patch.paused, |value| body::flag("paused", &value))?;
+    let event = Event {
+        action: match paused {
+            true => Action::KeyPause,
+            false => Action::KeyResume,
+        },
+        level: None,
+        detail: json!({ "id": id.as_str() }),
+    };
+    let act = Act::Pause {
+        id: id.clone(),
+        paused,
+    };
+    let acted = call.boards().act(&granted, act, event).await;
+    if acted.map_err(admission::problem)? == Applied::NotThere {
+        return Err(no_such(SecretKind::Key));
+    }
+    let board = granted.board;
+    let keys = call
+        .boards()
+        .read(move |store| store.secrets(&board, SecretKind::Key, None, limits::KEYS_PER_BOARD_MAX))
+        .await
+        .map_err(admission::problem)?;
+    // Somebody may have revoked it meanwhile.
+    let key = keys.iter().find(|(listed, _)| *listed == id);
+    let (id, stored) = key.ok_or_else(|| no_such(SecretKind::Key))?;
+    Ok(Response::json(200, &secret_json(id, stored)).field("Cache-Control", "no-store"))
+}
+
+fn no_such(kind: SecretKind) -> Response {
+    match kind {
+        SecretKind::Link => missing("no_such_link", "the board has no such share link"),
+        SecretKind::Key => missing("no_such_key", "the board has no such API key"),
+    }
+}
+
 /// `DELETE .../{id}`: revokes one.
 pub(crate) async fn delete(call: Call<'_>, kind: SecretKind) -> Answer {
     let granted = call.manager().await?;
-    let (action, code, words) = match kind {
-        SecretKind::Link => (
-            Action::LinkRevoke,
-            "no_such_link",
-            "the board has no such share link",
-        ),
-        SecretKind::Key => (Action::KeyRevoke, "no_such_key", "the board has no such API key"),
-    };
-    let id = SecretId::parse(call.captured(1)).ok_or_else(|| missing(code, words))?;
+    let id = SecretId::parse(call.captured(1)).ok_or_else(|| no_such(kind))?;
     let event = Event {
-        action,
+        action: match kind {
+            SecretKind::Link => Action::LinkRevoke,
+            SecretKind::Key => Action::KeyRevoke,
+        },
         level: None,
         detail: json!({ "id": id.as_str() }),
     };
@@ -166,7 +210,7 @@ pub(crate) async fn delete(call: Call<'_>, kind: SecretKind) -> Answer {
         .await
         .map_err(admission::problem)?
     {
-        Applied::NotThere => Err(missing(code, words)),
+        Applied::NotThere => Err(no_such(kind)),
         _ => Ok(Response::new(204)),
     }
 }

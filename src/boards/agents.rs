@@ -16,7 +16,7 @@ use crate::items;
 use crate::limits;
 use crate::room::agents::Agent;
 
-/// What an agent has just changed.
+/// What an agent has just changed, or points at.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Touched {
     /// Where, in coordinates of the page; there it points.
@@ -26,6 +26,12 @@ pub(crate) struct Touched {
     pub(crate) page: Option<String>,
     /// The ids of the records, which it holds selected.
     pub(crate) selection: Vec<String>,
+    /// What it is doing, in words: "drawing 12 items".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) doing: Option<String>,
+    /// What it says; of strangers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<String>,
 }
 
 /// A point on the canvas.
@@ -97,6 +103,9 @@ impl Boards {
 
 fn agent((subject, level): (Subject, Level), (name, number): (Arc<str>, u64), mut touched: Touched) -> Agent {
     touched.selection.truncate(limits::AGENT_SELECTION_MAX);
+    let line = |text: Option<String>, most| text.and_then(|text| one_line(&text, most));
+    touched.doing = line(touched.doing, limits::AGENT_DOING_BYTES_MAX);
+    touched.message = line(touched.message, limits::AGENT_MESSAGE_BYTES_MAX);
     let mut hasher = DefaultHasher::new();
     subject.hash(&mut hasher);
     let color = usize::try_from(hasher.finish()).unwrap_or_default() % COLORS.len();
@@ -120,6 +129,14 @@ fn agent((subject, level): (Subject, Level), (name, number): (Arc<str>, u64), mu
     }
 }
 
+/// The first `most` bytes of a text, in one line; nothing where nothing can be seen.
+fn one_line(text: &str, most: usize) -> Option<String> {
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.retain(|letter| !letter.is_control());
+    line.truncate(line.floor_char_boundary(most));
+    (!line.is_empty()).then_some(line)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +147,8 @@ mod tests {
             cursor: Some(Cursor { x: 1.5, y: -2.0 }),
             page: Some(format!("page:{}", "p".repeat(128))),
             selection: (0..1_000).map(|n| format!("shape:{n:0128}")).collect(),
+            doing: Some("d".repeat(1_000)),
+            message: Some("\"".repeat(1_000)),
         };
         let subject = Subject::parse("key:0123456789abcdef").unwrap();
         let name = "n".repeat(limits::KEY_NAME_BYTES_MAX);
@@ -142,5 +161,24 @@ mod tests {
         assert_eq!(state["cursor"], serde_json::json!({"x": 1.5, "y": -2.0}));
         let selection = state["selection"].as_array().unwrap();
         assert_eq!(selection.len(), limits::AGENT_SELECTION_MAX);
+        let length = |member: &str| state[member].as_str().map(str::len);
+        assert_eq!(length("doing"), Some(limits::AGENT_DOING_BYTES_MAX));
+        assert_eq!(length("message"), Some(limits::AGENT_MESSAGE_BYTES_MAX));
+    }
+
+    #[test]
+    fn what_is_said_is_one_line_of_so_many_bytes() {
+        for (text, expected) in [
+            ("look here", Some("look here")),
+            (" a\n\tb\u{0}c\u{2028}d ", Some("a bc d")),
+            ("123456789", Some("123456789")),
+            ("1234567890", Some("1234567890")),
+            ("12345678901", Some("1234567890")),
+            ("123456789\u{e4}", Some("123456789")),
+            ("", None),
+            (" \n\u{7f}", None),
+        ] {
+            assert_eq!(one_line(text, 10).as_deref(), expected, "{text:?}");
+        }
     }
 }

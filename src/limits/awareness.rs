@@ -87,3 +87,9 @@ pub const AGENTS_SHOWN_MAX: usize = 64;
 
 /// Items that an agent holds selected after a change, inclusive; a batch may change more.
 pub const AGENT_SELECTION_MAX: usize = 32;
+
+/// Bytes of the words for what an agent is doing, inclusive; the server makes them, of a few counts.
+pub const AGENT_DOING_BYTES_MAX: usize = 128;
+
+/// Bytes of what an agent says while it points at something, inclusive: a sentence or two beside a cursor.
+pub const AGENT_MESSAGE_BYTES_MAX: usize = 280;

@@ -100,6 +100,13 @@ pub enum Act {
         /// Its id.
         id: SecretId,
     },
+    /// Stops an API key, or lets it go on.
+    Pause {
+        /// Its id.
+        id: SecretId,
+        /// Which of the two.
+        paused: bool,
+    },
 }
 
 /// What an act or an entry weighs at most, about: a title, a name, a `User-Agent`.
@@ -143,7 +150,7 @@ pub enum Applied {
     Deleted,
     /// There is no such board.
     Absent,
-    /// `Ungrant`, `Revoke`: the board has no such grant, link or key.
+    /// `Ungrant`, `Revoke`, `Pause`: the board has no such grant, link or key.
     NotThere,
     /// `Grant`, `AddSecret`: the board has as many as `limits` allows.
     TooMany,

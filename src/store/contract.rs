@@ -295,6 +295,7 @@ macro_rules! keeps_the_rules {
                 races_in_one_commit_are_decided_by_their_order
                 a_grant_too_many_is_refused_and_replacing_one_never_is
                 a_link_or_key_too_many_is_refused_unless_expired_ones_make_room
+                a_key_is_paused_and_goes_on_and_nothing_else_of_it_changes
                 updating_a_board_changes_what_it_says_and_moves_it_to_its_new_owner
                 deleting_a_board_removes_all_of_it_but_its_audit_entries_and_nothing_of_another;
             registry:

@@ -49,12 +49,11 @@ fn every_action_makes_its_entry() {
         &json!({"level": "edit", "name": "bot"}),
         201,
     );
-    alice.must(
-        "DELETE",
-        &format!("/v1/boards/b/keys/{}", key["id"].as_str().unwrap()),
-        &NONE,
-        204,
-    );
+    let target = format!("/v1/boards/b/keys/{}", key["id"].as_str().unwrap());
+    for paused in [true, false] {
+        alice.must("PATCH", &target, &json!({"paused": paused}), 200);
+    }
+    alice.must("DELETE", &target, &NONE, 204);
     Api::user(&server, "eve").must("GET", "/v1/boards/b", &NONE, 403);
     let all = entries(&alice);
     let seen: Vec<[&str; 3]> = all
@@ -64,6 +63,8 @@ fn every_action_makes_its_entry() {
     let expected = [
         ["access.denied", "user:eve", "-"],
         ["key.revoke", "user:alice", "-"],
+        ["key.resume", "user:alice", "-"],
+        ["key.pause", "user:alice", "-"],
         ["key.create", "user:alice", "edit"],
         ["link.revoke", "user:alice", "-"],
         ["link.create", "user:alice", "view"],
@@ -104,7 +105,9 @@ fn details(all: &[Value], link: &Value, key: &Value) {
     assert_eq!(detail("permission.set"), &json!({"principal": "user:bob"}));
     assert_eq!(detail("board.update"), &json!({"title": "T"}));
     assert_eq!(detail("key.create")["name"], "bot");
-    assert_eq!(detail("key.revoke"), &json!({"id": key["id"]}));
+    for action in ["key.revoke", "key.pause", "key.resume"] {
+        assert_eq!(detail(action), &json!({"id": key["id"]}));
+    }
     assert_eq!(
         detail("access.denied"),
         &json!({"reason": "forbidden", "count": 1})

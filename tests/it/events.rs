@@ -355,6 +355,22 @@ fn what_is_taken_away_or_ends_ends_the_stream_within_a_second() {
     alice.must("DELETE", "/v1/boards/b/permissions/users/bob", &NONE, 204);
     let after = bob.ended(since);
     assert!(after < Duration::from_millis(1_500), "{after:?}");
+    let made_key = json!({"level": "view", "name": "k"});
+    let key = alice.must("POST", "/v1/boards/b/keys", &made_key, 201);
+    let mut agent = Reader::ask(
+        &server,
+        &request(
+            "GET",
+            &format!("{EVENTS}?apiKey={}", key["key"].as_str().unwrap()),
+            &[],
+        ),
+    );
+    assert_eq!(agent.http.head().0, 200);
+    let since = Instant::now();
+    let row = format!("/v1/boards/b/keys/{}", key["id"].as_str().unwrap());
+    alice.must("PATCH", &row, &json!({"paused": true}), 200);
+    let after = agent.ended(since);
+    assert!(after < Duration::from_millis(1_500), "paused: {after:?}");
     alice.must("POST", ITEMS, &sticky("one"), 201);
     owner.must("item.created");
     let after = by_link.ended(made);

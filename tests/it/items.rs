@@ -364,8 +364,27 @@ fn who_draws_is_shown_in_presence() {
             one["subject"] == "user:alice"
                 && one["state"]["cursor"] == json!({"x": 12.0, "y": 34.0})
                 && one["state"]["selection"] == json!(["shape:one"])
+                && one["state"]["doing"] == "drawing 1 item"
         })
     });
+    // What each change is, and where: of what is gone, where it was.
+    let create = |id: &str| json!({"action": "create", "item": {"id": id, "type": "sticky", "x": 5, "y": 6}});
+    let layout = json!({"action": "layout", "item": {"kind": "grid", "items": ["one", "two", "three"]}});
+    let delete = |id: &str| json!({"action": "delete", "item": {"id": id}});
+    let change = json!({"action": "update", "item": {"id": "one", "x": 70}});
+    for (operations, doing) in [
+        (json!([create("two"), create("three")]), "drawing 2 items"),
+        (json!([layout]), "laying out 3 items"),
+        (json!([change, delete("two")]), "changing 1 item, deleting 1 item"),
+        (json!([delete("three")]), "deleting 1 item"),
+    ] {
+        alice.must("POST", BATCH, &json!({"operations": operations}), 200);
+        crate::support::until(crate::support::SOON, || {
+            let present = alice.list("/v1/boards/b/presence", 100);
+            let mut shown = present.iter().map(|one| &one["state"]);
+            shown.any(|state| state["doing"] == doing && state["cursor"]["x"].is_f64())
+        });
+    }
 }
 
 #[test]

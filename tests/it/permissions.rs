@@ -192,6 +192,12 @@ fn calls(level: Option<Level>, manage: bool) -> Vec<(&'static str, &'static str,
         ),
         ("GET", "/v1/boards/b/keys", NONE, manages),
         ("DELETE", "/v1/boards/b/keys/0123456789abcdef", NONE, manages),
+        (
+            "PATCH",
+            "/v1/boards/b/keys/0123456789abcdef",
+            json!({"paused": true}),
+            manages,
+        ),
         ("GET", "/v1/boards/b/audit", NONE, manages),
     ]
 }

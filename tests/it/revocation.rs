@@ -9,7 +9,7 @@ use crate::support::api::Api;
 use crate::support::client::Client;
 use crate::support::http::{Http, request};
 use crate::support::server::{Server, Setup};
-use crate::support::socket::path;
+use crate::support::socket::{Socket, path};
 use crate::support::tokens::Token;
 use crate::support::{SOON, until};
 
@@ -163,6 +163,30 @@ fn what_is_taken_away_closes_with_its_code_within_a_second() {
             }
         }
     }
+}
+
+#[test]
+fn a_key_that_is_paused_closes_within_a_second_and_connects_again_when_it_may_go_on() {
+    let server = Server::start();
+    let alice = board(&server);
+    // What the public may do does not keep it here.
+    alice.grant("public", "edit");
+    let made = json!({"level": "edit", "name": "k"});
+    let key = alice.must("POST", "/v1/boards/b/keys", &made, 201);
+    let target = format!("/ws/canvas/b?apiKey={}", key["key"].as_str().unwrap());
+    let row = format!("/v1/boards/b/keys/{}", key["id"].as_str().unwrap());
+    let mut agent = connected(&server, 1, &target);
+    let mut person = connected(&server, 2, "/ws/canvas/b");
+    let since = Instant::now();
+    alice.must("PATCH", &row, &json!({"paused": true}), 200);
+    assert_in_time(closed(&mut agent, since), 4003, "paused");
+    assert!(person.poll(), "only whom it concerns");
+    let mut refused = Socket::open(server.address(), &target);
+    let (code, reason) = refused.closed();
+    assert_eq!(code, 4003);
+    assert!(reason.starts_with("agent_paused"), "{reason}");
+    alice.must("PATCH", &row, &json!({"paused": false}), 200);
+    connected(&server, 3, &target);
 }
 
 #[track_caller]

@@ -8,7 +8,7 @@ use crate::support::api::Api;
 use crate::support::http;
 use crate::support::server::{Server, Setup};
 use crate::support::socket::Socket;
-use crate::support::{until, wire};
+use crate::support::{SOON, until, wire};
 
 const NONE: Value = Value::Null;
 
@@ -95,6 +95,120 @@ fn a_key_is_shown_once_listed_without_itself_and_revoked() {
     alice.must("DELETE", &format!("/v1/boards/b/links/{id}"), &NONE, 404);
     alice.must("DELETE", &format!("/v1/boards/b/keys/{id}"), &NONE, 204);
     agent.must("GET", "/v1/boards/b", &NONE, 401);
+}
+
+#[test]
+fn a_key_is_paused_and_goes_on_and_both_are_listed() {
+    let server = Server::start();
+    let alice = board(&server);
+    let made = json!({"name": "bot", "level": "edit"});
+    let key = alice.must("POST", "/v1/boards/b/keys", &made, 201);
+    let other = alice.must("POST", "/v1/boards/b/keys", &made, 201);
+    assert_eq!(key["paused"], json!(false));
+    let target = format!("/v1/boards/b/keys/{}", key["id"].as_str().unwrap());
+    let (agent, sibling) = (Api::key(&server, text(&key)), Api::key(&server, text(&other)));
+    let sticky = json!({"type": "sticky", "x": 0, "y": 0});
+    agent.must("POST", "/v1/boards/b/items", &sticky, 201);
+    // Twice each: it is what it is after the first.
+    for paused in [true, true, false, false] {
+        let changed = alice.must("PATCH", &target, &json!({"paused": paused}), 200);
+        let members: Vec<&String> = changed.as_object().unwrap().keys().collect();
+        assert_eq!(members, ["created_at", "id", "level", "name", "paused"]);
+        assert_eq!(changed["paused"], json!(paused));
+        let listed = alice.list("/v1/boards/b/keys", 10);
+        let of = |id: &Value| listed.iter().find(|row| row["id"] == *id).unwrap()["paused"].clone();
+        assert_eq!((of(&key["id"]), of(&other["id"])), (json!(paused), json!(false)));
+        let (there, made) = if paused { (403, 403) } else { (200, 201) };
+        for (method, path, body, status) in [
+            ("GET", "/v1/boards/b", &NONE, there),
+            ("POST", "/v1/boards/b/items", &sticky, made),
+            // It would be refused anyway; that it is paused is what it is told.
+            ("GET", "/v1/boards", &NONE, 403),
+        ] {
+            let answer = agent.must(method, path, body, status);
+            if paused {
+                assert_eq!(answer["code"], "agent_paused", "{method} {path}");
+                assert!(answer["detail"].as_str().unwrap().contains("owner paused"));
+            }
+        }
+        sibling.must("GET", "/v1/boards/b", &NONE, 200);
+    }
+    let id = target.rsplit('/').next().unwrap();
+    let link = alice.must("POST", "/v1/boards/b/links", &json!({"level": "view"}), 201);
+    let link = format!("/v1/boards/b/keys/{}", link["id"].as_str().unwrap());
+    for gone in [
+        link.as_str(),
+        "/v1/boards/b/keys/short",
+        "/v1/boards/b/keys/0123456789abcdef",
+    ] {
+        let problem = alice.must("PATCH", gone, &json!({"paused": true}), 404);
+        assert_eq!(problem["code"], "no_such_key", "{gone}");
+    }
+    for bad in [
+        json!({}),
+        json!({"paused": null}),
+        json!({"paused": 1}),
+        json!({"paused": "true"}),
+    ] {
+        let problem = alice.must("PATCH", &target, &bad, 422);
+        assert_eq!(
+            (&problem["code"], &problem["field"]),
+            (&json!("invalid_value"), &json!("paused"))
+        );
+    }
+    agent.must(
+        "PATCH",
+        &format!("/v1/boards/b/keys/{id}"),
+        &json!({"paused": true}),
+        403,
+    );
+}
+
+#[test]
+fn what_is_public_or_another_credential_is_no_way_around_a_pause() {
+    let server = Server::start();
+    let alice = board(&server);
+    alice.grant("public", "edit");
+    let made = json!({"name": "bot", "level": "view"});
+    let key = alice.must("POST", "/v1/boards/b/keys", &made, 201);
+    let target = format!("/v1/boards/b/keys/{}", key["id"].as_str().unwrap());
+    let agent = Api::key(&server, text(&key));
+    assert_eq!(agent.must("GET", "/v1/boards/b", &NONE, 200)["level"], "edit");
+    alice.must("PATCH", &target, &json!({"paused": true}), 200);
+    assert_eq!(
+        agent.must("GET", "/v1/boards/b", &NONE, 403)["code"],
+        "agent_paused"
+    );
+    let both = format!("/v1/boards/b?apiKey={}", text(&key));
+    assert_eq!(alice.must("GET", &both, &NONE, 403)["code"], "agent_paused");
+    // It is in the log whose calls these were.
+    until(SOON, || {
+        let entries = alice.list("/v1/boards/b/audit", 100);
+        let actor = format!("key:{}", key["id"].as_str().unwrap());
+        let mut denied = entries.iter().filter(|entry| entry["action"] == "access.denied");
+        denied.any(|entry| entry["actor"] == *actor && entry["detail"]["reason"] == "agent_paused")
+    });
+}
+
+#[test]
+fn a_pause_outlives_a_restart() {
+    let server = Server::start();
+    let alice = board(&server);
+    let made = json!({"name": "bot", "level": "edit"});
+    let key = alice.must("POST", "/v1/boards/b/keys", &made, 201);
+    let target = format!("/v1/boards/b/keys/{}", key["id"].as_str().unwrap());
+    alice.must("PATCH", &target, &json!({"paused": true}), 200);
+    let place = server.kill();
+    let server = Setup::on(&place).start();
+    let agent = Api::key(&server, text(&key));
+    assert_eq!(
+        agent.must("GET", "/v1/boards/b", &NONE, 403)["code"],
+        "agent_paused"
+    );
+    let alice = Api::user(&server, "alice");
+    assert_eq!(alice.list("/v1/boards/b/keys", 10)[0]["paused"], json!(true));
+    alice.must("PATCH", &target, &json!({"paused": false}), 200);
+    agent.must("GET", "/v1/boards/b", &NONE, 200);
 }
 
 #[test]

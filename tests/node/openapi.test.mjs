@@ -57,6 +57,7 @@ const BODIES = {
   createBoard: { json: { title: 'any' } },
   updateBoard: { json: { title: 'any' } },
   grantUser: { json: { level: 'view' } },
+  pauseKey: { json: { paused: true } },
   grantTeam: { json: { level: 'view' } },
   grantPublic: { json: { level: 'view' } },
   createLink: { json: { level: 'view' } },
@@ -104,7 +105,8 @@ const INVALID = {
     [{ operations: [{ action: 'delete' }] }, 'operations[0].item'], [{ operations: [{ action: 'update', item: {} }] }, 'operations[0].item.id'],
     ...WRONG.map(([json, field]) => [{ operations: [{ action: 'create', item: A_STICKY }, { action: 'create', item: { ...A_STICKY, ...json } }] }, `operations[1].item.${field}`])
   ],
-  createKey: [...LEVELS.map(([json, field]) => [{ name: 'any', ...json }, field]), ...[undefined, null, '', 1, long(257)].map(name => [{ level: 'view', name }, 'name'])]
+  createKey: [...LEVELS.map(([json, field]) => [{ name: 'any', ...json }, field]), ...[undefined, null, '', 1, long(257)].map(name => [{ level: 'view', name }, 'name'])],
+  pauseKey: [{}, { paused: null }, { paused: 1 }, { paused: 'true' }].map(json => [json, 'paused'])
 }
 
 const of = predicate => operations.filter(predicate)
@@ -167,7 +169,7 @@ describe('the document', () => {
 })
 
 describe('the server', () => {
-  let server
+  let server, paused
   const to = (id, expected, code, options) => call(server, id, expected, code, options)
   const create = (id, token = alice) => to('createBoard', 201, null, { json: { id }, token })
 
@@ -177,6 +179,10 @@ describe('the server', () => {
     await create('deleted')
     await to('deleteBoard', 204, null, { path: { board: 'deleted' }, token: alice })
     await to('createItem', 201, null, { path: { board: 'known' }, token: alice, json: { ...A_STICKY, id: NAMES.item } })
+    const path = { board: 'known' }
+    const made = (await to('createKey', 201, null, { path, token: alice, json: { level: 'edit', name: 'paused' } })).value
+    await to('pauseKey', 200, null, { path: { ...path, key: made.id }, token: alice, json: { paused: true } })
+    paused = made.key
   })
   after(() => server.dispose())
 
@@ -218,6 +224,12 @@ describe('the server', () => {
         for (const board of ['a b', '.', '..', 'a/b', long(129)]) await to(operation.id, 400, 'invalid_board_id', { ...valid(operation, board), invalid: true })
         await to(operation.id, 404, 'no_such_board', valid(operation, 'missing'))
         await to(operation.id, 410, 'board_deleted', valid(operation, 'deleted'))
+      })
+    }
+
+    for (const operation of of(({ id, statuses }) => statuses.includes('403') && id !== 'metrics')) {
+      test(`${operation.id}: a key that is paused`, async () => {
+        await to(operation.id, 403, 'agent_paused', { ...valid(operation), token: undefined, key: paused })
       })
     }
 
@@ -421,6 +433,15 @@ describe('the server', () => {
       await to('listBoards', 403, 'forbidden', { [credential]: secret })
       await to('createBoard', 403, 'forbidden', { json: {}, [credential]: secret })
       const named = { ...path, [one.toLowerCase()]: made.id }
+      if (one === 'Key') {
+        const paused = async paused => (await to('pauseKey', 200, null, { path: named, token: alice, json: { paused } })).value
+        assert.deepEqual([await paused(true), rest.paused], [{ ...rest, paused: true }, false])
+        assert.deepEqual((await to('listKeys', 200, null, { path, token: alice })).value.items, [{ ...rest, paused: true }])
+        await to('getBoard', 403, 'agent_paused', { path, key: secret })
+        assert.deepEqual(await paused(false), rest)
+        await to('getBoard', 200, null, { path, key: secret })
+        for (const key of ['AAAAAAAAAAAAAAAA', 'short']) await to('pauseKey', 404, 'no_such_key', { path: { ...path, key }, token: alice, json: { paused: true }, invalid: key === 'short' })
+      }
       await to(`revoke${one}`, 204, null, { path: named, token: alice })
       await to(`revoke${one}`, 404, `no_such_${one.toLowerCase()}`, { path: named, token: alice })
       await to(`revoke${one}`, 404, `no_such_${one.toLowerCase()}`, { path: { ...named, [one.toLowerCase()]: 'short' }, token: alice, invalid: true })
@@ -466,6 +487,7 @@ describe('the server', () => {
     const { value: link } = await to('createLink', 201, null, { ...sent, json: { level: 'view', expires_in: 60 } })
     await to('revokeLink', 204, null, { ...sent, path: { board, link: link.id } })
     const { value: key } = await to('createKey', 201, null, { ...sent, json: { level: 'edit', name: 'robot' } })
+    for (const paused of [true, false]) await to('pauseKey', 200, null, { ...sent, path: { board, key: key.id }, json: { paused } })
     await to('revokeKey', 204, null, { ...sent, path: { board, key: key.id } })
     await to('grantTeam', 200, null, { ...sent, path: { board, team: 'design' }, json: { level: 'view' } })
     await to('ungrantTeam', 204, null, { ...sent, path: { board, team: 'design' } })
@@ -475,7 +497,7 @@ describe('the server', () => {
     const entries = await until(async () => {
       const { value } = await to('readAudit', 200, null, { ...sent, query: { limit: '500' } })
       // A deleted board has no log that could be read.
-      const wanted = ['board.create', 'board.access', 'board.update', 'permission.set', 'permission.remove', 'link.create', 'link.revoke', 'key.create', 'key.revoke', 'access.denied']
+      const wanted = ['board.create', 'board.access', 'board.update', 'permission.set', 'permission.remove', 'link.create', 'link.revoke', 'key.create', 'key.pause', 'key.resume', 'key.revoke', 'access.denied']
       return wanted.every(action => value.items.some(entry => entry.action === action)) && value.items
     }, 'every action in the log')
     assert.deepEqual(entries.map(({ at }) => at), entries.map(({ at }) => at).sort().reverse(), 'newest first')

@@ -50,7 +50,9 @@ test('each call asks for what the contract names', async () => {
   await api.createLink('b', 'edit', null)
   await api.revokeLink('b', 'l')
   await api.createKey('b', 'bot', 'edit')
+  await api.pauseKey('b', 'k', true)
   await api.revokeKey('b', 'k')
+  await api.listPresence('b')
   expect(sent.map(call => [call.method, call.url, call.body])).toEqual([
     ['POST', '/v1/boards', { title: 'Plan' }],
     ['PATCH', '/v1/boards/b', { title: null }],
@@ -62,7 +64,9 @@ test('each call asks for what the contract names', async () => {
     ['POST', '/v1/boards/b/links', { level: 'edit' }],
     ['DELETE', '/v1/boards/b/links/l', undefined],
     ['POST', '/v1/boards/b/keys', { name: 'bot', level: 'edit' }],
-    ['DELETE', '/v1/boards/b/keys/k', undefined]
+    ['PATCH', '/v1/boards/b/keys/k', { paused: true }],
+    ['DELETE', '/v1/boards/b/keys/k', undefined],
+    ['GET', '/v1/boards/b/presence', undefined]
   ])
 })
 

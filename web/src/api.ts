@@ -57,6 +57,16 @@ export interface Key {
   readonly name: string
   readonly level: Level
   readonly created_at: string
+  /** Whether its calls are refused for now. */
+  readonly paused: boolean
+}
+
+/** Somebody who is connected, or an agent that is shown for what it does. */
+export interface Present {
+  /** Who it is to the server: `user:...`, `key:...`. */
+  readonly subject: string
+  /** What it says of itself. */
+  readonly state: unknown
 }
 
 /** A new API key. The secret is never shown again. */
@@ -102,7 +112,9 @@ export interface Api {
   revokeLink (board: string, link: string): Promise<void>
   listKeys (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<Key>>
   createKey (board: string, name: string, level: Level): Promise<CreatedKey>
+  pauseKey (board: string, key: string, paused: boolean): Promise<Key>
   revokeKey (board: string, key: string): Promise<void>
+  listPresence (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<Present>>
   /** Asks without an upgrade why a WebSocket of the board does not open: always a problem. */
   whyNotOpen (board: string, signal?: AbortSignal): Promise<ApiProblem>
 }
@@ -140,6 +152,8 @@ export function createApi (credentials: Credentials, fetcher: typeof fetch = fet
     listKeys: async (board, cursor, signal) => await list(at(board, 'keys'), cursor, signal),
     createKey: async (board, name, level) =>
       await send({ method: 'POST', path: at(board, 'keys'), body: { name, level } }),
+    pauseKey: async (board, key, paused) => await send({ method: 'PATCH', path: at(board, 'keys', key), body: { paused } }),
+    listPresence: async (board, cursor, signal) => await list(at(board, 'presence'), cursor, signal),
     revokeKey: async (board, key) => await send({ method: 'DELETE', path: at(board, 'keys', key) }),
     // Not GET: browsers name the origin of a page to its own server with other methods only.
     whyNotOpen: async (board, signal) => await send({ method: 'POST', path: '/ws/canvas/' + encodeURIComponent(board), signal }).then(

@@ -11,6 +11,8 @@ enum Sent {
     Here(Level, Option<UnixMillis>),
     Elsewhere,
     Expired,
+    /// Of this board, with edit, and paused.
+    Paused,
     /// Revoked, or never made.
     Missing,
     /// A link sent as a key, or the reverse.
@@ -19,7 +21,7 @@ enum Sent {
     OtherHash,
 }
 
-const fn secrets(view: Option<u64>, comment: Option<u64>, edit: Option<u64>) -> [Sent; 9] {
+const fn secrets(view: Option<u64>, comment: Option<u64>, edit: Option<u64>) -> [Sent; 10] {
     const fn end(millis: Option<u64>) -> Option<UnixMillis> {
         match millis {
             None => None,
@@ -33,6 +35,7 @@ const fn secrets(view: Option<u64>, comment: Option<u64>, edit: Option<u64>) -> 
         Sent::Here(Level::Edit, end(edit)),
         Sent::Elsewhere,
         Sent::Expired,
+        Sent::Paused,
         Sent::Missing,
         Sent::OtherKind,
         Sent::OtherHash,
@@ -40,8 +43,8 @@ const fn secrets(view: Option<u64>, comment: Option<u64>, edit: Option<u64>) -> 
 }
 
 /// Some end before the token's 400 and some after.
-const LINKS: [Sent; 9] = secrets(Some(500), None, Some(300));
-const KEYS: [Sent; 9] = secrets(None, Some(350), None);
+const LINKS: [Sent; 10] = secrets(Some(500), None, Some(300));
+const KEYS: [Sent; 10] = secrets(None, Some(350), None);
 
 impl Sent {
     fn add(self, kind: SecretKind, text: &str, credentials: &mut Credentials, facts: &mut Facts) {
@@ -55,6 +58,7 @@ impl Sent {
             Self::Here(level, end) => (row.level, row.expires_at) = (level, end),
             Self::Elsewhere => row.board = board("other"),
             Self::Expired => row.expires_at = Some(NOW),
+            Self::Paused => row.paused = true,
             Self::OtherKind if kind == SecretKind::Link => row.kind = SecretKind::Key,
             Self::OtherKind => row.kind = SecretKind::Link,
             Self::OtherHash => row.hash = SecretHash::of("another"),
@@ -67,6 +71,7 @@ impl Sent {
         match self {
             Self::Nothing | Self::Here(..) | Self::Elsewhere => None,
             Self::Expired => Some(Fault::ExpiredCredential),
+            Self::Paused => Some(Fault::AgentPaused),
             Self::Missing | Self::OtherKind | Self::OtherHash => Some(match moment {
                 Moment::Request => Fault::InvalidCredential,
                 Moment::Connection => Fault::ExpiredCredential,
@@ -168,12 +173,20 @@ impl Case {
         (self.key, self.link) == (Sent::Nothing, Sent::Nothing)
     }
 
+    fn is_paused(self) -> bool {
+        [self.key, self.link].contains(&Sent::Paused)
+    }
+
     /// Why a case comes to nothing before any level is looked at.
     fn early_refusal(self) -> Option<Fault> {
         // "One that is sent but invalid is a refusal (401), never ignored."
         let complaint = self.complaints().first().copied();
         if self.moment == Moment::Request && complaint.is_some() {
             return complaint;
+        }
+        // "A WebSocket of it is closed", whatever the public, or a token beside it, may do.
+        if self.moment == Moment::Connection && self.is_paused() && self.board != Board::Deleted {
+            return Some(Fault::AgentPaused);
         }
         match (self.board, self.moment, self.valid_token()) {
             (Board::Deleted, Moment::Connection, _) | (Board::Deleted, _, Some(_)) => {
@@ -356,5 +369,5 @@ fn every_combination_is_decided_as_the_oracle_says() {
             checked += check(link, key, &grants);
         }
     }
-    assert_eq!(checked, 9 * 9 * 64 * 5 * 17 * 4, "none was left out");
+    assert_eq!(checked, 10 * 10 * 64 * 5 * 17 * 4, "none was left out");
 }

@@ -202,6 +202,76 @@ pub(super) fn a_link_or_key_too_many_is_refused_unless_expired_ones_make_room<P:
     }
 }
 
+pub(super) fn a_key_is_paused_and_goes_on_and_nothing_else_of_it_changes<P: Place>() {
+    let mut store = fresh::<P>();
+    store.done(&[create("a"), create("a-")]);
+    for name in ["key", "other"] {
+        store.does("a", secret("a", SecretKind::Key, name));
+    }
+    store.does("a", secret("a", SecretKind::Link, "link"));
+    let names = ["key", "other"];
+    let made = names.map(|name| stored("a", SecretKind::Key, name, None));
+    let ids = made.clone().map(|key| key.facts.hash.id());
+    let expected = |paused: bool| {
+        let [mut key, other] = made.clone();
+        key.facts.paused = paused;
+        [key, other]
+    };
+    for (what, paused) in [
+        (pause("a", "key"), true),
+        (pause("a", "key"), true),
+        (resume("a", "key"), false),
+        (resume("a", "key"), false),
+        (pause("a", "key"), true),
+    ] {
+        assert_eq!(store.does("a", what.clone()), Applied::Done, "{what:?}");
+        let facts = expected(paused).map(|key| (key.facts.hash.id(), key.facts));
+        assert_eq!(store.find_secrets(&ids), Ok(facts.into()), "{what:?}");
+    }
+    store.restart();
+    let listed = store.secrets(&id("a"), SecretKind::Key, None, 9).unwrap();
+    let listed: BTreeMap<_, _> = listed.into_iter().collect();
+    assert_eq!(
+        listed,
+        expected(true).map(|key| (key.facts.hash.id(), key)).into()
+    );
+    // Of another board, of another kind, and none at all.
+    let link = stored("a", SecretKind::Link, "link", None).facts.hash.id();
+    let of_link = Act::Pause {
+        id: link,
+        paused: true,
+    };
+    for (board, what) in [
+        ("a-", pause("a", "key")),
+        ("a", of_link),
+        ("a", pause("a", "never")),
+    ] {
+        assert_eq!(store.does(board, what.clone()), Applied::NotThere, "{what:?}");
+    }
+    // In one commit, in their order; one that is revoked and made again is another.
+    let made_and_paused = [
+        act("a", 900, secret("a", SecretKind::Key, "new")),
+        act("a", 901, pause("a", "new")),
+        act("a", 902, pause("a", "other")),
+        act("a", 903, resume("a", "other")),
+        act("a", 904, revoke("a", SecretKind::Key, "key")),
+        act("a", 905, pause("a", "key")),
+        act("a", 906, secret("a", SecretKind::Key, "key")),
+    ];
+    let mut applied = vec![Applied::Done; 7];
+    applied[5] = Applied::NotThere;
+    assert_eq!(store.commit(&made_and_paused), Ok(applied));
+    let new = stored("a", SecretKind::Key, "new", None).facts.hash.id();
+    let [key, other] = ids;
+    let found = store
+        .find_secrets(&[new.clone(), key.clone(), other.clone()])
+        .unwrap();
+    let paused = [&new, &key, &other].map(|id| found[id].paused);
+    assert_eq!(paused, [true, false, false]);
+    store.done(&[act("a", 910, pause("a", "other")), delete("a")]);
+    assert_eq!(store.find_secrets(&[new, key, other]), Ok(BTreeMap::new()));
+}
+
 pub(super) fn updating_a_board_changes_what_it_says_and_moves_it_to_its_new_owner<P: Place>() {
     let store = fresh::<P>();
     store.done(&[create("a")]);

@@ -45,6 +45,7 @@ pub(crate) fn act(board: &str, at: u64, act: Act) -> Change {
         Act::Ungrant { .. } => Action::PermissionRemove,
         Act::AddSecret(_) => Action::LinkCreate,
         Act::Revoke { .. } => Action::LinkRevoke,
+        Act::Pause { .. } => Action::KeyPause,
     };
     Change::Act {
         board: id(board),
@@ -140,6 +141,7 @@ pub(crate) fn stored(board: &str, kind: SecretKind, name: &str, expires_at: Opti
             hash: SecretHash::of(&format!("{name} of {board}")),
             level: Level::Comment,
             expires_at: expires_at.map(UnixMillis),
+            paused: false,
         },
         name: (kind == SecretKind::Key).then(|| name.to_owned()),
         created_by: Subject::parse("user:alice").unwrap(),
@@ -154,6 +156,18 @@ pub(crate) fn secret(board: &str, kind: SecretKind, name: &str) -> Act {
 pub(crate) fn revoke(board: &str, kind: SecretKind, name: &str) -> Act {
     let id = stored(board, kind, name, None).facts.hash.id();
     Act::Revoke { kind, id }
+}
+
+/// Pauses a key of a board.
+pub(crate) fn pause(board: &str, name: &str) -> Act {
+    let (id, paused) = (stored(board, SecretKind::Key, name, None).facts.hash.id(), true);
+    Act::Pause { id, paused }
+}
+
+/// Lets it go on.
+pub(crate) fn resume(board: &str, name: &str) -> Act {
+    let (id, paused) = (stored(board, SecretKind::Key, name, None).facts.hash.id(), false);
+    Act::Pause { id, paused }
 }
 
 pub(crate) fn owned_by(owner: &str) -> Holder {

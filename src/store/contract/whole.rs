@@ -27,6 +27,7 @@ fn filled<P: Place>() -> Tried<P> {
     ] {
         store.does("a", Act::AddSecret(Box::new(stored("a", kind, name, end))));
     }
+    store.does("a", pause("a", "key"));
     store.does("gone", secret("gone", SecretKind::Key, "key"));
     store.done(&[event("a", (5, 1)), event("gone", (5, 2)), delete("gone")]);
     store

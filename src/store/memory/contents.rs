@@ -128,6 +128,12 @@ impl Board {
         there((found == Some(kind)).then(|| self.secrets.remove(id)))
     }
 
+    fn pause(&mut self, id: &SecretId, paused: bool) -> Applied {
+        let found = self.secrets.get_mut(id);
+        let key = found.filter(|secret| secret.facts.kind == SecretKind::Key);
+        there(key.map(|key| key.facts.paused = paused))
+    }
+
     fn update(&mut self, title: Option<&Option<String>>, owner: Option<&UserId>, at: UnixMillis) -> Applied {
         let record = &mut self.stored.record;
         if let Some(title) = title {
@@ -217,6 +223,7 @@ impl Contents {
             Act::AddSecret(_) if is_taken => Applied::Exists,
             Act::AddSecret(secret) => board.add_secret(secret, at),
             Act::Revoke { kind, id } => board.revoke(*kind, id),
+            Act::Pause { id, paused } => board.pause(id, *paused),
         });
         if matches!((act, applied), (Act::Delete, Applied::Done)) {
             self.boards.insert(id.clone(), Kept::Deleted(at));

@@ -32,6 +32,8 @@ pub(super) struct Access {
     pub(super) removed: BTreeSet<SecretId>,
     /// To be written.
     pub(super) added: BTreeMap<SecretId, StoredSecret>,
+    /// Keys that are there, and are to be paused or to go on.
+    pub(super) paused: BTreeMap<SecretId, bool>,
     /// Boards of which nothing stays, before others are written.
     pub(super) cleared: BTreeSet<BoardId>,
 }
@@ -43,6 +45,8 @@ impl Access {
         self.grants.retain(|(of, _), _| of != board);
         self.secrets.retain(|_, secret| secret.board != *board);
         self.added.retain(|_, secret| secret.facts.board != *board);
+        let secrets = &self.secrets;
+        self.paused.retain(|id, _| secrets.contains_key(id));
         self.cleared.insert(board.clone());
     }
 
@@ -76,6 +80,7 @@ impl Access {
                 self.remove(id);
                 Ok(())
             }
+            Act::Pause { id, paused } => self.pause(board, id, *paused),
             // Those are not about access.
             Act::Create { .. } | Act::Update { .. } | Act::Delete => Err(Applied::NotThere),
         }
@@ -84,7 +89,20 @@ impl Access {
     fn remove(&mut self, id: &SecretId) {
         self.secrets.remove(id);
         self.added.remove(id);
+        self.paused.remove(id);
         self.removed.insert(id.clone());
+    }
+
+    fn pause(&mut self, board: &BoardId, id: &SecretId, paused: bool) -> Result<(), Applied> {
+        let found = self.secrets.get(id);
+        if found.is_none_or(|found| found.board != *board || found.kind != SecretKind::Key) {
+            return Err(Applied::NotThere);
+        }
+        match self.added.get_mut(id) {
+            Some(added) => added.facts.paused = paused,
+            None => drop(self.paused.insert(id.clone(), paused)),
+        }
+        Ok(())
     }
 
     fn of_kind(&self, board: &BoardId, kind: SecretKind) -> impl Iterator<Item = (&SecretId, &Known)> {

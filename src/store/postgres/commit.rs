@@ -107,7 +107,7 @@ impl<'a> Needs<'a> {
                 self.secrets.insert(board);
                 self.ids.push(secret.facts.hash.id());
             }
-            Act::Revoke { .. } => {
+            Act::Revoke { .. } | Act::Pause { .. } => {
                 self.secrets.insert(board);
             }
         }

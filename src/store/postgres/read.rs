@@ -118,7 +118,8 @@ pub(super) fn summary(links: &Links, board: &BoardId) -> Result<Stored<Summary>,
     })
 }
 
-const SECRETS_BY_ID: &str = "SELECT id, board, kind, hash, level, expires_at FROM secrets WHERE id = ANY($1)";
+const SECRETS_BY_ID: &str =
+    "SELECT id, board, kind, hash, level, expires_at, paused FROM secrets WHERE id = ANY($1)";
 
 fn ids_of(secrets: &[SecretId]) -> Vec<&str> {
     secrets.iter().map(SecretId::as_str).collect()
@@ -250,7 +251,7 @@ pub(super) fn secrets(
     limit: usize,
 ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError> {
     let asked = sql(
-        "SELECT id, board, kind, hash, level, expires_at, name, created_by, created_at \
+        "SELECT id, board, kind, hash, level, expires_at, paused, name, created_by, created_at \
                      FROM secrets WHERE board = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT $4",
     )
     .text(board.as_str())

@@ -134,6 +134,7 @@ pub(super) fn secret_facts(row: &Row) -> Result<(SecretId, SecretFacts), Damage>
         hash: SecretHash(hash),
         level: level(row)?,
         expires_at: maybe_unsigned(row, "expires_at")?.map(UnixMillis),
+        paused: column(row, "paused")?,
     };
     if facts.hash.id() != id {
         return Err(Damage::Disagreement);

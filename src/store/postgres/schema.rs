@@ -9,7 +9,7 @@ use super::link::{Link, sql};
 use crate::limits;
 
 /// The version of the tables, in table `format`.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What makes the tables of version 1. Times are milliseconds since 1970; ids are compared by their bytes.
 const MAKE: &[&str] = &[
@@ -82,7 +82,14 @@ const MAKE: &[&str] = &[
         detail json,
         PRIMARY KEY (board, at, n))",
     "CREATE INDEX audit_by_time ON audit (at)",
+    "INSERT INTO format (version) VALUES (1)",
 ];
+
+/// What version 2 adds to the tables of version 1, by subject; new tables are made so, too.
+const SINCE_1: &[&[&str]] = &[PAUSED];
+
+/// Keys that are paused.
+const PAUSED: &[&str] = &["ALTER TABLE secrets ADD COLUMN paused boolean NOT NULL DEFAULT false"];
 
 /// Sees to it that the tables are there, in the version that this program knows.
 pub(super) fn ensure(link: &mut Link, schema: &str) -> Result<(), OpenError> {
@@ -95,14 +102,18 @@ pub(super) fn ensure(link: &mut Link, schema: &str) -> Result<(), OpenError> {
     link.run(&[sql("BEGIN"), lock], limit)?;
     // Somebody else may have been faster.
     let create = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
-    let version = format!("INSERT INTO format (version) VALUES ({VERSION})");
+    let migrated = format!("UPDATE format SET version = {VERSION}");
     let mut statements = Vec::new();
-    if found(link, schema)?.is_none() {
+    let there = found(link, schema)?;
+    if there.is_none() {
         if !exists(link, schema)? {
             statements.push(sql(&create));
         }
         statements.extend(MAKE.iter().copied().map(sql));
-        statements.push(sql(&version));
+    }
+    if there.is_none_or(|version| version < VERSION) {
+        statements.extend(SINCE_1.iter().copied().flatten().copied().map(sql));
+        statements.push(sql(&migrated));
     }
     statements.push(sql("COMMIT"));
     link.run(&statements, limit).map_err(|trouble| match trouble {

@@ -2,7 +2,8 @@
 
 use super::server::Postgres;
 use super::*;
-use crate::store::contract::changes::{append, create, id};
+use crate::access::secret::SecretKind;
+use crate::store::contract::changes::{act, append, create, id, pause, secret, stored};
 
 fn open(url: &str) -> Result<PgStore, OpenError> {
     PgStore::open(&Address::parse(url).unwrap(), Quotas::UNBOUNDED)
@@ -108,7 +109,7 @@ fn a_database_that_cannot_be_used_is_refused_in_words_that_say_why() {
     server.ask(&format!("UPDATE {schema}.format SET version = 9"));
     assert_eq!(
         at("owner:geheim", port, "postgres"),
-        Trouble::NewerSchema { found: 9, known: 1 }
+        Trouble::NewerSchema { found: 9, known: 2 }
     );
     let latin = format!("{schema}_latin");
     server.ask(&format!(
@@ -124,6 +125,41 @@ fn a_database_that_cannot_be_used_is_refused_in_words_that_say_why() {
         "ALTER DATABASE {standby} SET default_transaction_read_only = on"
     ));
     assert_eq!(at("owner:geheim", port, &standby), Trouble::ReadOnly);
+}
+
+/// What version 2 has and version 1 had not.
+const UNMADE: [&str; 1] = ["ALTER TABLE secrets DROP COLUMN paused"];
+
+#[test]
+fn tables_of_version_1_are_migrated_once_and_keep_what_is_in_them() {
+    let server = Postgres::shared();
+    let schema = server.fresh_schema();
+    let url = server.url(&schema);
+    let key = secret("a", SecretKind::Key, "key");
+    let store = open(&url).unwrap();
+    store.commit(&[create("a"), act("a", 20, key)]).unwrap();
+    drop(store);
+    let undone = UNMADE.join("; ");
+    server.ask(&format!(
+        "SET search_path = {schema}; {undone}; UPDATE format SET version = 1"
+    ));
+    let version = || server.ask(&format!("SELECT version FROM {schema}.format"));
+    assert_eq!(version(), "1");
+    // Who only reads does not migrate.
+    let read_only = PgStore::open_by(&Address::parse(&url).unwrap(), Quotas::UNBOUNDED, schema::expect);
+    assert_eq!(read_only.map(drop), Err(Trouble::NoSchema.into()));
+    assert_eq!(version(), "1");
+    std::thread::scope(|scope| {
+        let opening = [(); 4].map(|()| scope.spawn(|| open(&url).map(drop)));
+        assert!(opening.into_iter().all(|one| one.join().unwrap() == Ok(())));
+    });
+    assert_eq!(version(), "2");
+    let store = open(&url).unwrap();
+    let made = stored("a", SecretKind::Key, "key", None);
+    let keys = |store: &PgStore| store.secrets(&id("a"), SecretKind::Key, None, 9).unwrap();
+    assert_eq!(keys(&store), [(made.facts.hash.id(), made)]);
+    store.commit(&[act("a", 30, pause("a", "key"))]).unwrap();
+    assert!(keys(&store)[0].1.facts.paused);
 }
 
 #[test]

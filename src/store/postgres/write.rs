@@ -51,8 +51,12 @@ const WRITE_GRANTS: &str = "
 const REMOVE_SECRETS: &str = "DELETE FROM secrets WHERE id = ANY($1)";
 
 const WRITE_SECRETS: &str = "
-    INSERT INTO secrets (id, board, kind, hash, level, expires_at, name, created_by, created_at)
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    INSERT INTO secrets (id, board, kind, hash, level, expires_at, name, created_by, created_at, paused)
+    SELECT *, id = ANY($10) FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        AS new (id, board, kind, hash, level, expires_at, name, created_by, created_at)";
+
+const PAUSE_SECRETS: &str = "
+    UPDATE secrets SET paused = id = ANY($1) WHERE id = ANY($1) OR id = ANY($2)";
 
 const WRITE_ENTRIES: &str = "
     INSERT INTO audit (board, at, n, subject, address, user_agent, action, level, detail)
@@ -297,10 +301,16 @@ impl<'a> Written<'a> {
             let ids = access.removed.iter().map(|id| id.as_str()).collect();
             out.push(sql(REMOVE_SECRETS).texts(ids));
         }
+        if !access.paused.is_empty() {
+            let (paused, resumed): (Vec<_>, Vec<_>) = access.paused.iter().partition(|(_, paused)| **paused);
+            let [paused, resumed] = [paused, resumed].map(|keys| each(&keys, |(id, _)| id.as_str()));
+            out.push(sql(PAUSE_SECRETS).texts(paused).texts(resumed));
+        }
         if access.added.is_empty() {
             return;
         }
         let added: Vec<_> = access.added.iter().collect();
+        let paused = added.iter().filter(|(_, secret)| secret.facts.paused);
         out.push(
             sql(WRITE_SECRETS)
                 .texts(each(&added, |(id, _)| id.as_str()))
@@ -313,7 +323,8 @@ impl<'a> Written<'a> {
                 }))
                 .some_texts(each(&self.names, |name| name.as_deref()))
                 .texts(each(&added, |(_, secret)| secret.created_by.as_str()))
-                .numbers(each(&added, |(_, secret)| signed(secret.created_at.0))),
+                .numbers(each(&added, |(_, secret)| signed(secret.created_at.0)))
+                .texts(paused.map(|(id, _)| id.as_str()).collect()),
         );
     }
 

@@ -182,7 +182,11 @@ impl<'t> Batch<'t> {
             Act::Create { .. } => Ok(Applied::Exists),
             Act::Update { title, owner } => self.update(board, pending, (title, owner), at),
             Act::Delete => self.delete(board, pending, at),
-            Act::Grant { .. } | Act::Ungrant { .. } | Act::AddSecret(_) | Act::Revoke { .. } => {
+            Act::Grant { .. }
+            | Act::Ungrant { .. }
+            | Act::AddSecret(_)
+            | Act::Revoke { .. }
+            | Act::Pause { .. } => {
                 let live = match live(&mut pending.entry) {
                     Ok(live) => live,
                     Err(applied) => return Ok(applied),

@@ -259,11 +259,16 @@ impl<'a> Steps<'a> {
                     hash: hash(byte % 16),
                     level: Level::View,
                     expires_at: (byte % 3 == 0).then_some(UnixMillis(self.count)),
+                    paused: false,
                 },
                 name: (byte % 5 == 0).then(|| self.count.to_string()),
                 created_by: Subject::user(&user(number)),
                 created_at: UnixMillis(self.count),
             })),
+            30 if byte % 2 == 0 => Act::Pause {
+                id: hash(byte % 16).id(),
+                paused: byte % 4 == 0,
+            },
             _ => Act::Revoke {
                 kind: secret_kind,
                 id: hash(byte % 16).id(),

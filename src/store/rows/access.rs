@@ -149,6 +149,10 @@ fn tag(kind: SecretKind) -> Tag {
     }
 }
 
+/// What ends the row of a key that is paused. A server that does not know it cannot read the row, and so lets
+/// nobody in by it.
+const PAUSED: u8 = 1;
+
 /// The value of a link or key; its board is in the key.
 pub(crate) fn encode_secret(key: &[u8], secret: &StoredSecret) -> Vec<u8> {
     let mut body = Vec::with_capacity(128);
@@ -160,6 +164,9 @@ pub(crate) fn encode_secret(key: &[u8], secret: &StoredSecret) -> Vec<u8> {
     body.extend_from_slice(&expires.to_le_bytes());
     push_text(&mut body, Some(secret.created_by.as_str()));
     push_text(&mut body, secret.name.as_deref());
+    if facts.paused {
+        body.push(PAUSED);
+    }
     seal(tag(facts.kind), key, &[&body])
 }
 
@@ -172,7 +179,11 @@ pub(crate) fn decode_secret(kind: SecretKind, key: &[u8], value: &[u8]) -> Resul
     let (created_at, expires_at) = (UnixMillis(fields.u64()?), fields.u64()?);
     let created_by = fields.parsed(Subject::parse)?;
     let name = fields.text()?.map(str::to_owned);
-    fields.end()?;
+    let paused = match (kind, fields.0) {
+        (_, []) => false,
+        (SecretKind::Key, [PAUSED]) => true,
+        _ => return Err(Damage::Malformed),
+    };
     if hash.id() != id {
         return Err(Damage::Malformed);
     }
@@ -183,6 +194,7 @@ pub(crate) fn decode_secret(kind: SecretKind, key: &[u8], value: &[u8]) -> Resul
             hash,
             level,
             expires_at: (expires_at != u64::MAX).then_some(UnixMillis(expires_at)),
+            paused,
         },
         name,
         created_by,
@@ -232,6 +244,7 @@ mod tests {
                 hash: SecretHash::of("bw_text"),
                 level: Level::Comment,
                 expires_at,
+                paused: false,
             },
             name: name.map(str::to_owned),
             created_by: Subject::user(&user("alice")),
@@ -289,6 +302,36 @@ mod tests {
         resists(&key, &encode_holder(&key), |key, value| {
             decode_holder(key, value).err()
         });
+    }
+
+    #[test]
+    fn a_key_that_is_paused_says_so_and_rows_from_before_say_that_none_is() {
+        let mut stored = secret(SecretKind::Key, None, Some("ci"));
+        let key = secret_key(&board("b"), &stored.facts.hash.id());
+        let before = encode_secret(&key, &stored);
+        stored.facts.paused = true;
+        let paused = encode_secret(&key, &stored);
+        assert_eq!(
+            paused.len(),
+            before.len() + 1,
+            "one that is not has no byte for it"
+        );
+        assert_eq!(decode_secret(SecretKind::Key, &key, &paused), Ok(stored.clone()));
+        resists(&key, &paused, |key, value| {
+            decode_secret(SecretKind::Key, key, value).err()
+        });
+        let body = unseal(Tag::Key, &key, &paused).unwrap();
+        let cut = &body[..body.len() - 1];
+        for (tag, kind, end) in [
+            (Tag::Key, SecretKind::Key, &[0][..]),
+            (Tag::Key, SecretKind::Key, &[2]),
+            (Tag::Key, SecretKind::Key, &[1, 1]),
+            (Tag::Link, SecretKind::Link, &[1]),
+        ] {
+            let value = seal(tag, &key, &[cut, end]);
+            let read = decode_secret(kind, &key, &value);
+            assert_eq!(read, Err(Damage::Malformed), "{kind:?} {end:?}");
+        }
     }
 
     #[test]

@@ -1,11 +1,17 @@
-// Who is here: a coloured mark for each person and agent, oneself first.
-import { memo, useEffect, useId, useRef, useState } from 'react'
+// Who is here: a coloured mark for each person and agent, oneself first. Who manages the board pauses agents here.
+import { memo, useState, type CSSProperties } from 'react'
 import type { Editor } from 'tldraw'
+import type { Key } from '../api'
+import { Problem } from '../ui/Notice'
+import { PauseIcon, ResumeIcon } from '../ui/icons'
+import { Popup } from '../ui/Popup'
 import { useMedia } from '../ui/hooks'
 import { initials } from '../words'
+import { useAgents, type Agents } from './agents'
 import { goTo } from './canvas'
-import type { Identity } from './identity'
+import type { BoardConnection } from './connection'
 import { peopleOf, type Peer, type Person } from './presence'
+import type { Credentials } from '../credentials'
 
 /** More are counted, and listed when asked for. */
 const SHOWN_MAX = 4
@@ -16,34 +22,40 @@ const NARROW = '(max-width: 620px)'
 
 interface PresenceBarProps {
   readonly peers: readonly Peer[]
-  readonly identity: Identity
+  readonly connection: BoardConnection
+  readonly credentials: Credentials
+  /** Whether one may pause agents. */
+  readonly manages: boolean
   readonly editor: Editor | null
 }
 
-export const PresenceBar = memo(function PresenceBar ({ peers, identity, editor }: PresenceBarProps) {
+export const PresenceBar = memo(function PresenceBar ({ peers, connection, credentials, manages, editor }: PresenceBarProps) {
+  const { identity } = connection
   const people = peopleOf(peers)
-  const others = people.filter(({ id }) => id !== identity.id)
+  // Who goes while one looks at what to do about them stays until one has decided.
+  const [held, setHeld] = useState<Person | null>(null)
+  const here = people.filter(({ id }) => id !== identity.id)
+  const others = held === null || here.some(({ id }) => id === held.id) ? here : [...here, held]
+  const agents = useAgents(connection.id, credentials, manages, others)
   const ownTabs = 1 + (people.find(({ id }) => id === identity.id)?.tabs ?? 0)
   const max = useMedia(NARROW) ? SHOWN_NARROW_MAX : SHOWN_MAX
-  const shown = others.slice(0, max)
-  const more = others.slice(max)
+  const shown = others.filter((person, n) => n < max || person.id === held?.id)
+  const more = others.filter(person => !shown.includes(person))
+  // What one of them does has room; the others say it when asked.
+  const busy = shown.find(({ kind, doing }) => kind === 'agent' && doing !== '')
   const visit = ({ peer }: Person): void => { if (editor !== null) goTo(editor, peer.page, peer.cursor) }
   return (
-    <ul className='bw-people' aria-label='People on this board' data-testid='presence-bar' data-count={others.length + 1}>
+    <ul className='bw-people' aria-label='People on this board' data-testid='presence-bar' data-count={here.length + 1}>
+      {busy !== undefined && <li className='bw-doing' data-testid='doing' title={`${busy.name}: ${busy.doing}`} aria-hidden='true'>{busy.doing}</li>}
       {shown.map(person => (
         <li key={person.id}>
-          <button
-            type='button' className='bw-person' data-testid='person' data-kind={person.kind} style={{ backgroundColor: person.color }}
-            aria-label={personWords(person)} title={personWords(person)}
-            onClick={() => visit(person)}
-          >
-            {person.initials}
-            {person.kind === 'agent' && <span className='bw-person-agent' aria-hidden='true'>✦</span>}
-            {person.tabs > 1 && <span className='bw-person-tabs' aria-hidden='true'>{person.tabs}</span>}
-          </button>
+          {agents !== null && agents.keysOf(person.id).length > 0
+            ? <AgentMenu person={person} agents={agents} onVisit={visit} onHold={setHeld} />
+            : <button type='button' {...faceOf(person)} onClick={() => visit(person)}><Face person={person} /></button>}
         </li>
       ))}
-      {more.length > 0 && <More people={more} onVisit={visit} />}
+      {more.length > 0 && <li><More people={more} agents={agents} onVisit={visit} /></li>}
+      {agents !== null && agents.paused.length > 0 && <li><Paused agents={agents} /></li>}
       <li>
         <span
           className='bw-person bw-person-self' data-testid='self' role='img' style={{ backgroundColor: identity.color }}
@@ -58,48 +70,104 @@ export const PresenceBar = memo(function PresenceBar ({ peers, identity, editor 
   )
 })
 
-function More ({ people, onVisit }: { people: readonly Person[], onVisit: (person: Person) => void }) {
-  const [isOpen, setOpen] = useState(false)
-  const [list, whole] = [useId(), useRef<HTMLLIElement>(null)]
-  const button = useRef<HTMLButtonElement>(null)
-  useEffect(() => {
-    if (!isOpen) return
-    const life = new AbortController()
-    const close = ({ target }: Event): void => { if (target instanceof Node && whole.current?.contains(target) !== true) setOpen(false) }
-    for (const event of ['pointerdown', 'focusin']) document.addEventListener(event, close, { capture: true, signal: life.signal })
-    return () => life.abort()
-  }, [isOpen])
-  const onKeyDown = ({ key }: { key: string }): void => {
-    if (key !== 'Escape' || !isOpen) return
-    setOpen(false)
-    button.current?.focus()
-  }
-  const names = people.map(({ name }) => name).join(', ')
+interface ListProps {
+  readonly onVisit: (person: Person) => void
+}
+
+// An agent that acts by a key of this board, with what its owner can do about it.
+function AgentMenu ({ person, agents, onVisit, onHold }: ListProps & { person: Person, agents: Agents, onHold: (person: Person | null) => void }) {
   return (
-    <li className='bw-more' ref={whole} onKeyDown={onKeyDown}>
-      <button
-        type='button' className='bw-person bw-person-more' data-testid='more-people' ref={button} title={names}
-        aria-label={`${people.length} more: ${names}`} aria-expanded={isOpen} aria-controls={list} onClick={() => setOpen(!isOpen)}
-      >
-        +{people.length}
-      </button>
-      {isOpen && (
-        <ul className='bw-more-list' data-testid='more-list' id={list}>
-          {people.map(person => (
-            <li key={person.id}>
-              <button type='button' onClick={() => { setOpen(false); onVisit(person) }}>
-                <span className='bw-person' data-kind={person.kind} style={{ backgroundColor: person.color }} aria-hidden='true'>{person.initials}</span>
-                <span className='bw-more-name'>{personWords(person)}</span>
-              </button>
-            </li>
-          ))}
-        </ul>
+    <Popup
+      className='bw-more' button={faceOf(person)} face={<Face person={person} />} list='agent-menu'
+      onOpen={() => onHold(person)} onClose={() => onHold(null)}
+    >
+      {close => (
+        <>
+          <li className='bw-menu-head'>{personWords(person)}</li>
+          <li><button type='button' onClick={() => { close(); onVisit(person) }}>Show where it is</button></li>
+          {agents.keysOf(person.id).map(key => <li key={key.id}><PauseButton of={key} agents={agents} /></li>)}
+          <Failed agents={agents} />
+        </>
       )}
-    </li>
+    </Popup>
   )
 }
 
-function personWords ({ name, kind, tabs }: Person): string {
+function Paused ({ agents }: { agents: Agents }) {
+  const { paused } = agents
+  const names = paused.map(({ name }) => name).join(', ')
+  return (
+    <Popup
+      className='bw-more' list='paused-list'
+      button={{ className: 'bw-person bw-person-more', title: `Paused: ${names}`, 'aria-label': `${paused.length} paused: ${names}`, 'data-testid': 'paused-agents' }}
+      face={<><PauseIcon /><span className='bw-person-tabs' aria-hidden='true'>{paused.length}</span></>}
+      onOpen={agents.reload}
+    >
+      {() => (
+        <>
+          <li className='bw-menu-head'>Paused agents</li>
+          {paused.map(key => <li key={key.id}><PauseButton of={key} agents={agents} /></li>)}
+          <Failed agents={agents} />
+        </>
+      )}
+    </Popup>
+  )
+}
+
+// The name is the one that the key was given here, not what an agent says of itself.
+function PauseButton ({ of: key, agents }: { of: Key, agents: Agents }) {
+  const words = key.paused ? 'Let it go on' : 'Pause agent'
+  return (
+    <button type='button' data-testid={key.paused ? 'resume' : 'pause'} aria-label={`${words}: ${key.name}`} onClick={() => agents.pause(key, !key.paused)}>
+      {key.paused ? <ResumeIcon /> : <PauseIcon />}
+      <span className='bw-menu-act'>{words}</span>
+      <span className='bw-more-name bw-soft'>{key.name}</span>
+    </button>
+  )
+}
+
+function Failed ({ agents }: { agents: Agents }) {
+  return <li className='bw-menu-problem'><Problem cause={agents.problem} /></li>
+}
+
+function More ({ people, agents, onVisit }: ListProps & { people: readonly Person[], agents: Agents | null }) {
+  const names = people.map(({ name }) => name).join(', ')
+  return (
+    <Popup
+      className='bw-more' list='more-list' face={`+${people.length}`}
+      button={{ className: 'bw-person bw-person-more', title: names, 'aria-label': `${people.length} more: ${names}`, 'data-testid': 'more-people' }}
+    >
+      {close => people.map(person => (
+        <li key={person.id}>
+          <button type='button' onClick={() => { close(); onVisit(person) }}>
+            <span className='bw-person' data-kind={person.kind} style={{ backgroundColor: person.color }} aria-hidden='true'>{person.initials}</span>
+            <span className='bw-more-name'>{personWords(person)}</span>
+          </button>
+          {agents?.keysOf(person.id).map(key => <PauseButton key={key.id} of={key} agents={agents} />)}
+        </li>
+      ))}
+    </Popup>
+  )
+}
+
+function faceOf (person: Person) {
+  const style: CSSProperties = { backgroundColor: person.color }
+  const words = personWords(person)
+  return { className: 'bw-person', 'data-testid': 'person', 'data-kind': person.kind, style, 'aria-label': words, title: words }
+}
+
+function Face ({ person }: { person: Person }) {
+  return (
+    <>
+      {person.initials}
+      {person.kind === 'agent' && <span className='bw-person-agent' aria-hidden='true'>✦</span>}
+      {person.tabs > 1 && <span className='bw-person-tabs' aria-hidden='true'>{person.tabs}</span>}
+    </>
+  )
+}
+
+function personWords ({ name, kind, tabs, doing }: Person): string {
   const who = kind === 'agent' ? `${name}, an agent` : name
-  return tabs > 1 ? `${who}, in ${tabs} windows` : who
+  const where = tabs > 1 ? `${who}, in ${tabs} windows` : who
+  return doing === '' ? where : `${where}, ${doing}`
 }

@@ -37,7 +37,7 @@ export function TopBar ({ connection, credentials, state, signals, editor }: Top
         <span className='bw-bar-level' data-testid='level'>{state.level === 'view' ? 'View only' : 'Comment only'}</span>
       )}
       <span className='bw-bar-space' />
-      <PresenceBar peers={peers} identity={connection.identity} editor={editor} />
+      <PresenceBar peers={peers} connection={connection} credentials={credentials} manages={manages} editor={editor} />
       <Indicator state={state} />
       {manages && (
         <button type='button' className='bw-button bw-primary bw-bar-share' aria-label='Share' onClick={() => setSharing(true)}>

@@ -5,6 +5,7 @@ import {
   type TLScribble, type TLShapeId
 } from 'tldraw'
 import type { Awareness } from 'y-protocols/awareness'
+import { along, lengthOf, someOf, STOPS_MAX, type Point } from './glide'
 import type { Identity } from './identity'
 import { firstPresence, readPeers, tellLaser, tenth, type Peer, type PresenceState } from './presence'
 
@@ -69,21 +70,76 @@ function lasersOf (editor: Editor): TLScribble[] {
 /** Shows the others on the canvas, and tells of them. Returns how to stop. */
 export function showPresence (editor: Editor, awareness: Awareness, onPeers: (peers: readonly Peer[]) => void): () => void {
   let peers: readonly Peer[] = []
+  const gliding = new Gliding(editor)
   const show = (): void => {
     const now = readPeers(awareness.getStates(), awareness.clientID)
     const moved = now.filter(peer => !isEqual(peer, peers.find(({ client }) => client === peer.client)))
     const gone = peers.filter(({ client }) => !now.some(peer => peer.client === client))
     if (moved.length === 0 && gone.length === 0) return
+    const shown = moved.map(peer => gliding.from(peer, peers.find(({ client }) => client === peer.client)))
     peers = now
     editor.store.mergeRemoteChanges(() => {
-      editor.store.put(moved.map(recordOf))
+      editor.store.put(shown.map(recordOf))
       editor.store.remove(gone.map(({ client }) => recordId(client)))
     })
     onPeers(peers)
   }
   show()
   awareness.on('change', show)
-  return () => awareness.off('change', show)
+  return () => {
+    awareness.off('change', show)
+    gliding.stop()
+  }
+}
+
+// Cursors of agents that are on their way to what they draw.
+class Gliding {
+  private readonly ways = new Map<number, { readonly peer: Peer, readonly way: readonly Point[], readonly since: number }>()
+  private frame = 0
+
+  constructor (private readonly editor: Editor) {}
+
+  /** What is shown of a peer that has changed: an agent is still where it was, and goes. */
+  from (peer: Peer, before: Peer | undefined): Peer {
+    this.ways.delete(peer.client)
+    if (peer.kind !== 'agent' || peer.cursor === null || matchMedia('(prefers-reduced-motion: reduce)').matches) return peer
+    const record = this.editor.store.get(recordId(peer.client))
+    const at = record !== undefined && record.currentPageId === peer.page ? record.cursor : null
+    const way = [...at === null ? [] : [{ x: at.x, y: at.y }], ...this.stops(peer, before), peer.cursor]
+    const [first] = way
+    if (first === undefined || way.length < 2 || way.every(place => isEqual(place, first))) return peer
+    this.ways.set(peer.client, { peer, way, since: performance.now() })
+    this.frame ||= requestAnimationFrame(this.move)
+    return { ...peer, cursor: first }
+  }
+
+  stop (): void {
+    cancelAnimationFrame(this.frame)
+  }
+
+  // Of a batch, some of what it changed.
+  private stops (peer: Peer, before: Peer | undefined): Point[] {
+    if (peer.selection.length < 2 || isEqual(peer.selection, before?.selection)) return []
+    return someOf(peer.selection, STOPS_MAX).flatMap(id => {
+      const bounds = this.editor.getAncestorPageId(id as TLShapeId) === peer.page ? this.editor.getShapePageBounds(id as TLShapeId) : undefined
+      return bounds === undefined ? [] : [{ x: bounds.x, y: bounds.y }]
+    })
+  }
+
+  private readonly move = (): void => {
+    const now = performance.now()
+    const moved = [...this.ways.values()].flatMap(({ peer, way, since }) => {
+      if (now - since >= lengthOf(way)) this.ways.delete(peer.client)
+      const record = this.editor.store.get(recordId(peer.client))
+      if (record === undefined || record.cursor === null) {
+        this.ways.delete(peer.client)
+        return []
+      }
+      return [{ ...record, cursor: { ...record.cursor, ...along(way, now - since) } }]
+    })
+    this.editor.store.mergeRemoteChanges(() => { this.editor.store.put(moved) })
+    this.frame = this.ways.size > 0 ? requestAnimationFrame(this.move) : 0
+  }
 }
 
 function recordId (client: number): TLInstancePresence['id'] {
@@ -101,6 +157,7 @@ function recordOf (peer: Peer): TLInstancePresence {
     cursor: peer.cursor === null ? null : { ...peer.cursor, type: 'default', rotation: 0 },
     selectedShapeIds: peer.selection as TLShapeId[],
     scribbles: peer.laser.map(scribbleOf),
+    chatMessage: peer.message || peer.doing,
     lastActivityTimestamp: Date.now()
   })
 }

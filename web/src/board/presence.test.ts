@@ -9,10 +9,14 @@ const good = {
   selection: ['shape:a']
 }
 
+const silent = { laser: [], doing: '', message: '' }
+
 describe('what another tells', () => {
   test('is read as it is', () => {
-    expect(readPeer(7, good)).toEqual({ ...good, laser: [], client: 7 })
-    expect(readPeer(7, { ...good, laser: [[1, 2, 3, 4]] })).toEqual({ ...good, laser: [[1, 2, 3, 4]], client: 7 })
+    expect(readPeer(7, good)).toEqual({ ...good, ...silent, client: 7 })
+    expect(readPeer(7, { ...good, laser: [[1, 2, 3, 4]] })).toEqual({ ...good, ...silent, laser: [[1, 2, 3, 4]], client: 7 })
+    const told = { kind: 'agent', doing: 'drawing 12 items', message: 'Look here' }
+    expect(readPeer(7, { ...good, ...told })).toEqual({ ...good, ...silent, ...told, client: 7 })
   })
 
   test.each([null, 7, 'x', [], {}, { user: null }, { user: {} }, { user: { id: '' } }, { user: { id: 7 } }])('%j is nobody', state => {
@@ -35,9 +39,12 @@ describe('what another tells', () => {
     [{ user: { ...good.user, color: 'red;background:url(//x)' } }, { user: { ...good.user, color: '#5f5f5f' } }],
     [{ user: { ...good.user, name: '' } }, { user: { ...good.user, name: 'alice' } }],
     [{ user: { ...good.user, name: 'a\u202eb\n' } }, { user: { ...good.user, name: 'ab' } }],
+    [{ doing: 7, message: { text: 'x' } }, {}],
+    [{ doing: ' a\u202eb\n', message: '<b>\u2028</b>' }, { doing: 'ab', message: '<b></b>' }],
+    [{ doing: 'x'.repeat(500), message: '\u{1f600}'.repeat(500) }, { doing: 'x'.repeat(128), message: '\u{1f600}'.repeat(280) }],
     [{ user: { ...good.user, name: 'x'.repeat(500) } }, { user: { ...good.user, name: 'x'.repeat(64) } }]
   ])('%j is made harmless', (part, expected) => {
-    expect(readPeer(7, { ...good, ...part })).toEqual({ ...good, laser: [], client: 7, ...expected })
+    expect(readPeer(7, { ...good, ...part })).toEqual({ ...good, ...silent, client: 7, ...expected })
   })
 
   test('of itself a client hears nothing', () => {
@@ -60,9 +67,9 @@ describe('the people', () => {
 
   test('stand once with a count, the tab with a cursor in front, agents last', () => {
     const people = peopleOf([
-      peer(1, 'user:zoe', { cursor: null }), peer(2, 'user:bot', { kind: 'agent' }), peer(3, 'user:amy'), peer(4, 'user:zoe')
+      peer(1, 'user:zoe', { cursor: null, doing: 'reading' }), peer(2, 'user:bot', { kind: 'agent' }), peer(3, 'user:amy'), peer(4, 'user:zoe')
     ])
-    expect(people.map(({ name, tabs, kind, peer }) => [name, tabs, kind, peer.client]))
-      .toEqual([['amy', 1, 'person', 3], ['zoe', 2, 'person', 4], ['bot', 1, 'agent', 2]])
+    expect(people.map(({ name, tabs, kind, doing, peer }) => [name, tabs, kind, doing, peer.client]))
+      .toEqual([['amy', 1, 'person', '', 3], ['zoe', 2, 'person', 'reading', 4], ['bot', 1, 'agent', '', 2]])
   })
 })

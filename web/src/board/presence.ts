@@ -11,6 +11,10 @@ export interface PresenceState {
   readonly selection: readonly string[]
   /** What the laser draws at this moment: x and y of each point, one after the other. */
   readonly laser?: readonly Stroke[]
+  /** What it is doing at this moment, in words. */
+  readonly doing?: string
+  /** What it says, beside its cursor. */
+  readonly message?: string
 }
 
 /** x, y, x, y... */
@@ -30,6 +34,8 @@ export interface Person {
   readonly color: string
   readonly kind: 'person' | 'agent'
   readonly tabs: number
+  /** What one of the tabs is doing; empty for nothing that is told. */
+  readonly doing: string
   /** The tab that is shown when the mark is pressed: one with a cursor, if there is one. */
   readonly peer: Peer
 }
@@ -38,6 +44,8 @@ const NAME_MAX = 64
 const ID_MAX = 300
 const SELECTION_MAX = 100
 const COORDINATE_MAX = 1e8
+const DOING_MAX = 128
+const MESSAGE_MAX = 280
 
 /** A stroke fades within a second, and its oldest points first. */
 const STROKES_MAX = 4
@@ -61,7 +69,9 @@ export function readPeer (client: number, state: unknown): Peer | null {
     page: typeof page === 'string' && page.startsWith('page:') && page.length <= ID_MAX ? page : 'page:page',
     cursor: readCursor(state['cursor']),
     selection: readSelection(state['selection']),
-    laser: readLaser(state['laser'])
+    laser: readLaser(state['laser']),
+    doing: readLine(state['doing'], DOING_MAX),
+    message: readLine(state['message'], MESSAGE_MAX)
   }
 }
 
@@ -81,7 +91,8 @@ export function peopleOf (peers: readonly Peer[]): Person[] {
     if (first === undefined) return []
     const peer = [first, ...others].find(({ cursor }) => cursor !== null) ?? first
     const { name, color } = peer.user
-    return [{ id, name, color, initials: initials(name), kind: peer.kind, tabs: others.length + 1, peer }]
+    const doing = [peer, first, ...others].find(({ doing }) => doing !== '')?.doing ?? ''
+    return [{ id, name, color, initials: initials(name), kind: peer.kind, tabs: others.length + 1, doing, peer }]
   })
   return people.sort((one, other) =>
     Number(one.kind === 'agent') - Number(other.kind === 'agent') ||
@@ -89,10 +100,15 @@ export function peopleOf (peers: readonly Peer[]): Person[] {
 }
 
 function readName (name: unknown, id: string): string {
-  // Control characters and direction marks could make a name read as another.
-  const clean = typeof name === 'string' ? name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '').trim() : ''
-  const fallback = id.replace(/^[a-z]+:/, '') || 'Somebody'
-  return [...(clean === '' ? fallback : clean)].slice(0, NAME_MAX).join('')
+  return readLine(name, NAME_MAX) || [...id.replace(/^[a-z]+:/, '') || 'Somebody'].slice(0, NAME_MAX).join('')
+}
+
+function readLine (text: unknown, most: number): string {
+  if (typeof text !== 'string') return ''
+  // Control characters and direction marks could make a text read as another. A character is at most two units,
+  // so what is cut before costs nothing, however long it is.
+  const clean = text.slice(0, 4 * most).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '').trim()
+  return [...clean].slice(0, most).join('')
 }
 
 function readColor (color: unknown): string {

@@ -2,7 +2,7 @@
 
 /** Why the page has stopped for good. */
 export interface Verdict {
-  readonly kind: 'signin' | 'expired' | 'token' | 'credential' | 'forbidden' | 'missing' | 'deleted' | 'full' | 'costly' | 'broken' | 'origin' | 'blocked'
+  readonly kind: 'signin' | 'expired' | 'token' | 'credential' | 'forbidden' | 'paused' | 'missing' | 'deleted' | 'full' | 'costly' | 'broken' | 'origin' | 'blocked'
   readonly title: string
   readonly text: string
 }
@@ -35,6 +35,10 @@ const VERDICTS: Record<Verdict['kind'], Omit<Verdict, 'kind'>> = {
   forbidden: {
     title: 'You have no access to this board',
     text: 'Its owner has not shared it with you, or does so no longer.'
+  },
+  paused: {
+    title: 'This key is paused',
+    text: 'The owner of the board has stopped what acts by it for now. Nothing of yours is lost: reload the page once it may go on.'
   },
   missing: {
     title: 'There is no such board',
@@ -105,7 +109,7 @@ export function verdictOfRefusal (status: number, code: string, sent: Sent): Ver
 
 function kindOf (code: number, reason: string, sent: Sent): Verdict['kind'] | null {
   if (CREDENTIAL.includes(code)) return sent === 'link' ? 'credential' : refusedCredential(reason, sent)
-  if (FORBIDDEN.includes(code)) return 'forbidden'
+  if (FORBIDDEN.includes(code)) return reason.includes('agent_paused') ? 'paused' : 'forbidden'
   if (ABSENT.includes(code)) return reason.includes('deleted') ? 'deleted' : 'missing'
   if (REFUSED.includes(code)) return refusedFor(reason)
   return BROKEN.includes(code) ? 'broken' : null

@@ -53,6 +53,7 @@ test.each([
 describe('close codes', () => {
   test.each([
     [4001, 'credential expired or revoked', 'credential'], [4401, '', 'credential'], [4003, '', 'forbidden'], [4403, '', 'forbidden'],
+    [4003, 'agent_paused: the board\'s owner paused this key', 'paused'],
     [4004, 'board deleted', 'deleted'], [4004, 'no such board', 'missing'], [4404, '', 'missing'], [4013, '', 'full'], [4413, '', 'full'],
     [4013, 'update costs too much work', 'costly'], [4413, 'update costs too much work', 'costly'], [4413, 'message too large', 'broken'],
     [1007, '', 'broken'], [1009, '', 'broken'], [1002, '', 'broken'], [1003, '', 'broken'], [4400, '', 'broken']
@@ -84,7 +85,7 @@ describe('why a board does not open', () => {
   })
 
   test('no two reasons read alike, and only a link is called one', () => {
-    const kinds = ['signin', 'expired', 'token', 'credential', 'forbidden', 'missing', 'deleted', 'origin', 'blocked'] as const
+    const kinds = ['signin', 'expired', 'token', 'credential', 'forbidden', 'paused', 'missing', 'deleted', 'origin', 'blocked'] as const
     const titles = kinds.map(kind => verdict(kind).title)
     expect(new Set(titles).size).toBe(kinds.length)
     expect(titles.filter(title => title.includes('link'))).toEqual([verdict('credential').title])
@@ -92,14 +93,14 @@ describe('why a board does not open', () => {
 
   test.each([
     [403, 'origin_refused', 'origin'], [405, 'method_not_allowed', 'blocked'], [404, 'unexpected_answer', 'blocked'], [426, 'upgrade_required', 'blocked'],
-    [401, 'unauthenticated', 'signin'], [403, 'forbidden', 'forbidden'], [410, 'board_deleted', 'deleted'],
+    [401, 'unauthenticated', 'signin'], [403, 'forbidden', 'forbidden'], [403, 'agent_paused', 'paused'], [410, 'board_deleted', 'deleted'],
     [429, 'too_many_connections', undefined], [503, 'shutting_down', undefined], [502, 'unexpected_answer', undefined], [0, 'unreachable', undefined]
   ])('a WebSocket that does not open and HTTP %i %s is %s', (status, code, kind) => {
     expect(verdictOfRefusal(status, code, 'nothing')?.kind).toBe(kind)
   })
 
   test('what is gone is not shared', () => {
-    for (const kind of ['deleted', 'missing', 'forbidden', 'expired', 'token', 'signin', 'credential'] as const) expect(isThere(verdict(kind)), kind).toBe(false)
+    for (const kind of ['deleted', 'missing', 'forbidden', 'paused', 'expired', 'token', 'signin', 'credential'] as const) expect(isThere(verdict(kind)), kind).toBe(false)
     for (const kind of ['full', 'costly', 'broken'] as const) expect(isThere(verdict(kind)), kind).toBe(true)
     expect(isThere(null)).toBe(true)
   })

@@ -30,6 +30,11 @@ export function Keys ({ api, board }: ShareProps) {
     })
   }
 
+  const pause = (key: Key) => run(async () => {
+    const now = await api.pauseKey(board, key.id, !key.paused)
+    keys.change(known => known.map(other => other.id === now.id ? now : other))
+  })
+
   const revoke = (key: Key) => run(async () => {
     await api.revokeKey(board, key.id)
     keys.change(known => known.filter(other => other.id !== key.id))
@@ -60,9 +65,12 @@ export function Keys ({ api, board }: ShareProps) {
               <span className='bw-list-text'>
                 <span title={key.name}>{key.name}</span>
                 <span className='bw-small bw-soft'>
-                  {levelWords(key.level)}, made <time dateTime={key.created_at} title={fullTime(key.created_at)}>{relativeTime(key.created_at)}</time>
+                  {key.paused && 'paused, '}{levelWords(key.level)}, made <time dateTime={key.created_at} title={fullTime(key.created_at)}>{relativeTime(key.created_at)}</time>
                 </span>
               </span>
+              <button type='button' className='bw-button bw-quiet' aria-label={`${key.paused ? 'Let go on' : 'Pause'}: ${key.name}`} onClick={() => pause(key)}>
+                {key.paused ? 'Let it go on' : 'Pause'}
+              </button>
               <button type='button' className='bw-button bw-quiet bw-danger' aria-label={`Revoke key ${key.name}`} onClick={() => revoke(key)}>
                 Revoke
               </button>

@@ -20,5 +20,7 @@ export const ShareIcon = () => (
     <path d='M6.3 8l4.9-2.6M6.3 10l4.9 2.6' />
   </Icon>
 )
+export const PauseIcon = () => <Icon><path d='M6.5 4.5v9M11.5 4.5v9' /></Icon>
+export const ResumeIcon = () => <Icon><path d='M6 4.2v9.6L13.5 9z' /></Icon>
 export const RenameIcon = () => <Icon><path d='M3.5 14.5l.7-3 7.6-7.6a1.4 1.4 0 0 1 2 0l.3.3a1.4 1.4 0 0 1 0 2L6.5 13.8zM10.5 5.2l2.3 2.3' /></Icon>
 export const DeleteIcon = () => <Icon><path d='M3.5 5h11M7 5V3.5h4V5M5 5l.6 9.5h6.8L13 5M7.6 8v4M10.4 8v4' /></Icon>

@@ -85,6 +85,7 @@ impl<'t> Access<'t> {
             Act::Ungrant { principal } => self.ungrant(board, &mut tallies.grants, principal),
             Act::AddSecret(secret) => self.add_secret(board, tallies, secret, at),
             Act::Revoke { kind, id } => self.revoke((board, *kind), of_kind(tallies, *kind), id),
+            Act::Pause { id, paused } => self.pause(board, &mut tallies.keys, (id, *paused)),
             Act::Create { .. } | Act::Update { .. } | Act::Delete => Ok(Applied::NotThere),
         }
     }
@@ -243,6 +244,27 @@ impl<'t> Access<'t> {
             true => Ok(Applied::Done),
             false => not_there(self.of_kind(kind), board, *tally),
         }
+    }
+
+    /// Stops a key of this board, or lets it go on.
+    fn pause(
+        &mut self,
+        board: &BoardId,
+        tally: &mut Tally,
+        (id, paused): (&SecretId, bool),
+    ) -> Result<Applied, StoreError> {
+        let (kind, key) = (SecretKind::Key, secret_key(board, id));
+        let table = self.of_kind(kind);
+        let found = table.get(key.as_slice()).map_err(engine)?;
+        let Some(found) = found.map(|value| decode_secret(kind, &key, value.value())) else {
+            return not_there(table, board, *tally);
+        };
+        let Ok(mut secret) = found else {
+            return Ok(Applied::Unreadable);
+        };
+        secret.facts.paused = paused;
+        counted(table, tag_of(kind), board, tally).set(&key, &encode_secret(&key, &secret))?;
+        Ok(Applied::Done)
     }
 
     /// Removes all grants, links and keys of a board.
