@@ -33,13 +33,17 @@ pub enum Action {
     KeyCreate,
     /// An API key was revoked.
     KeyRevoke,
+    /// A webhook was made.
+    WebhookCreate,
+    /// A webhook was deleted.
+    WebhookDelete,
     /// Somebody was refused; repeats are counted into one entry.
     AccessDenied,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::BoardCreate,
         Self::BoardAccess,
         Self::BoardUpdate,
@@ -50,6 +54,8 @@ impl Action {
         Self::LinkRevoke,
         Self::KeyCreate,
         Self::KeyRevoke,
+        Self::WebhookCreate,
+        Self::WebhookDelete,
         Self::AccessDenied,
     ];
 
@@ -67,6 +73,8 @@ impl Action {
             Self::LinkRevoke => "link.revoke",
             Self::KeyCreate => "key.create",
             Self::KeyRevoke => "key.revoke",
+            Self::WebhookCreate => "webhook.create",
+            Self::WebhookDelete => "webhook.delete",
             Self::AccessDenied => "access.denied",
         }
     }
@@ -154,7 +162,7 @@ mod tests {
         assert_eq!(
             words.join(" "),
             "board.create board.access board.update board.delete permission.set permission.remove link.create \
-             link.revoke key.create key.revoke access.denied"
+             link.revoke key.create key.revoke webhook.create webhook.delete access.denied"
         );
         assert_eq!(BTreeSet::from(words).len(), Action::ALL.len());
         assert_eq!(words.map(Action::parse), Action::ALL.map(Some));

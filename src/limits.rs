@@ -14,6 +14,7 @@ mod events;
 mod http;
 mod nodes;
 mod socket;
+mod webhooks;
 
 pub use awareness::*;
 pub use client::*;
@@ -21,6 +22,7 @@ pub use events::*;
 pub use http::*;
 pub use nodes::*;
 pub use socket::*;
+pub use webhooks::*;
 
 // --- names ------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Act, Applied, Living, StoredSecret};
+use super::webhooks::Webhooks;
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Level, Principal, SecretId};
 use crate::limits;
@@ -34,6 +35,7 @@ pub(super) struct Access {
     pub(super) added: BTreeMap<SecretId, StoredSecret>,
     /// Boards of which nothing stays, before others are written.
     pub(super) cleared: BTreeSet<BoardId>,
+    pub(super) webhooks: Webhooks,
 }
 
 impl Access {
@@ -43,6 +45,7 @@ impl Access {
         self.grants.retain(|(of, _), _| of != board);
         self.secrets.retain(|_, secret| secret.board != *board);
         self.added.retain(|_, secret| secret.facts.board != *board);
+        self.webhooks.clear(board);
         self.cleared.insert(board.clone());
     }
 
@@ -76,6 +79,7 @@ impl Access {
                 self.remove(id);
                 Ok(())
             }
+            Act::AddWebhook(_) | Act::RemoveWebhook(_) => self.webhooks.act(board, act),
             // Those are not about access.
             Act::Create { .. } | Act::Update { .. } | Act::Delete => Err(Applied::NotThere),
         }
@@ -135,6 +139,7 @@ impl Access {
             return Err(Applied::Exists);
         }
         living.secrets.iter().for_each(|secret| self.put(board, secret));
+        (living.webhooks.iter()).for_each(|webhook| self.webhooks.put(board, webhook));
         for (principal, level) in &living.grants {
             let key = (board.clone(), principal.clone());
             self.granted.insert(key.clone());

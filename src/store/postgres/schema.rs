@@ -9,10 +9,10 @@ use super::link::{Link, sql};
 use crate::limits;
 
 /// The version of the tables, in table `format`.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What makes the tables of version 1. Times are milliseconds since 1970; ids are compared by their bytes.
-const MAKE: &[&str] = &[
+pub(super) const MAKE: &[&str] = &[
     "CREATE TABLE format (
         only_row bool PRIMARY KEY DEFAULT true CHECK (only_row),
         version integer NOT NULL,
@@ -84,6 +84,21 @@ const MAKE: &[&str] = &[
     "CREATE INDEX audit_by_time ON audit (at)",
 ];
 
+/// What each part of version 2 adds to version 1. A new database gets it in the same way.
+const TO_2: &[&[&str]] = &[WEBHOOKS];
+
+/// Webhooks, which go with their board.
+const WEBHOOKS: &[&str] = &["CREATE TABLE webhooks (
+        board text COLLATE \"C\" NOT NULL,
+        id text COLLATE \"C\" NOT NULL,
+        url text NOT NULL,
+        types text NOT NULL,
+        kinds text NOT NULL,
+        secret bytea NOT NULL,
+        created_by text NOT NULL,
+        created_at bigint NOT NULL,
+        PRIMARY KEY (board, id))"];
+
 /// Sees to it that the tables are there, in the version that this program knows.
 pub(super) fn ensure(link: &mut Link, schema: &str) -> Result<(), OpenError> {
     if found(link, schema)? == Some(VERSION) {
@@ -95,13 +110,18 @@ pub(super) fn ensure(link: &mut Link, schema: &str) -> Result<(), OpenError> {
     link.run(&[sql("BEGIN"), lock], limit)?;
     // Somebody else may have been faster.
     let create = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
-    let version = format!("INSERT INTO format (version) VALUES ({VERSION})");
+    let version = format!("UPDATE format SET version = {VERSION}");
     let mut statements = Vec::new();
-    if found(link, schema)?.is_none() {
+    let found = found(link, schema)?;
+    if found.is_none() {
         if !exists(link, schema)? {
             statements.push(sql(&create));
         }
         statements.extend(MAKE.iter().copied().map(sql));
+        statements.push(sql("INSERT INTO format (version) VALUES (1)"));
+    }
+    if found.is_none_or(|found| found < 2) {
+        statements.extend(TO_2.iter().copied().flatten().copied().map(sql));
         statements.push(sql(&version));
     }
     statements.push(sql("COMMIT"));

@@ -85,7 +85,11 @@ impl<'t> Access<'t> {
             Act::Ungrant { principal } => self.ungrant(board, &mut tallies.grants, principal),
             Act::AddSecret(secret) => self.add_secret(board, tallies, secret, at),
             Act::Revoke { kind, id } => self.revoke((board, *kind), of_kind(tallies, *kind), id),
-            Act::Create { .. } | Act::Update { .. } | Act::Delete => Ok(Applied::NotThere),
+            Act::Create { .. }
+            | Act::Update { .. }
+            | Act::Delete
+            | Act::AddWebhook(_)
+            | Act::RemoveWebhook(_) => Ok(Applied::NotThere),
         }
     }
 
