@@ -50,3 +50,4 @@ mod shutdown;
 mod sync;
 mod upgrade;
 mod viewers;
+mod webhooks;

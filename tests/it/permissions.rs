@@ -192,6 +192,14 @@ fn calls(level: Option<Level>, manage: bool) -> Vec<(&'static str, &'static str,
         ),
         ("GET", "/v1/boards/b/keys", NONE, manages),
         ("DELETE", "/v1/boards/b/keys/0123456789abcdef", NONE, manages),
+        (
+            "POST",
+            "/v1/boards/b/webhooks",
+            json!({"url": "gopher://example.com/"}),
+            manages,
+        ),
+        ("GET", "/v1/boards/b/webhooks", NONE, manages),
+        ("DELETE", "/v1/boards/b/webhooks/0123456789abcdef", NONE, manages),
         ("GET", "/v1/boards/b/audit", NONE, manages),
     ]
 }
