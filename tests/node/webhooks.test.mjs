@@ -36,6 +36,15 @@ async function receive (t, start) {
   return { came, port: receiver.address().port }
 }
 
+/** A port that nobody listens on. */
+async function freePort () {
+  const holder = http.createServer()
+  await new Promise(resolve => holder.listen(0, 'localhost', resolve))
+  const { port } = holder.address()
+  await new Promise(resolve => holder.close(resolve))
+  return port
+}
+
 describe('webhooks', () => {
   let server
   let alice
@@ -96,8 +105,7 @@ describe('webhooks', () => {
     const example = page.find(({ name }) => name === 'receiver.py')
     const { code } = example
     await alice.create('hook-docs')
-    const free = await receive(t, http.createServer)
-    const port = free.port + 1
+    const port = await freePort()
     const { secret } = await hook('hook-docs', `http://localhost:${port}/`)
     const child = spawn('python3', ['-c', code], { env: { ...process.env, PORT: String(port), WEBHOOK_SECRET: secret }, stdio: ['ignore', 'pipe', 'inherit'] })
     t.after(() => child.kill())
