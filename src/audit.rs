@@ -37,13 +37,17 @@ pub enum Action {
     KeyPause,
     /// An API key that was paused may go on.
     KeyResume,
+    /// A webhook was made.
+    WebhookCreate,
+    /// A webhook was deleted.
+    WebhookDelete,
     /// Somebody was refused; repeats are counted into one entry.
     AccessDenied,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::BoardCreate,
         Self::BoardAccess,
         Self::BoardUpdate,
@@ -56,6 +60,8 @@ impl Action {
         Self::KeyRevoke,
         Self::KeyPause,
         Self::KeyResume,
+        Self::WebhookCreate,
+        Self::WebhookDelete,
         Self::AccessDenied,
     ];
 
@@ -75,6 +81,8 @@ impl Action {
             Self::KeyRevoke => "key.revoke",
             Self::KeyPause => "key.pause",
             Self::KeyResume => "key.resume",
+            Self::WebhookCreate => "webhook.create",
+            Self::WebhookDelete => "webhook.delete",
             Self::AccessDenied => "access.denied",
         }
     }
@@ -162,7 +170,7 @@ mod tests {
         assert_eq!(
             words.join(" "),
             "board.create board.access board.update board.delete permission.set permission.remove link.create \
-             link.revoke key.create key.revoke key.pause key.resume access.denied"
+             link.revoke key.create key.revoke key.pause key.resume webhook.create webhook.delete access.denied"
         );
         assert_eq!(BTreeSet::from(words).len(), Action::ALL.len());
         assert_eq!(words.map(Action::parse), Action::ALL.map(Some));

@@ -9,7 +9,7 @@
 //! | L2 | [`session`] [`room`] [`store`] [`metrics`] | state machines without I/O; what is counted |
 //! | L3 | `store::redb` `store::postgres` [`tls`] | the store in a file, and in a database: each alone names its engine; encrypted connections |
 //! | L4 | [`boards`] [`copy`] | boards in memory and on disk, on a host that is handed in; all boards of one store into another |
-//! | L5 | [`net`] [`bridge`] [`nodes`] [`client`] | sockets; Redis; from node to node; requests to others |
+//! | L5 | [`net`] [`bridge`] [`nodes`] [`client`] [`webhooks`] | sockets; Redis; from node to node; requests to others |
 //! | L6 | [`api`] | the HTTP resources |
 //! | L7 | [`server`] | the process |
 //! | L8 | `main` | command line to configuration to run |
@@ -45,6 +45,7 @@ pub mod time;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 pub mod update;
+pub mod webhooks;
 pub mod ws;
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod http;
 mod mcp;
 mod nodes;
 mod socket;
+mod webhooks;
 
 pub use awareness::*;
 pub use client::*;
@@ -23,6 +24,7 @@ pub use http::*;
 pub use mcp::*;
 pub use nodes::*;
 pub use socket::*;
+pub use webhooks::*;
 
 // --- names ------------------------------------------------------------------------------------------------
 

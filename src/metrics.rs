@@ -23,11 +23,13 @@ use crate::fault::Fault;
 use crate::http::head::Method;
 use crate::metrics::nodes::NodeMetrics;
 use crate::metrics::redis::RedisMetrics;
+use crate::metrics::webhooks::WebhookMetrics;
 use crate::room::Tally;
 use crate::store::Footprint;
 
 pub mod nodes;
 pub mod redis;
+pub mod webhooks;
 
 /// The media type of what [`Metrics::encode`] writes: Prometheus text, which every scraper reads.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -230,6 +232,7 @@ pub struct Metrics {
     node_store_seconds: Histogram,
     http_requests: Totals<2>,
     nodes: NodeMetrics,
+    webhooks: WebhookMetrics,
 }
 
 impl Metrics {
@@ -258,6 +261,7 @@ impl Metrics {
             node_store_seconds: Histogram::new(SECONDS),
             http_requests: Totals::new(http_labels()),
             nodes: NodeMetrics::default(),
+            webhooks: WebhookMetrics::default(),
         };
         metrics.register_process();
         metrics.register_clients();
@@ -265,6 +269,7 @@ impl Metrics {
         metrics.register_node();
         metrics.register_redis(redis);
         metrics.register_nodes();
+        metrics.register_webhooks();
         metrics
     }
 
@@ -359,6 +364,13 @@ impl Metrics {
         self.register("redis_publications_total", help, &redis.sent);
     }
 
+    fn register_webhooks(&mut self) {
+        let tries = self.webhooks.tries.clone();
+        let help =
+            "Tries to deliver events to webhooks, by what became of them; and deliveries that were given up";
+        self.register("webhook_deliveries_total", help, &tries);
+    }
+
     fn register_nodes(&mut self) {
         let nodes = self.nodes.clone();
         let help =
@@ -378,6 +390,12 @@ impl Metrics {
         self.register("forwarded_to_client_bytes_total", help, &nodes.to_client);
         let help = "Bytes that wait to be passed on";
         self.register("forwarded_waiting_bytes", help, &nodes.waiting);
+    }
+
+    /// The handle of webhooks.
+    #[must_use]
+    pub fn webhooks(&self) -> &WebhookMetrics {
+        &self.webhooks
     }
 
     /// The handle of what passes from node to node.

@@ -24,6 +24,7 @@ mod route;
 mod routes;
 mod secrets;
 mod uuid;
+mod webhooks;
 
 pub use routes::{parameters, routes};
 

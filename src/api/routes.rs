@@ -8,7 +8,7 @@ use crate::api::permissions::Whose;
 use crate::api::route::{Parameters, Resource, Route, matches};
 use crate::api::{
     audit, boards, document, events, health, items, mcp, metrics, openapi, page, permissions, presence,
-    secrets,
+    secrets, webhooks,
 };
 use crate::http::head::Method;
 
@@ -130,6 +130,17 @@ pub(crate) const ROUTES: &[Route] = &[
                 Box::pin(secrets::delete(call, SecretKind::Key))
             }),
         ],
+    },
+    Route {
+        path: "/v1/boards/{board}/webhooks",
+        methods: &[
+            (Method::Get, LIST, |call| Box::pin(webhooks::list(call))),
+            (Method::Post, NONE, |call| Box::pin(webhooks::create(call))),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/webhooks/{webhook}",
+        methods: &[(Method::Delete, NONE, |call| Box::pin(webhooks::delete(call)))],
     },
     Route {
         path: "/v1/boards/{board}/audit",

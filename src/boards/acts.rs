@@ -87,6 +87,9 @@ impl Boards {
         };
         if end == Fault::BoardDeleted {
             hold.refuse(end);
+            if let Some(hooks) = &self.hooks {
+                hooks.deleted(board);
+            }
         }
         if let Some(cell) = live {
             self.step(&cell, |room, effects| room.close_all(end, effects));

@@ -127,7 +127,7 @@ impl Boards {
     }
 
     /// Looks at a board each time that something happens there, until nobody follows it.
-    async fn keep_feed(self: Arc<Self>, cell: Arc<RoomCell>) {
+    pub(super) async fn keep_feed(self: Arc<Self>, cell: Arc<RoomCell>) {
         let (mut rest, mut seen, mut again) = (limits::EVENTS_EVERY, None, None);
         loop {
             let news = poll_fn(|cx| cell.lock().poll_news(seen, cx.waker()));
@@ -160,15 +160,17 @@ impl Boards {
     }
 
     /// Looks at a board once, and tells those who follow it what has happened since the last time.
-    async fn look(self: &Arc<Self>, cell: &Arc<RoomCell>) -> Result<Look, Failed<Infallible>> {
+    pub(super) async fn look(self: &Arc<Self>, cell: &Arc<RoomCell>) -> Result<Look, Failed<Infallible>> {
         let mut seen = cell.kept.seen.lock().await;
         let here = cell.lock().take_presence(|place| seen.knows(place));
         let is_first = seen.sequence.is_none();
+        // Where everything is told that has happened since the board was loaded.
+        let begun_at = cell.lock().feed_begun_at().filter(|_| is_first);
         let mut look = Look::default();
         if let Some(here) = here {
             let (news, again) = seen.look_at_people(here, self.now().unix);
             look.again = again;
-            if !is_first {
+            if !is_first || begun_at.is_some() {
                 self.step(cell, |room, effects| room.publish(Some(news), effects));
             }
         }
@@ -186,7 +188,11 @@ impl Boards {
             seen.sequence = Some(sequence);
             if !is_first {
                 self.step(cell, |room, effects| room.publish(news, effects));
+            } else if begun_at.is_some_and(|begun| begun != sequence) {
+                // Somebody was faster than this look.
+                self.step(cell, |room, effects| room.publish(None, effects));
             }
+            self.step(cell, |room, effects| room.note_looked(sequence, effects));
         }
         look.sequence = seen.sequence;
         Ok(look)
@@ -195,11 +201,11 @@ impl Boards {
 
 /// What came of a look.
 #[derive(Debug, Default)]
-struct Look {
+pub(super) struct Look {
     /// The last update that was seen.
     sequence: Option<u64>,
     /// When to look at presence again, where somebody's name is awaited.
-    again: Option<Duration>,
+    pub(super) again: Option<Duration>,
     /// How long the items took.
     took: Duration,
 }

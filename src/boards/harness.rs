@@ -147,6 +147,7 @@ fn boards_of(
         metrics: Arc::new(Metrics::new(&commit_metrics, &RedisMetrics::default())),
         commit_metrics,
         outlet: None,
+        hooks: None,
     };
     let (boards, writer) = Boards::new(settings, parts);
     std::thread::spawn(|| writer.run());

@@ -17,7 +17,7 @@ use crate::fault::{Fault, causes};
 use crate::ids::{BoardId, Level, UserId};
 use crate::room::board::{Accepted, Board};
 use crate::room::{Loaded, Room};
-use crate::store::{Act, Applied, Change, Registry, StoreError, Stored, StoredBoard};
+use crate::store::{Act, Applied, Change, Registry, StoreError, Stored, StoredBoard, StoredWebhook};
 use crate::update::Budgets;
 
 /// Who may create the board on the way.
@@ -29,8 +29,9 @@ pub(crate) enum Creation {
     Allowed(UserId, Actor),
 }
 
-/// A room and its chain; and where others might make the board too, what became of its creation.
-type Begun = (Room, Arc<Chain>, Option<Receiver<Applied>>);
+/// A room with the board's webhooks, and its chain; and where others might make the board too, what became of
+/// its creation.
+type Begun = ((Room, Vec<StoredWebhook>), Arc<Chain>, Option<Receiver<Applied>>);
 
 impl Boards {
     /// What decides about access to `board`. A board that is live and not on disk yet is waited for.
@@ -130,7 +131,7 @@ impl Boards {
             let load = boards.unblock(move || loader.load_blocking(&id, claimed, creation));
             let loaded = fenced(load).await.unwrap_or(Err(Fault::Internal));
             boards.metrics.loaded(boards.now().tick.since(started), &loaded);
-            let (room, chain, made) = match loaded {
+            let ((room, webhooks), chain, made) = match loaded {
                 Ok(loaded) => loaded,
                 Err(fault) => {
                     hold.refuse(fault);
@@ -147,6 +148,7 @@ impl Boards {
             }
             let cell = hold.go_live(room, chain);
             let Ok(cell) = cell else { return };
+            boards.tell_hooks(&cell, webhooks);
             if boards.lease_losses() != losses {
                 boards.give_up(&cell, Fault::Elsewhere);
             } else if cell.access_mark() != mark {
@@ -170,6 +172,7 @@ impl Boards {
             _ => None,
         };
         let account = owner.map(|owner| self.store.account(&owner));
+        let is_new = matches!(stored, Stored::Absent);
         let loaded = match (stored, creation) {
             (Stored::Deleted, _) => return Err(Fault::BoardDeleted),
             // Somebody has made it since.
@@ -211,7 +214,14 @@ impl Boards {
         };
         let mut room = Room::new(board.clone(), loaded, self.settings.room, now.tick);
         room.set_account(account);
-        Ok((room, chain, made))
+        let webhooks = match is_new {
+            true => Vec::new(),
+            false => self.webhooks_of(board),
+        };
+        if !webhooks.is_empty() {
+            room.begin_feed(self.host.random(), now);
+        }
+        Ok(((room, webhooks), chain, made))
     }
 
     /// A read from the store failed: it is logged, and the writer looks whether the disk is to blame.

@@ -17,6 +17,7 @@ mod flushing;
 pub(crate) mod following;
 #[cfg(test)]
 pub(crate) mod harness;
+pub(crate) mod hooks;
 pub(crate) mod host;
 pub(crate) mod kept;
 pub(crate) mod loader;
@@ -42,6 +43,7 @@ use crate::boards::answers::Answers;
 use crate::boards::audit::Audit;
 use crate::boards::committer::{Committer, Finished, Status, Writer};
 use crate::boards::content::Documents;
+use crate::boards::hooks::Hooks;
 use crate::boards::host::Host;
 use crate::boards::outlet::Outlet;
 use crate::boards::slots::{RoomCell, Slots};
@@ -86,6 +88,8 @@ pub(crate) struct Parts {
     pub(crate) commit_metrics: CommitMetrics,
     /// Who is told of items that agents change.
     pub(crate) outlet: Option<Arc<dyn Outlet>>,
+    /// Who delivers to webhooks.
+    pub(crate) hooks: Option<Arc<dyn Hooks>>,
 }
 
 /// All boards of a node.
@@ -94,6 +98,7 @@ pub(crate) struct Boards {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) outlet: Option<Arc<dyn Outlet>>,
+    pub(crate) hooks: Option<Arc<dyn Hooks>>,
     pub(crate) answers: Arc<Answers>,
     slots: Arc<Slots>,
     tenure: Option<Tenure>,
@@ -132,6 +137,7 @@ impl Boards {
             metrics,
             commit_metrics,
             outlet,
+            hooks,
         } = parts;
         let tenure = ownership.map(|(ownership, joining)| Tenure::new(ownership, joining));
         if let Some(tenure) = &tenure {
@@ -158,6 +164,7 @@ impl Boards {
             host,
             metrics,
             outlet,
+            hooks,
             store,
             committer,
             stopping: AtomicBool::new(false),

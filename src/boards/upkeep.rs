@@ -54,6 +54,7 @@ impl Boards {
                 let may = |room: &Room| room.may_unload(self.settings.room_idle, now);
                 if self.slots.unload(&cell, may) {
                     tracing::info!(board = %cell.id(), "room unloaded");
+                    self.step(&cell, |room, effects| room.end_feed(effects));
                     self.release(cell);
                 }
             }

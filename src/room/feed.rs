@@ -5,6 +5,8 @@
 //! that nobody follows has no feed, and pays for none; what is kept has its bound, and whoever is too far
 //! behind is told so. Tests: `room/tests/feed.rs`.
 
+pub mod gather;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -120,6 +122,10 @@ pub struct Feed {
     left_at: Tick,
     /// How long after that it is over.
     kept: Duration,
+    /// The update at which the board was when this began, where that was when it was loaded.
+    begun_at: Option<u64>,
+    /// The last update that was looked at.
+    looked: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -146,7 +152,8 @@ struct Authored {
 struct Follower {
     id: MemberId,
     filter: Filter,
-    credentials: Arc<Credentials>,
+    /// What its rights rest on; `None` for one that is the board's own (`gather`).
+    credentials: Option<Arc<Credentials>>,
     ends_at: Option<UnixMillis>,
     /// The number of the event that it is sent next.
     at: u64,
@@ -173,6 +180,8 @@ impl Feed {
             looker: None,
             left_at: now,
             kept: Duration::ZERO,
+            begun_at: None,
+            looked: None,
         }
     }
 
@@ -180,6 +189,13 @@ impl Feed {
     fn first(&self) -> u64 {
         self.end
             .saturating_sub(u64::try_from(self.events.len()).unwrap_or(u64::MAX))
+    }
+
+    /// The id of the next one that follows.
+    fn next_id(&mut self) -> MemberId {
+        let id = MemberId::new(FOLLOWERS_FROM | self.next_follower);
+        self.next_follower = self.next_follower.wrapping_add(1) % FOLLOWERS_FROM;
+        id
     }
 
     fn follower(&mut self, id: MemberId) -> Option<&mut Follower> {
@@ -305,8 +321,9 @@ impl Feed {
 impl Room {
     /// How many connections there are, those that follow among them.
     pub(super) fn connections(&self) -> usize {
-        let followers = self.feed.as_ref().map_or(0, |feed| feed.followers.len());
-        self.member_count.saturating_add(followers)
+        let followers = self.feed.iter().flat_map(|feed| &feed.followers);
+        let connected = followers.filter(|follower| follower.credentials.is_some());
+        self.member_count.saturating_add(connected.count())
     }
 
     /// Takes somebody in who follows the board. `run` is any number, and tells a feed that begins with this
@@ -331,12 +348,11 @@ impl Room {
         } = following;
         feed.kept = feed.kept.max(kept);
         let begins = last_seen.map_or(Ok(feed.end), |id| feed.behind(&id));
-        let id = MemberId::new(FOLLOWERS_FROM | feed.next_follower);
-        feed.next_follower = feed.next_follower.wrapping_add(1) % FOLLOWERS_FROM;
+        let id = feed.next_id();
         feed.followers.push(Follower {
             id,
             filter,
-            credentials,
+            credentials: Some(credentials),
             ends_at,
             at: begins.unwrap_or(feed.end),
             is_greeted: false,
@@ -352,11 +368,15 @@ impl Room {
 
     /// Somebody follows no more.
     pub fn unfollow(&mut self, id: MemberId, now: Tick) {
+        let mut is_connection = true;
         if let Some(feed) = &mut self.feed {
+            is_connection = (feed.follower(id)).is_none_or(|follower| follower.credentials.is_some());
             feed.followers.retain(|follower| follower.id != id);
             feed.left_at = now;
         }
-        self.active_at = now;
+        if is_connection {
+            self.active_at = now;
+        }
     }
 
     /// Whether there is a feed: somebody follows, or did lately.
@@ -379,6 +399,7 @@ impl Room {
     pub fn end_feed(&mut self, effects: &mut Effects) {
         if let Some(mut feed) = self.feed.take() {
             feed.wake_followers(effects);
+            feed.wake_looker(effects);
         }
     }
 
@@ -541,9 +562,11 @@ impl Room {
     /// What the rights of those rest on who follow.
     pub(super) fn held_by_followers(&self) -> impl Iterator<Item = Held> {
         let followers = self.feed.iter().flat_map(|feed| &feed.followers);
-        followers.map(|follower| Held {
-            member: follower.id,
-            credentials: Arc::clone(&follower.credentials),
+        followers.filter_map(|follower| {
+            Some(Held {
+                member: follower.id,
+                credentials: Arc::clone(follower.credentials.as_ref()?),
+            })
         })
     }
 
@@ -558,7 +581,8 @@ impl Room {
         let Some(follower) = self.feed.as_mut().and_then(|feed| feed.follower(held.member)) else {
             return;
         };
-        if !Arc::ptr_eq(&follower.credentials, &held.credentials) {
+        let credentials = follower.credentials.as_ref();
+        if !credentials.is_some_and(|credentials| Arc::ptr_eq(credentials, &held.credentials)) {
             return;
         }
         match decision {

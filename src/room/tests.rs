@@ -15,6 +15,7 @@ mod answers;
 mod due;
 mod feed;
 mod flush;
+mod gather;
 mod outbox;
 mod presence;
 mod time;

@@ -23,6 +23,7 @@ use crate::net::disposition::CloseCodes;
 use crate::room::SavedEcho;
 use crate::store::owners::Quotas;
 use crate::store::postgres;
+use crate::webhooks::Reach;
 
 mod settings;
 #[cfg(test)]
@@ -60,6 +61,8 @@ pub struct Config {
     pub metrics_token: Option<SecretHash>,
     /// `--redis`.
     pub redis: Option<Address>,
+    /// `--webhook-private-addresses`.
+    pub webhook_reach: Reach,
     /// `--node-*`: set where there may be other nodes.
     pub node: Option<Node>,
     /// `--close-codes`.
@@ -253,6 +256,11 @@ impl Config {
                 },
             )?,
             redis: values.optional("redis", address::EXPECTED, Address::parse)?,
+            webhook_reach: values.one("webhook-private-addresses", "on or off", |text| match text {
+                "on" => Some(Reach::Private),
+                "off" => Some(Reach::Public),
+                _ => None,
+            })?,
             node: node(values)?,
             close_codes: values.one("close-codes", "plain or mirror", |text| match text {
                 "plain" => Some(CloseCodes::Plain),

@@ -43,6 +43,7 @@ use crate::server::threads::Helpers;
 use crate::store::ownership::{Joining, Ownership};
 use crate::store::redb::{RedbStore, Verified};
 use crate::store::{OpenError, Shared, Store, postgres};
+use crate::webhooks::Webhooks;
 
 /// By how much the committer's thread is nicer than the others; on Linux each thread has its own.
 const COMMITTER_NICE: i32 = 5;
@@ -274,10 +275,15 @@ fn build(config: &Config, (store, ownership): Kept, host: Arc<dyn Host>) -> Buil
     let parts = boards::Parts {
         store,
         ownership: ownership.map(|ownership| (ownership, joining(config))),
-        host,
+        host: Arc::clone(&host),
         metrics: Arc::clone(&metrics),
         commit_metrics,
         outlet: bridge.clone().map(|bridge| bridge as Arc<dyn Outlet>),
+        hooks: Some(Webhooks::new(
+            config.webhook_reach,
+            host,
+            metrics.webhooks().clone(),
+        )),
     };
     let (boards, writer) = Boards::new(board_settings(config), parts);
     let shell = Shell::new(net_settings(config), boards, metrics);

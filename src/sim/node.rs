@@ -78,6 +78,7 @@ impl Node {
             metrics: Arc::new(Metrics::new(&commit_metrics, &RedisMetrics::default())),
             commit_metrics,
             outlet: None,
+            hooks: None,
         };
         let (boards, writer) = Boards::new(plan.settings.clone(), parts);
         boards.start();

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::{StoredSecret, Whole};
+use super::{StoredSecret, StoredWebhook, WebhookId, Whole};
 use crate::access::secret::SecretKind;
 use crate::audit::Entry;
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
@@ -107,6 +107,10 @@ pub enum Act {
         /// Which of the two.
         paused: bool,
     },
+    /// Adds a webhook.
+    AddWebhook(Box<StoredWebhook>),
+    /// Removes a webhook.
+    RemoveWebhook(WebhookId),
 }
 
 /// What an act or an entry weighs at most, about: a title, a name, a `User-Agent`.
@@ -143,16 +147,16 @@ impl Change {
 pub enum Applied {
     /// It is durable.
     Done,
-    /// `Create`: the board is there already. `AddSecret`: one with this id is. `Import`: the board is, or a
+    /// `Create`: the board is there already. `AddSecret`, `AddWebhook`: one with this id is. `Import`: the board is, or a
     /// link or key of it on another board.
     Exists,
     /// The board was deleted.
     Deleted,
     /// There is no such board.
     Absent,
-    /// `Ungrant`, `Revoke`, `Pause`: the board has no such grant, link or key.
+    /// `Ungrant`, `Revoke`, `Pause`, `RemoveWebhook`: the board has no such grant, link, key or webhook.
     NotThere,
-    /// `Grant`, `AddSecret`: the board has as many as `limits` allows.
+    /// `Grant`, `AddSecret`, `AddWebhook`: the board has as many as `limits` allows.
     TooMany,
     /// `Create`, `Update`: whoever would own the board has as many as [`super::owners::Quotas`] allow.
     TooManyBoards,

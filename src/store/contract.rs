@@ -252,13 +252,14 @@ impl<P: Place> Tried<P> {
         let everyone = ["user:alice", "user:bob", "team:bob", "public"];
         let board = id(board);
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             self.load(&board),
             self.summary(&board),
             self.access(&board, &asked(&everyone, &[])),
             self.grants(&board, None, usize::MAX),
             self.secrets(&board, SecretKind::Link, None, usize::MAX),
             self.secrets(&board, SecretKind::Key, None, usize::MAX),
+            self.webhooks(&board),
             self.audit(&board, None, usize::MAX),
             self.list(&everything(), None, usize::MAX),
         )
@@ -296,6 +297,7 @@ macro_rules! keeps_the_rules {
                 a_grant_too_many_is_refused_and_replacing_one_never_is
                 a_link_or_key_too_many_is_refused_unless_expired_ones_make_room
                 a_key_is_paused_and_goes_on_and_nothing_else_of_it_changes
+                a_webhook_is_kept_as_it_is_and_one_too_many_is_refused
                 updating_a_board_changes_what_it_says_and_moves_it_to_its_new_owner
                 deleting_a_board_removes_all_of_it_but_its_audit_entries_and_nothing_of_another;
             registry:

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::owners::Account;
 use super::{
     Applied, BoardLog, Change, Footprint, Holder, Listed, Reclaimed, Registry, Store, StoreError, Stored,
-    StoredBoard, StoredSecret, Summary, Used,
+    StoredBoard, StoredSecret, StoredWebhook, Summary, Used,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -93,6 +93,10 @@ impl<T: Front> Registry for T {
         limit: usize,
     ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError> {
         self.behind().secrets(board, kind, after, limit)
+    }
+
+    fn webhooks(&self, board: &BoardId) -> Result<Vec<StoredWebhook>, StoreError> {
+        self.behind().webhooks(board)
     }
 
     fn audit(

@@ -18,7 +18,7 @@ use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeId, NodeSeen, Ownership, Whereabouts};
 use super::{
     Act, Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, Summary, Used,
+    StoreError, Stored, StoredBoard, StoredSecret, StoredWebhook, Summary, Used,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -334,6 +334,10 @@ impl Registry for MemoryStore {
         limit: usize,
     ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError> {
         self.ask(|contents| contents.secrets(board, kind, after, limit))
+    }
+
+    fn webhooks(&self, board: &BoardId) -> Result<Vec<StoredWebhook>, StoreError> {
+        self.ask(|contents| contents.webhooks(board))
     }
 
     fn audit(

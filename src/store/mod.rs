@@ -24,6 +24,7 @@ pub mod postgres;
 pub mod redb;
 mod registry;
 pub(crate) mod rows;
+mod webhook;
 mod whole;
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use self::error::{Damage, OpenError, StoreError, Trouble};
 pub use self::log::{BoardLog, StoredBoard};
 use self::ownership::Ownership;
 pub use self::registry::{BoardRecord, Holder, Listed, Registry, StoredSecret, Summary};
+pub use self::webhook::{SigningSecret, StoredWebhook, WebhookId};
 pub use self::whole::{Life, Living, Used, Whole};
 use crate::time::UnixMillis;
 

@@ -28,6 +28,7 @@ mod schema;
 pub(crate) mod server;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod write;
 
 use std::collections::BTreeMap;
@@ -42,7 +43,7 @@ use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeSeen, Ownership, Whereabouts};
 use super::{
     Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Shared, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, Summary, Trouble, Used,
+    StoreError, Stored, StoredBoard, StoredSecret, StoredWebhook, Summary, Trouble, Used,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -292,6 +293,10 @@ impl Registry for PgStore {
         limit: usize,
     ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError> {
         self.ask(|links| read::secrets(links, (board, kind), after, limit))
+    }
+
+    fn webhooks(&self, board: &BoardId) -> Result<Vec<StoredWebhook>, StoreError> {
+        self.ask(|links| read::webhooks(links, board))
     }
 
     fn audit(

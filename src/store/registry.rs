@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::owners::Account;
-use super::{Damage, StoreError, Stored, Used};
+use super::{Damage, StoreError, Stored, StoredWebhook, Used};
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
 use crate::audit::{Entry, EntryKey};
@@ -140,6 +140,13 @@ pub trait Registry: Send + Sync {
         after: Option<&SecretId>,
         limit: usize,
     ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError>;
+
+    /// The webhooks of a board by id; there are [`crate::limits::WEBHOOKS_PER_BOARD_MAX`] at most. Where one is
+    /// lost nothing is given away, so that this is not looked for.
+    ///
+    /// # Errors
+    /// As `load`, of the webhooks.
+    fn webhooks(&self, board: &BoardId) -> Result<Vec<StoredWebhook>, StoreError>;
 
     /// The audit entries of a board, newest first: the first `limit` before `before`.
     ///

@@ -32,6 +32,7 @@
 //! principal = 1, user id | 2, team id | 3                          in the order of lists
 //! holder = 0, user id of an owner | principal but the public       no id contains 00
 //! secret = SHA-256 of its text, level, created, expires (u64 le each; the greatest: never), created by, name
+//! webhook = secret (32 bytes), created (u64 le), created by, address, types, kinds (each with commas)
 //! entry  = action, level, subject, address (0 | 4, 4 bytes | 6, 16 bytes), user agent, detail as JSON or nothing
 //! ```
 //! Action, subject, user agent, created by, name and the board id of a run are texts. Of a secret's text
@@ -58,6 +59,7 @@ pub(crate) mod audit;
 mod board;
 pub(crate) mod journal;
 mod tally;
+pub(crate) mod webhooks;
 
 use sha2::{Digest, Sha256};
 
@@ -107,6 +109,8 @@ pub(crate) enum Tag {
     Audit = 10,
     /// `journal`.
     Journal = 11,
+    /// `webhooks`.
+    Webhook = 12,
 }
 
 fn checksum(tag: Tag, key: &[u8], format: u8, body: &[&[u8]]) -> [u8; 8] {

@@ -3,7 +3,7 @@
 //! Owns [`Whole`], and how it is read through the seams. Must not know how anything is stored. Key invariant:
 //! what cannot be read whole is an error, and never less of a board. Tests: `contract/whole.rs`.
 
-use super::{Damage, Store, StoreError, Stored, StoredBoard, StoredSecret};
+use super::{Damage, Store, StoreError, Stored, StoredBoard, StoredSecret, StoredWebhook};
 use crate::access::secret::SecretKind;
 use crate::audit::Entry;
 use crate::ids::{BoardId, Level, Principal};
@@ -47,6 +47,8 @@ pub struct Living {
     pub grants: Vec<(Principal, Level)>,
     /// Its links and keys.
     pub secrets: Vec<StoredSecret>,
+    /// Its webhooks, by id.
+    pub webhooks: Vec<StoredWebhook>,
 }
 
 /// What a grant, a link or key, or an entry weighs, about.
@@ -78,7 +80,10 @@ impl Whole {
     pub fn weight(&self) -> usize {
         let rows = match &self.life {
             Life::Deleted(_) => 0,
-            Life::Live(living) => living.grants.len().saturating_add(living.secrets.len()),
+            // A webhook has an address of up to 2 KiB.
+            Life::Live(living) => (living.grants.len())
+                .saturating_add(living.secrets.len())
+                .saturating_add(living.webhooks.len().saturating_mul(8)),
         };
         rows.saturating_add(self.audit.len())
             .saturating_mul(ROW_WEIGHT)
@@ -109,6 +114,7 @@ impl Living {
             document,
             grants: store.grants(board, None, usize::MAX)?,
             secrets,
+            webhooks: store.webhooks(board)?,
         })
     }
 

@@ -54,6 +54,10 @@ fn every_action_makes_its_entry() {
         alice.must("PATCH", &target, &json!({"paused": paused}), 200);
     }
     alice.must("DELETE", &target, &NONE, 204);
+    let webhook = json!({"url": "https://example.com/"});
+    let webhook = alice.must("POST", "/v1/boards/b/webhooks", &webhook, 201);
+    let one = format!("/v1/boards/b/webhooks/{}", webhook["id"].as_str().unwrap());
+    alice.must("DELETE", &one, &NONE, 204);
     Api::user(&server, "eve").must("GET", "/v1/boards/b", &NONE, 403);
     let all = entries(&alice);
     let seen: Vec<[&str; 3]> = all
@@ -62,6 +66,8 @@ fn every_action_makes_its_entry() {
         .collect();
     let expected = [
         ["access.denied", "user:eve", "-"],
+        ["webhook.delete", "user:alice", "-"],
+        ["webhook.create", "user:alice", "-"],
         ["key.revoke", "user:alice", "-"],
         ["key.resume", "user:alice", "-"],
         ["key.pause", "user:alice", "-"],
@@ -108,6 +114,12 @@ fn details(all: &[Value], link: &Value, key: &Value) {
     for action in ["key.revoke", "key.pause", "key.resume"] {
         assert_eq!(detail(action), &json!({"id": key["id"]}));
     }
+    // Its address may be secret.
+    let webhook = detail("webhook.create");
+    assert_eq!(
+        (webhook, webhook.as_object().unwrap().len()),
+        (detail("webhook.delete"), 1)
+    );
     assert_eq!(
         detail("access.denied"),
         &json!({"reason": "forbidden", "count": 1})

@@ -22,11 +22,7 @@ type Layers = BTreeMap<String, Layer>;
 /// prefix.
 const FORBIDDEN: &[(&[Layer], &[&str], &[&str])] = &[
     (ALL, &["redb"], &["store::redb"]),
-    (
-        ALL,
-        &["tokio_postgres", "tokio_util"],
-        &["store::postgres"],
-    ),
+    (ALL, &["tokio_postgres", "tokio_util"], &["store::postgres"]),
     (ALL, &["futures_rustls"], &["tls"]),
     (ALL, &["httparse"], &["client"]),
     (ALL, &["yrs"], &["room::document"]),
@@ -58,7 +54,7 @@ const FORBIDDEN: &[(&[Layer], &[&str], &[&str])] = &[
     (&[3, 4], &["http", "crate::http"], &[]),
     (&[3], &["session", "crate::session"], &[]),
     (&[4], &["getrandom"], &[]),
-    (&[5], &["crate::store"], &["bridge"]),
+    (&[5], &["crate::store"], &["bridge", "webhooks"]),
     // A request is passed on by the board that it is for.
     (&[7], &["crate::ids"], &["server::routing", "server::entrance"]),
     (&[7], &["crate::room::Room", "crate::session"], &[]),

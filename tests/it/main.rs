@@ -51,3 +51,4 @@ mod shutdown;
 mod sync;
 mod upgrade;
 mod viewers;
+mod webhooks;

@@ -198,6 +198,14 @@ fn calls(level: Option<Level>, manage: bool) -> Vec<(&'static str, &'static str,
             json!({"paused": true}),
             manages,
         ),
+        (
+            "POST",
+            "/v1/boards/b/webhooks",
+            json!({"url": "gopher://example.com/"}),
+            manages,
+        ),
+        ("GET", "/v1/boards/b/webhooks", NONE, manages),
+        ("DELETE", "/v1/boards/b/webhooks/0123456789abcdef", NONE, manages),
         ("GET", "/v1/boards/b/audit", NONE, manages),
     ]
 }

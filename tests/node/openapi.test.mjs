@@ -46,7 +46,7 @@ const update = build => {
 const anUpdate = text => update(doc => doc.getMap('map').set('text', text))
 
 /** A member of a request for each path, valid, and unused unless a test says otherwise. */
-const NAMES = { user: 'bob', team: 'design', link: 'AAAAAAAAAAAAAAAA', key: 'AAAAAAAAAAAAAAAA', item: 'drawn' }
+const NAMES = { user: 'bob', team: 'design', link: 'AAAAAAAAAAAAAAAA', key: 'AAAAAAAAAAAAAAAA', webhook: 'AAAAAAAAAAAAAAAA', item: 'drawn' }
 const pathOf = (operation, board) => {
   const names = { board, ...NAMES }
   return Object.fromEntries([...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name, names[name]]))
@@ -62,6 +62,7 @@ const BODIES = {
   grantPublic: { json: { level: 'view' } },
   createLink: { json: { level: 'view' } },
   createKey: { json: { level: 'view', name: 'any' } },
+  createWebhook: { json: { url: 'https://example.com/' } },
   writeDocument: { body: anUpdate('any') },
   createItem: { json: { type: 'sticky', x: 0, y: 0 } },
   updateItem: { json: { x: 1 } },
@@ -105,6 +106,8 @@ const INVALID = {
     [{ operations: [{ action: 'delete' }] }, 'operations[0].item'], [{ operations: [{ action: 'update', item: {} }] }, 'operations[0].item.id'],
     ...WRONG.map(([json, field]) => [{ operations: [{ action: 'create', item: A_STICKY }, { action: 'create', item: { ...A_STICKY, ...json } }] }, `operations[1].item.${field}`])
   ],
+  createWebhook: [...[undefined, null, '', 1, 'ftp://example.com/', `https://example.com/${long(2048)}`].map(url => [{ url }, 'url']),
+    [{ url: 'https://example.com/', types: ['items'] }, 'types'], [{ url: 'https://example.com/', kinds: 'sticky' }, 'kinds']],
   createKey: [...LEVELS.map(([json, field]) => [{ name: 'any', ...json }, field]), ...[undefined, null, '', 1, long(257)].map(name => [{ level: 'view', name }, 'name'])],
   pauseKey: [{}, { paused: null }, { paused: 1 }, { paused: 'true' }].map(json => [json, 'paused'])
 }
@@ -473,6 +476,8 @@ describe('the server', () => {
     await to('createLink', 409, 'too_many_links', { ...sent, json: { level: 'view' } })
     await fill(1024, n => to('createKey', 201, null, { ...sent, json: { level: 'view', name: `key ${n}` } }))
     await to('createKey', 409, 'too_many_keys', { ...sent, json: { level: 'view', name: 'one more' } })
+    await fill(8, n => to('createWebhook', 201, null, { ...sent, json: { url: `https://example.com/${n}` } }))
+    await to('createWebhook', 409, 'too_many_webhooks', { ...sent, json: { url: 'https://example.com/' } })
     await fill(4096, n => to('grantUser', 200, null, { ...sent, path: { ...path, user: `user ${n}` }, json: { level: 'view' } }))
     for (const id of ['grantUser', 'grantTeam', 'grantPublic']) {
       await to(id, 409, 'too_many_grants', { ...sent, path: pathOf(operation(id), 'full'), json: { level: 'view' } })
@@ -489,6 +494,10 @@ describe('the server', () => {
     const { value: key } = await to('createKey', 201, null, { ...sent, json: { level: 'edit', name: 'robot' } })
     for (const paused of [true, false]) await to('pauseKey', 200, null, { ...sent, path: { board, key: key.id }, json: { paused } })
     await to('revokeKey', 204, null, { ...sent, path: { board, key: key.id } })
+    const { value: webhook } = await to('createWebhook', 201, null, { ...sent, json: { url: 'https://example.com/', types: ['item'] } })
+    await to('listWebhooks', 200, null, sent)
+    await to('deleteWebhook', 204, null, { ...sent, path: { board, webhook: webhook.id } })
+    await to('deleteWebhook', 404, 'no_such_webhook', { ...sent, path: { board, webhook: webhook.id } })
     await to('grantTeam', 200, null, { ...sent, path: { board, team: 'design' }, json: { level: 'view' } })
     await to('ungrantTeam', 204, null, { ...sent, path: { board, team: 'design' } })
     await to('updateBoard', 200, null, { ...sent, json: { title: 'Seen' }, headers: { 'User-Agent': long(300) } })
@@ -497,7 +506,7 @@ describe('the server', () => {
     const entries = await until(async () => {
       const { value } = await to('readAudit', 200, null, { ...sent, query: { limit: '500' } })
       // A deleted board has no log that could be read.
-      const wanted = ['board.create', 'board.access', 'board.update', 'permission.set', 'permission.remove', 'link.create', 'link.revoke', 'key.create', 'key.pause', 'key.resume', 'key.revoke', 'access.denied']
+      const wanted = ['board.create', 'board.access', 'board.update', 'permission.set', 'permission.remove', 'link.create', 'link.revoke', 'key.create', 'key.pause', 'key.resume', 'key.revoke', 'webhook.create', 'webhook.delete', 'access.denied']
       return wanted.every(action => value.items.some(entry => entry.action === action)) && value.items
     }, 'every action in the log')
     assert.deepEqual(entries.map(({ at }) => at), entries.map(({ at }) => at).sort().reverse(), 'newest first')

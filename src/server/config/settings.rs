@@ -237,6 +237,12 @@ pub const SETTINGS: &[Setting] = &[
         ..single("saved-echo", "on|off", "on")
     },
     Setting {
+        group: Group::Clients,
+        help: "Let webhooks reach this machine and private networks too: `on` where whoever owns a board may reach \
+               all that the server reaches",
+        ..single("webhook-private-addresses", "on|off", "off")
+    },
+    Setting {
         default: None,
         default_words: Some("none: one node"),
         group: Group::Nodes,

@@ -69,6 +69,7 @@ fn defaults_are_those_of_the_contract() {
         trusted_proxies: Vec::new(),
         metrics_token: None,
         redis: None,
+        webhook_reach: Reach::Public,
         node: None,
         close_codes: CloseCodes::Plain,
         saved_echo: SavedEcho::On,
@@ -272,6 +273,10 @@ fn addresses_and_files_are_checked() {
 
 #[test]
 fn words_are_those_of_the_contract() {
+    assert_eq!(
+        good("webhook-private-addresses", "on").webhook_reach,
+        Reach::Private
+    );
     assert_eq!(good("close-codes", "mirror").close_codes, CloseCodes::Mirror);
     assert_eq!(good("saved-echo", "off").saved_echo, SavedEcho::Off);
     assert_eq!(good("log-level", "trace").log_level, LogLevel::Trace);

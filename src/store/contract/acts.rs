@@ -36,6 +36,15 @@ pub(super) fn each_act_has_its_outcome_and_an_entry_if_and_only_if_it_is_done<P:
         ("a", revoke("a", Link, "one"), Done),
         ("a", revoke("a", Link, "one"), NotThere),
         ("b", secret("b", Key, "one"), Done),
+        ("a", remove_webhook(1), NotThere),
+        ("a", add_webhook(1), Done),
+        ("a", add_webhook(1), Exists),
+        ("b", add_webhook(1), Done),
+        ("never", add_webhook(1), Absent),
+        ("never", remove_webhook(1), Absent),
+        ("a", remove_webhook(2), NotThere),
+        ("a", remove_webhook(1), Done),
+        ("a", remove_webhook(1), NotThere),
         ("a", update(Some(Some("New")), None), Done),
         ("never", update(None, None), Absent),
         ("b", Act::Delete, Done),
@@ -44,6 +53,8 @@ pub(super) fn each_act_has_its_outcome_and_an_entry_if_and_only_if_it_is_done<P:
         ("b", secret("b", Key, "one"), Deleted),
         ("b", revoke("b", Key, "one"), Deleted),
         ("b", ungrant("public"), Deleted),
+        ("b", add_webhook(2), Deleted),
+        ("b", remove_webhook(1), Deleted),
         ("b", update(None, None), Deleted),
         ("b", create("bob"), Deleted),
     ];
@@ -66,12 +77,15 @@ pub(super) fn who_owns_the_board_no_more_changes_nothing<P: Place>() {
         ungrant("user:bob"),
         secret("a", SecretKind::Key, "new"),
         revoke("a", SecretKind::Link, "link"),
+        add_webhook(2),
+        remove_webhook(1),
     ];
     for (number, what) in (0..).zip(acts) {
         let store = fresh::<P>();
         store.done(&[create("a")]);
         store.does("a", grant("user:bob", Level::View));
         store.does("a", secret("a", SecretKind::Link, "link"));
+        store.does("a", add_webhook(1));
         let asked_by =
             |user: &str, board: &str| store.commit(&[act_as(user, board, 5_000 + number, what.clone())]);
         let before = store.told("a");
@@ -272,6 +286,43 @@ pub(super) fn a_key_is_paused_and_goes_on_and_nothing_else_of_it_changes<P: Plac
     assert_eq!(store.find_secrets(&[new, key, other]), Ok(BTreeMap::new()));
 }
 
+pub(super) fn a_webhook_is_kept_as_it_is_and_one_too_many_is_refused<P: Place>() {
+    let most = u8::try_from(limits::WEBHOOKS_PER_BOARD_MAX).unwrap();
+    let mut store = fresh::<P>();
+    store.done(&[create("a"), create("a-"), create("b")]);
+    // All at once, and over several commits.
+    let at_once: Vec<Change> = (0..=most).map(|n| act("b", 100, add_webhook(n))).collect();
+    let mut expected = vec![Applied::Done; usize::from(most)];
+    expected.push(Applied::TooMany);
+    assert_eq!(store.commit(&at_once), Ok(expected));
+    for number in (0..most).rev() {
+        assert_eq!(store.does("a", add_webhook(number)), Applied::Done, "{number}");
+    }
+    assert_eq!(store.does("a", add_webhook(most)), Applied::TooMany);
+    assert_eq!(store.does("a-", add_webhook(most)), Applied::Done);
+    let swap = [
+        act("a", 200, remove_webhook(3)),
+        act("a", 201, add_webhook(most)),
+        act("a", 202, add_webhook(3)),
+        act("a", 203, remove_webhook(0)),
+        act("a", 204, add_webhook(3)),
+        act("a", 205, remove_webhook(3)),
+        act("a", 206, add_webhook(0)),
+    ];
+    let expected = [Applied::Done, Applied::Done, Applied::TooMany, Applied::Done];
+    assert_eq!(
+        store.commit(&swap),
+        Ok([&expected[..], &[Applied::Done; 3]].concat())
+    );
+    let mut there: Vec<_> = (0..=most).filter(|n| *n != 3).map(webhook).collect();
+    there.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    for _ in 0..2 {
+        assert_eq!(store.webhooks(&id("a")), Ok(there.clone()));
+        assert_eq!(store.webhooks(&id("never")), Ok(Vec::new()));
+        store.restart();
+    }
+}
+
 pub(super) fn updating_a_board_changes_what_it_says_and_moves_it_to_its_new_owner<P: Place>() {
     let store = fresh::<P>();
     store.done(&[create("a")]);
@@ -310,6 +361,7 @@ pub(super) fn deleting_a_board_removes_all_of_it_but_its_audit_entries_and_nothi
         }
         store.does(board, secret(board, SecretKind::Link, "link"));
         store.does(board, secret(board, SecretKind::Key, "key"));
+        store.does(board, add_webhook(1));
     }
     let secrets = ["a", "a-"].map(|board| stored(board, SecretKind::Link, "link", None));
     let others = |board: &str| {
@@ -324,6 +376,7 @@ pub(super) fn deleting_a_board_removes_all_of_it_but_its_audit_entries_and_nothi
             rest,
             grants,
             kinds.map(|kind| store.secrets(&id(board), kind, None, 9).unwrap()),
+            store.webhooks(&id(board)),
         )
     };
     let before = ["a-", "aa"].map(others);
@@ -335,8 +388,9 @@ pub(super) fn deleting_a_board_removes_all_of_it_but_its_audit_entries_and_nothi
     for kind in [SecretKind::Link, SecretKind::Key] {
         assert_eq!(store.secrets(&id("a"), kind, None, 9), Ok(Vec::new()));
     }
+    assert_eq!(store.webhooks(&id("a")), Ok(Vec::new()));
     let entries = store.entries("a");
-    assert_eq!(entries.len(), 7);
+    assert_eq!(entries.len(), 8);
     assert!(entries.iter().any(|entry| entry.action == Action::BoardDelete));
     let asked = asked(&["user:bob", "public"], &[&secrets[0], &secrets[1]]);
     let facts = store.access(&id("a"), &asked).unwrap();

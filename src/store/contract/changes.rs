@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::super::{Act, Change, Holder, StoredSecret};
+use super::super::{Act, Change, Holder, SigningSecret, StoredSecret, StoredWebhook, WebhookId};
 use crate::access::secret::{SecretHash, SecretKind};
 use crate::access::{Asked, SecretFacts};
 use crate::audit::{Action, Actor, Entry, EntryKey};
@@ -46,6 +46,8 @@ pub(crate) fn act(board: &str, at: u64, act: Act) -> Change {
         Act::AddSecret(_) => Action::LinkCreate,
         Act::Revoke { .. } => Action::LinkRevoke,
         Act::Pause { .. } => Action::KeyPause,
+        Act::AddWebhook(_) => Action::WebhookCreate,
+        Act::RemoveWebhook(_) => Action::WebhookDelete,
     };
     Change::Act {
         board: id(board),
@@ -168,6 +170,33 @@ pub(crate) fn pause(board: &str, name: &str) -> Act {
 pub(crate) fn resume(board: &str, name: &str) -> Act {
     let (id, paused) = (stored(board, SecretKind::Key, name, None).facts.hash.id(), false);
     Act::Pause { id, paused }
+}
+
+/// A webhook whose id is this number.
+pub(crate) fn webhook(number: u8) -> StoredWebhook {
+    StoredWebhook {
+        id: WebhookId::from_bytes([number; WebhookId::BYTES]),
+        url: format!("https://example.com/{number}?a=b,c"),
+        types: ["item", "presence"][..usize::from(number % 3)]
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect(),
+        kinds: ["sticky", "frame"][..usize::from(number % 2)]
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect(),
+        secret: SigningSecret([number; 32]),
+        created_by: Subject::parse("user:alice").unwrap(),
+        created_at: UnixMillis(14),
+    }
+}
+
+pub(crate) fn add_webhook(number: u8) -> Act {
+    Act::AddWebhook(Box::new(webhook(number)))
+}
+
+pub(crate) fn remove_webhook(number: u8) -> Act {
+    Act::RemoveWebhook(webhook(number).id)
 }
 
 pub(crate) fn owned_by(owner: &str) -> Holder {

@@ -28,6 +28,10 @@ fn filled<P: Place>() -> Tried<P> {
         store.does("a", Act::AddSecret(Box::new(stored("a", kind, name, end))));
     }
     store.does("a", pause("a", "key"));
+    for number in [2, 1] {
+        store.does("a", add_webhook(number));
+    }
+    store.does("gone", add_webhook(1));
     store.does("gone", secret("gone", SecretKind::Key, "key"));
     store.done(&[event("a", (5, 1)), event("gone", (5, 2)), delete("gone")]);
     store
@@ -74,6 +78,7 @@ pub(super) fn a_board_that_was_imported_is_what_it_was_and_goes_on<P: Place>() {
         snapshot("a", 4, "more"),
         act("a", 50, ungrant("team:bob")),
         act("a", 51, revoke("a", SecretKind::Link, "link")),
+        act("a", 51, remove_webhook(2)),
         act("b", 52, update(Some(Some("New")), None)),
         delete("large"),
         append("~", 1, "1"),

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::super::{
-    Act, Applied, BoardRecord, Change, Holder, Life, Listed, Stored, StoredBoard, StoredSecret, Summary,
-    Used, Whole,
+    Act, Applied, BoardRecord, Change, Holder, Life, Listed, Stored, StoredBoard, StoredSecret,
+    StoredWebhook, Summary, Used, WebhookId, Whole,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
@@ -25,6 +25,7 @@ struct Board {
     stored: StoredBoard,
     grants: BTreeMap<Principal, Level>,
     secrets: BTreeMap<SecretId, StoredSecret>,
+    webhooks: BTreeMap<WebhookId, StoredWebhook>,
 }
 
 impl Board {
@@ -43,6 +44,7 @@ impl Board {
             },
             grants: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            webhooks: BTreeMap::new(),
         }
     }
 
@@ -132,6 +134,17 @@ impl Board {
         let found = self.secrets.get_mut(id);
         let key = found.filter(|secret| secret.facts.kind == SecretKind::Key);
         there(key.map(|key| key.facts.paused = paused))
+    }
+
+    fn add_webhook(&mut self, webhook: &StoredWebhook) -> Applied {
+        if self.webhooks.contains_key(&webhook.id) {
+            return Applied::Exists;
+        }
+        if self.webhooks.len() >= limits::WEBHOOKS_PER_BOARD_MAX {
+            return Applied::TooMany;
+        }
+        self.webhooks.insert(webhook.id.clone(), webhook.clone());
+        Applied::Done
     }
 
     fn update(&mut self, title: Option<&Option<String>>, owner: Option<&UserId>, at: UnixMillis) -> Applied {
@@ -224,6 +237,8 @@ impl Contents {
             Act::AddSecret(secret) => board.add_secret(secret, at),
             Act::Revoke { kind, id } => board.revoke(*kind, id),
             Act::Pause { id, paused } => board.pause(id, *paused),
+            Act::AddWebhook(webhook) => board.add_webhook(webhook),
+            Act::RemoveWebhook(id) => there(board.webhooks.remove(id)),
         });
         if matches!((act, applied), (Act::Delete, Applied::Done)) {
             self.boards.insert(id.clone(), Kept::Deleted(at));
@@ -255,6 +270,9 @@ impl Contents {
                     stored: living.document.clone(),
                     grants: living.grants.iter().cloned().collect(),
                     secrets,
+                    webhooks: (living.webhooks.iter())
+                        .map(|webhook| (webhook.id.clone(), webhook.clone()))
+                        .collect(),
                 })
             }
         };
@@ -417,6 +435,15 @@ impl Contents {
             .filter(|(id, _)| after.is_none_or(|after| after < *id));
         let secrets = secrets.map(|(id, secret)| (id.clone(), secret.clone()));
         secrets.take(limit).collect()
+    }
+
+    /// See [`super::super::Registry::webhooks`].
+    #[must_use]
+    pub fn webhooks(&self, board: &BoardId) -> Vec<StoredWebhook> {
+        match self.get(board) {
+            Stored::Present(board) => board.webhooks.values().cloned().collect(),
+            Stored::Absent | Stored::Deleted => Vec::new(),
+        }
     }
 
     /// See [`super::super::Registry::audit`].

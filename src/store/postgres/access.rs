@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Act, Applied, Living, StoredSecret};
+use super::webhooks::Webhooks;
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Level, Principal, SecretId};
 use crate::limits;
@@ -36,6 +37,7 @@ pub(super) struct Access {
     pub(super) paused: BTreeMap<SecretId, bool>,
     /// Boards of which nothing stays, before others are written.
     pub(super) cleared: BTreeSet<BoardId>,
+    pub(super) webhooks: Webhooks,
 }
 
 impl Access {
@@ -47,6 +49,7 @@ impl Access {
         self.added.retain(|_, secret| secret.facts.board != *board);
         let secrets = &self.secrets;
         self.paused.retain(|id, _| secrets.contains_key(id));
+        self.webhooks.clear(board);
         self.cleared.insert(board.clone());
     }
 
@@ -81,6 +84,7 @@ impl Access {
                 Ok(())
             }
             Act::Pause { id, paused } => self.pause(board, id, *paused),
+            Act::AddWebhook(_) | Act::RemoveWebhook(_) => self.webhooks.act(board, act),
             // Those are not about access.
             Act::Create { .. } | Act::Update { .. } | Act::Delete => Err(Applied::NotThere),
         }
@@ -153,6 +157,7 @@ impl Access {
             return Err(Applied::Exists);
         }
         living.secrets.iter().for_each(|secret| self.put(board, secret));
+        (living.webhooks.iter()).for_each(|webhook| self.webhooks.put(board, webhook));
         for (principal, level) in &living.grants {
             let key = (board.clone(), principal.clone());
             self.granted.insert(key.clone());

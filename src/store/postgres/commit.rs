@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Act, Change, Damage, Life, StoreError, Trouble};
+use super::super::{Act, Change, Damage, Life, StoreError, Trouble, WebhookId};
 use super::access::{Access, Known};
 use super::batch::{Batch, Found, Logged, Nodes, Pending};
 use super::link::{Link, Statement, sql};
 use super::owners::{Counted, Owners};
 use super::rows;
+use super::webhooks::Webhooks;
 use crate::ids::{BoardId, Principal, SecretId, UserId};
 use crate::limits;
 use crate::time::UnixMillis;
@@ -48,6 +49,8 @@ const SECRETS: &str = "
     SELECT id, board, kind, expires_at FROM secrets WHERE board = ANY($1)
     UNION SELECT id, board, kind, expires_at FROM secrets WHERE id = ANY($2)";
 
+const WEBHOOKS: &str = "SELECT board, id FROM webhooks WHERE board = ANY($1)";
+
 /// What owners have.
 pub(super) const COUNT: &str = "
     SELECT owner, count(*) AS boards, sum(state_bytes + log_bytes)::bigint AS bytes
@@ -61,6 +64,7 @@ struct Needs<'a> {
     replaced: BTreeSet<&'a str>,
     granted: BTreeSet<&'a str>,
     secrets: BTreeSet<&'a str>,
+    webhooks: BTreeSet<&'a str>,
     ids: Vec<SecretId>,
     owners: BTreeSet<UserId>,
 }
@@ -109,6 +113,9 @@ impl<'a> Needs<'a> {
             }
             Act::Revoke { .. } | Act::Pause { .. } => {
                 self.secrets.insert(board);
+            }
+            Act::AddWebhook(_) | Act::RemoveWebhook(_) => {
+                self.webhooks.insert(board);
             }
         }
     }
@@ -164,6 +171,9 @@ pub(super) fn begin(
         let ids = needs.ids.iter().map(SecretId::as_str).collect();
         sql(SECRETS).texts(list(&needs.secrets)).texts(ids)
     });
+    let hooked = script.ask(!needs.webhooks.is_empty(), || {
+        sql(WEBHOOKS).texts(list(&needs.webhooks))
+    });
     let counted = script.ask(!counting.is_empty(), || sql(COUNT).texts(texts(&counting)));
     let answers = link.run(&script.0, limits::DATABASE_ANSWER_TIME_MAX)?;
     let rows = |at: Option<usize>| at.and_then(|at| answers.get(at)).map_or(&[][..], Vec::as_slice);
@@ -186,6 +196,12 @@ pub(super) fn begin(
             .iter()
             .filter_map(|row| known_of(row).ok())
             .collect(),
+        webhooks: Webhooks {
+            known: (rows(hooked).iter())
+                .filter_map(|row| webhook_of(row).ok())
+                .collect(),
+            ..Webhooks::default()
+        },
         ..Access::default()
     };
     let boards = pending(rows(Some(found)), rows(logged))?;
@@ -217,6 +233,11 @@ pub(super) fn decode_counted(rows: &[Row]) -> Result<BTreeMap<UserId, Counted>, 
 fn granted_of(row: &Row) -> Result<(BoardId, Principal), Damage> {
     let board = rows::board_id(row, "board")?;
     Ok((board, rows::parsed(row, "principal", Principal::parse)?))
+}
+
+fn webhook_of(row: &Row) -> Result<(BoardId, WebhookId), Damage> {
+    let board = rows::board_id(row, "board")?;
+    Ok((board, rows::parsed(row, "id", WebhookId::parse)?))
 }
 
 fn known_of(row: &Row) -> Result<(SecretId, Known), Damage> {

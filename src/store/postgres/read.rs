@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::super::{Damage, Holder, Listed, StoreError, Stored, StoredBoard, StoredSecret, Summary, Used};
+use super::super::{
+    Damage, Holder, Listed, StoreError, Stored, StoredBoard, StoredSecret, StoredWebhook, Summary, Used,
+};
 use super::link::sql;
 use super::links::Links;
 use super::rows::{self, Board};
@@ -260,6 +262,15 @@ pub(super) fn secrets(
     .number(at_most(limit));
     let answers = links.read(vec![asked])?;
     decoded(answers.first().map_or(&[], Vec::as_slice), rows::secret)
+}
+
+pub(super) fn webhooks(links: &Links, board: &BoardId) -> Result<Vec<StoredWebhook>, StoreError> {
+    let asked = sql(
+        "SELECT id, url, types, kinds, secret, created_by, created_at FROM webhooks \
+                     WHERE board = $1 ORDER BY id",
+    );
+    let answers = links.read(vec![asked.text(board.as_str())])?;
+    decoded(answers.first().map_or(&[], Vec::as_slice), rows::webhook)
 }
 
 pub(super) fn audit(

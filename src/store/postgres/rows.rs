@@ -8,7 +8,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
 use super::super::rows::split_updates;
-use super::super::{BoardRecord, Damage, StoredSecret};
+use super::super::rows::webhooks::split_words;
+use super::super::{BoardRecord, Damage, SigningSecret, StoredSecret, StoredWebhook, WebhookId};
 use crate::access::SecretFacts;
 use crate::access::secret::{SecretHash, SecretKind};
 use crate::audit::{Action, Actor, Entry, EntryKey};
@@ -151,6 +152,19 @@ pub(super) fn secret(row: &Row) -> Result<(SecretId, StoredSecret), Damage> {
         created_at: UnixMillis(unsigned(row, "created_at")?),
     };
     Ok((id, stored))
+}
+
+pub(super) fn webhook(row: &Row) -> Result<StoredWebhook, Damage> {
+    let secret = <[u8; 32]>::try_from(column::<&[u8]>(row, "secret")?).map_err(|_| Damage::Malformed)?;
+    Ok(StoredWebhook {
+        id: parsed(row, "id", WebhookId::parse)?,
+        url: column(row, "url")?,
+        types: split_words(column(row, "types")?),
+        kinds: split_words(column(row, "kinds")?),
+        secret: SigningSecret(secret),
+        created_by: parsed(row, "created_by", Subject::parse)?,
+        created_at: UnixMillis(unsigned(row, "created_at")?),
+    })
 }
 
 pub(super) fn entry(row: &Row) -> Result<Entry, Damage> {

@@ -12,7 +12,7 @@ use crate::limits;
 const VERSION: u32 = 2;
 
 /// What makes the tables of version 1. Times are milliseconds since 1970; ids are compared by their bytes.
-const MAKE: &[&str] = &[
+pub(super) const MAKE: &[&str] = &[
     "CREATE TABLE format (
         only_row bool PRIMARY KEY DEFAULT true CHECK (only_row),
         version integer NOT NULL,
@@ -86,10 +86,22 @@ const MAKE: &[&str] = &[
 ];
 
 /// What version 2 adds to the tables of version 1, by subject; new tables are made so, too.
-const SINCE_1: &[&[&str]] = &[PAUSED];
+const SINCE_1: &[&[&str]] = &[PAUSED, WEBHOOKS];
 
 /// Keys that are paused.
 const PAUSED: &[&str] = &["ALTER TABLE secrets ADD COLUMN paused boolean NOT NULL DEFAULT false"];
+
+/// Webhooks, which go with their board.
+const WEBHOOKS: &[&str] = &["CREATE TABLE webhooks (
+        board text COLLATE \"C\" NOT NULL,
+        id text COLLATE \"C\" NOT NULL,
+        url text NOT NULL,
+        types text NOT NULL,
+        kinds text NOT NULL,
+        secret bytea NOT NULL,
+        created_by text NOT NULL,
+        created_at bigint NOT NULL,
+        PRIMARY KEY (board, id))"];
 
 /// Sees to it that the tables are there, in the version that this program knows.
 pub(super) fn ensure(link: &mut Link, schema: &str) -> Result<(), OpenError> {

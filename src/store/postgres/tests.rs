@@ -163,6 +163,36 @@ fn tables_of_version_1_are_migrated_once_and_keep_what_is_in_them() {
 }
 
 #[test]
+fn the_tables_of_version_1_are_migrated_with_all_that_is_in_them() {
+    use crate::store::contract::changes::{act, add_webhook, webhook};
+    let server = Postgres::shared();
+    let schema = server.fresh_schema();
+    let make = schema::MAKE.join(";");
+    server.ask(&format!(
+        "CREATE SCHEMA {schema}; SET search_path TO {schema}; {make};
+         INSERT INTO format (version) VALUES (1);
+         INSERT INTO boards (id, created_at, updated_at) VALUES ('a', 1, 1);
+         INSERT INTO secrets (id, board, kind, hash, level, created_by, created_at)
+            VALUES ('ungWv48Bz-pBQUDe', 'a', 'key',
+                '\\xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad', 'edit', 'user:alice', 1)"
+    ));
+    let url = server.url(&schema);
+    std::thread::scope(|scope| {
+        let opening = [(); 3].map(|()| scope.spawn(|| open(&url).map(drop)));
+        assert!(opening.into_iter().all(|one| one.join().unwrap() == Ok(())));
+    });
+    let store = open(&url).unwrap();
+    assert_eq!(server.ask(&format!("SELECT version FROM {schema}.format")), "2");
+    let keys = store.secrets(&id("a"), SecretKind::Key, None, 9);
+    assert_eq!(keys.unwrap().len(), 1);
+    assert_eq!(
+        store.commit(&[act("a", 1, add_webhook(1))]),
+        Ok(vec![Applied::Done])
+    );
+    assert_eq!(store.webhooks(&id("a")), Ok(vec![webhook(1)]));
+}
+
+#[test]
 fn two_who_open_an_empty_database_at_once_make_the_tables_once() {
     let server = Postgres::shared();
     let url = server.url(&server.fresh_schema());

@@ -4,17 +4,19 @@
 //! invariant: what a board loses goes before what it gets is written.
 
 use super::super::rows::push_update;
+use super::super::rows::webhooks::join_words;
 use super::batch::{Batch, Found, Pending};
 use super::link::{Statement, sql};
 use super::rows::{self, signed};
 use crate::audit::Entry;
 use crate::ids::BoardId;
 
-const CLEAR: [&str; 4] = [
+const CLEAR: [&str; 5] = [
     "DELETE FROM states WHERE board = ANY($1)",
     "DELETE FROM updates WHERE board = ANY($1)",
     "DELETE FROM grants WHERE board = ANY($1)",
     "DELETE FROM secrets WHERE board = ANY($1)",
+    "DELETE FROM webhooks WHERE board = ANY($1)",
 ];
 
 const INSERT_BOARDS: &str = "
@@ -57,6 +59,13 @@ const WRITE_SECRETS: &str = "
 
 const PAUSE_SECRETS: &str = "
     UPDATE secrets SET paused = id = ANY($1) WHERE id = ANY($1) OR id = ANY($2)";
+
+const REMOVE_WEBHOOKS: &str = "
+    DELETE FROM webhooks USING unnest($1, $2) AS gone (key, whose) WHERE board = gone.key AND id = gone.whose";
+
+const WRITE_WEBHOOKS: &str = "
+    INSERT INTO webhooks (board, id, url, types, kinds, secret, created_by, created_at)
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)";
 
 const WRITE_ENTRIES: &str = "
     INSERT INTO audit (board, at, n, subject, address, user_agent, action, level, detail)
@@ -143,6 +152,8 @@ pub(super) struct Written<'a> {
     packed: Vec<Packed<'a>>,
     principals: Vec<String>,
     names: Vec<Option<String>>,
+    /// Types and kinds of webhooks.
+    words: Vec<(String, String)>,
     entries: Vec<EntryTexts>,
 }
 
@@ -188,6 +199,9 @@ impl<'a> Written<'a> {
                 .values()
                 .map(|secret| secret.name.as_deref().map(rows::escaped))
                 .collect(),
+            words: (access.webhooks.added.values())
+                .map(|webhook| (join_words(&webhook.types), join_words(&webhook.kinds)))
+                .collect(),
             entries: batch.entries.values().map(EntryTexts::of).collect(),
         }
     }
@@ -203,6 +217,7 @@ impl<'a> Written<'a> {
         self.documents(&mut out);
         self.grants(&mut out);
         self.secrets(&mut out);
+        self.webhooks(&mut out);
         self.audit(&mut out);
         out
     }
@@ -325,6 +340,30 @@ impl<'a> Written<'a> {
                 .texts(each(&added, |(_, secret)| secret.created_by.as_str()))
                 .numbers(each(&added, |(_, secret)| signed(secret.created_at.0)))
                 .texts(paused.map(|(id, _)| id.as_str()).collect()),
+        );
+    }
+
+    fn webhooks<'s>(&'s self, out: &mut Vec<Statement<'s>>) {
+        let webhooks = &self.batch.access.webhooks;
+        if !webhooks.removed.is_empty() {
+            let removed: Vec<_> = webhooks.removed.iter().collect();
+            let statement = sql(REMOVE_WEBHOOKS).texts(each(&removed, |(board, _)| board.as_str()));
+            out.push(statement.texts(each(&removed, |(_, id)| id.as_str())));
+        }
+        if webhooks.added.is_empty() {
+            return;
+        }
+        let added: Vec<_> = webhooks.added.iter().collect();
+        out.push(
+            sql(WRITE_WEBHOOKS)
+                .texts(each(&added, |((board, _), _)| board.as_str()))
+                .texts(each(&added, |((_, id), _)| id.as_str()))
+                .texts(each(&added, |(_, webhook)| webhook.url.as_str()))
+                .texts(each(&self.words, |(types, _)| types.as_str()))
+                .texts(each(&self.words, |(_, kinds)| kinds.as_str()))
+                .blobs(each(&added, |(_, webhook)| webhook.secret.0.as_slice()))
+                .texts(each(&added, |(_, webhook)| webhook.created_by.as_str()))
+                .numbers(each(&added, |(_, webhook)| signed(webhook.created_at.0))),
         );
     }
 

@@ -9,6 +9,7 @@ mod access;
 mod import;
 mod journal;
 mod pending;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ use super::super::{Act, Applied, Change, StoreError};
 use super::journal::{Bounds, Delta, Journal};
 use super::owners::{Gains, Moves, Owners};
 use super::table::{Rows, Touched};
-use super::{AUDIT, BOARDS, IDS, JOURNAL, SNAPSHOTS, UPDATES, engine, is_free, rows_of};
+use super::{AUDIT, BOARDS, IDS, JOURNAL, SNAPSHOTS, UPDATES, WEBHOOKS, engine, is_free, rows_of};
 use crate::audit;
 use crate::ids::{BoardId, UserId};
 use crate::time::UnixMillis;
@@ -40,6 +41,7 @@ struct Batch<'t> {
     commits: Rows<'t>,
     audit: Rows<'t>,
     access: Access<'t>,
+    webhooks: Rows<'t>,
     pending: BTreeMap<BoardId, Pending<'t>>,
     gains: Gains<'t>,
     journal: &'t Journal,
@@ -104,6 +106,7 @@ impl<'t> Batch<'t> {
             commits: open(JOURNAL)?,
             audit: open(AUDIT)?,
             access: Access::open(transaction, touched)?,
+            webhooks: open(WEBHOOKS)?,
             pending: BTreeMap::new(),
             gains: Gains::new(known.owners),
             journal: known.journal,
@@ -182,6 +185,7 @@ impl<'t> Batch<'t> {
             Act::Create { .. } => Ok(Applied::Exists),
             Act::Update { title, owner } => self.update(board, pending, (title, owner), at),
             Act::Delete => self.delete(board, pending, at),
+            Act::AddWebhook(_) | Act::RemoveWebhook(_) => webhooks::act(&mut self.webhooks, board, act),
             Act::Grant { .. }
             | Act::Ungrant { .. }
             | Act::AddSecret(_)
@@ -379,6 +383,7 @@ impl<'t> Batch<'t> {
         }
         clear(&mut self.snapshots, board)?;
         clear(&mut self.updates, board)?;
+        clear(&mut self.webhooks, board)?;
         *pending = Pending {
             dirty: true,
             before: pending.before.take(),

@@ -184,7 +184,7 @@ fn ensure_format(database: &Database) -> Result<(), OpenError> {
             known: FILE_FORMAT,
         }),
         Format::Version(found @ 1..FILE_FORMAT) => migrate::migrate(database, found).map_err(OpenError::from),
-        Format::Version(_) => Ok(()),
+        Format::Version(_) => migrate::complete(database).map_err(OpenError::from),
     }
 }
 

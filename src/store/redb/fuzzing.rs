@@ -14,7 +14,9 @@ use crate::access::{Asked, SecretFacts};
 use crate::audit::{Action, Actor, Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, Subject, UserId};
 use crate::store::memory::Contents;
-use crate::store::{Act, Change, Holder, Listed, Reclaimed, StoreError, StoredSecret};
+use crate::store::{
+    Act, Change, Holder, Listed, Reclaimed, SigningSecret, StoreError, StoredSecret, StoredWebhook, WebhookId,
+};
 use crate::time::UnixMillis;
 
 /// Boards that operations are about: ids that are each other's neighbours among the keys.
@@ -53,6 +55,7 @@ pub(super) fn difference(model: &Contents, store: &RedbStore, refusals: Refusals
             let secrets = model.secrets(&id, kind, None, MANY);
             refusals.same(text, store.secrets(&id, kind, None, MANY), secrets)?;
         }
+        refusals.same(text, store.webhooks(&id), model.webhooks(&id))?;
         refusals.same(text, store.audit(&id, None, MANY), model.audit(&id, None, MANY))?;
     }
     let found = model.find_secrets(&asked.secrets);
@@ -269,10 +272,20 @@ impl<'a> Steps<'a> {
                 id: hash(byte % 16).id(),
                 paused: byte % 4 == 0,
             },
-            _ => Act::Revoke {
+            30 => Act::Revoke {
                 kind: secret_kind,
                 id: hash(byte % 16).id(),
             },
+            _ if byte < 160 => Act::AddWebhook(Box::new(StoredWebhook {
+                id: WebhookId::from_bytes([byte % 12; WebhookId::BYTES]),
+                url: self.count.to_string(),
+                types: Vec::new(),
+                kinds: Vec::new(),
+                secret: SigningSecret([byte; 32]),
+                created_by: Subject::user(&user(number)),
+                created_at: UnixMillis(self.count),
+            })),
+            _ => Act::RemoveWebhook(WebhookId::from_bytes([byte % 12; WebhookId::BYTES])),
         })
     }
 }

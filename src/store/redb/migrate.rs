@@ -4,14 +4,15 @@
 //! one transaction, so that a file is of one format or of the next, whenever the power goes. Tests:
 //! `tests/migration.rs`.
 
-use ::redb::{Database, ReadableTable, WriteTransaction};
+use ::redb::{Database, ReadableDatabase as _, ReadableTable, TableHandle as _, WriteTransaction};
 
 use super::super::StoreError;
 use super::super::rows::access::{HolderKey, encode_holder};
 use super::super::rows::{self, BoardRow, Tallies};
 use super::handle::write_format;
 use super::{
-    BOARDS, GRANTS, HOLDERS, JOURNAL, KEYS, LINKS, SNAPSHOTS, TABLES, UPDATES, engine, rows_of, tally_of,
+    BOARDS, GRANTS, HOLDERS, JOURNAL, KEYS, LINKS, SNAPSHOTS, TABLES, UPDATES, WEBHOOKS, engine, rows_of,
+    tally_of,
 };
 
 /// From the format that was found to the present one.
@@ -25,7 +26,20 @@ pub(super) fn migrate(database: &Database, found: u32) -> Result<(), StoreError>
     }
     // From format 3, which had no journal.
     transaction.open_table(JOURNAL).map_err(engine)?;
+    transaction.open_table(WEBHOOKS).map_err(engine)?;
     write_format(transaction)
+}
+
+/// Makes the table of a file of the present format that had none of webhooks.
+pub(super) fn complete(database: &Database) -> Result<(), StoreError> {
+    let reading = database.begin_read().map_err(engine)?;
+    let mut tables = reading.list_tables().map_err(engine)?;
+    if tables.any(|table| table.name() == WEBHOOKS.name()) {
+        return Ok(());
+    }
+    let transaction = database.begin_write().map_err(engine)?;
+    transaction.open_table(WEBHOOKS).map_err(engine)?;
+    transaction.commit().map_err(engine)
 }
 
 /// From format 1, which had only boards: makes the new tables, and the index of owners.

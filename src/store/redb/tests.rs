@@ -102,6 +102,7 @@ fn deleting_a_board_removes_each_of_its_rows_also_if_it_cannot_be_read() {
             }
             does(&store, board, secret(board, SecretKind::Link, "link"));
             does(&store, board, secret(board, SecretKind::Key, "key"));
+            does(&store, board, add_webhook(1));
         }
         let store = reopened(&directory, store);
         if !is_readable {
@@ -119,13 +120,15 @@ fn deleting_a_board_removes_each_of_its_rows_also_if_it_cannot_be_read() {
             );
         }
         let counts = || {
-            let tables = [SNAPSHOTS, UPDATES, GRANTS, LINKS, KEYS, SECRETS, HOLDERS, AUDIT];
+            let tables = [
+                SNAPSHOTS, UPDATES, GRANTS, LINKS, KEYS, SECRETS, HOLDERS, AUDIT, WEBHOOKS,
+            ];
             tables.map(|table| rows_in(&store, table))
         };
-        assert_eq!(counts(), [6, 2, 6, 2, 2, 4, 6, 12]);
+        assert_eq!(counts(), [6, 2, 6, 2, 2, 4, 6, 14, 2]);
         assert_eq!(store.commit(&[delete("a")]), Ok(vec![Applied::Done]));
-        assert_eq!(counts(), [3, 1, 3, 1, 1, 2, 3, 13], "{is_readable}");
-        assert_eq!(store.audit(&id("a"), None, 100).unwrap().len(), 7);
+        assert_eq!(counts(), [3, 1, 3, 1, 1, 2, 3, 15, 1], "{is_readable}");
+        assert_eq!(store.audit(&id("a"), None, 100).unwrap().len(), 8);
         assert!(store.check().unwrap().is_sound());
     }
 }

@@ -86,7 +86,11 @@ impl<'t> Access<'t> {
             Act::AddSecret(secret) => self.add_secret(board, tallies, secret, at),
             Act::Revoke { kind, id } => self.revoke((board, *kind), of_kind(tallies, *kind), id),
             Act::Pause { id, paused } => self.pause(board, &mut tallies.keys, (id, *paused)),
-            Act::Create { .. } | Act::Update { .. } | Act::Delete => Ok(Applied::NotThere),
+            Act::Create { .. }
+            | Act::Update { .. }
+            | Act::Delete
+            | Act::AddWebhook(_)
+            | Act::RemoveWebhook(_) => Ok(Applied::NotThere),
         }
     }
 

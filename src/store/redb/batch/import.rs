@@ -6,7 +6,7 @@
 use super::super::super::rows::{self, LiveBoard, Tag, Tallies};
 use super::super::super::{Applied, Life, Living, StoreError, Whole};
 use super::pending::{Entry, Pending, live};
-use super::{Batch, length, write_blob};
+use super::{Batch, length, webhooks, write_blob};
 use crate::ids::BoardId;
 
 impl<'t> Batch<'t> {
@@ -33,6 +33,9 @@ impl<'t> Batch<'t> {
         if let (Life::Live(living), Entry::Live(live)) = (&whole.life, &mut pending.entry) {
             self.write_document(board, live, living)?;
             self.access.import(board, &mut live.tallies, living)?;
+            for webhook in &living.webhooks {
+                webhooks::put(&mut self.webhooks, board, webhook)?;
+            }
             self.change_owner((board, live.size_bytes()), None, live.record.owner.as_ref())?;
             pending.last = live.last_sequence;
         }

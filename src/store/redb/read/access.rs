@@ -15,10 +15,11 @@ use super::super::super::rows::access::{
     secret_key,
 };
 use super::super::super::rows::audit::{decode_entry, entry_key};
+use super::super::super::rows::webhooks::decode_webhook;
 use super::super::super::rows::{self, BoardRow, Tallies, Tally};
-use super::super::super::{Damage, Holder, Listed, StoreError, StoredSecret};
+use super::super::super::{Damage, Holder, Listed, StoreError, StoredSecret, StoredWebhook};
 use super::super::journal::{Journal, with_part};
-use super::super::{AUDIT, BOARDS, GRANTS, HOLDERS, KEYS, LINKS, SECRETS, Table, engine, rows_of};
+use super::super::{AUDIT, BOARDS, GRANTS, HOLDERS, KEYS, LINKS, SECRETS, Table, WEBHOOKS, engine, rows_of};
 use super::{agree, begin, broken, row, summary_of};
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
@@ -205,6 +206,22 @@ pub(in super::super) fn secrets(
         Ok(())
     })?;
     Ok(secrets)
+}
+
+/// See `Registry::webhooks`.
+pub(in super::super) fn webhooks(
+    database: &Database,
+    board: &BoardId,
+) -> Result<Vec<StoredWebhook>, StoreError> {
+    let table = begin(database)?.open_table(WEBHOOKS).map_err(engine)?;
+    let (start, end) = rows_of(board);
+    let range = ReadableTable::range::<&[u8]>(&table, start.as_slice()..end.as_slice()).map_err(engine)?;
+    range
+        .map(|row| {
+            let (key, value) = row.map_err(engine)?;
+            decode_webhook(key.value(), value.value()).map_err(broken)
+        })
+        .collect()
 }
 
 /// See `Registry::audit`.

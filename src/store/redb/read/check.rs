@@ -14,10 +14,12 @@ use super::super::super::rows::access::{
     parse_secret_id, parse_secret_key, secret_key,
 };
 use super::super::super::rows::audit::decode_entry;
+use super::super::super::rows::webhooks::decode_webhook;
 use super::super::super::{Damage, StoreError, Stored};
 use super::super::journal::Journal;
 use super::super::{
-    AUDIT, BOARDS, GRANTS, HOLDERS, IDS, KEYS, LINKS, SECRETS, SNAPSHOTS, Table, UPDATES, engine, tally_of,
+    AUDIT, BOARDS, GRANTS, HOLDERS, IDS, KEYS, LINKS, SECRETS, SNAPSHOTS, Table, UPDATES, WEBHOOKS, engine,
+    tally_of,
 };
 use super::access::tallies;
 use super::{begin, broken, load_in};
@@ -219,6 +221,13 @@ impl<'a> Rows<'a> {
         each_row(transaction, AUDIT, |key, value| {
             let board = rows::board_of(key);
             let verified = decode_entry(key, value).and_then(|_| self.is_known(board.as_ref()));
+            note(board, verified, &mut found);
+            Ok(())
+        })?;
+        each_row(transaction, WEBHOOKS, |key, value| {
+            let board = rows::board_of(key);
+            // An older program may have deleted the board, and left them.
+            let verified = decode_webhook(key, value).and_then(|_| self.is_known(board.as_ref()));
             note(board, verified, &mut found);
             Ok(())
         })?;
