@@ -3,7 +3,8 @@
 //! Owns [`Client`]. Must not know what is sent, to whom, or why. Key invariants: all of it, looking the name
 //! up included, ends at a deadline; an answer's bytes are bounded before they are kept; it connects to the
 //! very addresses that were checked, and follows no redirect, so that nobody is led where it must not go; an
-//! error holds nothing of an address but kinds, and nothing that the other side wrote. Tests: `client/tests.rs`.
+//! error holds nothing of an address but kinds, and nothing that the other side wrote. Tests:
+//! `client/tests.rs`.
 //!
 //! Half of HTTP/1.1, by hand, on what the server has anyway: `http::body` takes the framing off. A library
 //! would bring a second way of reading it, connections to keep, and traits of a runtime that is not ours.

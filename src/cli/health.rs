@@ -1,14 +1,15 @@
 //! `boardwire health`: asks a running server how it is, for a container's health check.
 //!
 //! Owns the one request, and what its answer means for the exit code. Must not know why a server is not well;
-//! the line it prints has the server's own words. Key invariant: it ends within [`PATIENCE`] for each step,
-//! whatever the other side does. Tests are below, and in tests/it/health.rs over a real server.
+//! the line it prints has the server's own words. Key invariant: it ends within [`PATIENCE`], whatever the
+//! other side does. Tests are below, and in tests/it/health.rs over a real server.
 
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
-/// How long connecting, and then the whole answer, may take.
+use boardwire::client::{Address, Answer, Client, ClientError, Request, Verb, Wanted};
+
+/// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// More than an answer of `/health` has.
@@ -30,16 +31,14 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 /// Nobody answers in time, or the answer is not 200.
 pub(crate) fn check(listen: SocketAddr) -> Result<String, String> {
     let address = reachable(listen);
-    let answer = ask(address).map_err(|error| format!("{address}: no answer: {error}"))?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let line = head.lines().next().unwrap_or_default();
-    let status = line
-        .strip_prefix("HTTP/1.1 ")
-        .and_then(|rest| rest.split(' ').next());
-    match status.filter(|status| status.len() == 3) {
-        Some("200") => Ok(one_line(body)),
-        Some(status) => Err(format!("{address}: status {status}: {}", one_line(body))),
-        None => Err(format!("{address}: the answer is not HTTP")),
+    let answer = match ask(address) {
+        Err(ClientError::NotHttp) => return Err(format!("{address}: the answer is not HTTP")),
+        answer => answer.map_err(|error| format!("{address}: no answer: {error}"))?,
+    };
+    let line = one_line(&String::from_utf8_lossy(&answer.body));
+    match answer.status {
+        200 => Ok(line),
+        status => Err(format!("{address}: status {status}: {line}")),
     }
 }
 
@@ -51,33 +50,20 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
-fn ask(address: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let until = Instant::now() + PATIENCE;
-    let mut answer = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        // A timeout of zero would be none at all.
-        let left = until
-            .saturating_duration_since(Instant::now())
-            .max(Duration::from_millis(1));
-        stream.set_read_timeout(Some(left))?;
-        let read = stream.read(&mut chunk)?;
-        answer.extend_from_slice(chunk.get(..read).unwrap_or_default());
-        if read == 0 || answer.len() > ANSWER_BYTES_MAX {
-            return Ok(String::from_utf8_lossy(&answer).into_owned());
-        }
-        if Instant::now() >= until {
-            return Err(std::io::ErrorKind::TimedOut.into());
-        }
-    }
+fn ask(address: SocketAddr) -> Result<Answer, ClientError> {
+    let place = Address::parse(&format!("http://{address}/health")).map_err(|_| ClientError::NoAddress)?;
+    let request = Request {
+        verb: Verb::Get,
+        address: &place,
+        fields: &[],
+        body: b"",
+    };
+    smol::block_on(Client::new(|_| true).send(request, Wanted::Body(ANSWER_BYTES_MAX), PATIENCE))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
     use super::*;
@@ -111,7 +97,7 @@ mod tests {
             ),
             ("HTTP/1.1 2000\r\n\r\nfine\n\u{1b}[2J", "is not HTTP"),
             ("SSH-2.0-OpenSSH\r\n", "is not HTTP"),
-            ("", "is not HTTP"),
+            ("", "no answer: the connection ended"),
         ] {
             let line = checked(answer).0.expect_err(answer);
             assert!(

@@ -1,8 +1,8 @@
 //! Where a request to others goes.
 //!
-//! Owns [`Address`]. Must not resolve or connect. Key invariants: what is sent is what was checked, since both
-//! are read from one parsed URL; no way of printing an address shows its path or query, which may be secret.
-//! Tests are below; the fuzz body is `client::fuzzing::address`.
+//! Owns [`Address`]. Must not resolve or connect. Key invariants: what is sent is what was checked, since
+//! both are read from one parsed URL; no way of printing an address shows its path or query, which may be
+//! secret. Tests are below; the fuzz body is `client::fuzzing::address`.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -156,8 +156,8 @@ impl fmt::Debug for Address {
     }
 }
 
-/// Whether an address is one of the public Internet: none of this machine, of a network of its own, of several
-/// machines, or one that leads to such an address in another way.
+/// Whether an address is one of the public Internet: none of this machine, of a network of its own, of
+/// several machines, or one that leads to such an address in another way.
 ///
 /// # Source
 /// The special-purpose registries of IANA (RFC 6890, as of 2025).

@@ -147,8 +147,8 @@ impl Change {
 pub enum Applied {
     /// It is durable.
     Done,
-    /// `Create`: the board is there already. `AddSecret`, `AddWebhook`: one with this id is. `Import`: the board is, or a
-    /// link or key of it on another board.
+    /// `Create`: the board is there already. `AddSecret`, `AddWebhook`: one with this id is. `Import`: the
+    /// board is, or a link or key of it on another board.
     Exists,
     /// The board was deleted.
     Deleted,

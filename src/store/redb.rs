@@ -8,10 +8,11 @@
 //!
 //! Tables of format 1: `meta`, `boards`, `ids`, `snapshots`, `updates`. Format 2 adds `grants`, `links`,
 //! `keys`, `audit` and the indexes `secrets` (over links and keys) and `holders` (over owners and grants);
-//! format 3 what a board's record says about its other rows; format 4 `journal`. `webhooks` came later without a
-//! format of its own, and is made where it is missing: a program that does not know it delivers nothing, leaves
-//! it out of the copy when it makes the file smaller, and cannot read the audit entries of webhooks. Bytes are in `rows`.
-//! Deleting a board must delete its rows in each table that knows boards, but its audit entries.
+//! format 3 what a board's record says about its other rows; format 4 `journal`. `webhooks` came later
+//! without a format of its own, and is made where it is missing: a program that does not know it delivers
+//! nothing, leaves it out of the copy when it makes the file smaller, and cannot read the audit entries of
+//! webhooks. Bytes are in `rows`. Deleting a board must delete its rows in each table that knows boards, but
+//! its audit entries.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the
 //! newest slot whose whole tree matches its checksums. Opening after a crash therefore reads the file once.

@@ -141,8 +141,8 @@ pub trait Registry: Send + Sync {
         limit: usize,
     ) -> Result<Vec<(SecretId, StoredSecret)>, StoreError>;
 
-    /// The webhooks of a board by id; there are [`crate::limits::WEBHOOKS_PER_BOARD_MAX`] at most. Where one is
-    /// lost nothing is given away, so that this is not looked for.
+    /// The webhooks of a board by id; there are [`crate::limits::WEBHOOKS_PER_BOARD_MAX`] at most. Where one
+    /// is lost nothing is given away, so that this is not looked for.
     ///
     /// # Errors
     /// As `load`, of the webhooks.

@@ -29,6 +29,11 @@ function atWork (stage, agent, board) {
   stage.atEnd(() => clearInterval(timer))
 }
 
+/** How many of these are not whole on the screen. */
+const outside = (tab, selector) => tab.evaluate(selector => [...document.querySelectorAll(selector)]
+  .map(element => element.getBoundingClientRect())
+  .filter(({ left, right, width }) => width > 0 && (left < -0.5 || right > innerWidth + 0.5)).length, selector)
+
 /** The mark in the bar of whoever is called so. */
 const named = (tab, name) => tab.page.locator(`[data-testid=person][aria-label^="${name}"]`)
 
@@ -146,21 +151,32 @@ for (const [name, options] of [['narrow', { viewport: { width: 320, height: 640 
     const api = stage.api('alice')
     const other = await api.key(board, 'edit', 'Nightly importer')
     await api.ok('PATCH', `/v1/boards/${board}/keys/${other.id}`, { paused: true })
+    for (let n = 0; n < 3; n++) {
+      const { provider } = await peer(stage, board, `person${n}`)
+      provider.awareness.setLocalState({ user: { id: `user:person${n}`, name: `Person ${n}`, color: '#00629d' }, kind: 'person', page: 'page:page', cursor: null, selection: [] })
+    }
     const alice = await stage.editor(board, 'alice', options)
+    assert.ok((await alice.part('title').boundingBox()).width >= 60)
+    await alice.part('paused-agents').click()
+    await alice.part('paused-list').waitFor()
+    await alice.page.screenshot({ path: output(`agents-paused-${name}.png`) })
+    assert.equal(await outside(alice, '.bw-bar *'), 0)
+    await alice.press('Escape')
     atWork(stage, agent, board)
-    const outside = selector => alice.evaluate(selector => [...document.querySelectorAll(selector)]
-      .map(element => element.getBoundingClientRect())
-      .filter(({ left, right, width }) => width > 0 && (left < -0.5 || right > innerWidth + 0.5)).length, selector)
+    if (name === 'narrow') {
+      // Behind "+3", with the others.
+      await alice.meets('Person 0')
+      await alice.part('more-people').click()
+      await alice.part('more-list').locator('[data-testid=pause]').waitFor()
+      await alice.page.screenshot({ path: output('agents-more-narrow.png') })
+      assert.equal(await outside(alice, '.bw-bar *'), 0)
+      return
+    }
     const mark = alice.page.locator('[data-testid=person][data-kind=agent]')
     await until(async () => await mark.getAttribute('aria-expanded') === 'false', 'the menu of the agent')
     await mark.click()
     await alice.part('agent-menu').waitFor()
     await alice.page.screenshot({ path: output(`agents-menu-${name}.png`) })
-    assert.equal(await outside('.bw-bar *'), 0)
-    await alice.press('Escape')
-    await alice.part('paused-agents').click()
-    await alice.part('paused-list').waitFor()
-    await alice.page.screenshot({ path: output(`agents-paused-${name}.png`) })
-    assert.equal(await outside('.bw-bar *'), 0)
+    assert.equal(await outside(alice, '.bw-bar *'), 0)
   })
 }

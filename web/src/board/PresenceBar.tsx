@@ -38,7 +38,8 @@ export const PresenceBar = memo(function PresenceBar ({ peers, connection, crede
   const others = held === null || here.some(({ id }) => id === held.id) ? here : [...here, held]
   const agents = useAgents(connection.id, credentials, manages, others)
   const ownTabs = 1 + (people.find(({ id }) => id === identity.id)?.tabs ?? 0)
-  const max = useMedia(NARROW) ? SHOWN_NARROW_MAX : SHOWN_MAX
+  // The mark of those who are paused takes a place, too.
+  const max = (useMedia(NARROW) ? SHOWN_NARROW_MAX : SHOWN_MAX) - (agents !== null && agents.paused.length > 0 ? 1 : 0)
   const shown = others.filter((person, n) => n < max || person.id === held?.id)
   const more = others.filter(person => !shown.includes(person))
   // What one of them does has room; the others say it when asked.
