@@ -101,8 +101,8 @@ pub fn principals(user: &UserId, teams: &[TeamId]) -> impl Iterator<Item = Princ
 /// Who asks for something that needs a JWT and is about no one board.
 ///
 /// # Errors
-/// [`Fault::InvalidCredential`], [`Fault::ExpiredCredential`] or [`Fault::AgentPaused`] for a link or key that
-/// is not valid, [`Fault::NoCredential`] for nothing, [`Fault::NoPermission`] for a link or key alone.
+/// [`Fault::InvalidCredential`], [`Fault::ExpiredCredential`] or [`Fault::AgentPaused`] for a link or key
+/// that is not valid, [`Fault::NoCredential`] for nothing, [`Fault::NoPermission`] for a link or key alone.
 pub fn identify(
     sent: &[SentSecret],
     known: &BTreeMap<SecretId, SecretFacts>,
@@ -291,8 +291,8 @@ pub struct Question<'a> {
 ///
 /// # Errors
 /// `Refused`. Of a request: with `InvalidCredential`, `ExpiredCredential` or `AgentPaused`, for the first
-/// credential that is not valid, whatever the others are; else with `NoCredential`; else, for whoever has no token,
-/// `NoPermission`; else `BoardDeleted`, `NoSuchBoard` or `NoPermission`. Of a connection: with
+/// credential that is not valid, whatever the others are; else with `NoCredential`; else, for whoever has no
+/// token, `NoPermission`; else `BoardDeleted`, `NoSuchBoard` or `NoPermission`. Of a connection: with
 /// `BoardDeleted`; else with `AgentPaused` where a key is paused, whatever the others are; else with
 /// `ExpiredCredential` where a credential is no longer valid; else `NoSuchBoard` or `NoPermission`.
 #[must_use]

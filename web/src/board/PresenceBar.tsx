@@ -1,4 +1,5 @@
-// Who is here: a coloured mark for each person and agent, oneself first. Who manages the board pauses agents here.
+// Who is here: a coloured mark for each person and agent, oneself first. Who manages the board pauses agents
+// here.
 import { memo, useState, type CSSProperties } from 'react'
 import type { Editor } from 'tldraw'
 import type { Key } from '../api'

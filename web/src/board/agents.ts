@@ -1,5 +1,5 @@
-// Which of the agents that are shown act by a key of the board, for who may pause it. What a state says of itself
-// is not believed: whose it is the server says.
+// Which of the agents that are shown act by a key of the board, for who may pause it. What a state says of
+// itself is not believed: whose it is the server says.
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { createApi, everyPage, type Api, type Key, type Present } from '../api'
 import type { Credentials } from '../credentials'

@@ -105,8 +105,8 @@ function readName (name: unknown, id: string): string {
 
 function readLine (text: unknown, most: number): string {
   if (typeof text !== 'string') return ''
-  // Control characters and direction marks could make a text read as another. A character is at most two units,
-  // so what is cut before costs nothing, however long it is.
+  // Control characters and direction marks could make a text read as another. A character is at most two
+  // units, so what is cut before costs nothing, however long it is.
   const clean = text.slice(0, 4 * most).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '').trim()
   return [...clean].slice(0, most).join('')
 }
