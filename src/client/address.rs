@@ -76,10 +76,13 @@ impl Address {
         if url.host().is_none() {
             return Err(AddressError::NoUrl);
         }
-        // Also where both are empty.
+        // What stands there: the parser would skip further slashes, and an empty user and password.
         let authority = text.split('/').nth(2).unwrap_or_default();
         let authority = authority.split(['?', '#']).next().unwrap_or_default();
-        if authority.contains('@') || !url.username().is_empty() || url.password().is_some() {
+        if authority.is_empty() {
+            return Err(AddressError::NoUrl);
+        }
+        if authority.contains('@') {
             return Err(AddressError::Credentials);
         }
         if url.fragment().is_some() {

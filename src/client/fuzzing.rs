@@ -33,8 +33,10 @@ pub fn address(data: &[u8]) {
     assert!(is_plain(authority) && is_plain(target) && !authority.is_empty());
     // What is connected to is what `Host` says.
     let name = address.name();
-    let host = authority.strip_prefix('[').unwrap_or(authority);
-    assert!(host.starts_with(&name), "{name} {authority}");
+    match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, _)) => assert_eq!(host.parse().ok(), address.ip(), "{authority}"),
+        None => assert!(authority.starts_with(&name), "{name} {authority}"),
+    }
     assert_eq!(
         address.ip(),
         name.parse().ok(),

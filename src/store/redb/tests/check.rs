@@ -134,6 +134,7 @@ fn rows_of_boards_that_are_not_there_are_reported() {
 fn a_backup_has_every_table() {
     let (directory, store) = shared();
     let copy = directory.path().join("copy.redb");
+    does(&store, "a", add_webhook(1));
     store.backup(&copy).unwrap();
     assert!(check(&copy).unwrap().is_sound());
     let copied = RedbStore::open(&copy).unwrap();
