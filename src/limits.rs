@@ -12,12 +12,14 @@ mod awareness;
 mod events;
 mod http;
 mod nodes;
+mod picture;
 mod socket;
 
 pub use awareness::*;
 pub use events::*;
 pub use http::*;
 pub use nodes::*;
+pub use picture::*;
 pub use socket::*;
 
 // --- names ------------------------------------------------------------------------------------------------
