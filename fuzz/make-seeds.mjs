@@ -237,6 +237,41 @@ const connected = {
   'binding:x': tie('shape:w', 'shape:g', { terminal: 'end', isExact: true }),
   'binding:v': tie('shape:v', 'shape:f')
 }
+// --- picture
+// ------------------------------------------------------------------------------------------------------
+
+/** What is wanted, and the records by key; see `picture`. */
+const picture = (asked, records) => [asked, records].map(value => JSON.stringify(value)).join('\n')
+const ink = (...points) => [{ type: 'free', points: points.map(([x, y, z = 0.5]) => ({ x, y, z })) }]
+const PIXEL = 'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+const pictured = {
+  'page:page': { typeName: 'page', index: 'a1' },
+  'shape:n': shape('note', { scale: 1, growY: 20, color: 'red', size: 'm', richText: rich('a <b> & "c"', 'd') }),
+  'shape:g': shape('geo', { w: 120, h: 80, growY: 1, scale: 2, geo: 'cloud', dash: 'dashed', fill: 'pattern', richText: rich('x') }, { rotation: 1, opacity: 0.5 }),
+  'shape:t': shape('text', { w: 80, autoSize: false, scale: 1, font: 'mono', richText: { type: 'doc', content: [{ type: 'bulletList', content: [{ type: 'listItem', content: [{ type: 'paragraph', content: [{ type: 'text', text: 'wide text', marks: [{ type: 'bold' }, { type: 'link' }] }] }] }] }] } }, { index: 'zz' }),
+  'shape:f': shape('frame', { w: 300, h: 200, name: 'F' }, { rotation: 0.5 }),
+  'shape:i': shape('image', { w: 30, h: 20, assetId: 'asset:a', altText: 'x', flipX: true, crop: { topLeft: { x: 0.1, y: 0.2 }, bottomRight: { x: 0.9, y: 1 }, isCircle: true } }, { parentId: 'shape:f' }),
+  'shape:q': shape('group', {}, { parentId: 'shape:f' }),
+  'shape:d': shape('draw', { segments: ink([0, 0], [20, 3], [40, 0], [10, 9]), dash: 'draw', size: 'l', isClosed: true, fill: 'solid' }, { parentId: 'shape:q' }),
+  'shape:h': shape('highlight', { segments: [{ type: 'straight', points: [{ x: 0, y: 0 }, { x: 90, y: 9 }] }] }, { parentId: 'shape:q' }),
+  'shape:l': shape('line', { spline: 'cubic', dash: 'dotted', points: { a: { index: 'a1', x: 1, y: -2 }, b: { index: 'a2', x: 7, y: 50 }, c: { index: 'a3', x: 70, y: 5 } } }),
+  'shape:w': shape('arrow', { start: { x: 1, y: 2 }, end: { x: 300, y: 4 }, bend: 30, size: 'm', arrowheadStart: 'dot', arrowheadEnd: 'arrow', text: 'label', dash: 'draw' }),
+  'shape:e': shape('arrow', { start: { x: 1, y: 2 }, end: { x: 300, y: 400 }, kind: 'elbow', elbowMidPoint: 0.3, arrowheadEnd: 'diamond', fill: 'fill', dash: 'draw' }),
+  'shape:u': shape('bookmark', { w: 100, h: 50, url: 'https://example.com' }),
+  'asset:a': { typeName: 'asset', type: 'image', props: { src: PIXEL } },
+  'binding:w': tie('shape:w', 'shape:n'),
+  'binding:x': tie('shape:w', 'shape:g', { terminal: 'end', isPrecise: false }),
+  'binding:e': tie('shape:e', 'shape:q'),
+  'binding:y': tie('shape:e', 'shape:d', { terminal: 'end', isExact: true })
+}
+write('picture', {
+  whole: picture(['page:page', 0.5], pictured),
+  frame: picture(['frame', null], pictured),
+  area: picture(['bbox', 1], pictured),
+  empty: picture([], {}),
+  circle: picture([], { ...pictured, 'shape:q': shape('group', {}, { parentId: 'shape:q' }), 'shape:f': shape('frame', { w: 1e300, h: -5 }, { x: 1e300 }) })
+})
+
 write('items', {
   create: items({}, ['create', 'a', { type: 'sticky', x: 1, y: 2, width: 100, content: { text: 'hello\nyou' }, style: { color: 'blue' } }]),
   image: items({}, ['create', 'a', { type: 'image', x: 0, y: 0, content: { url: 'https://example.com/a.png', alt: 'A' } }, 'r']),

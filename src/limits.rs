@@ -14,6 +14,7 @@ mod events;
 mod http;
 mod mcp;
 mod nodes;
+mod picture;
 mod socket;
 mod webhooks;
 
@@ -23,6 +24,7 @@ pub use events::*;
 pub use http::*;
 pub use mcp::*;
 pub use nodes::*;
+pub use picture::*;
 pub use socket::*;
 pub use webhooks::*;
 

@@ -25,6 +25,7 @@ bodies! {
     "items" => items::fuzzing::items,
     "mcp_message" => mcp::fuzzing::mcp_message,
     "node_offer" => nodes::handshake::fuzzing::offer,
+    "picture" => boardwire_picture::fuzzing::picture,
     "redis_message" => bridge::message::fuzzing::redis_message,
     "request_head" => http::fuzzing::request_head,
     "session_ops" => session::fuzzing::session_ops,
@@ -90,7 +91,10 @@ fn each_target_calls_its_body() {
     for (target, body, _) in BODIES {
         let source = fs::read_to_string(fuzz("fuzz_targets").join(format!("{target}.rs"))).unwrap();
         let body: String = body.split_whitespace().collect();
-        let call = format!("boardwire::{body}(data)");
+        let call = match body.starts_with("boardwire_picture") {
+            true => format!("{body}(data)"),
+            false => format!("boardwire::{body}(data)"),
+        };
         assert!(source.contains(&call), "{target} does not call {call}");
     }
 }

@@ -4,7 +4,7 @@
 //! records. Key invariants: a change is answered once it is durable, and by rights that hold at that moment;
 //! a batch is one change. Tests: tests/it/items.rs.
 
-mod conditions;
+pub(crate) mod conditions;
 mod view;
 
 pub(crate) use view::{Wanted, list, look, room, space};

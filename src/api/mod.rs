@@ -19,6 +19,7 @@ mod metrics;
 mod openapi;
 mod page;
 mod permissions;
+pub(crate) mod picture;
 mod presence;
 mod route;
 mod routes;

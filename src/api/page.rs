@@ -86,6 +86,15 @@ pub(crate) fn has(path: &[&str]) -> bool {
     find(&FILES, path).is_some()
 }
 
+/// A font of the page, by what the name of its file begins with.
+pub(crate) fn font(begins: &str) -> Option<&'static [u8]> {
+    let is_it = |file: &&File| {
+        let name = file.path.strip_prefix("assets/");
+        file.media_type == "font/woff2" && name.is_some_and(|name| name.starts_with(begins))
+    };
+    FILES.iter().find(is_it).map(|file| file.plain)
+}
+
 async fn start(call: Call<'_>) -> Answer {
     Ok(document(&call).unwrap_or_else(|| Response::text(200, how_to_get_it())))
 }

@@ -7,8 +7,8 @@ use crate::access::secret::SecretKind;
 use crate::api::permissions::Whose;
 use crate::api::route::{Parameters, Resource, Route, matches};
 use crate::api::{
-    audit, boards, document, events, health, items, mcp, metrics, openapi, page, permissions, presence,
-    secrets, webhooks,
+    audit, boards, document, events, health, items, mcp, metrics, openapi, page, permissions, picture,
+    presence, secrets, webhooks,
 };
 use crate::http::head::Method;
 
@@ -164,6 +164,18 @@ pub(crate) const ROUTES: &[Route] = &[
             }),
             (Method::Post, NONE, |call| Box::pin(document::post(call))),
         ],
+    },
+    Route {
+        path: "/v1/boards/{board}/picture.svg",
+        methods: &[(Method::Get, Parameters::Of(picture::PARAMETERS), |call| {
+            Box::pin(picture::svg(call))
+        })],
+    },
+    Route {
+        path: "/v1/boards/{board}/picture.png",
+        methods: &[(Method::Get, Parameters::Of(picture::PARAMETERS), |call| {
+            Box::pin(picture::png(call))
+        })],
     },
     Route {
         path: "/v1/boards/{board}/items",

@@ -357,6 +357,17 @@ impl Boards {
         host::unblock(&self.host, work).await
     }
 
+    /// Runs `work` on the blocking pool that needs no board and no row; whoever asks bounds how many there are.
+    ///
+    /// # Cancellation
+    /// The work goes on, and its result is dropped.
+    pub(crate) async fn work_off_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        host::unblock(&self.host, work).await
+    }
+
     /// As [`Self::unblock`], for a read of some rows.
     async fn unblock_read<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let _permit = self.reading.acquire().await;

@@ -60,6 +60,36 @@ test('a board that only the token knows is offered, and made by opening it', asy
   assert.equal(await start.page.getByText('Your token can make').count(), 0)
 })
 
+test('a card shows how its board looks, also after it has changed', async stage => {
+  const board = await stage.board('paula', 'With a picture')
+  const api = stage.api('paula')
+  const add = (id, x, color) => api.ok('POST', `/v1/boards/${board}/items`, { id, type: 'sticky', x, y: 0, content: { text: id }, style: { color } })
+  await add('first', 0, 'yellow')
+  const start = await (await stage.person('paula')).visit('/')
+  const picture = start.page.getByTestId('picture').locator('img')
+  // The share of its pixels that are of one colour.
+  const share = async rgb => await picture.evaluate(async (image, rgb) => {
+    await image.decode()
+    const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight)
+    const context = canvas.getContext('2d')
+    context.drawImage(image, 0, 0)
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height)
+    let count = 0
+    for (let n = 0; n < data.length; n += 4) if (rgb.every((value, m) => Math.abs(data[n + m] - value) < 8)) count++
+    return count / (canvas.width * canvas.height)
+  }, rgb)
+  const [YELLOW, BLUE] = [[0xfe, 0xd4, 0x9a], [0x8a, 0xa3, 0xff]]
+  await picture.waitFor()
+  assert.ok(await share(YELLOW) > 0.3 && await share(BLUE) === 0)
+  await add('second', 300, 'blue')
+  await start.page.reload()
+  await picture.waitFor()
+  assert.ok(await share(YELLOW) > 0.1 && await share(BLUE) > 0.1)
+  await start.page.screenshot({ path: output('start-picture.png') })
+  await start.page.emulateMedia({ colorScheme: 'dark' })
+  await until(async () => await picture.count() === 1 && await share([0x8a, 0x5e, 0x1c]) > 0.1, 'the picture in dark colours')
+})
+
 test('only one\'s own boards are managed, and those of others are only listed', async stage => {
   const board = await stage.board('carol', 'Of Carol')
   await stage.api('carol').grant(board, 'users/dave', 'view')

@@ -27,6 +27,7 @@ const FORBIDDEN: &[(&[Layer], &[&str], &[&str])] = &[
     (ALL, &["httparse"], &["client"]),
     (ALL, &["yrs"], &["room::document"]),
     (ALL, &["redis::*"], &["bridge"]),
+    (ALL, &["boardwire_picture"], &["api::picture"]),
     (ALL, &["tokio", "hyper", "axum", "unsafe"], &[]),
     (&[0, 1, 2, 3], &["smol", "futures*"], &["store::postgres", "tls"]),
     (&[0, 1, 2, 3, 4], &["async_*"], &["store::postgres"]),
@@ -97,6 +98,40 @@ fn every_module_names_only_its_own_layer_and_those_below() {
     }
     complaints.extend(circles(&beside(&modules)));
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+/// What draws pictures is a crate of its own: it cannot name the server's modules, and must not reach anything
+/// else.
+#[test]
+fn the_crate_of_pictures_reaches_nothing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/picture");
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    assert!(
+        !manifest.contains("path = \"..") && !manifest.contains("boardwire ="),
+        "{manifest}"
+    );
+    let mut modules = Vec::new();
+    walk(&root.join("lib.rs"), "", &mut modules);
+    assert!(modules.len() > 15, "only {} modules were found", modules.len());
+    let reaching = [
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::thread",
+        "std::env",
+        "std::time",
+        "std::io",
+        "smol*",
+        "unsafe",
+    ];
+    for (module, code) in &modules {
+        for path in paths(&tokens(code)) {
+            let reaches = reaching.iter().any(|name| is_under(&path, name));
+            assert!(!reaches, "{module} names {path}");
+            let is_exempt = module == "png" || !path.starts_with("resvg");
+            assert!(is_exempt, "{module} names {path}");
+        }
+    }
 }
 
 /// Reads the rows `| L1 | [`http`] [`jwt`] ... | ... |`.

@@ -40,6 +40,7 @@ mod metrics;
 mod nodes;
 mod page;
 mod permissions;
+mod picture;
 mod postgres;
 mod presence;
 mod quotas;

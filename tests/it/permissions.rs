@@ -162,6 +162,8 @@ fn calls(level: Option<Level>, manage: bool) -> Vec<(&'static str, &'static str,
         ("GET", "/v1/boards/b/presence", NONE, needs(Level::View)),
         // Its head alone: the body has no end.
         ("HEAD", "/v1/boards/b/events", NONE, needs(Level::View)),
+        ("GET", "/v1/boards/b/picture.svg", NONE, needs(Level::View)),
+        ("GET", "/v1/boards/b/picture.png", NONE, needs(Level::View)),
         ("GET", "/v1/boards/b/document", NONE, needs(Level::View)),
         ("POST", "/v1/boards/b/document", json!([]), needs(Level::Edit)),
         ("PATCH", "/v1/boards/b", json!({}), manages),

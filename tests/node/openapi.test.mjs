@@ -27,6 +27,7 @@ const UNPROVOKED = [
   ['* 503 board_elsewhere', 'needs several nodes; src/server/routing/tests.rs has it'],
   ['* 503 server_busy', 'needs 96 MiB of answers that nobody reads; src/net/incoming/tests.rs has it'],
   ['findSpace 422 invalid_value', 'needs thousands of shapes and a far corner; src/items/tests/space.rs has it'],
+  ['readPicturePng 404 png_unsupported', 'needs a build without the feature png'],
   ['deleteItem 413 board_too_large', 'needs a frame on a board that is full to the byte'],
   ['* default body_timeout', 'takes two minutes; src/net/incoming/tests.rs has it']
 ]
@@ -651,6 +652,26 @@ describe('the server', () => {
     await to('deleteItem', 412, 'precondition_failed', { ...item, headers: { 'If-Match': `W/${moved.headers.etag}` } })
     await to('deleteItem', 204, null, { ...item, headers: { 'If-Match': `"other", ${moved.headers.etag}` } })
     for (const id of ['readItem', 'updateItem', 'deleteItem']) await to(id, 404, 'no_such_item', { ...item, ...BODIES[id] })
+  })
+
+  test('a picture of a board, a page, a frame and a part, and what it has is not sent again', async () => {
+    const path = { board: 'pictured' }
+    const sent = { path, token: alice }
+    await create('pictured')
+    await to('createItem', 201, null, { ...sent, json: { id: 'framed', type: 'frame', x: 0, y: 0, content: { title: '<Plans>' } } })
+    for (const id of ['readPictureSvg', 'readPicturePng']) {
+      const whole = await to(id, 200, null, sent)
+      for (const query of [{ page: 'page:page', theme: 'dark' }, { frame: 'framed', scale: '0.5' }, { bbox: '0,0,100,50', width: '64', height: '64' }]) {
+        await to(id, 200, null, { ...sent, query })
+      }
+      await to(id, 304, null, { ...sent, headers: { 'If-None-Match': whole.headers.etag } })
+      await to(id, 404, 'no_such_page', { ...sent, query: { page: 'page:other' } })
+      await to(id, 404, 'no_such_frame', { ...sent, query: { frame: 'other' } })
+      for (const [field, value] of [['page', 'x'], ['scale', '5'], ['width', '1'], ['height', '5000'], ['theme', 'blue']]) {
+        assert.equal((await to(id, 400, 'invalid_parameter', { ...sent, query: { [field]: value }, invalid: true })).value.field, field)
+      }
+      await to(id, 400, 'invalid_parameter', { ...sent, query: { bbox: '1' } })
+    }
   })
 
   test('the same request does nothing again', async () => {

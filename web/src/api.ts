@@ -102,6 +102,8 @@ export interface Api {
   listBoards (cursor?: string | null, signal?: AbortSignal): Promise<Page<Board | UnreadableBoard>>
   createBoard (title: string | null): Promise<Board>
   readBoard (board: string, signal?: AbortSignal): Promise<Board>
+  /** How the board looks, as an SVG. */
+  readPicture (board: string, look: PictureLook, signal?: AbortSignal): Promise<Blob>
   renameBoard (board: string, title: string | null): Promise<Board>
   deleteBoard (board: string): Promise<void>
   listGrants (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<Grant>>
@@ -119,12 +121,21 @@ export interface Api {
   whyNotOpen (board: string, signal?: AbortSignal): Promise<ApiProblem>
 }
 
+/** How large a picture may be, in pixels, and in which colours it is. */
+export interface PictureLook {
+  readonly width: string
+  readonly height: string
+  readonly theme: 'light' | 'dark'
+}
+
 interface Call {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
   readonly path: string
   readonly query?: Record<string, string | null | undefined> | undefined
   readonly body?: unknown
   readonly signal?: AbortSignal | undefined
+  /** Whether the browser may keep the answer, and ask whether it is still good; else it keeps nothing. */
+  readonly isKept?: boolean
 }
 
 /** The API of the server that sent this page, for one caller. */
@@ -136,6 +147,12 @@ export function createApi (credentials: Credentials, fetcher: typeof fetch = fet
     listBoards: async (cursor, signal) => await list('/v1/boards', cursor, signal),
     createBoard: async title => await send({ method: 'POST', path: '/v1/boards', body: { title } }),
     readBoard: async (board, signal) => await send({ method: 'GET', path: at(board), signal }),
+    readPicture: async (board, look, signal) => {
+      const path = at(board, 'picture.svg')
+      const answer = await request({ method: 'GET', path, query: { ...look }, signal, isKept: true }, credentials, fetcher)
+      if (!answer.ok) throw problemOf(answer.status, await answer.json().catch(() => undefined))
+      return await answer.blob()
+    },
     renameBoard: async (board, title) => await send({ method: 'PATCH', path: at(board), body: { title } }),
     deleteBoard: async board => await send({ method: 'DELETE', path: at(board) }),
     listGrants: async (board, cursor, signal) => await list(at(board, 'permissions'), cursor, signal),
@@ -197,7 +214,7 @@ async function request (call: Call, credentials: Credentials, fetcher: typeof fe
       method: call.method,
       headers,
       credentials: 'omit',
-      cache: 'no-store',
+      cache: call.isKept === true ? 'no-cache' : 'no-store',
       ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
       ...(call.signal && { signal: call.signal })
     })

@@ -41,12 +41,12 @@ impl IfMatch {
 }
 
 /// The entity tag of a revision.
-pub(super) fn tag_of(revision: &str) -> String {
+pub(crate) fn tag_of(revision: &str) -> String {
     format!("\"{revision}\"")
 }
 
 /// Whether the client has this revision already (RFC 9110, 13.1.2: compared weakly).
-pub(super) fn is_known(head: &Head<'_>, revision: &str) -> bool {
+pub(crate) fn is_known(head: &Head<'_>, revision: &str) -> bool {
     tags(head, "if-none-match").any(|tag| {
         let tag = tag.strip_prefix("W/").unwrap_or(&tag).to_owned();
         strong(&tag).is_some_and(|known| known == "*" || known == revision)

@@ -3,7 +3,8 @@
 use super::server::Postgres;
 use super::*;
 use crate::access::secret::SecretKind;
-use crate::store::contract::changes::{act, append, create, id, pause, secret, stored};
+use crate::store::Act;
+use crate::store::contract::changes::{act, add_webhook, append, create, id, webhook};
 
 fn open(url: &str) -> Result<PgStore, OpenError> {
     PgStore::open(&Address::parse(url).unwrap(), Quotas::UNBOUNDED)
@@ -127,22 +128,20 @@ fn a_database_that_cannot_be_used_is_refused_in_words_that_say_why() {
     assert_eq!(at("owner:geheim", port, &standby), Trouble::ReadOnly);
 }
 
-/// What version 2 has and version 1 had not.
-const UNMADE: [&str; 1] = ["ALTER TABLE secrets DROP COLUMN paused"];
-
 #[test]
 fn tables_of_version_1_are_migrated_once_and_keep_what_is_in_them() {
     let server = Postgres::shared();
     let schema = server.fresh_schema();
-    let url = server.url(&schema);
-    let key = secret("a", SecretKind::Key, "key");
-    let store = open(&url).unwrap();
-    store.commit(&[create("a"), act("a", 20, key)]).unwrap();
-    drop(store);
-    let undone = UNMADE.join("; ");
+    let make = schema::MAKE.join(";");
+    // The hash is that of "abc", and the id its beginning.
     server.ask(&format!(
-        "SET search_path = {schema}; {undone}; UPDATE format SET version = 1"
+        "CREATE SCHEMA {schema}; SET search_path TO {schema}; {make};
+         INSERT INTO boards (id, created_at, updated_at) VALUES ('a', 1, 1);
+         INSERT INTO secrets (id, board, kind, hash, level, created_by, created_at)
+            VALUES ('ungWv48Bz-pBQUDe', 'a', 'key',
+                '\\xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad', 'edit', 'user:alice', 1)"
     ));
+    let url = server.url(&schema);
     let version = || server.ask(&format!("SELECT version FROM {schema}.format"));
     assert_eq!(version(), "1");
     // Who only reads does not migrate.
@@ -155,40 +154,16 @@ fn tables_of_version_1_are_migrated_once_and_keep_what_is_in_them() {
     });
     assert_eq!(version(), "2");
     let store = open(&url).unwrap();
-    let made = stored("a", SecretKind::Key, "key", None);
-    let keys = |store: &PgStore| store.secrets(&id("a"), SecretKind::Key, None, 9).unwrap();
-    assert_eq!(keys(&store), [(made.facts.hash.id(), made)]);
-    store.commit(&[act("a", 30, pause("a", "key"))]).unwrap();
-    assert!(keys(&store)[0].1.facts.paused);
-}
-
-#[test]
-fn the_tables_of_version_1_are_migrated_with_all_that_is_in_them() {
-    use crate::store::contract::changes::{act, add_webhook, webhook};
-    let server = Postgres::shared();
-    let schema = server.fresh_schema();
-    let make = schema::MAKE.join(";");
-    server.ask(&format!(
-        "CREATE SCHEMA {schema}; SET search_path TO {schema}; {make};
-         INSERT INTO format (version) VALUES (1);
-         INSERT INTO boards (id, created_at, updated_at) VALUES ('a', 1, 1);
-         INSERT INTO secrets (id, board, kind, hash, level, created_by, created_at)
-            VALUES ('ungWv48Bz-pBQUDe', 'a', 'key',
-                '\\xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad', 'edit', 'user:alice', 1)"
-    ));
-    let url = server.url(&schema);
-    std::thread::scope(|scope| {
-        let opening = [(); 3].map(|()| scope.spawn(|| open(&url).map(drop)));
-        assert!(opening.into_iter().all(|one| one.join().unwrap() == Ok(())));
-    });
-    let store = open(&url).unwrap();
-    assert_eq!(server.ask(&format!("SELECT version FROM {schema}.format")), "2");
-    let keys = store.secrets(&id("a"), SecretKind::Key, None, 9);
-    assert_eq!(keys.unwrap().len(), 1);
-    assert_eq!(
-        store.commit(&[act("a", 1, add_webhook(1))]),
-        Ok(vec![Applied::Done])
-    );
+    let keys = || store.secrets(&id("a"), SecretKind::Key, None, 9).unwrap();
+    let [(key, kept)] = &keys()[..] else { panic!() };
+    assert!(!kept.facts.paused);
+    let pause = Act::Pause {
+        id: key.clone(),
+        paused: true,
+    };
+    let changes = [act("a", 30, pause), act("a", 31, add_webhook(1))];
+    assert_eq!(store.commit(&changes), Ok(vec![Applied::Done; 2]));
+    assert!(keys()[0].1.facts.paused);
     assert_eq!(store.webhooks(&id("a")), Ok(vec![webhook(1)]));
 }
 

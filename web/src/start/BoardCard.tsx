@@ -10,7 +10,7 @@ import { useAct } from '../ui/hooks'
 import { DeleteIcon, RenameIcon, ShareIcon } from '../ui/icons'
 import { Problem } from '../ui/Notice'
 import { fullTime, levelWords, relativeTime } from '../words'
-import { Sketch } from './Sketch'
+import { BoardPicture } from './BoardPicture'
 
 interface BoardCardProps {
   readonly board: Board
@@ -27,7 +27,7 @@ export function BoardCard ({ board, api, credentials, session, onChanged, onDele
   const name = board.title ?? board.id
   return (
     <li className='bw-card'>
-      <Sketch seed={board.id} />
+      <BoardPicture board={board} api={api} />
       <div className='bw-card-text'>
         <h2 className='bw-card-title' title={name}>
           <a href={onward(boardPath(board.id), credentials)} onClick={openElsewhere} onAuxClick={openElsewhere}>{name}</a>
@@ -69,7 +69,7 @@ export function BoardCard ({ board, api, credentials, session, onChanged, onDele
 export function UnreadableCard ({ board }: { board: UnreadableBoard }) {
   return (
     <li className='bw-card'>
-      <Sketch seed={board.id} />
+      <div className='bw-picture' />
       <div className='bw-card-text'>
         <h2 className='bw-card-title' title={board.id}>{board.id}</h2>
         <p className='bw-small bw-soft'>The server cannot read this board. Whoever runs it finds the reason in its log.</p>

@@ -9,7 +9,6 @@ import { useAct } from '../ui/hooks'
 import { PlusIcon } from '../ui/icons'
 import { Problem } from '../ui/Notice'
 import { BoardCard, UnreadableCard } from './BoardCard'
-import { Sketch } from './Sketch'
 
 export function Boards ({ credentials, session }: { credentials: Credentials, session: Session }) {
   const api = useMemo(() => createApi(credentials), [credentials])
@@ -103,7 +102,6 @@ function Skeleton () {
 function Empty () {
   return (
     <div className='bw-empty'>
-      <Sketch seed='nothing yet' />
       <h2>No boards yet</h2>
       <p className='bw-soft'>Make the first one above, or ask somebody to share theirs with you.</p>
     </div>

@@ -2,13 +2,11 @@
 import { START } from '../route'
 import { Notice } from '../ui/Notice'
 import { TokenForm } from '../ui/TokenForm'
-import { Sketch } from './Sketch'
 
 export function Welcome ({ expired }: { expired: boolean }) {
   return (
     <div className='bw-welcome'>
       <div className='bw-panel'>
-        <Sketch seed='welcome' />
         <h1>Boards to draw on together</h1>
         <p className='bw-soft'>
           This is a Boardwire server. People and agents edit its boards at once, and everybody sees every change as it happens.
