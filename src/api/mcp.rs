@@ -10,6 +10,7 @@ mod tools;
 use serde_json::{Value, json};
 
 use crate::api::mcp::tools::Words;
+use crate::api::picture::Form;
 use crate::api::{Answer, Call, body};
 use crate::boards::rights::Granted;
 use crate::http::head::Head;
@@ -42,7 +43,7 @@ pub(crate) async fn post(mut call: Call<'_>) -> Answer {
         Asked::Ping => json!({}),
         Asked::Tools => listed(),
         Asked::Templates => json!({ "resourceTemplates": [] }),
-        Asked::Resources => message::resources(granted.board.as_str()),
+        Asked::Resources => message::resources(granted.board.as_str(), tools::LOOK.media_type()),
         Asked::Resource(uri) => match resource(&call, &granted, uri).await {
             Some(Ok(contents)) => json!({ "contents": [contents] }),
             Some(Err(failed)) => return Err(failed),
@@ -77,11 +78,20 @@ fn fields<'a>(head: &'a Head<'_>) -> Fields<'a> {
 
 /// The contents of a resource; `None` where there is none.
 async fn resource(call: &Call<'_>, granted: &Granted, uri: &str) -> Option<Result<Value, Response>> {
-    if uri != message::uri(granted.board.as_str()) {
+    let [text, picture] = message::uris(granted.board.as_str());
+    if uri == text {
+        let told = tools::told(call.boards(), granted, tools::Asked::all()).await;
+        return Some(told.map(|text| json!({ "uri": uri, "mimeType": "text/plain", "text": text })));
+    }
+    if uri != picture {
         return None;
     }
-    let told = tools::told(call.boards(), granted, tools::Asked::all()).await;
-    Some(told.map(|text| json!({ "uri": uri, "mimeType": "text/plain", "text": text })))
+    let drawn = tools::drawn(call.boards(), granted, &Record::new()).await;
+    let contents = |data: String| match tools::LOOK {
+        Form::Png => json!({ "uri": uri, "mimeType": Form::Png.media_type(), "blob": data }),
+        Form::Svg => json!({ "uri": uri, "mimeType": Form::Svg.media_type(), "text": data }),
+    };
+    Some(drawn.map(contents))
 }
 
 /// What a tool answers: what it has done, or what is wrong with what it was asked.

@@ -125,6 +125,10 @@ fn agent((subject, level): (Subject, Level), (name, number): (Arc<str>, u64), mu
         level,
         name,
         state,
+        shown_for: match touched.message {
+            Some(_) => limits::AGENT_MESSAGE_SHOWN,
+            None => limits::AGENT_SHOWN,
+        },
         number: u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default(),
     }
 }

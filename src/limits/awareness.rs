@@ -82,6 +82,9 @@ pub const AWARENESS_CLOCK_STEP_MAX: u64 = 1_000_000;
 /// true.
 pub const AGENT_SHOWN: Duration = Duration::from_secs(5);
 
+/// The same for one that says something: it is to be read.
+pub const AGENT_MESSAGE_SHOWN: Duration = Duration::from_secs(20);
+
 /// Agents shown at a time in one room, inclusive; each is told to everybody there.
 pub const AGENTS_SHOWN_MAX: usize = 64;
 

@@ -25,3 +25,7 @@ pub const MCP_WAIT_SECONDS_MAX: u64 = 25;
 /// How long after a call of `changes` the board's events are still gathered: a model thinks, and people
 /// answer questions, between two.
 pub const MCP_EVENTS_KEPT: Duration = Duration::from_secs(10 * 60);
+
+/// Pixels of each side of a picture for a model, at most, where it asks for none: what models look at is made
+/// smaller than that anyway.
+pub const MCP_PICTURE_SIDE: u32 = 1024;

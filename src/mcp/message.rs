@@ -465,22 +465,32 @@ pub fn initialized(requested: &str) -> Value {
     })
 }
 
-/// The URI of a board as text.
+/// The URIs of a board's two resources: its text, and its picture.
 #[must_use]
-pub fn uri(board: &str) -> String {
-    format!("boardwire://boards/{board}")
+pub fn uris(board: &str) -> [String; 2] {
+    let text = format!("boardwire://boards/{board}");
+    let picture = format!("{text}/picture");
+    [text, picture]
 }
 
-/// The result of `resources/list` for a board.
+/// The result of `resources/list` for a board whose picture is of this media type.
 #[must_use]
-pub fn resources(board: &str) -> Value {
+pub fn resources(board: &str, picture_type: &str) -> Value {
+    let [text, picture] = uris(board);
     json!({ "resources": [
         {
-            "uri": uri(board),
+            "uri": text,
             "name": board,
             "title": format!("Board {board}"),
             "description": "What is on the board, an item a line, with ids and positions",
             "mimeType": "text/plain",
+        },
+        {
+            "uri": picture,
+            "name": format!("{board}-picture"),
+            "title": format!("Picture of board {board}"),
+            "description": "What the board looks like now",
+            "mimeType": picture_type,
         },
     ]})
 }

@@ -25,6 +25,8 @@ pub enum Tool {
     Delete,
     /// `find_space`.
     Space,
+    /// `picture`.
+    Picture,
     /// `changes`.
     Changes,
     /// `point`.
@@ -33,12 +35,13 @@ pub enum Tool {
 
 impl Tool {
     /// All of them, by name, in the order of the list.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("read_board", Self::Read),
         ("draw", Self::Draw),
         ("change", Self::Change),
         ("delete", Self::Delete),
         ("find_space", Self::Space),
+        ("picture", Self::Picture),
         ("changes", Self::Changes),
         ("point", Self::Point),
     ];

@@ -5,6 +5,7 @@
 //! is not shown twice. Tests: `room/tests/agents.rs`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::ids::{Level, MemberId, Subject};
 use crate::limits;
@@ -26,6 +27,8 @@ pub struct Agent {
     pub name: Arc<str>,
     /// Its awareness state, as JSON.
     pub state: String,
+    /// How long it is shown.
+    pub shown_for: Duration,
     /// Any number: what its awareness id is made of.
     pub number: u32,
 }
@@ -56,9 +59,9 @@ impl Room {
         shown.map(|shown| Arc::clone(&shown.name))
     }
 
-    /// Shows an agent to the members for [`limits::AGENT_SHOWN`], from now or for longer.
+    /// Shows an agent to the members for as long as it wants, from now or for longer.
     pub fn show_agent(&mut self, agent: &Agent, now: Now, effects: &mut Effects) {
-        let until = now.tick.after(limits::AGENT_SHOWN);
+        let until = now.tick.after(agent.shown_for);
         let subject = &agent.subject;
         let shown = self.agents.iter().position(|shown| shown.subject == *subject);
         if shown.is_none() && (self.agents.len() >= limits::AGENTS_SHOWN_MAX || self.shows_itself(subject)) {

@@ -4,6 +4,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use boardwire::ids::Level;
 use serde_json::{Value, json};
 
@@ -372,6 +374,97 @@ fn people_see_where_an_assistant_points() {
         here.iter()
             .any(|one| one["state"]["cursor"] == json!({"x": -5.0, "y": 7.5}))
     });
+}
+
+#[test]
+fn what_an_assistant_says_is_shown_in_one_line_up_to_its_bound() {
+    let (_server, alice, assistant) = drawing();
+    for (message, shown) in [
+        ("Look\nhere", "Look here".to_owned()),
+        (&"x".repeat(280), "x".repeat(280)),
+    ] {
+        assistant.does("point", json!({"x": 0, "y": 0, "message": message}));
+        until(SOON, || {
+            let here = alice.list("/v1/boards/b/presence", 100);
+            here.iter().any(|one| one["state"]["message"] == shown)
+        });
+    }
+    for message in [json!(""), json!("x".repeat(281)), json!(7)] {
+        let words = assistant.fails("point", json!({"x": 0, "y": 0, "message": message}));
+        assert!(words.contains("message must"), "{words}");
+    }
+}
+
+#[test]
+fn the_board_is_looked_at_as_a_picture() {
+    let (_server, _alice, assistant) = drawing();
+    assistant.does(
+        "draw",
+        json!({"items": [
+            {"id": "f", "type": "frame", "x": 0, "y": 0, "width": 4000, "height": 400},
+            {"id": "n", "type": "sticky", "x": 40, "y": 40, "content": {"text": "Hello"}},
+        ]}),
+    );
+    let looked = |arguments: Value| {
+        let (status, answer) =
+            assistant.ask("tools/call", json!({"name": "picture", "arguments": arguments}));
+        assert_eq!(status, 200, "{answer}");
+        let image = &answer["result"]["content"][0];
+        assert_eq!(
+            (&image["type"], &image["mimeType"]),
+            (&json!("image"), &json!("image/png")),
+            "{answer}"
+        );
+        let bytes = STANDARD.decode(image["data"].as_str().unwrap()).unwrap();
+        assert!(bytes.starts_with(b"\x89PNG"));
+        u32::from_be_bytes(bytes[16..20].try_into().unwrap())
+    };
+    // No wider than a model looks at, unless it asks for more.
+    assert_eq!(looked(json!({})), 1024);
+    assert_eq!(looked(json!({"width": 2000, "theme": "dark"})), 2000);
+    looked(json!({"bbox": "0,0,300,300"}));
+    looked(json!({"frame": "f"}));
+    for (arguments, words) in [
+        (json!({"width": 4097}), "width must be a number from 16 to 4096"),
+        (json!({"frame": 7}), "frame must be a string"),
+        (json!({"frame": "nothing"}), "no_such_item"),
+        (json!({"theme": "blue"}), "theme must be light or dark"),
+        (
+            json!({"frame": "f", "page": "page:page"}),
+            "frame has no meaning with page",
+        ),
+    ] {
+        let told = assistant.fails("picture", arguments);
+        assert!(told.contains(words), "{told}");
+    }
+    let (_, answer) = assistant.ask("resources/read", json!({"uri": "boardwire://boards/b/picture"}));
+    let contents = &answer["result"]["contents"][0];
+    assert_eq!(contents["mimeType"], "image/png");
+    assert!(
+        STANDARD
+            .decode(contents["blob"].as_str().unwrap())
+            .unwrap()
+            .starts_with(b"\x89PNG")
+    );
+}
+
+#[test]
+fn an_assistant_that_is_paused_is_told_so() {
+    let (server, alice) = board();
+    let made = alice.must(
+        "POST",
+        "/v1/boards/b/keys",
+        &json!({"level": "edit", "name": "Helper"}),
+        201,
+    );
+    let assistant = Assistant::with_key(&server, made["key"].as_str().unwrap());
+    assistant.does("read_board", json!({}));
+    let key = format!("/v1/boards/b/keys/{}", made["id"].as_str().unwrap());
+    alice.must("PATCH", &key, &json!({"paused": true}), 200);
+    let (status, answer) = assistant.ask("tools/list", json!({}));
+    assert_eq!((status, &answer["code"]), (403, &json!("agent_paused")));
+    alice.must("PATCH", &key, &json!({"paused": false}), 200);
+    assistant.does("read_board", json!({}));
 }
 
 #[test]

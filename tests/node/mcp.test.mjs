@@ -21,7 +21,7 @@ const program = fileURLToPath(new URL('../python/mcp_client.py', import.meta.url
 const referee = fileURLToPath(new URL('node_modules/@modelcontextprotocol/conformance/dist/index.js', import.meta.url))
 const older = new URL('support/older-node.mjs', import.meta.url).href
 const me = { name: 'boardwire-tests', version: '1.0.0' }
-const TOOLS = ['read_board', 'draw', 'change', 'delete', 'find_space', 'changes', 'point']
+const TOOLS = ['read_board', 'draw', 'change', 'delete', 'find_space', 'picture', 'changes', 'point']
 
 const today = { versionNegotiation: { mode: { pin: '2026-07-28' } } }
 const CLIENTS = {
@@ -67,6 +67,10 @@ describe('assistants', () => {
     const { resources } = await client.listResources()
     const read = await client.readResource({ uri: resources[0].uri })
     assert.match(read.contents[0].text, /^connector ab a -> b "asks"$/m)
+    const picture = await client.readResource({ uri: resources[1].uri })
+    assert.ok(Buffer.from(picture.contents[0].blob, 'base64').subarray(1, 4).equals(Buffer.from('PNG')))
+    const seen = await client.callTool({ name: 'picture', arguments: { width: 400 } })
+    assert.deepEqual([seen.content[0].type, seen.content[0].mimeType], ['image', 'image/png'])
     await assert.rejects(client.readResource({ uri: 'boardwire://boards/other' }), /there is no resource/)
     await assert.rejects(client.callTool({ name: 'erase', arguments: {} }), /there is no tool erase/)
     const gone = await call('delete', { ids: ['a', 'b', 'ab'] })

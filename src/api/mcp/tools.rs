@@ -10,11 +10,14 @@ mod words;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::api::items::{self as resource, Wanted};
 use crate::api::mcp::tools::following::changes;
 pub(super) use crate::api::mcp::tools::words::Words;
+use crate::api::picture::{self, Form, Options};
 use crate::api::{Call, body};
 use crate::boards::Boards;
 use crate::boards::agents::{Cursor, Touched};
@@ -40,6 +43,7 @@ pub(super) async fn run(
         Tool::Change => change(call, granted, changing(arguments)?).await?,
         Tool::Delete => change(call, granted, deleting(arguments)?).await?,
         Tool::Space => space(boards, &granted, arguments).await?,
+        Tool::Picture => return look(boards, &granted, arguments).await,
         Tool::Changes => changes(call, granted, arguments).await?,
         Tool::Point => point(boards, granted, arguments).await?,
     };
@@ -280,11 +284,59 @@ fn place(name: &'static str, value: &Value) -> Result<Cursor, Response> {
     point.ok_or_else(|| body::invalid(name, &format!("must have x and y, from -{max} to {max}")))
 }
 
+/// What models can look at, where this build has it.
+pub(super) const LOOK: Form = if cfg!(feature = "png") {
+    Form::Png
+} else {
+    Form::Svg
+};
+
+/// How the board looks: as an image, or as the text of an SVG.
+async fn look(boards: &Arc<Boards>, granted: &Granted, mut arguments: Record) -> Result<Value, Words> {
+    for side in ["width", "height"] {
+        // Larger is more than a model looks at.
+        let asked = arguments
+            .entry(side)
+            .or_insert_with(|| limits::MCP_PICTURE_SIDE.into());
+        // Parameters of a query are texts.
+        *asked = match &*asked {
+            Value::Number(number) => number.to_string().into(),
+            other => other.clone(),
+        };
+    }
+    let drawn = drawn(boards, granted, &arguments).await?;
+    Ok(match LOOK {
+        Form::Png => json!({ "type": "image", "data": drawn, "mimeType": LOOK.media_type() }),
+        Form::Svg => json!({ "type": "text", "text": drawn }),
+    })
+}
+
+/// A picture: a PNG in base64, or an SVG.
+pub(super) async fn drawn(
+    boards: &Arc<Boards>,
+    granted: &Granted,
+    arguments: &Record,
+) -> Result<String, Response> {
+    let options = Options::read(LOOK, |name| match arguments.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(body::invalid(name, "must be a string")),
+    })?;
+    let bytes = picture::draw(boards, &granted.board, options).await?;
+    Ok(match LOOK {
+        Form::Png => STANDARD.encode(bytes),
+        Form::Svg => String::from_utf8(bytes).unwrap_or_default(),
+    })
+}
+
 /// Shows who asks at an item or a place.
 async fn point(boards: &Arc<Boards>, granted: Granted, mut arguments: Record) -> Result<String, Response> {
     let item = body::optional(arguments.remove("item"), |value| {
         let id = value.as_str().and_then(ItemId::parse);
         id.ok_or_else(|| body::invalid("item", "must be the id of an item"))
+    })?;
+    let message = body::optional(arguments.remove("message"), |value| {
+        body::text("message", value, 1..=limits::AGENT_MESSAGE_BYTES_MAX)
     })?;
     let mut touched = Touched::default();
     if let Some(id) = item {
@@ -298,6 +350,7 @@ async fn point(boards: &Arc<Boards>, granted: Granted, mut arguments: Record) ->
     } else {
         touched.cursor = Some(place("x", &arguments.into())?);
     }
+    touched.message = message;
     boards.show_agent(&granted, touched);
     Ok("People see you there.\n".to_owned())
 }

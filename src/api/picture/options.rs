@@ -61,10 +61,24 @@ impl Options {
     /// # Errors
     /// 400 `invalid_parameter`.
     pub(crate) fn of(request: &Request<'_>, form: Form) -> Result<Self, Response> {
+        Self::read(form, |name| {
+            let value = request.parameter(name);
+            value.map_err(|_| invalid_parameter(name, "must stand once"))
+        })
+    }
+
+    /// The same, wherever the values of the parameters are.
+    ///
+    /// # Errors
+    /// As [`Self::of`], and those of `value`.
+    pub(crate) fn read<'v>(
+        form: Form,
+        value: impl Fn(&'static str) -> Result<Option<&'v str>, Response>,
+    ) -> Result<Self, Response> {
         let mut options = Self::whole(form);
-        options.wanted.part = part(request)?;
-        options.wanted.size = size(request)?;
-        options.wanted.theme = match once(request, "theme")? {
+        options.wanted.part = part(value("page")?, value("frame")?, value("bbox")?)?;
+        options.wanted.size = size(&value)?;
+        options.wanted.theme = match value("theme")? {
             None | Some("light") => Theme::Light,
             Some("dark") => Theme::Dark,
             Some(_) => return Err(invalid_parameter("theme", "must be light or dark")),
@@ -73,17 +87,7 @@ impl Options {
     }
 }
 
-fn once<'r>(request: &'r Request<'_>, name: &'static str) -> Result<Option<&'r str>, Response> {
-    let value = request.parameter(name);
-    value.map_err(|_| invalid_parameter(name, "must stand once"))
-}
-
-fn part(request: &Request<'_>) -> Result<Part, Response> {
-    let (page, frame, area) = (
-        once(request, "page")?,
-        once(request, "frame")?,
-        once(request, "bbox")?,
-    );
+fn part(page: Option<&str>, frame: Option<&str>, area: Option<&str>) -> Result<Part, Response> {
     let is_page = |page: &str| {
         page.strip_prefix("page:")
             .is_some_and(|id| ItemId::parse(id).is_some())
@@ -129,9 +133,9 @@ fn bbox(text: &str) -> Result<Area, Response> {
     })
 }
 
-fn size(request: &Request<'_>) -> Result<Size, Response> {
+fn size<'v>(value: impl Fn(&'static str) -> Result<Option<&'v str>, Response>) -> Result<Size, Response> {
     let between = |name: &'static str, (min, max): (f64, f64)| {
-        let Some(text) = once(request, name)? else {
+        let Some(text) = value(name)? else {
             return Ok(None);
         };
         let number = items::numbers::<1>(text).map(|[number]| number);

@@ -12,6 +12,7 @@ fn agent(subject: &str, state: &str) -> Agent {
         level: Level::Edit,
         name: "Planner".into(),
         state: state.to_owned(),
+        shown_for: limits::AGENT_SHOWN,
         number: 5,
     }
 }
@@ -86,6 +87,7 @@ fn the_agents_of_a_room_are_bounded() {
     for number in 0..70 {
         let subject = format!("key:{number:016}");
         table.show(&Agent {
+            shown_for: limits::AGENT_SHOWN,
             number,
             ..agent(&subject, "1")
         });

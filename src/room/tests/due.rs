@@ -187,6 +187,7 @@ fn agent(n: u64) -> Agent {
         level: Level::Edit,
         name: "Planner".into(),
         state: "{}".to_owned(),
+        shown_for: limits::AGENT_SHOWN,
         number,
     }
 }

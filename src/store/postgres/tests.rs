@@ -186,7 +186,7 @@ fn titles_may_have_zero_bytes() {
     let change = act(
         "a",
         1,
-        super::super::Act::Create {
+        Act::Create {
             owner: None,
             title: title.clone(),
         },
