@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use crate::items::fuzzing::Table;
 
-    fn table(rows: &serde_json::Value) -> Table {
+    fn table(rows: &Value) -> Table {
         let rows = rows.as_object().unwrap().clone();
         let rows = rows
             .into_iter()
