@@ -1,9 +1,9 @@
 //! `GET /v1/boards/{board}/picture.svg` and `picture.png`: how a board looks.
 //!
 //! Owns the way from a request to a picture, and how many are drawn at a time. Must not know how a shape
-//! looks; the crate `boardwire-picture` does. Key invariants: records are taken on the board's turn, and drawn
-//! off it and off the executor threads; what a browser has already is said without opening the board. Tests:
-//! tests/it/picture.rs, tests/browser/picture.test.mjs.
+//! looks; the crate `boardwire-picture` does. Key invariants: records are taken on the board's turn, and
+//! drawn off it and off the executor threads; what a browser has already is said without opening the board.
+//! Tests: tests/it/picture.rs, tests/browser/picture.test.mjs.
 
 mod faces;
 mod gather;

@@ -357,7 +357,8 @@ impl Boards {
         host::unblock(&self.host, work).await
     }
 
-    /// Runs `work` on the blocking pool that needs no board and no row; whoever asks bounds how many there are.
+    /// Runs `work` on the blocking pool that needs no board and no row; whoever asks bounds how many there
+    /// are.
     ///
     /// # Cancellation
     /// The work goes on, and its result is dropped.

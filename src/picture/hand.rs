@@ -1,7 +1,7 @@
 //! A line as a hand draws it: corners are a little round, and it is drawn twice, never quite the same.
 //!
-//! Owns the wobble (`tldraw` 3.15.6, src/lib/shapes/shared/PathBuilder.tsx, in the dash `draw`). Must not know
-//! shapes. Key invariant: the same seed gives the same line. Tests are below.
+//! Owns the wobble (`tldraw` 3.15.6, src/lib/shapes/shared/PathBuilder.tsx, in the dash `draw`). Must not
+//! know shapes. Key invariant: the same seed gives the same line. Tests are below.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 

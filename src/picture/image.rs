@@ -1,7 +1,7 @@
 //! Pictures within a board: only those that it holds itself, and only pixels.
 //!
-//! Owns which sources are shown. Must not know where. Key invariant: what passes is base64 of a PNG, JPEG, GIF
-//! or WebP whose own header says what it unpacks to. Tests are below.
+//! Owns which sources are shown. Must not know where. Key invariant: what passes is base64 of a PNG, JPEG,
+//! GIF or WebP whose own header says what it unpacks to. Tests are below.
 
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;

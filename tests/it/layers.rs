@@ -100,8 +100,8 @@ fn every_module_names_only_its_own_layer_and_those_below() {
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 
-/// What draws pictures is a crate of its own: it cannot name the server's modules, and must not reach anything
-/// else.
+/// What draws pictures is a crate of its own: it cannot name the server's modules, and must not reach
+/// anything else.
 #[test]
 fn the_crate_of_pictures_reaches_nothing() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/picture");

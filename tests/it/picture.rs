@@ -1,5 +1,5 @@
-//! `/v1/boards/{board}/picture.svg` and `.png`: who may see a board sees how it looks, and a picture refers to
-//! nothing outside of itself.
+//! `/v1/boards/{board}/picture.svg` and `.png`: who may see a board sees how it looks, and a picture refers
+//! to nothing outside of itself.
 
 use serde_json::{Value, json};
 

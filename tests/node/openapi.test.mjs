@@ -627,7 +627,7 @@ describe('the server', () => {
     await to('writeDocument', 204, null, { path: { board: 'unread' }, token: alice, body: update(doc => doc.getMap('map').set('sub', new Y.Doc())) })
     await to('readDocument', 409, 'content_unsupported', { path: { board: 'unread' }, token: alice, query: { format: 'json' } })
     await to('followBoard', 409, 'content_unsupported', { path: { board: 'unread' }, token: alice })
-    for (const one of of(({ path }) => path.includes('/items'))) {
+    for (const one of of(({ path }) => path.includes('/items') || path.includes('/picture.'))) {
       const filled = one.id === 'batchItems' ? { json: { operations: [{ action: 'delete', item: { id: 'a' } }] } } : BODIES[one.id]
       await to(one.id, 409, 'content_unsupported', { path: pathOf(one, 'unread'), token: alice, ...filled })
     }
@@ -661,7 +661,7 @@ describe('the server', () => {
     await to('createItem', 201, null, { ...sent, json: { id: 'framed', type: 'frame', x: 0, y: 0, content: { title: '<Plans>' } } })
     for (const id of ['readPictureSvg', 'readPicturePng']) {
       const whole = await to(id, 200, null, sent)
-      for (const query of [{ page: 'page:page', theme: 'dark' }, { frame: 'framed', scale: '0.5' }, { bbox: '0,0,100,50', width: '64', height: '64' }]) {
+      for (const query of [{ page: 'page:page', theme: 'dark' }, { frame: 'framed', scale: '2' }, { bbox: '0,0,100,50', width: '64', height: '64' }]) {
         await to(id, 200, null, { ...sent, query })
       }
       await to(id, 304, null, { ...sent, headers: { 'If-None-Match': whole.headers.etag } })
