@@ -9,7 +9,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use crate::{bridge, http, items, jwt, mcp, nodes, room, session, store, sync, update};
+use crate::{bridge, client, http, items, jwt, mcp, nodes, room, session, store, sync, update};
 
 /// Each body, under the name of its target and by the path that the target calls it.
 macro_rules! bodies {
@@ -21,6 +21,8 @@ macro_rules! bodies {
 bodies! {
     "base64url" => jwt::fuzzing::base64url,
     "body" => http::fuzzing::body,
+    "client_address" => client::fuzzing::address,
+    "client_answer" => client::fuzzing::answer,
     "compact" => room::board::fuzzing::compact_vs_model,
     "items" => items::fuzzing::items,
     "mcp_message" => mcp::fuzzing::mcp_message,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { examples, run, save } from '../node/support/examples.mjs'
 import { until } from '../node/support/wait.mjs'
-import { compare, exported } from './support/compared.mjs'
+import { NEAR, WIDTH, compare, exported } from './support/compared.mjs'
 import { output } from './support/measure.mjs'
 import { suite } from './support/stage.mjs'
 
@@ -14,9 +14,6 @@ const test = suite()
 const page = examples(readFileSync(new URL('../../docs/agents.md', import.meta.url), 'utf8'))
 const BOARD = 'plan'
 const ITEMS = `/v1/boards/${BOARD}/items`
-
-/** How much a pixel may differ on average, of 255, between the page's export and the agent's picture. */
-const NEAR = 3
 
 /** An agent with an API key, that runs the examples of docs/agents.md by their names. */
 async function architect (stage) {
@@ -99,12 +96,12 @@ test('an agent with only docs/agents.md draws an architecture with people', asyn
   assert.equal(picture.status, 200)
   const bytes = Buffer.from(await picture.arrayBuffer())
   writeFileSync(output('architecture-picture.png'), bytes)
-  await alice.page.evaluate(() => document.fonts.ready.then(() => {}))
+  await alice.page.evaluate(() => document.fonts.ready.then(() => true))
   const theirs = await alice.page.evaluate(exported, false)
-  const { near, wrong, pair } = await alice.page.evaluate(compare, { ours: 'data:image/png;base64,' + bytes.toString('base64'), theirs, width: 240 })
+  const { near, wrong, pair } = await alice.page.evaluate(compare, { ours: 'data:image/png;base64,' + bytes.toString('base64'), theirs, width: WIDTH })
   writeFileSync(output('architecture-pair.png'), Buffer.from(pair.split(',')[1], 'base64'))
   assert.ok(near < NEAR, `the picture is ${near} off the page's own`)
   for (const other of wrong) assert.ok(other > NEAR, `a wrong picture is only ${other} off`)
-  await alice.page.evaluate(() => window.boardwire.editor.zoomToFit({ immediate: true }))
+  await alice.page.evaluate(() => { window.boardwire.editor.zoomToFit({ immediate: true }) })
   await alice.page.screenshot({ path: output('architecture.png') })
 })

@@ -379,6 +379,8 @@ fn people_see_where_an_assistant_points() {
 #[test]
 fn what_an_assistant_says_is_shown_in_one_line_up_to_its_bound() {
     let (_server, alice, assistant) = drawing();
+    // Where a board is not in memory nobody would see it.
+    alice.must("POST", "/v1/boards/b/items", &json!({"type": "sticky", "x": 0, "y": 0}), 201);
     for (message, shown) in [
         ("Look\nhere", "Look here".to_owned()),
         (&"x".repeat(280), "x".repeat(280)),
@@ -427,7 +429,7 @@ fn the_board_is_looked_at_as_a_picture() {
     for (arguments, words) in [
         (json!({"width": 4097}), "width must be a number from 16 to 4096"),
         (json!({"frame": 7}), "frame must be a string"),
-        (json!({"frame": "nothing"}), "no_such_item"),
+        (json!({"frame": "nothing"}), "no_such_frame"),
         (json!({"theme": "blue"}), "theme must be light or dark"),
         (
             json!({"frame": "f", "page": "page:page"}),

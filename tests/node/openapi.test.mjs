@@ -68,6 +68,7 @@ const BODIES = {
   createItem: { json: { type: 'sticky', x: 0, y: 0 } },
   updateItem: { json: { x: 1 } },
   batchItems: { json: { operations: [] } },
+  mcp: { query: { board: 'known' }, json: { jsonrpc: '2.0', id: 1, method: 'ping' } },
   findSpace: { query: { width: '100', height: '100' } }
 }
 
@@ -116,7 +117,8 @@ const INVALID = {
 const of = predicate => operations.filter(predicate)
 const hasBoard = ({ path }) => path.includes('{board}')
 const isList = ({ parameters }) => parameters.some(({ value }) => value.name === 'cursor')
-const takesJson = ({ body }) => body?.types.includes('application/json')
+// A message that is none is an error of its own protocol.
+const takesJson = ({ id, body }) => id !== 'mcp' && body?.types.includes('application/json')
 const needsManager = operation => hasBoard(operation) && !operation.security.some(one => 'apiKey' in one)
 
 describe('the document', () => {
@@ -338,6 +340,7 @@ describe('the server', () => {
     const described = await exchange(server, 'GET', '/v1/openapi.yaml')
     assert.deepEqual(described.body.toString(), await readFile(new URL('../../docs/openapi.yaml', import.meta.url), 'utf8'))
     await to('describe', 200)
+    await to('teach', 200)
     await to('metrics', 200)
     await to('metrics', 403, 'metrics_private', { headers: { 'X-Forwarded-For': '192.0.2.1' } })
   })
@@ -573,7 +576,7 @@ describe('the server', () => {
       socket.write('HEAD /health HTTP/1.1\r\nHost: a\r\n\r\n')
       await until(() => one.received.endsWith('\r\n\r\n'), 'an answer, which shows that the connection is served')
       one.received = ''
-      const path = asked.path.replaceAll(/\{(\w+)\}/g, (_, name) => pathOf(asked, 'known')[name])
+      const path = asked.path.replaceAll(/\{(\w+)\}/g, (_, name) => pathOf(asked, 'known')[name]) + (asked.id === 'mcp' ? '?board=known' : '')
       socket.write(`${asked.method} ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${alice}\r\n`)
       waiting.push(one)
     }
@@ -652,6 +655,31 @@ describe('the server', () => {
     await to('deleteItem', 412, 'precondition_failed', { ...item, headers: { 'If-Match': `W/${moved.headers.etag}` } })
     await to('deleteItem', 204, null, { ...item, headers: { 'If-Match': `"other", ${moved.headers.etag}` } })
     for (const id of ['readItem', 'updateItem', 'deleteItem']) await to(id, 404, 'no_such_item', { ...item, ...BODIES[id] })
+  })
+
+  test('a message of the Model Context Protocol is answered, or refused in its own way', async () => {
+    const sent = { token: alice, query: { board: 'known' } }
+    const message = (method, params) => ({ json: { jsonrpc: '2.0', id: 1, method, params } })
+    assert.deepEqual((await to('mcp', 200, null, { ...sent, ...message('ping') })).value, { jsonrpc: '2.0', id: 1, result: {} })
+    await to('mcp', 202, null, { ...sent, json: { jsonrpc: '2.0', method: 'notifications/initialized' } })
+    for (const body of ['{', '', '[]']) {
+      const { value } = await to('mcp', 400, null, { ...sent, body })
+      assert.equal(value.error.code, -32700, body)
+    }
+    assert.equal((await to('mcp', 400, null, { ...sent, json: {}, invalid: true })).value.error.code, -32600)
+    const headers = { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'ping' }
+    const params = { _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} } }
+    assert.equal((await to('mcp', 404, null, { ...sent, ...message('ping', params), headers })).value.error.code, -32601)
+    const problem = (expected, code, query, options) => to('mcp', expected, code, { ...sent, ...message('ping'), query, ...options })
+    await problem(400, 'invalid_parameter', {})
+    await problem(400, 'invalid_board_id', { board: 'a b' })
+    await problem(404, 'no_such_board', { board: 'missing' })
+    await problem(410, 'board_deleted', { board: 'deleted' })
+    await problem(403, 'forbidden', { board: 'known' }, { token: stranger })
+    await problem(403, 'origin_refused', { board: 'known' }, { headers: { Origin: 'https://elsewhere.example' } })
+    await create('closed')
+    await to('writeDocument', 204, null, { path: { board: 'closed' }, token: alice, body: update(doc => doc.getMap('map').set('sub', new Y.Doc())) })
+    await to('mcp', 409, 'content_unsupported', { token: alice, query: { board: 'closed' }, ...message('resources/read', { uri: 'boardwire://boards/closed' }) })
   })
 
   test('a picture of a board, a page, a frame and a part, and what it has is not sent again', async () => {

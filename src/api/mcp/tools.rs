@@ -352,5 +352,5 @@ async fn point(boards: &Arc<Boards>, granted: Granted, mut arguments: Record) ->
     }
     touched.message = message;
     boards.show_agent(&granted, touched);
-    Ok("People see you there.\n".to_owned())
+    Ok("Whoever is on the board sees you there.\n".to_owned())
 }
