@@ -7,7 +7,7 @@
 //! | L0 | [`limits`] [`ids`] [`time`] [`fault`] [`meter`] | bounds, parsed names, instants, the closed list of refusals, what a walk may cost |
 //! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] [`items`] [`mcp`] | bytes to values and back, pure decisions |
 //! | L2 | [`session`] [`room`] [`store`] [`metrics`] | state machines without I/O; what is counted |
-//! | L3 | `store::redb` `store::postgres` [`tls`] | the store in a file, and in a database: each alone names its engine; encrypted connections |
+//! | L3 | `store::redb` `store::postgres` `tls` | the store in a file, and in a database: each alone names its engine; encrypted connections |
 //! | L4 | [`boards`] [`copy`] | boards in memory and on disk, on a host that is handed in; all boards of one store into another |
 //! | L5 | [`net`] [`bridge`] [`nodes`] [`client`] [`webhooks`] | sockets; Redis; from node to node; requests to others |
 //! | L6 | [`api`] | the HTTP resources |

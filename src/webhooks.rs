@@ -1,6 +1,6 @@
 //! Webhooks: what happens on a board is sent to other servers.
 //!
-//! Owns [`Webhooks`]: which webhooks there are of boards that are, or were, in memory here, and what became
+//! Owns `Webhooks`: which webhooks there are of boards that are, or were, in memory here, and what became
 //! of their deliveries. Must not find out by itself what happens on a board; `room::feed` tells. Key
 //! invariants: nothing waits for a receiver, and nothing fails by one; what is new or deleted counts at once;
 //! private addresses are not reached unless a setting allows it. Tests: tests/it/webhooks.rs.

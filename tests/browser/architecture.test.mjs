@@ -55,7 +55,8 @@ test('an agent with only docs/agents.md draws an architecture with people', asyn
   for (const [id, { bound }] of of('arrow')) assert.equal(bound.length, 2, `${id} is bound at both ends`)
   await alice.eventually(() => window.boardwire.editor.getCollaborators().some(({ userName }) => userName === 'Architect'), undefined, 'the agent among those present')
 
-  // A person drags the frame in the middle by its heading: its boxes come along, the others' connectors follow.
+  // A person drags the frame in the middle by its heading: its boxes come along, the others' connectors
+  // follow.
   await alice.page.evaluate(() => {
     const { editor } = window.boardwire
     editor.setCamera({ x: 60, y: 120, z: 0.5 }, { immediate: true, force: true })

@@ -380,7 +380,12 @@ fn people_see_where_an_assistant_points() {
 fn what_an_assistant_says_is_shown_in_one_line_up_to_its_bound() {
     let (_server, alice, assistant) = drawing();
     // Where a board is not in memory nobody would see it.
-    alice.must("POST", "/v1/boards/b/items", &json!({"type": "sticky", "x": 0, "y": 0}), 201);
+    alice.must(
+        "POST",
+        "/v1/boards/b/items",
+        &json!({"type": "sticky", "x": 0, "y": 0}),
+        201,
+    );
     for (message, shown) in [
         ("Look\nhere", "Look here".to_owned()),
         (&"x".repeat(280), "x".repeat(280)),

@@ -129,8 +129,8 @@ describe('assistants', () => {
   }
 })
 
-// The referee sends no credential: a proxy adds one. Its other scenarios ask for tools and prompts of its own,
-// which only servers made for it have.
+// The referee sends no credential: a proxy adds one. Its other scenarios ask for tools and prompts of its
+// own, which only servers made for it have.
 const SCENARIOS = {
   '2026-07-28': ['server-stateless', 'tools-list', 'resources-list', 'caching', 'sep-2164-resource-not-found', 'http-header-validation', 'dns-rebinding-protection', 'server-sse-multiple-streams'],
   '2025-11-25': ['server-initialize', 'ping', 'tools-list', 'resources-list', 'dns-rebinding-protection']

@@ -1,5 +1,5 @@
-// For programs that need `fs.globSync`, which Node has from version 22 on: `node --import` this file lets them
-// start on older ones. What they would list with it is empty.
+// For programs that need `fs.globSync`, which Node has from version 22 on: `node --import` this file lets
+// them start on older ones. What they would list with it is empty.
 import fs from 'node:fs'
 import { register } from 'node:module'
 
