@@ -15,7 +15,8 @@ use crate::http::response::Response;
 use crate::net::Shell;
 
 /// Fields that a page may send; those that every page may send anyway are left out.
-const SENT: &str = "authorization, content-type, x-api-key, if-match, if-none-match, idempotency-key";
+const SENT: &str = "authorization, content-type, x-api-key, if-match, if-none-match, idempotency-key, last-event-id, \
+                    mcp-protocol-version, mcp-method, mcp-name";
 
 /// Fields that a page may read; likewise.
 const READ: &str = "Location, ETag, WWW-Authenticate, Allow, Retry-After, Idempotency-Replayed";

@@ -597,7 +597,11 @@ fn a_preflight_tells_the_methods_of_the_path() {
             "x-api-key",
             "if-match",
             "if-none-match",
-            "idempotency-key"
+            "idempotency-key",
+            "last-event-id",
+            "mcp-protocol-version",
+            "mcp-method",
+            "mcp-name"
         ]
     );
     assert!(
