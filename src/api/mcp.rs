@@ -15,7 +15,7 @@ use crate::api::{Answer, Call, body};
 use crate::boards::rights::Granted;
 use crate::http::head::Head;
 use crate::http::response::Response;
-use crate::items::Record;
+use crate::items::{self, Record};
 use crate::limits;
 use crate::mcp::message::{self, Asked, Fields, Message, Refused, Why};
 use crate::mcp::tools::{Tool, listed};
@@ -31,13 +31,15 @@ pub(crate) async fn post(mut call: Call<'_>) -> Answer {
     // It may hold a picture's worth of text twice.
     drop(bytes);
     let read = message.and_then(|message| message::read(message, fields(call.request.head)));
-    let asked = match read {
+    let mut asked = match read {
         Ok(Message::Call(asked)) => asked,
         Ok(Message::Note) => return Ok(Response::new(202)),
         Err(refused) => return Ok(refusal(&refused)),
     };
-    call.reserve(limits::ANSWER_BYTES).await?;
-    let result = match &asked.asked {
+    if let Some(bytes) = room_for(&asked.asked) {
+        call.reserve(bytes).await?;
+    }
+    let result = match &mut asked.asked {
         Asked::Discover => message::discovered(),
         Asked::Initialize(version) => message::initialized(version),
         Asked::Ping => json!({}),
@@ -47,14 +49,31 @@ pub(crate) async fn post(mut call: Call<'_>) -> Answer {
         Asked::Resource(uri) => match resource(&call, &granted, uri).await {
             Some(Ok(contents)) => json!({ "contents": [contents] }),
             Some(Err(failed)) => return Err(failed),
-            None => return Ok(refusal(&asked.refused(Why::NoResource(crate::items::shown(uri))))),
+            None => {
+                let uri = items::shown(uri);
+                return Ok(refusal(&asked.refused(Why::NoResource(uri))));
+            }
         },
         Asked::Tool { name, arguments } => match Tool::parse(name) {
-            Ok(tool) => run(&call, granted, tool, arguments.clone()).await,
+            Ok(tool) => run(&call, granted, tool, std::mem::take(arguments)).await,
             Err(words) => return Ok(refusal(&asked.refused(Why::Parameters(words)))),
         },
     };
     Ok(json_answer(200, &asked.answer(result)))
+}
+
+/// Bytes to keep free for an answer before it is made. None for what waits: whoever waits must not keep others
+/// from being answered, and is told little.
+fn room_for(asked: &Asked) -> Option<usize> {
+    let tool = match asked {
+        Asked::Tool { name, .. } => Tool::parse(name).ok(),
+        _ => None,
+    };
+    match (tool, asked) {
+        (Some(Tool::Changes), _) => None,
+        (Some(Tool::Picture), _) | (_, Asked::Resource(_)) => Some(limits::PICTURE_SVG_BYTES),
+        _ => Some(limits::ANSWER_BYTES),
+    }
 }
 
 fn json_answer(status: u16, value: &Value) -> Response {

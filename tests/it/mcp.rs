@@ -341,6 +341,35 @@ fn what_others_do_is_told_once_and_waited_for() {
     assert!(told.contains("read the board anew"), "{told}");
 }
 
+/// Room for an answer was kept while `changes` waited: two dozen of them left none to anybody else.
+#[test]
+fn those_who_wait_keep_nobody_from_being_answered() {
+    let (server, alice, assistant) = drawing();
+    thread::scope(|scope| {
+        let waiting: Vec<_> = (0..40)
+            .map(|_| scope.spawn(|| assistant.does("changes", json!({"wait": 8}))))
+            .collect();
+        // All of them are there once the board has so many followers, of whom each is a connection.
+        until(SOON, || {
+            let (_, health) = server.health();
+            health["connections"].as_u64() >= Some(40)
+        });
+        let start = Instant::now();
+        assert_eq!(alice.list("/v1/boards/b/items", 100).len(), 0);
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        // Which ends their waiting.
+        alice.must(
+            "POST",
+            "/v1/boards/b/items",
+            &json!({"type": "sticky", "x": 0, "y": 0}),
+            201,
+        );
+        for one in waiting {
+            assert!(!one.join().unwrap().starts_with("Nothing has happened."));
+        }
+    });
+}
+
 #[test]
 fn a_wait_ends_when_its_time_is_over() {
     let (_server, _alice, assistant) = drawing();
