@@ -45,6 +45,17 @@ pub(crate) fn drive_some(seeds: &[&[u8]], rounds: u32, body: fn(&[u8])) {
     }
 }
 
+/// The same with the seeds that are committed for a fuzz target.
+pub(crate) fn drive_committed(target: &str, rounds: u32, body: fn(&[u8])) {
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    let entries = std::fs::read_dir(seeds.join(target)).unwrap();
+    let seeds: Vec<Vec<u8>> = entries
+        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
+    drive(&seeds, rounds, body);
+}
+
 fn mutate(input: &mut Vec<u8>, seeds: &[&[u8]], random: &mut Random) {
     let at = random.below(input.len() + 1);
     let end = (at + random.below(8)).min(input.len());

@@ -200,12 +200,6 @@ mod tests {
 
     #[test]
     fn items_survive_mutation() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/items");
-        let seeds: Vec<Vec<u8>> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
-            .collect();
-        let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
-        mutation::drive(&seeds, 20_000, items);
+        mutation::drive_committed("items", 20_000, items);
     }
 }

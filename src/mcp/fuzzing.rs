@@ -72,12 +72,6 @@ mod tests {
 
     #[test]
     fn any_message_is_answered_or_refused() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/mcp_message");
-        let seeds: Vec<Vec<u8>> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
-            .collect();
-        let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
-        mutation::drive(&seeds, 20_000, mcp_message);
+        mutation::drive_committed("mcp_message", 20_000, mcp_message);
     }
 }

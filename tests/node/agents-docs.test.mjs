@@ -2,14 +2,11 @@
 // and what docs/llms.txt teaches models is true.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
-import { Api } from './support/api.mjs'
-import { LANGUAGES, examples, run, save, shows } from './support/examples.mjs'
-import { BINARY, Server } from './support/server.mjs'
+import { LANGUAGES, examples, run, save, shows, stand } from './support/examples.mjs'
+import { BINARY } from './support/server.mjs'
 
 const read = name => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
 
@@ -19,18 +16,9 @@ for (const document of ['agents.md', 'llms.txt']) {
     let alice
     let cwd
     let env
-    before(async () => {
-      cwd = mkdtempSync(join(tmpdir(), 'boardwire-examples-'))
-      server = await Server.start()
-      alice = Api.user(server)
-      await alice.create('plan')
-      const { key } = await alice.key('plan', 'edit', 'Architect')
-      env = { PATH: process.env.PATH, HOME: process.env.HOME ?? tmpdir(), BOARDWIRE_URL: server.http, BOARDWIRE_KEY: key, PYTHONDONTWRITEBYTECODE: '1' }
-    })
-    after(() => {
-      server?.dispose()
-      rmSync(cwd, { recursive: true, force: true })
-    })
+    let dispose
+    before(async () => { ({ alice, cwd, dispose, env, server } = await stand('Architect')) })
+    after(() => dispose?.())
 
     const page = examples(read(document))
     assert.ok(page.length > 2)

@@ -2,12 +2,8 @@
 // and print what the page shows.
 import { test, before, after, describe } from 'node:test'
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Api } from './support/api.mjs'
-import { LANGUAGES, examples, run, save, shows } from './support/examples.mjs'
-import { Server } from './support/server.mjs'
+import { readFileSync } from 'node:fs'
+import { LANGUAGES, examples, run, save, shows, stand } from './support/examples.mjs'
 
 const page = examples(readFileSync(new URL('../../docs/items.md', import.meta.url), 'utf8'))
 const where = example => `docs/items.md, line ${example.line}`
@@ -17,18 +13,9 @@ describe('docs/items.md against a server', () => {
   let alice
   let cwd
   let env
-  before(async () => {
-    cwd = mkdtempSync(join(tmpdir(), 'boardwire-examples-'))
-    server = await Server.start()
-    alice = Api.user(server)
-    await alice.create('plan')
-    const { key } = await alice.key('plan', 'edit', 'robot')
-    env = { PATH: process.env.PATH, HOME: process.env.HOME ?? tmpdir(), BOARDWIRE_URL: server.http, BOARDWIRE_KEY: key, PYTHONDONTWRITEBYTECODE: '1' }
-  })
-  after(() => {
-    server?.dispose()
-    rmSync(cwd, { recursive: true, force: true })
-  })
+  let dispose
+  before(async () => { ({ alice, cwd, dispose, env, server } = await stand('robot')) })
+  after(() => dispose?.())
 
   test('every example shows what it prints, or is saved for later ones', () => {
     assert.ok(page.length > 6)

@@ -1,8 +1,11 @@
 // The examples of a document: fenced blocks of code, each followed by the output that it shows, if it shows
 // one.
 import { spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Api } from './api.mjs'
+import { Server } from './server.mjs'
 
 /** How each language is run and checked, what its files are called, and how a comment begins. */
 export const LANGUAGES = {
@@ -66,4 +69,19 @@ export function save (example, directory) {
   const path = join(directory, example.name)
   writeFileSync(path, example.code)
   return path
+}
+
+/** What examples run against: a server with the board `plan` and a key that may edit it, and a folder of their own. */
+export async function stand (keyName) {
+  const cwd = mkdtempSync(join(tmpdir(), 'boardwire-examples-'))
+  const server = await Server.start()
+  const alice = Api.user(server)
+  await alice.create('plan')
+  const { key } = await alice.key('plan', 'edit', keyName)
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME ?? tmpdir(), BOARDWIRE_URL: server.http, BOARDWIRE_KEY: key, PYTHONDONTWRITEBYTECODE: '1' }
+  const dispose = () => {
+    server.dispose()
+    rmSync(cwd, { recursive: true, force: true })
+  }
+  return { alice, cwd, dispose, env, server }
 }
