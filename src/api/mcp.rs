@@ -62,8 +62,8 @@ pub(crate) async fn post(mut call: Call<'_>) -> Answer {
     Ok(json_answer(200, &asked.answer(result)))
 }
 
-/// Bytes to keep free for an answer before it is made. None for what waits: whoever waits must not keep others
-/// from being answered, and is told little.
+/// Bytes to keep free for an answer before it is made. None for what waits: whoever waits must not keep
+/// others from being answered, and is told little.
 fn room_for(asked: &Asked) -> Option<usize> {
     let tool = match asked {
         Asked::Tool { name, .. } => Tool::parse(name).ok(),
