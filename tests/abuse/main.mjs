@@ -30,7 +30,8 @@ if (options.includes('--list')) {
   for (const { row, name, about } of attacks) console.log(`${String(row).padEnd(6)} ${name.padEnd(28)} ${about}`)
   process.exit(0)
 }
-const ms = isShort ? 2_000 : 10_000
+const LONG_MS = 10_000
+const ms = isShort ? 2_000 : LONG_MS
 // An unoptimised build, and so few changes that p99 is the worst of them.
 const bounds = isShort ? { ...BOUNDS, p99: 500 } : BOUNDS
 
@@ -81,7 +82,7 @@ async function giveBack (server, seen, before) {
 }
 
 /** The attack itself, from the moment that everything is prepared. */
-async function measure (server, attack, attacker, probes, seen) {
+async function measure (server, attack, ms, attacker, probes, seen) {
   const before = memory(server.child.pid).now
   if (await attacker.next('ready', PREPARE_MS) === 'gone') throw new Error(`it could not be prepared: ${attacker.said.failed ?? 'its process ended'}`)
   forgetPeak(server.child.pid)
@@ -103,7 +104,7 @@ async function measure (server, attack, attacker, probes, seen) {
   await giveBack(server, seen, before)
 }
 
-async function run (attack) {
+async function run (attack, ms) {
   const seen = {}
   const server = new Server(attack.flags)
   let probes, attacker
@@ -114,7 +115,7 @@ async function run (attack) {
     if (await probes.next('ready') === 'gone') throw new Error('the probes did not come up')
     attacker = child('attacker.mjs', attack.name, at)
     const died = server.exit.then(({ code, signal }) => { throw new Error(`the server died: ${signal ?? code}`) })
-    await Promise.race([measure(server, attack, attacker, probes, seen), died])
+    await Promise.race([measure(server, attack, ms, attacker, probes, seen), died])
     const stopped = await server.stop(30_000)
     if (stopped.code !== 0) seen.died = `at its stop: ${stopped.signal ?? stopped.code}`
   } catch (error) {
@@ -146,15 +147,20 @@ const chosen = attacks.filter(attack => wanted.length === 0
 console.log(`${BINARY}, ${chosen.length} attacks of ${ms / 1000} s each; latency in ms (p99 at most ${bounds.p99}), memory in MiB (at most ${bounds.beside} beside the boards), back in s`)
 if (os.loadavg()[0] > os.availableParallelism()) console.log(`this machine is busy (load ${os.loadavg()[0].toFixed(1)}): latencies may not be the server's, see row 0`)
 console.log(`     row   ${'attack'.padEnd(24)} ${COLUMNS.map(([name, width]) => name.padStart(width)).join(' ')}  what became of it`)
-const alarm = faults(canary, await run(canary), bounds)
+const alarm = faults(canary, await run(canary, ms), bounds)
 if (alarm.length !== 1 || !alarm[0].startsWith('p99')) {
   console.error(`scripts/abuse: the server stood still for 0.9 s, and what was noticed is: ${alarm.join('; ') || 'nothing'}`)
   process.exit(1)
 }
 let failed = 0
 for (const attack of chosen) {
-  const seen = await run(attack)
-  const wrong = faults(attack, seen, bounds)
+  let seen = await run(attack, ms)
+  let wrong = faults(attack, seen, bounds)
+  if (isShort && wrong.length > 0) {
+    print(attack, seen, [...wrong, `once more, for ${LONG_MS / 1000} s, and that counts`])
+    seen = await run(attack, LONG_MS)
+    wrong = faults(attack, seen, bounds)
+  }
   if (wrong.length > 0) failed++
   print(attack, seen, wrong)
 }
