@@ -280,6 +280,11 @@ pub const ROOM_SWEEP: Duration = Duration::from_secs(5 * 60);
 /// up.
 pub const COMMIT_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Of these, what large changes take together (updates from [`APART_FROM_BYTES`] on, and full states) before
+/// the next one waits for the disk, unless it is alone: so who uploads whole boards does not have all others
+/// wait with them.
+pub const COMMIT_QUEUE_LARGE_BYTES_MAX: usize = COMMIT_QUEUE_BYTES_MAX / 2;
+
 /// How often a helper thread looks whether the executor falls behind.
 pub const LAG_PROBE_EVERY: Duration = Duration::from_millis(50);
 

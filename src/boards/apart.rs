@@ -2,9 +2,9 @@
 //!
 //! Owns the way of such work: a copy is taken under the lock, worked on on the blocking pool, and what came
 //! of it is put in place under the lock. Must not know what an update means. Key invariants: not more than
-//! `limits::APART_MAX` updates are worked on at a time; a room is free for other such work again whatever
-//! becomes of this; rights hold at the moment at which the result is put in place. Tests: `apart/tests.rs`,
-//! tests/it/costly.rs.
+//! `limits::APART_MAX` updates are worked on at a time, and what came of one leaves room in the queue for
+//! small changes; a room is free for other such work again whatever becomes of this; rights hold at the
+//! moment at which the result is put in place. Tests are below, and in tests/it/costly.rs.
 
 use std::sync::Arc;
 
@@ -85,6 +85,7 @@ impl Boards {
                 }),
                 Attempt::Joined(apart, accepted) => {
                     joining.steps = joining.steps.saturating_add(apart.work());
+                    self.disk_takes_large(update.len()).await;
                     let Some(apart) = catch_up(&self.host, cell, *apart).await else {
                         continue;
                     };
@@ -203,5 +204,46 @@ pub(super) async fn catch_up(host: &Arc<dyn Host>, cell: &RoomCell, mut apart: A
         let (next, followed) = followed.await;
         followed.ok()?;
         apart = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boards::harness;
+    use crate::ids::BoardId;
+    use crate::store::Change;
+    use crate::time::UnixMillis;
+
+    fn queue(boards: &Boards, bytes: usize) {
+        let change = Change::Append {
+            board: BoardId::parse("plan").unwrap(),
+            sequence: 1,
+            update: vec![0; bytes].into(),
+            at: UnixMillis(0),
+        };
+        boards.committer.submit(change, None);
+    }
+
+    /// Whether a large change of so many bytes is let on now.
+    fn takes(boards: &Boards, bytes: usize) -> bool {
+        smol::block_on(smol::future::poll_once(boards.disk_takes_large(bytes))).is_some()
+    }
+
+    #[test]
+    fn large_changes_leave_room_in_the_queue_for_small_ones() {
+        let (boards, _executor) = harness::unwritten();
+        let largest = limits::COMMIT_QUEUE_LARGE_BYTES_MAX;
+        assert!(
+            takes(&boards, limits::COMMIT_QUEUE_BYTES_MAX),
+            "one alone goes, however large"
+        );
+        queue(&boards, largest / 2);
+        let left = largest - boards.queued_bytes();
+        assert!(takes(&boards, left));
+        assert!(!takes(&boards, left + 1));
+        queue(&boards, left);
+        assert!(!takes(&boards, 1), "no more large ones");
+        assert!(!boards.is_disk_behind(), "and small ones are read on");
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use smol::Executor;
 
 use crate::access::Mode;
+use crate::boards::committer::Writer;
 use crate::boards::host::{Host, Task, Work};
 use crate::boards::{Boards, Parts, Settings};
 use crate::metrics::redis::RedisMetrics;
@@ -112,6 +113,12 @@ pub(crate) fn boards(settings: Settings, store: Arc<dyn Store>) -> (Arc<Boards>,
     boards_of(settings, store, None)
 }
 
+/// Boards whose writer never runs: a disk that takes nothing.
+pub(crate) fn unwritten() -> (Arc<Boards>, Arc<Executor<'static>>) {
+    let (boards, executor, _) = parts_of(settings(), Arc::new(MemoryStore::default()), None);
+    (boards, executor)
+}
+
 /// As [`boards`], of a node of this name where others share the store.
 pub(crate) fn node(
     settings: Settings,
@@ -137,6 +144,16 @@ fn boards_of(
     store: Arc<dyn Store>,
     ownership: Option<(Arc<dyn Ownership>, Joining)>,
 ) -> (Arc<Boards>, Arc<Executor<'static>>) {
+    let (boards, executor, writer) = parts_of(settings, store, ownership);
+    std::thread::spawn(|| writer.run());
+    (boards, executor)
+}
+
+fn parts_of(
+    settings: Settings,
+    store: Arc<dyn Store>,
+    ownership: Option<(Arc<dyn Ownership>, Joining)>,
+) -> (Arc<Boards>, Arc<Executor<'static>>, Writer) {
     let host = TestHost::new();
     let executor = host.executor();
     let commit_metrics = CommitMetrics::default();
@@ -150,6 +167,5 @@ fn boards_of(
         hooks: None,
     };
     let (boards, writer) = Boards::new(settings, parts);
-    std::thread::spawn(|| writer.run());
-    (boards, executor)
+    (boards, executor, writer)
 }

@@ -238,6 +238,16 @@ impl Boards {
         }
     }
 
+    /// Waits until a large change of `bytes` leaves room in the queue for the small ones of others.
+    pub(crate) async fn disk_takes_large(&self, bytes: usize) {
+        let fits = |queued: usize| {
+            queued == 0 || queued.saturating_add(bytes) <= limits::COMMIT_QUEUE_LARGE_BYTES_MAX
+        };
+        while !fits(self.queued_bytes()) {
+            self.host.sleep(limits::BACKPRESSURE_RETRY).await;
+        }
+    }
+
     /// Bytes submitted and neither durable nor lost.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.committer.queued_bytes()

@@ -109,6 +109,8 @@ impl Boards {
         let room = Arc::clone(cell);
         let work = async {
             let compacted = self.unblock(move || board::compact(&capture)).await?;
+            let bytes = room.lock().board().encoded_bytes();
+            self.disk_takes_large(bytes).await;
             Ok::<_, board::ApartError>(catch_up(&self.host, &room, compacted).await)
         };
         match fenced(work).await {
