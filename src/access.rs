@@ -50,6 +50,8 @@ pub struct TokenRights {
     pub claimed: Option<Level>,
     /// When the token ends: `exp` and the leeway, exclusive.
     pub expires_at: UnixMillis,
+    /// The session of a browser that stands for a token.
+    pub session: Option<SecretId>,
 }
 
 impl TokenRights {
@@ -62,6 +64,7 @@ impl TokenRights {
             admin: claims.admin,
             claimed: claims.level(board),
             expires_at: claims.expires_at,
+            session: None,
         }
     }
 

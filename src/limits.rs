@@ -126,6 +126,19 @@ pub const KEYS_PER_BOARD_MAX: usize = 1_024;
 /// Seconds that a share link may last, inclusive: ten years. For ever is to leave the expiry out.
 pub const LINK_SECONDS_MAX: u64 = 10 * 366 * 24 * 3_600;
 
+// --- sessions ---------------------------------------------------------------------------------------------
+
+/// Sessions that are kept, inclusive, also revoked ones and those that are over and not removed yet. At some
+/// 300 bytes each they are looked through in milliseconds, and a revocation is compared with as many at most.
+pub const SESSIONS_MAX: usize = 10_000;
+
+/// How often a node that shares its store asks which sessions were revoked on others: one that is has no
+/// connection after a second.
+pub const SESSIONS_WATCHED_EVERY: Duration = Duration::from_millis(500);
+
+/// How far back it asks: the clocks of nodes may differ by as much, and a commit may take as long.
+pub const SESSIONS_WATCHED_BACK: Duration = Duration::from_secs(60);
+
 // --- audit ------------------------------------------------------------------------------------------------
 
 /// Bytes kept of a `User-Agent`. Browsers send about 120.

@@ -131,7 +131,7 @@ impl Boards {
         .await
     }
 
-    async fn submit_act(&self, change: Change) -> Result<Applied, Fault> {
+    pub(super) async fn submit_act(&self, change: Change) -> Result<Applied, Fault> {
         match self.committer.submit_awaited(change, None).recv().await {
             Ok(applied @ (Applied::Done | Applied::Exists | Applied::NotThere | Applied::TooMany)) => {
                 Ok(applied)

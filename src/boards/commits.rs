@@ -26,6 +26,7 @@ impl Boards {
                 for cell in acted().filter_map(|board| self.slots.live(board)) {
                     self.reconsider_room(cell);
                 }
+                self.sessions_ended(&committed.ended_sessions);
                 for (link, applied) in committed.refused {
                     let fault = match applied {
                         // Of two boards that were made at once, one was one too many.

@@ -22,7 +22,7 @@ use smol::channel::{Receiver, Sender, bounded};
 #[cfg(test)]
 pub(crate) use self::writer::Wait;
 pub(crate) use self::writer::Writer;
-use crate::ids::BoardId;
+use crate::ids::{BoardId, SecretId};
 use crate::metrics::CommitMetrics;
 use crate::store::{Applied, Change, Store, StoreError};
 use crate::time::{Clock, Tick, UnixMillis};
@@ -82,6 +82,8 @@ pub(crate) struct Committed {
     /// Boards of which another act than their creation was done: who may do what with them may have changed.
     /// Each board once.
     pub(crate) acted: Vec<BoardId>,
+    /// Sessions that were revoked.
+    pub(crate) ended_sessions: Vec<SecretId>,
     /// Boards an update of which did not fit what is stored, or that were not made; nothing after it was
     /// stored, and their chains are broken.
     pub(crate) refused: Vec<(Link, Applied)>,
@@ -148,6 +150,8 @@ struct Queue {
     status: Status,
     /// Audit entries from before this are to be removed.
     prune: Option<UnixMillis>,
+    /// Sessions that end before this are to be removed.
+    prune_sessions: Option<UnixMillis>,
     /// Reading failed, or the probe at the start, and the writer has not seen to it yet.
     outage: Option<StoreError>,
     /// Something changed since the writer last looked.
@@ -264,6 +268,13 @@ impl Committer {
         self.shared.stir(&mut queue);
     }
 
+    /// Asks for the sessions that end before `before` to be removed, when there is time for it.
+    pub(crate) fn prune_sessions(&self, before: UnixMillis) {
+        let mut queue = self.shared.lock();
+        queue.prune_sessions = Some(before);
+        self.shared.stir(&mut queue);
+    }
+
     /// Tells the writer that reading failed: where the whole store is out of order it is opened again, since
     /// nothing else would, without a commit to fail. Who reads from the store passes each error on.
     pub(crate) fn note_read_error(&self, error: &StoreError) {
@@ -349,6 +360,7 @@ impl Queue {
             last_error: None,
             status: Status::Healthy,
             prune: None,
+            prune_sessions: None,
             outage: None,
             stirred: false,
             stop_at: None,

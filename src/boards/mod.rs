@@ -24,6 +24,7 @@ pub(crate) mod loader;
 mod news;
 pub mod outlet;
 pub(crate) mod rights;
+pub(crate) mod sessions;
 pub(crate) mod slots;
 pub(crate) mod tenure;
 mod upkeep;
@@ -46,6 +47,7 @@ use crate::boards::content::Documents;
 use crate::boards::hooks::Hooks;
 use crate::boards::host::Host;
 use crate::boards::outlet::Outlet;
+use crate::boards::sessions::Ended;
 use crate::boards::slots::{RoomCell, Slots};
 use crate::boards::tenure::Tenure;
 use crate::fault::{Fault, causes};
@@ -106,6 +108,8 @@ pub(crate) struct Boards {
     store: Arc<dyn Store>,
     committer: Committer,
     audit: Audit,
+    /// Sessions that were ended before their time.
+    ended: Ended,
     stopping: AtomicBool,
     /// Permits for work on the blocking pool.
     blocking: Semaphore,
@@ -159,6 +163,7 @@ impl Boards {
             tenure,
             documents: Documents::new(&host),
             audit: Audit::new(host.random()),
+            ended: Ended::default(),
             answers: Answers::new(limits::ANSWERS_BYTES_MAX),
             settings,
             host,
@@ -184,6 +189,7 @@ impl Boards {
         self.spawn(Arc::clone(self).keep_unloading());
         self.spawn(Arc::clone(self).keep_compacting());
         self.spawn(Arc::clone(self).keep_auditing());
+        self.spawn(Arc::clone(self).keep_sessions());
         if self.tenure.is_some() {
             self.spawn(Arc::clone(self).keep_lease());
             self.spawn(Arc::clone(self).keep_watch());

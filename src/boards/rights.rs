@@ -48,7 +48,7 @@ impl Granted {
     /// Whether a credential has ended since the decision: a body, or a load, may take minutes.
     pub(crate) fn has_ended(&self, boards: &Boards) -> bool {
         let now = boards.now().unix;
-        self.grant.ends_at.is_some_and(|end| now >= end)
+        self.grant.ends_at.is_some_and(|end| now >= end) || boards.ended.concern(&self.credentials)
     }
 }
 
@@ -83,7 +83,7 @@ impl Boards {
             moment: Moment::Request,
             now: self.now().unix,
         };
-        match access::decide(&credentials, question) {
+        match access::decide(&self.ended.applied_to(&credentials), question) {
             Decision::Refused(fault) => {
                 if matches!(facts.board, BoardFacts::Present { .. }) {
                     let subject = credentials.subject(fault);
@@ -187,7 +187,7 @@ impl Boards {
             let decide = |held: &Held| match &facts {
                 Err(fault) => Decision::Refused(*fault),
                 Ok(facts) => access::decide(
-                    &held.credentials,
+                    &self.ended.applied_to(&held.credentials),
                     Question {
                         board,
                         facts,

@@ -66,7 +66,7 @@ impl Boards {
         self.host.block(Box::new(move || drop(cell)));
     }
 
-    /// Writes the counts of repeated refusals, and has old audit entries removed.
+    /// Writes the counts of repeated refusals, and has old audit entries and sessions that are over removed.
     pub(super) async fn keep_auditing(self: Arc<Self>) {
         let mut pruned: Option<Tick> = None;
         loop {
@@ -76,6 +76,7 @@ impl Boards {
                 let kept = u64::try_from(self.settings.audit.as_millis()).unwrap_or(u64::MAX);
                 self.committer
                     .prune_audit(UnixMillis(now.unix.0.saturating_sub(kept)));
+                self.committer.prune_sessions(now.unix);
             }
             self.host.sleep(limits::AUDIT_COUNT_EVERY).await;
             self.write_refusals();

@@ -47,14 +47,14 @@ impl History {
     /// Takes in what was written since.
     pub(super) fn look(&self) {
         for Taken { change, by, fence } in self.disk.taken() {
+            let Some(board) = change.board() else { continue };
             let mut boards = self.boards.lock().unwrap();
-            let written = boards.entry(change.board().clone()).or_default();
+            let written = boards.entry(board.clone()).or_default();
             if let Some((last, who)) = written.last
                 && (fence < last || fence == last && by != who)
             {
                 self.world.violated(format!(
-                    "two owners wrote {}: {by:?} under {fence} after {who:?} under {last}",
-                    change.board()
+                    "two owners wrote {board}: {by:?} under {fence} after {who:?} under {last}"
                 ));
             }
             written.last = Some((fence, by));

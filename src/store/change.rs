@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::{StoredSecret, StoredWebhook, WebhookId, Whole};
+use super::{SessionChange, StoredSecret, StoredWebhook, WebhookId, Whole};
 use crate::access::secret::SecretKind;
 use crate::audit::Entry;
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
@@ -57,6 +57,8 @@ pub enum Change {
     /// Makes a board just as it was in another store, or marks its id as used: for whoever moves boards. No
     /// quota is looked at, and no entry written but those that it brings.
     Import(Box<Whole>),
+    /// Changes a session. It belongs to no board, and whichever node may do it.
+    Session(SessionChange),
 }
 
 /// What can be done to a board as a whole.
@@ -117,15 +119,16 @@ pub enum Act {
 const ACT_WEIGHT: usize = 4 * 1024;
 
 impl Change {
-    /// The board that the change is about.
+    /// The board that the change is about, if it is about one.
     #[must_use]
-    pub fn board(&self) -> &BoardId {
+    pub fn board(&self) -> Option<&BoardId> {
         match self {
             Self::Append { board, .. }
             | Self::Snapshot { board, .. }
             | Self::Act { board, .. }
-            | Self::Audit { board, .. } => board,
-            Self::Import(whole) => &whole.board,
+            | Self::Audit { board, .. } => Some(board),
+            Self::Import(whole) => Some(&whole.board),
+            Self::Session(_) => None,
         }
     }
 
@@ -135,7 +138,8 @@ impl Change {
         let payload = match self {
             Self::Append { update, .. } => update.len(),
             Self::Snapshot { state, .. } => state.len(),
-            Self::Act { .. } | Self::Audit { .. } => ACT_WEIGHT,
+            Self::Session(SessionChange::Open(session)) => session.weight(),
+            Self::Act { .. } | Self::Audit { .. } | Self::Session(_) => ACT_WEIGHT,
             Self::Import(whole) => whole.weight(),
         };
         payload.saturating_add(size_of::<Self>())
@@ -148,15 +152,18 @@ pub enum Applied {
     /// It is durable.
     Done,
     /// `Create`: the board is there already. `AddSecret`, `AddWebhook`: one with this id is. `Import`: the
-    /// board is, or a link or key of it on another board.
+    /// board is, or a link or key of it on another board. `Open`: a session with this id or of this invitation
+    /// is.
     Exists,
     /// The board was deleted.
     Deleted,
     /// There is no such board.
     Absent,
     /// `Ungrant`, `Revoke`, `Pause`, `RemoveWebhook`: the board has no such grant, link, key or webhook.
+    /// `Renew`, `Revoke` of a session: there is none, or it was revoked.
     NotThere,
-    /// `Grant`, `AddSecret`, `AddWebhook`: the board has as many as `limits` allows.
+    /// `Grant`, `AddSecret`, `AddWebhook`: the board has as many as `limits` allows. `Open`: the
+    /// store has as many sessions.
     TooMany,
     /// `Create`, `Update`: whoever would own the board has as many as [`super::owners::Quotas`] allow.
     TooManyBoards,

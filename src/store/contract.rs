@@ -12,6 +12,7 @@ mod log;
 mod owners;
 mod ownership;
 mod registry;
+mod sessions;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -313,6 +314,12 @@ macro_rules! keeps_the_rules {
                 what_boards_take_is_counted_for_their_owner_through_their_life_and_after_a_restart
                 a_board_is_given_to_who_has_room_for_its_bytes
                 boards_given_in_one_commit_count_together;
+            sessions:
+                a_session_is_kept_as_it_is_renewed_and_revoked_once
+                an_invitation_begins_one_session_also_after_that_was_revoked
+                sessions_are_listed_in_order_and_in_pages_of_one_user_or_of_all
+                sessions_that_are_over_are_removed_and_free_their_invitations
+                a_session_too_many_is_refused;
             whole:
                 a_board_that_was_imported_is_what_it_was_and_goes_on
                 what_is_there_already_or_has_a_gap_is_not_imported

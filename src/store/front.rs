@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::owners::Account;
 use super::{
     Applied, BoardLog, Change, Footprint, Holder, Listed, Reclaimed, Registry, Store, StoreError, Stored,
-    StoredBoard, StoredSecret, StoredWebhook, Summary, Used,
+    StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Used, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -33,6 +33,10 @@ pub(crate) trait Front: Send + Sync {
 
     fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {
         self.behind().prune_audit(before)
+    }
+
+    fn prune_sessions(&self, before: UnixMillis) -> Result<(), StoreError> {
+        self.behind().prune_sessions(before)
     }
 
     fn probe(&self) -> Result<(), StoreError> {
@@ -108,6 +112,23 @@ impl<T: Front> Registry for T {
         self.behind().audit(board, before, limit)
     }
 
+    fn session(&self, id: &SecretId) -> Result<Option<StoredSession>, StoreError> {
+        self.behind().session(id)
+    }
+
+    fn sessions(
+        &self,
+        which: &WhichSessions,
+        after: Option<&SecretId>,
+        limit: usize,
+    ) -> Result<Vec<StoredSession>, StoreError> {
+        self.behind().sessions(which, after, limit)
+    }
+
+    fn revoked_sessions(&self, since: UnixMillis) -> Result<Vec<SecretId>, StoreError> {
+        self.behind().revoked_sessions(since)
+    }
+
     fn used(&self, from: Option<&BoardId>, limit: usize) -> Result<Vec<Used>, StoreError> {
         self.behind().used(from, limit)
     }
@@ -124,6 +145,10 @@ impl<T: Front> Store for T {
 
     fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {
         Front::prune_audit(self, before)
+    }
+
+    fn prune_sessions(&self, before: UnixMillis) -> Result<(), StoreError> {
+        Front::prune_sessions(self, before)
     }
 
     fn probe(&self) -> Result<(), StoreError> {

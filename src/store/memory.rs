@@ -18,7 +18,8 @@ use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeId, NodeSeen, Ownership, Whereabouts};
 use super::{
     Act, Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, StoredWebhook, Summary, Used,
+    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Used,
+    WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -215,7 +216,10 @@ impl MemoryStore {
 
     /// Does one change, unless the board is another node's.
     fn apply(&self, change: &Change, now: &mut State, (before, open): (&Contents, &mut Open)) -> Applied {
-        let (board, node) = (change.board(), open.node);
+        let node = open.node;
+        let Some(board) = change.board() else {
+            return now.contents.apply(change);
+        };
         if now.contents.has(board) && !now.nodes.lets(node, change) {
             return Applied::Elsewhere;
         }
@@ -349,6 +353,23 @@ impl Registry for MemoryStore {
         self.ask(|contents| contents.audit(board, before, limit))
     }
 
+    fn session(&self, id: &SecretId) -> Result<Option<StoredSession>, StoreError> {
+        self.ask(|contents| contents.session(id))
+    }
+
+    fn sessions(
+        &self,
+        which: &WhichSessions,
+        after: Option<&SecretId>,
+        limit: usize,
+    ) -> Result<Vec<StoredSession>, StoreError> {
+        self.ask(|contents| contents.sessions(which, after, limit))
+    }
+
+    fn revoked_sessions(&self, since: UnixMillis) -> Result<Vec<SecretId>, StoreError> {
+        self.ask(|contents| contents.revoked_sessions(since))
+    }
+
     fn used(&self, from: Option<&BoardId>, limit: usize) -> Result<Vec<Used>, StoreError> {
         self.ask(|contents| contents.used(from, limit))
     }
@@ -380,6 +401,13 @@ impl Store for MemoryStore {
         self.change(|state, _, _| {
             state.contents.prune(before);
             Ok(false)
+        })
+    }
+
+    fn prune_sessions(&self, before: UnixMillis) -> Result<(), StoreError> {
+        self.change(|state, _, _| {
+            state.contents.prune_sessions(before);
+            Ok(())
         })
     }
 

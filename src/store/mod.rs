@@ -24,6 +24,7 @@ pub mod postgres;
 pub mod redb;
 mod registry;
 pub(crate) mod rows;
+mod session;
 mod webhook;
 mod whole;
 
@@ -37,6 +38,7 @@ pub use self::error::{Damage, OpenError, StoreError, Trouble};
 pub use self::log::{BoardLog, StoredBoard};
 use self::ownership::Ownership;
 pub use self::registry::{BoardRecord, Holder, Listed, Registry, StoredSecret, Summary};
+pub use self::session::{INVITE_BYTES, SessionChange, StoredSession, WhichSessions};
 pub use self::webhook::{SigningSecret, StoredWebhook, WebhookId};
 pub use self::whole::{Life, Living, Used, Whole};
 use crate::time::UnixMillis;
@@ -127,4 +129,11 @@ pub trait Store: BoardLog + Registry {
     /// # Errors
     /// As `commit`.
     fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError>;
+
+    /// Removes sessions that end before `before`, revoked or not, in one transaction: there are
+    /// [`crate::limits::SESSIONS_MAX`] at most. Called by who calls `commit`.
+    ///
+    /// # Errors
+    /// As `commit`.
+    fn prune_sessions(&self, before: UnixMillis) -> Result<(), StoreError>;
 }

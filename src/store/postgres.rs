@@ -26,6 +26,7 @@ mod schema;
 #[cfg(test)]
 #[path = "../../tests/support/postgres.rs"]
 pub(crate) mod server;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod webhooks;
@@ -43,7 +44,8 @@ use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeSeen, Ownership, Whereabouts};
 use super::{
     Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Shared, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, StoredWebhook, Summary, Trouble, Used,
+    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trouble, Used,
+    WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -308,6 +310,23 @@ impl Registry for PgStore {
         self.ask(|links| read::audit(links, board, before, limit))
     }
 
+    fn session(&self, id: &SecretId) -> Result<Option<StoredSession>, StoreError> {
+        self.ask(|links| sessions::one(links, id))
+    }
+
+    fn sessions(
+        &self,
+        which: &WhichSessions,
+        after: Option<&SecretId>,
+        limit: usize,
+    ) -> Result<Vec<StoredSession>, StoreError> {
+        self.ask(|links| sessions::some(links, which, after, limit))
+    }
+
+    fn revoked_sessions(&self, since: UnixMillis) -> Result<Vec<SecretId>, StoreError> {
+        self.ask(|links| sessions::revoked(links, since))
+    }
+
     fn used(&self, from: Option<&BoardId>, limit: usize) -> Result<Vec<Used>, StoreError> {
         self.ask(|links| read::used(links, from, limit))
     }
@@ -377,6 +396,19 @@ impl Store for PgStore {
         self.closed.store(true, Ordering::Release);
         self.poisoned.store(true, Ordering::Release);
         self.links.renew();
+    }
+
+    fn prune_sessions(&self, before: UnixMillis) -> Result<(), StoreError> {
+        self.change(|link| {
+            let prune = [
+                sql("BEGIN"),
+                sql(commit::LOCK).number(self.key),
+                sql(sessions::PRUNE).number(rows::signed(before.0)),
+                sql("COMMIT"),
+            ];
+            link.run(&prune, limits::DATABASE_ANSWER_TIME_MAX)?;
+            Ok(())
+        })
     }
 
     fn prune_audit(&self, before: UnixMillis) -> Result<bool, StoreError> {

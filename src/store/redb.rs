@@ -11,7 +11,8 @@
 //! format 3 what a board's record says about its other rows; format 4 `journal`. `webhooks` came later
 //! without a format of its own, and is made where it is missing: a program that does not know it delivers
 //! nothing, leaves it out of the copy when it makes the file smaller, and cannot read the audit entries of
-//! webhooks. Bytes are in `rows`. Deleting a board must delete its rows in each table that knows boards, but
+//! webhooks. So did `sessions` and the index `invites`: a program that does not know them knows nobody by a
+//! session, and leaves them out of such a copy too. Bytes are in `rows`. Deleting a board must delete its rows in each table that knows boards, but
 //! its audit entries.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the
@@ -68,7 +69,8 @@ use super::owners::{Account, Quotas};
 use super::rows::{self, Tally};
 use super::{
     Applied, BoardLog, Change, Damage, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, StoredWebhook, Summary, Used,
+    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Used,
+    WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -92,8 +94,11 @@ const HOLDERS: Table = TableDefinition::new("holders");
 const AUDIT: Table = TableDefinition::new("audit");
 const JOURNAL: Table = TableDefinition::new("journal");
 const WEBHOOKS: Table = TableDefinition::new("webhooks");
-const TABLES: [Table; 13] = [
+const SESSIONS: Table = TableDefinition::new("sessions");
+const INVITES: Table = TableDefinition::new("invites");
+const TABLES: [Table; 15] = [
     META, BOARDS, IDS, SNAPSHOTS, UPDATES, GRANTS, LINKS, KEYS, SECRETS, HOLDERS, AUDIT, JOURNAL, WEBHOOKS,
+    SESSIONS, INVITES,
 ];
 
 /// Memory redb may use for pages it read or is about to write. Small on purpose: a room holds its board, so
@@ -376,6 +381,29 @@ impl Registry for RedbStore {
         self.with(|database| read::access::audit(database, board, before, limit))
     }
 
+    fn session(&self, id: &SecretId) -> Result<Option<StoredSession>, StoreError> {
+        let found = self.with(|database| read::sessions::session(database, id))?;
+        if found.is_none() {
+            self.refuse_if_damaged()?;
+        }
+        Ok(found)
+    }
+
+    fn sessions(
+        &self,
+        which: &WhichSessions,
+        after: Option<&SecretId>,
+        limit: usize,
+    ) -> Result<Vec<StoredSession>, StoreError> {
+        self.refuse_if_damaged()?;
+        self.with(|database| read::sessions::sessions(database, which, after, limit))
+    }
+
+    fn revoked_sessions(&self, since: UnixMillis) -> Result<Vec<SecretId>, StoreError> {
+        self.refuse_if_damaged()?;
+        self.with(|database| read::sessions::revoked(database, since))
+    }
+
     fn used(&self, from: Option<&BoardId>, limit: usize) -> Result<Vec<Used>, StoreError> {
         self.refuse_if_damaged()?;
         self.with(|database| read::used(database, from, limit))
@@ -395,6 +423,11 @@ impl Store for RedbStore {
         Ok(pruned_to.is_some())
     }
 
+    fn prune_sessions(&self, before: UnixMillis) -> Result<(), StoreError> {
+        self.refuse_if_poisoned()?;
+        self.with_touched(|database, touched| prune::sessions(database, before, touched))
+    }
+
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
         self.refuse_if_poisoned()?;
         let (applied, changed) = self.with_touched(|database, touched| {
@@ -402,6 +435,7 @@ impl Store for RedbStore {
                 owners: &self.owners,
                 journal: &self.journal(),
                 bounds: self.place.journal_bounds(),
+                verified: self.verified,
             };
             batch::commit(database, &known, touched, changes)
         })?;

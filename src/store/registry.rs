@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::owners::Account;
-use super::{Damage, StoreError, Stored, StoredWebhook, Used};
+use super::{Damage, StoreError, Stored, StoredSession, StoredWebhook, Used, WhichSessions};
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
 use crate::audit::{Entry, EntryKey};
@@ -158,6 +158,29 @@ pub trait Registry: Send + Sync {
         before: Option<EntryKey>,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError>;
+
+    /// A session, also one that is revoked or over; `None` where there is none.
+    ///
+    /// # Errors
+    /// As `load`, of the session.
+    fn session(&self, id: &SecretId) -> Result<Option<StoredSession>, StoreError>;
+
+    /// Those of the sessions that are asked for, by id: the first `limit` after `after`.
+    ///
+    /// # Errors
+    /// As `load`, of the sessions.
+    fn sessions(
+        &self,
+        which: &WhichSessions,
+        after: Option<&SecretId>,
+        limit: usize,
+    ) -> Result<Vec<StoredSession>, StoreError>;
+
+    /// The sessions that were revoked at `since` or after, as far as they are kept, by id.
+    ///
+    /// # Errors
+    /// As `load`, of the sessions.
+    fn revoked_sessions(&self, since: UnixMillis) -> Result<Vec<SecretId>, StoreError>;
 
     /// All ids that were ever used, also those of deleted boards, in the order of their bytes: the first
     /// `limit` from `from` on, that one included.

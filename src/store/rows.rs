@@ -18,6 +18,8 @@
 //! secrets    key: secret id                                       value: kind (u8), board id
 //! holders    key: holder, 00, board id                            value: nothing
 //! audit      key: board id, 00, time (u64 be), number (u32 be)    value: entry
+//! sessions   key: session id                                       value: session
+//! invites    key: invitation (16 bytes)                           value: session id
 //! meta       key: "format"                                        value: version (u32 le)
 //!
 //! value  = row format (u8, 1), first 8 bytes of SHA-256(table tag, key length (u16 le), key, row format, body), body
@@ -33,6 +35,8 @@
 //! holder = 0, user id of an owner | principal but the public       no id contains 00
 //! secret = SHA-256 of its text, level, created, expires (u64 le each; the greatest: never), created by, name
 //! webhook = secret (32 bytes), created (u64 le), created by, address, types, kinds (each with commas)
+//! session = SHA-256 of its text, invitation, created, used, expires, revoked (u64 le each; the greatest: not),
+//!          admin (u8), user, name, user agent, boards (u32 le), of each its level and its id
 //! entry  = action, level, subject, address (0 | 4, 4 bytes | 6, 16 bytes), user agent, detail as JSON or nothing
 //! ```
 //! Action, subject, user agent, created by, name and the board id of a run are texts. Of a secret's text
@@ -58,6 +62,7 @@ pub(crate) mod access;
 pub(crate) mod audit;
 mod board;
 pub(crate) mod journal;
+pub(crate) mod sessions;
 mod tally;
 pub(crate) mod webhooks;
 
@@ -111,6 +116,10 @@ pub(crate) enum Tag {
     Journal = 11,
     /// `webhooks`.
     Webhook = 12,
+    /// `sessions`.
+    Session = 13,
+    /// `invites`.
+    Invite = 14,
 }
 
 fn checksum(tag: Tag, key: &[u8], format: u8, body: &[&[u8]]) -> [u8; 8] {

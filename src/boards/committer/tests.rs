@@ -106,7 +106,7 @@ impl Rig {
 
     fn chain(&self, change: &Change) -> Arc<Chain> {
         let mut chains = self.chains.lock().unwrap();
-        Arc::clone(chains.entry(change.board().clone()).or_default())
+        Arc::clone(chains.entry(change.board().unwrap().clone()).or_default())
     }
 
     /// The board is loaded anew.

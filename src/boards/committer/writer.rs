@@ -17,7 +17,7 @@ use super::{
 };
 use crate::ids::BoardId;
 use crate::metrics::CommitMetrics;
-use crate::store::{Act, Applied, Change, Reclaimed, Store, StoreError};
+use crate::store::{Act, Applied, Change, Reclaimed, SessionChange, Store, StoreError};
 use crate::time::{Tick, UnixMillis};
 
 /// The wait before the second attempt to open a failed store again; it doubles up to `RETRY_MAX`.
@@ -55,6 +55,7 @@ pub(crate) enum Wait {
 enum Next {
     Commit(Group),
     Prune(UnixMillis),
+    PruneSessions(UnixMillis),
     Recover(StoreError),
     Reclaim,
     End,
@@ -155,6 +156,7 @@ impl Writer {
             Next::Wait(wait) => return wait,
             Next::Commit(group) => self.commit(group),
             Next::Prune(before) => self.prune(before),
+            Next::PruneSessions(before) => self.prune_sessions(before),
             Next::Recover(error) => {
                 self.fail(Vec::new(), error, 0);
                 self.recover();
@@ -203,6 +205,11 @@ impl Writer {
         {
             return Next::Prune(before);
         }
+        if due.is_none_or(|due| due > now)
+            && let Some(before) = queue.prune_sessions.take()
+        {
+            return Next::PruneSessions(before);
+        }
         if due.is_some_and(|due| due <= now) {
             return Next::Commit(take_group(&mut queue));
         }
@@ -247,7 +254,7 @@ impl Writer {
                 let links = changes
                     .iter()
                     .zip(&chains)
-                    .map(|(change, chain)| link(change, chain.as_ref()));
+                    .filter_map(|(change, chain)| link(change, chain.as_ref()));
                 let (links, dropped) = self.drop_queued(Some(links.collect()));
                 self.fail(links, error, lost);
                 // Who waits is answered now: until the store opens again may be hours.
@@ -270,7 +277,7 @@ impl Writer {
                 queue
                     .changes
                     .iter()
-                    .map(|queued| link(&queued.change, queued.chain.as_ref())),
+                    .filter_map(|queued| link(&queued.change, queued.chain.as_ref())),
             );
         }
         let mut seen = HashSet::new();
@@ -337,6 +344,17 @@ impl Writer {
                 self.reclaim_soon();
             }
             Ok(false) => self.reclaim_soon(),
+            Err(error) => {
+                self.fail(Vec::new(), error, 0);
+                self.recover();
+            }
+        }
+    }
+
+    /// Removes the sessions that are over.
+    fn prune_sessions(&mut self, before: UnixMillis) {
+        match guarded(|| self.store.prune_sessions(before)) {
+            Ok(()) => self.reclaim_soon(),
             Err(error) => {
                 self.fail(Vec::new(), error, 0);
                 self.recover();
@@ -427,11 +445,12 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, StoreError>) -> Result
     catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(StoreError::Panicked))
 }
 
-fn link(change: &Change, chain: Option<&Arc<Chain>>) -> Link {
-    Link {
-        board: change.board().clone(),
+/// Whose change it is, if it is of a board.
+fn link(change: &Change, chain: Option<&Arc<Chain>>) -> Option<Link> {
+    Some(Link {
+        board: change.board()?.clone(),
         chain: chain.cloned(),
-    }
+    })
 }
 
 /// Sorts what became of each change by its kind.
@@ -440,7 +459,12 @@ fn sort_out(changes: &[Change], chains: &[Option<Arc<Chain>>], applied: &[Applie
     let mut durable: HashMap<&BoardId, usize> = HashMap::new();
     let mut refused: HashSet<Option<*const Chain>> = HashSet::new();
     for ((change, chain), &applied) in changes.iter().zip(chains).zip(applied) {
-        let board = change.board();
+        if let Change::Session(SessionChange::Revoke { id, .. }) = change
+            && applied == Applied::Done
+        {
+            committed.ended_sessions.push(id.clone());
+        }
+        let Some(board) = change.board() else { continue };
         let is_refused = match change {
             // Whoever is on the board goes; what they have sent must not come after another's creation of it.
             Change::Act {
@@ -453,7 +477,7 @@ fn sort_out(changes: &[Change], chains: &[Option<Arc<Chain>>], applied: &[Applie
                 }
                 false
             }
-            Change::Audit { .. } | Change::Snapshot { .. } | Change::Import(_) => false,
+            Change::Audit { .. } | Change::Snapshot { .. } | Change::Import(_) | Change::Session(_) => false,
             Change::Append { sequence, .. } if applied == Applied::Done => {
                 let at = *durable.entry(board).or_insert(committed.durable.len());
                 match committed.durable.get_mut(at) {
@@ -465,7 +489,9 @@ fn sort_out(changes: &[Change], chains: &[Option<Arc<Chain>>], applied: &[Applie
             Change::Append { .. } => true,
         };
         if is_refused && refused.insert(chain.as_ref().map(Arc::as_ptr)) {
-            committed.refused.push((link(change, chain.as_ref()), applied));
+            committed
+                .refused
+                .extend(link(change, chain.as_ref()).map(|link| (link, applied)));
         }
     }
     committed

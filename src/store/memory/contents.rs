@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::super::{
-    Act, Applied, BoardRecord, Change, Holder, Life, Listed, Stored, StoredBoard, StoredSecret,
-    StoredWebhook, Summary, Used, WebhookId, Whole,
+    Act, Applied, BoardRecord, Change, Holder, Life, Listed, SessionChange, Stored, StoredBoard,
+    StoredSecret, StoredSession, StoredWebhook, Summary, Used, WebhookId, WhichSessions, Whole,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
@@ -182,27 +182,36 @@ pub struct Contents {
     boards: BTreeMap<BoardId, Kept>,
     /// Kept when the board is deleted.
     audit: BTreeMap<(BoardId, EntryKey), Entry>,
+    sessions: BTreeMap<SecretId, StoredSession>,
 }
 
 /// What is done, as [`Store::commit`](super::super::Store::commit) says.
 impl Contents {
     /// Does one change; quotas are not looked at.
     pub fn apply(&mut self, change: &Change) -> Applied {
-        let board = change.board();
         let applied = match change {
             Change::Act {
-                act, as_owner, entry, ..
+                board,
+                act,
+                as_owner,
+                entry,
             } => self.act(board, act, as_owner.as_ref(), entry.key.at),
             Change::Append {
-                sequence, update, at, ..
+                board,
+                sequence,
+                update,
+                at,
             } => self.change(board, |board| board.append(*sequence, update, *at)),
-            Change::Snapshot { covers, state, .. } => {
+            Change::Snapshot { board, covers, state } => {
                 self.change(board, |board| board.snapshot(*covers, state))
             }
-            Change::Audit { .. } => self.change(board, |_| Applied::Done),
+            Change::Audit { board, .. } => self.change(board, |_| Applied::Done),
             Change::Import(whole) => self.import(whole),
+            Change::Session(change) => self.change_session(change),
         };
-        if let (Applied::Done, Change::Act { entry, .. } | Change::Audit { entry, .. }) = (applied, change) {
+        if let (Applied::Done, Change::Act { board, entry, .. } | Change::Audit { board, entry }) =
+            (applied, change)
+        {
             self.audit.insert((board.clone(), entry.key), Entry::clone(entry));
         }
         applied
@@ -280,6 +289,43 @@ impl Contents {
         let entries = whole.audit.iter();
         (self.audit).extend(entries.map(|entry| ((whole.board.clone(), entry.key), entry.clone())));
         Applied::Done
+    }
+
+    fn change_session(&mut self, change: &SessionChange) -> Applied {
+        let standing = |session: &&mut StoredSession| session.revoked_at.is_none();
+        match change {
+            SessionChange::Open(session) => {
+                let is_same = |other: &StoredSession| {
+                    other.invite == session.invite || other.hash.id() == session.hash.id()
+                };
+                if self.sessions.values().any(is_same) {
+                    return Applied::Exists;
+                }
+                if self.sessions.len() >= limits::SESSIONS_MAX {
+                    return Applied::TooMany;
+                }
+                self.sessions
+                    .insert(session.hash.id(), StoredSession::clone(session));
+                Applied::Done
+            }
+            SessionChange::Renew {
+                id,
+                used_at,
+                expires_at,
+            } => there(self.sessions.get_mut(id).filter(standing).map(|session| {
+                session.used_at = *used_at;
+                session.expires_at = *expires_at;
+            })),
+            SessionChange::Revoke { id, at } => {
+                let session = self.sessions.get_mut(id).filter(standing);
+                there(session.map(|session| session.revoked_at = Some(*at)))
+            }
+        }
+    }
+
+    /// Removes the sessions that end before `before`.
+    pub fn prune_sessions(&mut self, before: UnixMillis) {
+        self.sessions.retain(|_, session| session.expires_at >= before);
     }
 
     /// Removes the audit entries older than `before`.
@@ -444,6 +490,33 @@ impl Contents {
             Stored::Present(board) => board.webhooks.values().cloned().collect(),
             Stored::Absent | Stored::Deleted => Vec::new(),
         }
+    }
+
+    /// See [`super::super::Registry::session`].
+    #[must_use]
+    pub fn session(&self, id: &SecretId) -> Option<StoredSession> {
+        self.sessions.get(id).cloned()
+    }
+
+    /// See [`super::super::Registry::sessions`].
+    #[must_use]
+    pub fn sessions(
+        &self,
+        which: &WhichSessions,
+        after: Option<&SecretId>,
+        limit: usize,
+    ) -> Vec<StoredSession> {
+        let all = self.sessions.iter();
+        let asked = all.filter(|(id, session)| after.is_none_or(|after| after < *id) && which.has(session));
+        asked.take(limit).map(|(_, session)| session.clone()).collect()
+    }
+
+    /// See [`super::super::Registry::revoked_sessions`].
+    #[must_use]
+    pub fn revoked_sessions(&self, since: UnixMillis) -> Vec<SecretId> {
+        let all = self.sessions.iter();
+        let revoked = all.filter(|(_, session)| session.revoked_at.is_some_and(|at| at >= since));
+        revoked.map(|(id, _)| id.clone()).collect()
     }
 
     /// See [`super::super::Registry::audit`].

@@ -56,8 +56,9 @@ impl Nodes {
         if crate::planted::is(crate::planted::Bug::NoFence) {
             return true;
         }
-        let owner = self.owner(change.board());
+        let owner = change.board().and_then(|board| self.owner(board));
         match change {
+            Change::Session(_) => true,
             Change::Append { .. } | Change::Snapshot { .. } => owner == node,
             Change::Act { .. } | Change::Audit { .. } | Change::Import(_) => owner.is_none() || owner == node,
         }

@@ -12,6 +12,7 @@ use super::super::{Act, Applied, BoardRecord, Change, Life, Living, Whole};
 use super::access::Access;
 use super::owners::{Gains, Moves};
 use super::rows::{self, Board};
+use super::sessions::Sessions;
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, UserId};
 use crate::time::UnixMillis;
@@ -204,6 +205,7 @@ pub(super) struct Batch {
     nodes: Nodes,
     pub(super) boards: BTreeMap<BoardId, Pending>,
     pub(super) access: Access,
+    pub(super) sessions: Sessions,
     gains: Gains,
     pub(super) entries: BTreeMap<(BoardId, EntryKey), Entry>,
 }
@@ -212,13 +214,14 @@ impl Batch {
     pub(super) fn new(
         nodes: Nodes,
         boards: BTreeMap<BoardId, Pending>,
-        access: Access,
+        (access, sessions): (Access, Sessions),
         gains: Gains,
     ) -> Self {
         Self {
             nodes,
             boards,
             access,
+            sessions,
             gains,
             entries: BTreeMap::new(),
         }
@@ -226,7 +229,14 @@ impl Batch {
 
     /// Decides one change.
     pub(super) fn apply(&mut self, change: &Change) -> Applied {
-        let id = change.board();
+        let id = match change {
+            Change::Append { board, .. }
+            | Change::Snapshot { board, .. }
+            | Change::Act { board, .. }
+            | Change::Audit { board, .. } => board,
+            Change::Import(whole) => &whole.board,
+            Change::Session(change) => return self.sessions.apply(change),
+        };
         let new = || Pending::new(Found::Absent, Vec::new());
         let mut pending = self.boards.remove(id).unwrap_or_else(new);
         let decided = self.decide(id, &mut pending, change);
@@ -245,6 +255,7 @@ impl Batch {
             } => pending.append(&self.nodes, (*sequence, update), *at),
             Change::Snapshot { covers, state, .. } => pending.snapshot(&self.nodes, *covers, state),
             Change::Import(whole) => self.import(pending, whole),
+            Change::Session(_) => Err(Applied::NotThere),
             Change::Audit { .. } => {
                 let node = pending.live()?.node;
                 self.is_ours(node)

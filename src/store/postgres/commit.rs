@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Act, Change, Damage, Life, StoreError, Trouble, WebhookId};
+use super::super::{Act, Change, Damage, Life, SessionChange, StoreError, Trouble, WebhookId};
 use super::access::{Access, Known};
 use super::batch::{Batch, Found, Logged, Nodes, Pending};
 use super::link::{Link, Statement, sql};
 use super::owners::{Counted, Owners};
 use super::rows;
+use super::sessions::{self, Sessions};
 use super::webhooks::Webhooks;
 use crate::ids::{BoardId, Principal, SecretId, UserId};
 use crate::limits;
@@ -66,6 +67,8 @@ struct Needs<'a> {
     secrets: BTreeSet<&'a str>,
     webhooks: BTreeSet<&'a str>,
     ids: Vec<SecretId>,
+    sessions: Vec<SecretId>,
+    invites: Vec<&'a [u8]>,
     owners: BTreeSet<UserId>,
 }
 
@@ -73,9 +76,17 @@ impl<'a> Needs<'a> {
     fn of(changes: &'a [Change]) -> Self {
         let mut needs = Self::default();
         for change in changes {
-            let board = change.board().as_str();
+            let board = match (change, change.board()) {
+                (Change::Session(change), _) => {
+                    needs.of_session(change);
+                    continue;
+                }
+                (_, Some(board)) => board.as_str(),
+                (_, None) => continue,
+            };
             needs.boards.insert(board);
             match change {
+                Change::Session(_) => {}
                 Change::Append { .. } => {}
                 Change::Snapshot { .. } => {
                     needs.replaced.insert(board);
@@ -98,6 +109,18 @@ impl<'a> Needs<'a> {
             }
         }
         needs
+    }
+
+    fn of_session(&mut self, change: &'a SessionChange) {
+        match change {
+            SessionChange::Open(session) => {
+                self.sessions.push(session.id());
+                self.invites.push(&session.invite);
+            }
+            SessionChange::Renew { id, .. } | SessionChange::Revoke { id, .. } => {
+                self.sessions.push(id.clone());
+            }
+        }
     }
 
     fn of_act(&mut self, board: &'a str, act: &Act) {
@@ -174,6 +197,11 @@ pub(super) fn begin(
     let hooked = script.ask(!needs.webhooks.is_empty(), || {
         sql(WEBHOOKS).texts(list(&needs.webhooks))
     });
+    let signed_in = script.ask(!needs.sessions.is_empty(), || {
+        let ids = needs.sessions.iter().map(SecretId::as_str).collect();
+        sql(sessions::LOCK).texts(ids).blobs(needs.invites.clone())
+    });
+    let kept = script.ask(!needs.invites.is_empty(), || sql(sessions::COUNT));
     let counted = script.ask(!counting.is_empty(), || sql(COUNT).texts(texts(&counting)));
     let answers = link.run(&script.0, limits::DATABASE_ANSWER_TIME_MAX)?;
     let rows = |at: Option<usize>| at.and_then(|at| answers.get(at)).map_or(&[][..], Vec::as_slice);
@@ -208,7 +236,7 @@ pub(super) fn begin(
     Ok(Batch::new(
         nodes,
         boards,
-        access,
+        (access, Sessions::read(rows(signed_in), rows(kept))?),
         owners.gains(&gaining, &counted),
     ))
 }

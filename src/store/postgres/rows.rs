@@ -50,7 +50,7 @@ pub(super) fn unsigned(row: &Row, name: &str) -> Result<u64, Damage> {
     u64::try_from(column::<i64>(row, name)?).map_err(|_| Damage::Malformed)
 }
 
-fn maybe_unsigned(row: &Row, name: &str) -> Result<Option<u64>, Damage> {
+pub(super) fn maybe_unsigned(row: &Row, name: &str) -> Result<Option<u64>, Damage> {
     let value = column::<Option<i64>>(row, name)?;
     value
         .map(u64::try_from)
@@ -214,7 +214,7 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 /// The other way round.
-fn text(row: &Row, name: &str) -> Result<Option<String>, Damage> {
+pub(super) fn text(row: &Row, name: &str) -> Result<Option<String>, Damage> {
     column::<Option<&str>>(row, name)?
         .map(|text| unescaped(text).ok_or(Damage::Malformed))
         .transpose()

@@ -9,7 +9,7 @@ use super::link::{Link, sql};
 use crate::limits;
 
 /// The version of the tables, in table `format`.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What makes the tables of version 1. Times are milliseconds since 1970; ids are compared by their bytes.
 pub(super) const MAKE: &[&str] = &[
@@ -85,8 +85,9 @@ pub(super) const MAKE: &[&str] = &[
     "INSERT INTO format (version) VALUES (1)",
 ];
 
-/// What version 2 adds to the tables of version 1, by subject; new tables are made so, too.
-const SINCE_1: &[&[&str]] = &[PAUSED, WEBHOOKS];
+/// What the versions after the first add to the tables of the one before, by subject; new tables are made so,
+/// too.
+const ADDED: [(u32, &[&[&str]]); 2] = [(2, &[PAUSED, WEBHOOKS]), (3, &[SESSIONS])];
 
 /// Keys that are paused.
 const PAUSED: &[&str] = &["ALTER TABLE secrets ADD COLUMN paused boolean NOT NULL DEFAULT false"];
@@ -102,6 +103,24 @@ const WEBHOOKS: &[&str] = &["CREATE TABLE webhooks (
         created_by text NOT NULL,
         created_at bigint NOT NULL,
         PRIMARY KEY (board, id))"];
+
+/// Sessions of browsers, which belong to no board. An invitation is used once, which its index sees to.
+const SESSIONS: &[&str] = &[
+    "CREATE TABLE sessions (
+        id text COLLATE \"C\" PRIMARY KEY,
+        hash bytea NOT NULL,
+        invite bytea NOT NULL UNIQUE,
+        user_id text COLLATE \"C\" NOT NULL,
+        name text NOT NULL,
+        admin boolean NOT NULL,
+        boards bytea NOT NULL,
+        created_at bigint NOT NULL,
+        used_at bigint NOT NULL,
+        expires_at bigint NOT NULL,
+        revoked_at bigint,
+        user_agent text)",
+    "CREATE INDEX sessions_by_revocation ON sessions (revoked_at) WHERE revoked_at IS NOT NULL",
+];
 
 /// Sees to it that the tables are there, in the version that this program knows.
 pub(super) fn ensure(link: &mut Link, schema: &str) -> Result<(), OpenError> {
@@ -123,8 +142,12 @@ pub(super) fn ensure(link: &mut Link, schema: &str) -> Result<(), OpenError> {
         }
         statements.extend(MAKE.iter().copied().map(sql));
     }
-    if there.is_none_or(|version| version < VERSION) {
-        statements.extend(SINCE_1.iter().copied().flatten().copied().map(sql));
+    for (version, added) in ADDED {
+        if there.is_none_or(|there| there < version) {
+            statements.extend(added.iter().copied().flatten().copied().map(sql));
+        }
+    }
+    if there != Some(VERSION) {
         statements.push(sql(&migrated));
     }
     statements.push(sql("COMMIT"));

@@ -152,7 +152,7 @@ fn tables_of_version_1_are_migrated_once_and_keep_what_is_in_them() {
         let opening = [(); 4].map(|()| scope.spawn(|| open(&url).map(drop)));
         assert!(opening.into_iter().all(|one| one.join().unwrap() == Ok(())));
     });
-    assert_eq!(version(), "2");
+    assert_eq!(version(), "3");
     let store = open(&url).unwrap();
     let keys = || store.secrets(&id("a"), SecretKind::Key, None, 9).unwrap();
     let [(key, kept)] = &keys()[..] else { panic!() };

@@ -3,13 +3,15 @@
 //! Owns the statements that write boards and all that belongs to them. Must not decide anything. Key
 //! invariant: what a board loses goes before what it gets is written.
 
+use super::super::StoredSession;
 use super::super::rows::push_update;
+use super::super::rows::sessions::encode_boards;
 use super::super::rows::webhooks::join_words;
 use super::batch::{Batch, Found, Pending};
 use super::link::{Statement, sql};
 use super::rows::{self, signed};
 use crate::audit::Entry;
-use crate::ids::BoardId;
+use crate::ids::{BoardId, SecretId};
 
 const CLEAR: [&str; 5] = [
     "DELETE FROM states WHERE board = ANY($1)",
@@ -66,6 +68,14 @@ const REMOVE_WEBHOOKS: &str = "
 const WRITE_WEBHOOKS: &str = "
     INSERT INTO webhooks (board, id, url, types, kinds, secret, created_by, created_at)
     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)";
+
+const WRITE_SESSIONS: &str = "
+    INSERT INTO sessions (id, hash, invite, user_id, name, boards, created_at, used_at, expires_at, revoked_at,
+        user_agent, admin)
+    SELECT *, id = ANY($12) FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        AS new (id, hash, invite, user_id, name, boards, created_at, used_at, expires_at, revoked_at, user_agent)
+    ON CONFLICT (id) DO UPDATE SET used_at = excluded.used_at, expires_at = excluded.expires_at,
+        revoked_at = excluded.revoked_at";
 
 const WRITE_ENTRIES: &str = "
     INSERT INTO audit (board, at, n, subject, address, user_agent, action, level, detail)
@@ -155,6 +165,28 @@ pub(super) struct Written<'a> {
     /// Types and kinds of webhooks.
     words: Vec<(String, String)>,
     entries: Vec<EntryTexts>,
+    sessions: Vec<Session<'a>>,
+}
+
+/// A session, and what of it is written in other words.
+struct Session<'a> {
+    session: &'a StoredSession,
+    id: SecretId,
+    name: String,
+    boards: Vec<u8>,
+    user_agent: Option<String>,
+}
+
+impl<'a> Session<'a> {
+    fn of(session: &'a StoredSession) -> Self {
+        Self {
+            session,
+            id: session.id(),
+            name: rows::escaped(&session.name),
+            boards: encode_boards(session),
+            user_agent: session.user_agent.as_deref().map(rows::escaped),
+        }
+    }
 }
 
 /// The texts of an entry that are made for it.
@@ -203,6 +235,7 @@ impl<'a> Written<'a> {
                 .map(|webhook| (join_words(&webhook.types), join_words(&webhook.kinds)))
                 .collect(),
             entries: batch.entries.values().map(EntryTexts::of).collect(),
+            sessions: batch.sessions.changed().map(Session::of).collect(),
         }
     }
 
@@ -218,6 +251,7 @@ impl<'a> Written<'a> {
         self.grants(&mut out);
         self.secrets(&mut out);
         self.webhooks(&mut out);
+        self.sessions(&mut out);
         self.audit(&mut out);
         out
     }
@@ -364,6 +398,29 @@ impl<'a> Written<'a> {
                 .blobs(each(&added, |(_, webhook)| webhook.secret.0.as_slice()))
                 .texts(each(&added, |(_, webhook)| webhook.created_by.as_str()))
                 .numbers(each(&added, |(_, webhook)| signed(webhook.created_at.0))),
+        );
+    }
+
+    fn sessions<'s>(&'s self, out: &mut Vec<Statement<'s>>) {
+        let changed = &self.sessions;
+        if changed.is_empty() {
+            return;
+        }
+        let admins = changed.iter().filter(|row| row.session.admin);
+        out.push(
+            sql(WRITE_SESSIONS)
+                .texts(each(changed, |row| row.id.as_str()))
+                .blobs(each(changed, |row| row.session.hash.0.as_slice()))
+                .blobs(each(changed, |row| row.session.invite.as_slice()))
+                .texts(each(changed, |row| row.session.user.as_str()))
+                .texts(each(changed, |row| row.name.as_str()))
+                .blobs(each(changed, |row| row.boards.as_slice()))
+                .numbers(each(changed, |row| signed(row.session.created_at.0)))
+                .numbers(each(changed, |row| signed(row.session.used_at.0)))
+                .numbers(each(changed, |row| signed(row.session.expires_at.0)))
+                .some_numbers(each(changed, |row| row.session.revoked_at.map(|at| signed(at.0))))
+                .some_texts(each(changed, |row| row.user_agent.as_deref()))
+                .texts(admins.map(|row| row.id.as_str()).collect()),
         );
     }
 

@@ -9,6 +9,7 @@ mod access;
 mod import;
 mod journal;
 mod pending;
+mod sessions;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -19,12 +20,14 @@ use bytes::Bytes;
 use self::access::Access;
 pub(super) use self::journal::drain;
 use self::pending::{Entry, Pending, live, size_of};
+use self::sessions::Sessions;
 use super::super::rows::audit::{encode_entry, entry_key};
 use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag, Tally};
 use super::super::{Act, Applied, Change, StoreError};
 use super::journal::{Bounds, Delta, Journal};
 use super::owners::{Gains, Moves, Owners};
 use super::table::{Rows, Touched};
+use super::verify::Verified;
 use super::{AUDIT, BOARDS, IDS, JOURNAL, SNAPSHOTS, UPDATES, WEBHOOKS, engine, is_free, rows_of};
 use crate::audit;
 use crate::ids::{BoardId, UserId};
@@ -42,6 +45,7 @@ struct Batch<'t> {
     audit: Rows<'t>,
     access: Access<'t>,
     webhooks: Rows<'t>,
+    sessions: Sessions<'t>,
     pending: BTreeMap<BoardId, Pending<'t>>,
     gains: Gains<'t>,
     journal: &'t Journal,
@@ -54,6 +58,8 @@ pub(super) struct Known<'t> {
     pub(super) owners: &'t Owners,
     pub(super) journal: &'t Journal,
     pub(super) bounds: Bounds,
+    /// Of the pages of the file.
+    pub(super) verified: Verified,
 }
 
 /// What a commit changes of that.
@@ -107,6 +113,7 @@ impl<'t> Batch<'t> {
             audit: open(AUDIT)?,
             access: Access::open(transaction, touched)?,
             webhooks: open(WEBHOOKS)?,
+            sessions: Sessions::open(transaction, known.verified, touched)?,
             pending: BTreeMap::new(),
             gains: Gains::new(known.owners),
             journal: known.journal,
@@ -124,9 +131,17 @@ impl<'t> Batch<'t> {
     }
 
     fn apply(&mut self, change: &Change) -> Result<Applied, StoreError> {
-        let board = change.board();
+        let board = match change {
+            Change::Append { board, .. }
+            | Change::Snapshot { board, .. }
+            | Change::Act { board, .. }
+            | Change::Audit { board, .. } => board,
+            Change::Import(whole) => &whole.board,
+            Change::Session(change) => return self.sessions.apply(change),
+        };
         let mut pending = self.take(board)?;
         let applied = match change {
+            Change::Session(_) => Applied::NotThere,
             Change::Append {
                 sequence, update, at, ..
             } => pending.append(*sequence, update, *at),

@@ -15,7 +15,8 @@ use crate::audit::{Action, Actor, Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, Subject, UserId};
 use crate::store::memory::Contents;
 use crate::store::{
-    Act, Change, Holder, Listed, Reclaimed, SigningSecret, StoreError, StoredSecret, StoredWebhook, WebhookId,
+    Act, Change, Holder, Listed, Reclaimed, SessionChange, SigningSecret, StoreError, StoredSecret,
+    StoredSession, StoredWebhook, WebhookId, WhichSessions,
 };
 use crate::time::UnixMillis;
 
@@ -58,6 +59,9 @@ pub(super) fn difference(model: &Contents, store: &RedbStore, refusals: Refusals
         refusals.same(text, store.webhooks(&id), model.webhooks(&id))?;
         refusals.same(text, store.audit(&id, None, MANY), model.audit(&id, None, MANY))?;
     }
+    let all = WhichSessions::default();
+    let sessions = model.sessions(&all, None, MANY);
+    refusals.same("sessions", store.sessions(&all, None, MANY), sessions)?;
     let found = model.find_secrets(&asked.secrets);
     refusals.same("secrets", store.find_secrets(&asked.secrets), found)?;
     let everything = Holder {
@@ -213,6 +217,7 @@ impl<'a> Steps<'a> {
             16 => Step::Prune(UnixMillis(
                 self.count.saturating_sub(u64::from(self.byte()? % 16)),
             )),
+            17 if self.count.is_multiple_of(2) => Step::Change(Change::Session(self.session()?)),
             17 => Step::Change(Change::Audit {
                 board,
                 entry: entry(UnixMillis(u64::from(self.byte()?)), Action::AccessDenied),
@@ -227,6 +232,32 @@ impl<'a> Steps<'a> {
                 },
                 entry: entry(at, Action::BoardUpdate),
             }),
+        })
+    }
+
+    fn session(&mut self) -> Option<SessionChange> {
+        let byte = self.byte()?;
+        let (hash, at) = (hash(byte % 16), UnixMillis(self.count));
+        Some(match byte >> 6 {
+            0 | 1 => SessionChange::Open(Box::new(StoredSession {
+                hash,
+                user: user(usize::from(byte)),
+                name: self.count.to_string(),
+                admin: byte % 2 == 0,
+                boards: Vec::new(),
+                invite: [byte % 8; 16],
+                created_at: at,
+                used_at: at,
+                expires_at: UnixMillis(self.count + u64::from(byte % 32)),
+                revoked_at: None,
+                user_agent: None,
+            })),
+            2 => SessionChange::Renew {
+                id: hash.id(),
+                used_at: at,
+                expires_at: UnixMillis(self.count + u64::from(byte % 32)),
+            },
+            _ => SessionChange::Revoke { id: hash.id(), at },
         })
     }
 
@@ -355,6 +386,8 @@ pub fn store_ops(data: &[u8]) {
         if let Step::Prune(before) = step {
             while store.prune_audit(before) == Ok(true) {}
             model.prune(before);
+            assert_eq!(store.prune_sessions(before), Ok(()));
+            model.prune_sessions(before);
         }
         // Not each time: a copy that is under way would never come to its end.
         if steps.count.is_multiple_of(4) {

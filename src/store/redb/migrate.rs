@@ -11,8 +11,8 @@ use super::super::rows::access::{HolderKey, encode_holder};
 use super::super::rows::{self, BoardRow, Tallies};
 use super::handle::write_format;
 use super::{
-    BOARDS, GRANTS, HOLDERS, JOURNAL, KEYS, LINKS, SNAPSHOTS, TABLES, UPDATES, WEBHOOKS, engine, rows_of,
-    tally_of,
+    BOARDS, GRANTS, HOLDERS, INVITES, JOURNAL, KEYS, LINKS, SESSIONS, SNAPSHOTS, TABLES, Table, UPDATES,
+    WEBHOOKS, engine, rows_of, tally_of,
 };
 
 /// From the format that was found to the present one.
@@ -26,19 +26,30 @@ pub(super) fn migrate(database: &Database, found: u32) -> Result<(), StoreError>
     }
     // From format 3, which had no journal.
     transaction.open_table(JOURNAL).map_err(engine)?;
-    transaction.open_table(WEBHOOKS).map_err(engine)?;
+    for table in LATER {
+        transaction.open_table(table).map_err(engine)?;
+    }
     write_format(transaction)
 }
 
-/// Makes the table of a file of the present format that had none of webhooks.
+/// The tables that came without a format of their own.
+const LATER: [Table; 3] = [WEBHOOKS, SESSIONS, INVITES];
+
+/// Makes the tables that a file of the present format has not, since an older program made it.
 pub(super) fn complete(database: &Database) -> Result<(), StoreError> {
     let reading = database.begin_read().map_err(engine)?;
-    let mut tables = reading.list_tables().map_err(engine)?;
-    if tables.any(|table| table.name() == WEBHOOKS.name()) {
+    let tables = reading.list_tables().map_err(engine)?;
+    let names: Vec<String> = tables.map(|table| table.name().to_owned()).collect();
+    if LATER
+        .iter()
+        .all(|table| names.iter().any(|name| name == table.name()))
+    {
         return Ok(());
     }
     let transaction = database.begin_write().map_err(engine)?;
-    transaction.open_table(WEBHOOKS).map_err(engine)?;
+    for table in LATER {
+        transaction.open_table(table).map_err(engine)?;
+    }
     transaction.commit().map_err(engine)
 }
 

@@ -1,6 +1,6 @@
-//! Removing audit entries that are too old, a little at a time.
+//! Removing audit entries that are too old, a little at a time, and sessions that are over.
 //!
-//! Owns the walk from board to board. Must not read entries: their keys say how old they are. Key invariant:
+//! Owns the walk from board to board. Must not read entries: their keys say how old they are; sessions are few, and are read. Key invariant:
 //! each call visits a bounded number of rows and goes on where the last one stopped. Tests: `tests/audit.rs`,
 //! `contract/audit.rs`.
 
@@ -9,8 +9,9 @@ use ::redb::{Database, ReadableTable};
 use super::super::StoreError;
 use super::super::rows;
 use super::super::rows::audit::entry_key;
+use super::super::rows::sessions::decode_session;
 use super::table::{Rows, Touched};
-use super::{AUDIT, engine};
+use super::{AUDIT, INVITES, SESSIONS, engine};
 use crate::audit::EntryKey;
 use crate::time::UnixMillis;
 
@@ -67,6 +68,29 @@ pub(super) fn audit(
         transaction.abort().map_err(engine)?;
     }
     Ok(next)
+}
+
+/// Removes sessions that end before `before`. One that cannot be read stays, and `check` reports it.
+pub(super) fn sessions(database: &Database, before: UnixMillis, touched: &Touched) -> Result<(), StoreError> {
+    let transaction = database.begin_write().map_err(engine)?;
+    let mut table = Rows::open(&transaction, SESSIONS, touched)?;
+    let mut invites = Rows::open(&transaction, INVITES, touched)?;
+    let mut over = Vec::new();
+    table.retain(|key, value| match decode_session(key, value) {
+        Ok(session) if session.expires_at < before => {
+            over.push(session.invite);
+            false
+        }
+        _ => true,
+    })?;
+    for invite in &over {
+        invites.remove(invite)?;
+    }
+    drop((table, invites));
+    match over.is_empty() {
+        false => transaction.commit().map_err(engine),
+        true => transaction.abort().map_err(engine),
+    }
 }
 
 /// The first key that is not below `from`.

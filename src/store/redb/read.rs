@@ -5,6 +5,7 @@
 
 pub(super) mod access;
 pub(super) mod check;
+pub(super) mod sessions;
 
 use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use bytes::Bytes;

@@ -16,6 +16,7 @@ use super::super::engine;
 use super::super::journal::{Bounds, Journal, Part, Spot, Stretch, Unreadable, stretches};
 use super::super::owners::Owners;
 use super::super::table::Touched;
+use super::super::verify::Verified;
 use super::pending::{Entry, Pending};
 use super::{Batch, Known, length, write_blob};
 use crate::ids::BoardId;
@@ -30,6 +31,7 @@ pub(in super::super) fn drain(database: &Database) -> Result<(), StoreError> {
         owners: &Owners::new(Quotas::UNBOUNDED),
         journal: &journal,
         bounds: Bounds::NOTHING,
+        verified: Verified::AtOpening,
     };
     let touched = Touched::default();
     let transaction = database.begin_write().map_err(engine)?;

@@ -14,12 +14,13 @@ use super::super::super::rows::access::{
     parse_secret_id, parse_secret_key, secret_key,
 };
 use super::super::super::rows::audit::decode_entry;
+use super::super::super::rows::sessions::{decode_invite, decode_session};
 use super::super::super::rows::webhooks::decode_webhook;
 use super::super::super::{Damage, StoreError, Stored};
 use super::super::journal::Journal;
 use super::super::{
-    AUDIT, BOARDS, GRANTS, HOLDERS, IDS, KEYS, LINKS, SECRETS, SNAPSHOTS, Table, UPDATES, WEBHOOKS, engine,
-    tally_of,
+    AUDIT, BOARDS, GRANTS, HOLDERS, IDS, INVITES, KEYS, LINKS, SECRETS, SESSIONS, SNAPSHOTS, Table, UPDATES,
+    WEBHOOKS, engine, tally_of,
 };
 use super::access::tallies;
 use super::{begin, broken, load_in};
@@ -46,6 +47,8 @@ pub struct CheckReport {
     pub deleted: u64,
     /// Bytes of their snapshots and updates.
     pub bytes: u64,
+    /// Sessions that read whole, also those that are revoked or over.
+    pub sessions: u64,
     /// Boards that do not read, and why; by the id in the key, or `None` where the key is no board's.
     pub unreadable: Vec<(Option<BoardId>, StoreError)>,
     /// The engine found and mended damage in its own structures; a board may have lost what was in them.
@@ -92,6 +95,9 @@ pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreE
             findings.entry(board).or_insert(cause);
         }
     })?;
+    for cause in sessions(&transaction, &mut report.sessions)? {
+        findings.entry(None).or_insert(cause);
+    }
     let lost = lost
         .into_iter()
         .map(|board| (board, broken(Damage::RecordMissing)));
@@ -333,6 +339,32 @@ impl<'a> Rows<'a> {
         let granted = agrees(&self.grants, &grant_key(&board, &principal))?;
         Ok((Some(board), live.and(granted)))
     }
+}
+
+/// Reads every session, and holds it against the index of invitations; gives what is wrong.
+fn sessions(transaction: &ReadTransaction, count: &mut u64) -> Result<Vec<Damage>, StoreError> {
+    let mut wrong = Vec::new();
+    let mut began = BTreeMap::new();
+    each_row(transaction, SESSIONS, |key, value| {
+        match decode_session(key, value) {
+            Ok(session) => {
+                *count += 1;
+                began.insert(session.invite.to_vec(), session.id());
+            }
+            Err(cause) => wrong.push(cause),
+        }
+        Ok(())
+    })?;
+    each_row(transaction, INVITES, |key, value| {
+        match decode_invite(key, value) {
+            Ok(id) if began.remove(key).as_ref() == Some(&id) => {}
+            Ok(_) => wrong.push(Damage::Disagreement),
+            Err(cause) => wrong.push(cause),
+        }
+        Ok(())
+    })?;
+    wrong.extend(began.into_iter().map(|_| Damage::Disagreement));
+    Ok(wrong)
 }
 
 fn note(board: Option<BoardId>, verified: Result<(), Damage>, found: &mut impl FnMut(Finding)) {
