@@ -1,14 +1,16 @@
-//! Moves all boards of one store into another.
+//! Moves all boards of one store into another, and the sessions of browsers.
 //!
 //! Owns [`copy`], and the words for what stays behind. Must not know how anything is stored, nor serve any of
 //! it. Key invariants: nothing is written to the source; a board is on the target whole or not at all, and is
 //! counted only once it was read back and is equal; what is there already is left as it is. So a copy that
 //! was interrupted is made again, and goes on where it was. Tests: below, and tests/it/copy.rs.
 
+mod sessions;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 
-use crate::ids::BoardId;
+use crate::ids::{BoardId, SecretId};
 use crate::store::{Applied, Change, Damage, Store, StoreError, Used, Whole};
 
 /// Ids that are asked for at a time; more than one, since the last one before is among them.
@@ -63,6 +65,8 @@ pub enum Trouble {
     Unreadable(Side, StoreError),
     /// The target has another one under its id.
     Differs,
+    /// The target has another session of its id or of its invitation.
+    SessionDiffers,
     /// A link or key of it is on another board of the target.
     SecretTaken,
     /// The target did not take it.
@@ -81,6 +85,9 @@ impl fmt::Display for Trouble {
             }
             Self::Unreadable(side, error) => write!(f, "cannot be read on {side}: {error}"),
             Self::Differs => f.write_str("the target has another board under this id, and keeps it"),
+            Self::SessionDiffers => {
+                f.write_str("the target has another one of its id or invitation, and keeps it")
+            }
             Self::SecretTaken => f.write_str("a link or key of it is on another board of the target"),
             Self::Refused(applied) => write!(f, "the target did not take it ({applied:?})"),
             Self::NotAsWritten => f.write_str("what the target gives back is not what was written"),
@@ -98,6 +105,8 @@ pub enum Told<'a> {
     Progress(&'a Copied),
     /// A board stays behind.
     Behind(&'a BoardId, &'a Trouble),
+    /// A session stays behind; or, for `None`, those that cannot be read.
+    Session(Option<&'a SecretId>, &'a Trouble),
 }
 
 /// What came of it.
@@ -113,6 +122,10 @@ pub struct Copied {
     pub bytes: u64,
     /// Boards of the target that the source does not have.
     pub others: u64,
+    /// Sessions that are on the target as they are on the source.
+    pub sessions: u64,
+    /// Sessions that are not.
+    pub sessions_behind: u64,
 }
 
 impl Copied {
@@ -137,7 +150,7 @@ pub fn copy(from: &dyn Store, to: &dyn Store, tell: &mut dyn FnMut(Told<'_>)) ->
     let mut copy = Copy {
         from,
         to,
-        tell,
+        tell: &mut *tell,
         batch: Vec::new(),
         weight: 0,
         done: Copied::default(),
@@ -149,7 +162,9 @@ pub fn copy(from: &dyn Store, to: &dyn Store, tell: &mut dyn FnMut(Told<'_>)) ->
     }
     copy.flush()?;
     copy.compare()?;
-    Ok(copy.done)
+    let mut done = copy.done;
+    sessions::copy((from, to), &mut done, tell)?;
+    Ok(done)
 }
 
 /// The ids of a store, one by one.

@@ -22,7 +22,8 @@ use clap::{Arg, ArgMatches};
 use super::progress::Progress;
 
 pub(crate) const HELP: &str = "\
-Boards, grants, links, keys and the audit log are copied, also the marks of deleted boards. The source is not changed.
+Boards, grants, links, keys, the audit log and sessions are copied, also the marks of deleted boards. The source is not
+changed.
 Stop the servers of both first. What the target has already stays as it is, so a copy that was interrupted is made again,
 and goes on where it was. Each board is read back and compared.
 Exit code: 0 if the target has all boards; 1 if not, and then each board that it lacks is named; 2 for a wrong flag.
@@ -234,12 +235,14 @@ pub(crate) fn run(request: &Request) -> Result<String, String> {
         Told::Ids(count) => progress.begin(count),
         Told::Progress(done) => progress.tell(done.seen(), &megabytes(done.bytes)),
         Told::Behind(board, trouble) => progress.say(&format_args!("board {:?}: {trouble}", board.as_str())),
+        Told::Session(Some(id), trouble) => progress.say(&format_args!("session {}: {trouble}", id.as_str())),
+        Told::Session(None, trouble) => progress.say(&format_args!("sessions: {trouble}")),
     });
     drop(progress);
     target.close();
     let done = copied.map_err(|stopped| format!("{stopped}; the same command goes on from here"))?;
     let line = summary(&done, begun.elapsed().as_secs_f64());
-    match (done.behind, source.is_damaged) {
+    match (done.behind + done.sessions_behind, source.is_damaged) {
         (0, false) => Ok(line),
         (0, true) => Err(format!("{line}; the source is damaged and may have had more")),
         (behind, _) => Err(format!("{line}; {behind} NOT copied, named above")),
@@ -258,6 +261,9 @@ fn summary(done: &Copied, seconds: f64) -> String {
     );
     if done.equal > 0 {
         line.push_str(&format!("; {} were there already, and equal", done.equal));
+    }
+    if done.sessions > 0 {
+        line.push_str(&format!("; {} sessions", done.sessions));
     }
     if done.others > 0 {
         line.push_str(&format!("; the target has {} more of its own", done.others));

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::*;
+use crate::access::secret::SecretHash;
 use crate::audit::{Action, Actor, Entry, EntryKey};
 use crate::ids::{Level, Principal, UserId};
 use crate::store::front::Front;
 use crate::store::memory::MemoryStore;
-use crate::store::{Act, BoardLog as _, Life, Stored};
+use crate::store::{
+    Act, BoardLog as _, INVITE_BYTES, Life, Registry as _, SessionChange, Stored, StoredSession,
+};
 use crate::time::UnixMillis;
 
 fn id(number: u64) -> BoardId {
@@ -63,6 +66,7 @@ fn copied(from: &dyn Store, to: &dyn Store) -> (Result<Copied, Stopped>, Vec<Str
             Told::Ids(count) => format!("{count} ids"),
             Told::Progress(done) => format!("{} seen", done.seen()),
             Told::Behind(board, trouble) => format!("{board}: {trouble}"),
+            Told::Session(id, trouble) => format!("session {id:?}: {trouble}"),
         });
     });
     (done, said)
@@ -240,4 +244,39 @@ fn a_target_that_loses_something_is_found_out() {
         behind(&said),
         ["board-0003: what the target gives back is not what was written"]
     );
+}
+
+#[test]
+fn sessions_are_copied_also_those_that_were_revoked_and_what_differs_is_named() {
+    let session = |number: u8, name: &str| StoredSession {
+        hash: SecretHash([number; 32]),
+        user: UserId::parse("alice").unwrap(),
+        name: name.into(),
+        admin: number == 1,
+        boards: vec![(id(1), Level::View)],
+        invite: [number; INVITE_BYTES],
+        created_at: UnixMillis(1),
+        used_at: UnixMillis(2),
+        expires_at: UnixMillis(3),
+        revoked_at: (number == 2).then_some(UnixMillis(2)),
+        user_agent: None,
+    };
+    let begin = |session: StoredSession| Change::Session(SessionChange::Open(Box::new(session)));
+    let (from, to) = (filled(1), MemoryStore::default());
+    let sessions: Vec<_> = (1..=3).map(|number| begin(session(number, "Alice"))).collect();
+    from.commit(&sessions).unwrap();
+    to.commit(&[begin(session(3, "Bob"))]).unwrap();
+    for _ in 0..2 {
+        let (done, said) = copied(&from, &to);
+        let done = done.unwrap();
+        assert_eq!((done.sessions, done.sessions_behind), (2, 1));
+        let differs = said
+            .iter()
+            .filter(|line| line.starts_with("session") && line.contains("another"));
+        assert_eq!(differs.count(), 1, "{said:?}");
+    }
+    for number in [1, 2] {
+        let kept = session(number, "Alice");
+        assert_eq!(to.session(&kept.id()), Ok(Some(kept)));
+    }
 }

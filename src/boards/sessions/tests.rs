@@ -136,8 +136,8 @@ fn whoever_is_on_a_board_by_a_session_that_is_ended_goes_or_keeps_what_else_they
         };
         assert_eq!(boards.change_session(revoke).await, Ok(Applied::Done));
         wait_for(|| level(&linked) == Some(Level::View)).await;
-        wait_for(|| alone.cell.lock().closed_for(alone.session.member()).is_some()).await;
-        let fault = alone.cell.lock().closed_for(alone.session.member());
+        wait_for(|| alone.cell.lock().closing(alone.session.member()).is_some()).await;
+        let fault = alone.cell.lock().closing(alone.session.member());
         assert_eq!(fault, Some(Fault::ExpiredCredential));
         assert_eq!(level(&other), Some(Level::Edit), "of another session");
 
@@ -184,7 +184,7 @@ fn a_session_that_is_ended_on_one_node_is_ended_on_the_others() {
         // As another node does, behind this one's back.
         assert_eq!(store.commit(&[Change::Session(revoke)]), Ok(vec![Applied::Done]));
         assert_eq!(store.revoked_sessions(at), Ok(vec![session(1).id()]));
-        wait_for(|| alone.cell.lock().closed_for(alone.session.member()).is_some()).await;
+        wait_for(|| alone.cell.lock().closing(alone.session.member()).is_some()).await;
     }));
 }
 

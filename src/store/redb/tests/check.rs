@@ -5,6 +5,7 @@ use crate::store::rows::access::{
     HolderKey, encode_grant, encode_holder, encode_place, encode_secret, grant_key, secret_key,
 };
 use crate::store::rows::audit::{encode_entry, entry_key};
+use crate::store::{INVITE_BYTES, SessionChange};
 
 /// Boards `a` and `b` of alice, each granted to bob and everybody, with a link and a key; and `gone`,
 /// deleted.
@@ -135,6 +136,22 @@ fn a_backup_has_every_table() {
     let (directory, store) = shared();
     let copy = directory.path().join("copy.redb");
     does(&store, "a", add_webhook(1));
+    let session = StoredSession {
+        hash: SecretHash([1; 32]),
+        user: user("alice"),
+        name: "Alice".into(),
+        admin: false,
+        boards: Vec::new(),
+        invite: [2; INVITE_BYTES],
+        created_at: UnixMillis(1),
+        used_at: UnixMillis(1),
+        expires_at: UnixMillis(9),
+        revoked_at: None,
+        user_agent: None,
+    };
+    let begun = Change::Session(SessionChange::Open(Box::new(session)));
+    assert_eq!(store.commit(&[begun]), Ok(vec![Applied::Done]));
+    assert_eq!(store.check().unwrap().sessions, 1);
     store.backup(&copy).unwrap();
     assert!(check(&copy).unwrap().is_sound());
     let copied = RedbStore::open(&copy).unwrap();
