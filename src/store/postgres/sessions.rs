@@ -32,6 +32,8 @@ pub(super) const PRUNE: &str = "DELETE FROM sessions WHERE expires_at < $1";
 pub(super) struct Sessions {
     /// By id; `None` for one that cannot be read.
     known: BTreeMap<SecretId, Option<StoredSession>>,
+    /// The invitations that they began with.
+    invites: BTreeSet<Vec<u8>>,
     /// How many there are.
     count: usize,
     changed: BTreeSet<SecretId>,
@@ -40,9 +42,11 @@ pub(super) struct Sessions {
 impl Sessions {
     /// What was read of them.
     pub(super) fn read(found: &[Row], counted: &[Row]) -> Result<Self, StoreError> {
-        let mut known = BTreeMap::new();
+        let (mut known, mut invites) = (BTreeMap::new(), BTreeSet::new());
         for row in found {
             let id = rows::secret_id(row).map_err(StoreError::Unreadable)?;
+            let invite: &[u8] = rows::column(row, "invite").map_err(StoreError::Unreadable)?;
+            invites.insert(invite.to_vec());
             known.insert(id, session(row).ok());
         }
         let count = counted.first().map(|row| rows::unsigned(row, "sessions"));
@@ -52,6 +56,7 @@ impl Sessions {
             .unwrap_or_default();
         Ok(Self {
             known,
+            invites,
             count: usize::try_from(count).unwrap_or(usize::MAX),
             changed: BTreeSet::new(),
         })
@@ -75,18 +80,14 @@ impl Sessions {
     }
 
     fn begin(&mut self, session: &StoredSession) -> Result<(), Applied> {
-        let mut others = self.known.iter();
-        // One that cannot be read was found by its id or by its invitation.
-        let is_same = |id: &SecretId, other: &Option<StoredSession>| {
-            *id == session.id() || other.as_ref().is_none_or(|other| other.invite == session.invite)
-        };
-        if others.any(|(id, other)| is_same(id, other)) {
+        if self.known.contains_key(&session.id()) || self.invites.contains(session.invite.as_slice()) {
             return Err(Applied::Exists);
         }
         if self.count >= limits::SESSIONS_MAX {
             return Err(Applied::TooMany);
         }
         self.count += 1;
+        self.invites.insert(session.invite.to_vec());
         self.known.insert(session.id(), Some(session.clone()));
         self.changed.insert(session.id());
         Ok(())

@@ -110,7 +110,7 @@ fn a_database_that_cannot_be_used_is_refused_in_words_that_say_why() {
     server.ask(&format!("UPDATE {schema}.format SET version = 9"));
     assert_eq!(
         at("owner:geheim", port, "postgres"),
-        Trouble::NewerSchema { found: 9, known: 2 }
+        Trouble::NewerSchema { found: 9, known: 3 }
     );
     let latin = format!("{schema}_latin");
     server.ask(&format!(
