@@ -19,7 +19,7 @@ pub mod secret;
 
 use std::collections::BTreeMap;
 
-pub use presented::{Presented, PresentedError};
+pub use presented::Presented;
 
 use crate::access::secret::{SecretHash, SecretKind};
 use crate::fault::Fault;
@@ -50,6 +50,8 @@ pub struct TokenRights {
     pub claimed: Option<Level>,
     /// When the token ends: `exp` and the leeway, exclusive.
     pub expires_at: UnixMillis,
+    /// `name`.
+    pub name: Option<Box<str>>,
     /// The session of a browser that stands for a token.
     pub session: Option<SecretId>,
 }
@@ -64,7 +66,8 @@ impl TokenRights {
             admin: claims.admin,
             claimed: claims.level(board),
             expires_at: claims.expires_at,
-            session: None,
+            name: claims.name.clone(),
+            session: claims.session.clone(),
         }
     }
 

@@ -13,9 +13,11 @@ use clap::{Arg, ArgAction, ArgMatches};
 
 pub(crate) mod copy;
 pub(crate) mod health;
+pub(crate) mod invite;
 pub(crate) mod mcp;
 pub(crate) mod nodes;
 mod progress;
+pub(crate) mod sessions;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
@@ -39,6 +41,10 @@ pub(crate) enum Command {
     Serve(Box<Config>),
     /// `boardwire token`
     Token(Box<token::Request>),
+    /// `boardwire invite`
+    Invite(Box<invite::Request>),
+    /// `boardwire sessions`
+    Sessions(Box<sessions::Request>),
     /// `boardwire health`, of the server that listens there
     Health(SocketAddr),
     /// `boardwire copy`
@@ -76,6 +82,14 @@ pub(crate) fn parse(
             .map_err(|error| error.to_string())
             .and_then(|values| token::Request::from_values(flags, &values))
             .map(|request| Command::Token(Box::new(request))),
+        Some(("invite", flags)) => values(flags)
+            .map_err(|error| error.to_string())
+            .and_then(|values| invite::Request::from_values(flags, &values))
+            .map(|request| Command::Invite(Box::new(request))),
+        Some(("sessions", flags)) => values(flags)
+            .map_err(|error| error.to_string())
+            .and_then(|values| sessions::Request::from_values(flags, &values))
+            .map(|request| Command::Sessions(Box::new(request))),
         Some(("health", flags)) => values(flags)
             .and_then(|values| config::listen(&values))
             .map(Command::Health)
@@ -138,7 +152,8 @@ fn given(flags: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
 }
 
 /// What a message says is expected.
-const COMMANDS: &str = "serve, token or health, or copy, mcp, nodes or version; `boardwire help` shows how";
+const COMMANDS: &str =
+    "serve, invite, sessions, token or health, or copy, mcp, nodes or version; `boardwire help` shows how";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -148,6 +163,9 @@ Examples:
   export BOARDWIRE_JWT_SECRET=\"$(openssl rand -base64 32)\"
   boardwire serve --data /var/lib/boardwire.redb
       Serve for real, behind a proxy that speaks TLS.
+
+  boardwire invite Alice --admin --public-url https://boards.example.com
+      Print a link with which Alice gets in, once; `boardwire sessions` lists who did.
 
   boardwire token --sub alice --board plan:edit --expires-in 12h
       Print a token with which alice may edit the board `plan`.
@@ -203,17 +221,32 @@ fn command() -> clap::Command {
                 .iter()
                 .map(|setting| argument(setting, setting.group.heading())),
         );
-    let shared = SETTINGS.iter().filter(|setting| OF_TOKEN.contains(&setting.name));
+    let as_serve = |names: &[&str]| {
+        let shared = SETTINGS.iter().filter(|setting| names.contains(&setting.name));
+        let flags = shared.map(|setting| argument(setting, "As for `boardwire serve`"));
+        flags.collect::<Vec<_>>()
+    };
     let token = clap::Command::new("token")
         .about("Print a signed token")
         .after_help(TOKEN_HELP)
         .args(token::arguments())
-        .args(shared.map(|setting| argument(setting, "As for `boardwire serve`")));
-    let listen = SETTINGS.iter().filter(|setting| setting.name == "listen");
+        .args(as_serve(&OF_TOKEN));
+    let invite = clap::Command::new("invite")
+        .about("Print a link with which somebody gets in, once")
+        .after_help(invite::HELP)
+        .args(invite::arguments())
+        .args(as_serve(&OF_TOKEN))
+        .args(as_serve(&["public-url", "listen"]));
+    let sessions = clap::Command::new("sessions")
+        .about("List who got in by an invitation, or end that")
+        .after_help(sessions::HELP)
+        .args(sessions::arguments())
+        .args(as_serve(&OF_TOKEN))
+        .args(as_serve(&["listen"]));
     let health = clap::Command::new("health")
         .about("Ask a running server how it is")
         .after_help(HEALTH_HELP)
-        .args(listen.map(|setting| argument(setting, "As for `boardwire serve`")));
+        .args(as_serve(&["listen"]));
     let copy = clap::Command::new("copy")
         .about("Copy all boards from one store into another, of which no server runs")
         .after_help(copy::HELP)
@@ -222,11 +255,10 @@ fn command() -> clap::Command {
         .about("Speak the Model Context Protocol on standard input and output, for a server elsewhere")
         .after_help(mcp::HELP)
         .args(mcp::arguments());
-    let store = SETTINGS.iter().filter(|setting| setting.name == "store");
     let nodes = clap::Command::new("nodes")
         .about("List the nodes that share a store")
         .after_help(nodes::HELP)
-        .args(store.map(|setting| argument(setting, "As for `boardwire serve`")));
+        .args(as_serve(&["store"]));
     let version = clap::Command::new("version").about("Print the version");
     clap::Command::new("boardwire")
         .version(env!("CARGO_PKG_VERSION"))
@@ -234,7 +266,7 @@ fn command() -> clap::Command {
         .after_help(EXAMPLES)
         .max_term_width(110)
         .subcommand_required(true)
-        .subcommands([serve, token, health, copy, mcp, nodes, version])
+        .subcommands([serve, invite, sessions, token, health, copy, mcp, nodes, version])
 }
 
 /// The flag of a setting. Values stay text here; the configuration checks them wherever they come from.

@@ -59,6 +59,8 @@ pub enum Verb {
     Get,
     /// `POST`.
     Post,
+    /// `DELETE`, without a body.
+    Delete,
 }
 
 /// How much of an answer is wanted.
@@ -268,6 +270,7 @@ fn head_of(request: &Request<'_>) -> Result<Vec<u8>, ClientError> {
     }
     let (verb, length) = match request.verb {
         Verb::Get => ("GET", String::new()),
+        Verb::Delete => ("DELETE", String::new()),
         Verb::Post => ("POST", format!("Content-Length: {}\r\n", request.body.len())),
     };
     let (target, authority) = (request.address.target(), request.address.authority());

@@ -15,6 +15,7 @@ mod http;
 mod mcp;
 mod nodes;
 mod picture;
+mod sessions;
 mod socket;
 mod webhooks;
 
@@ -25,6 +26,7 @@ pub use http::*;
 pub use mcp::*;
 pub use nodes::*;
 pub use picture::*;
+pub use sessions::*;
 pub use socket::*;
 pub use webhooks::*;
 

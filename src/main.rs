@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use boardwire::access::Mode;
+use boardwire::jwt::Keys;
 use boardwire::server::config::{Config, LogFormat, Machine};
 use boardwire::server::{self, Ended, dev_secret, telemetry};
 use boardwire::time::UnixMillis;
@@ -66,23 +67,47 @@ fn main() -> ExitCode {
             Ok(table) => print(&table),
             Err(line) => fail(&line, FAILURE),
         },
-        Parsed::Run(Command::Token(mut request)) => {
-            if let Some(path) = request.dev_secret_file.as_deref() {
-                match dev_secret::load(path) {
-                    Ok(secret) => request.keys.unnamed = Some(secret),
-                    Err(error) => return fail(&no_dev_secret(path, &error), FAILURE),
-                }
-            }
-            match cli::token::mint(&request, now()) {
-                Ok(token) => {
-                    let printed = print(&format!("{token}\n"));
-                    // Beside the token, so that a script reads that alone.
-                    writeln!(io::stderr(), "boardwire: {}", cli::token::its_use(&request)).ok();
-                    printed
-                }
-                Err(line) => fail(&line, USAGE),
+        Parsed::Run(Command::Sessions(mut request)) => {
+            let secret = dev_secret_into(&mut request.keys, request.dev_secret_file.as_deref());
+            match secret.and_then(|()| cli::sessions::run(&request, now())) {
+                Ok(text) => print(&text),
+                Err(line) => fail(&line, FAILURE),
             }
         }
+        Parsed::Run(Command::Invite(mut request)) => {
+            if let Err(line) = dev_secret_into(&mut request.keys, request.dev_secret_file.as_deref()) {
+                return fail(&line, FAILURE);
+            }
+            let link = cli::invite::link(&request, now());
+            made(link, &cli::invite::its_use(&request))
+        }
+        Parsed::Run(Command::Token(mut request)) => {
+            if let Err(line) = dev_secret_into(&mut request.keys, request.dev_secret_file.as_deref()) {
+                return fail(&line, FAILURE);
+            }
+            let token = cli::token::mint(&request, now());
+            made(token, &cli::token::its_use(&request))
+        }
+    }
+}
+
+/// Puts the secret of `--dev` to the keys, where that is the one.
+fn dev_secret_into(keys: &mut Keys, path: Option<&Path>) -> Result<(), String> {
+    let Some(path) = path else { return Ok(()) };
+    let secret = dev_secret::load(path);
+    keys.unnamed = Some(secret.map_err(|error| no_dev_secret(path, &error))?);
+    Ok(())
+}
+
+/// Prints what was made, and beside it what it is for, so that a script reads the first alone.
+fn made(text: Result<String, String>, its_use: &str) -> ExitCode {
+    match text {
+        Ok(text) => {
+            let printed = print(&format!("{text}\n"));
+            writeln!(io::stderr(), "boardwire: {its_use}").ok();
+            printed
+        }
+        Err(line) => fail(&line, USAGE),
     }
 }
 

@@ -7,8 +7,9 @@ use std::fmt;
 
 use super::SentSecret;
 use super::secret::{SecretHash, SecretKind};
-use crate::http::head::{Head, HeadError};
-use crate::http::target::{Target, TargetError};
+use crate::fault::Fault;
+use crate::http::head::Head;
+use crate::http::target::Target;
 
 /// The query parameters that hold credentials: any request may have them.
 pub(crate) const PARAMETERS: [&str; 3] = [TOKEN, KEY, LINK];
@@ -51,49 +52,22 @@ impl fmt::Debug for Presented<'_> {
     }
 }
 
-/// Why it cannot be told which credential was meant; the answer is that of an invalid credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PresentedError {
-    /// `Authorization` or `X-API-Key` was sent twice, or is not printable.
-    Head(HeadError),
-    /// A parameter was sent twice with something in it.
-    Target(TargetError),
-}
-
-impl fmt::Display for PresentedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Head(_) => "a credential header is repeated or malformed",
-            Self::Target(_) => "a credential parameter is repeated",
-        })
-    }
-}
-
-impl std::error::Error for PresentedError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Head(error) => Some(error),
-            Self::Target(error) => Some(error),
-        }
-    }
-}
-
 impl<'a> Presented<'a> {
     /// Finds the credentials of a request.
     ///
     /// Authentication schemes other than `Bearer` are for a proxy in front, and left alone.
     ///
     /// # Errors
-    /// [`PresentedError`]: the peer's fault.
+    /// [`Fault::InvalidCredential`] where it cannot be told which credential was meant: one stands twice, or
+    /// is not printable.
     ///
     /// # Source
     /// RFC 6750, 2.1; RFC 9110, 11.1.
-    pub fn find(head: &Head<'a>, target: &'a Target<'_>) -> Result<Self, PresentedError> {
-        let authorization = head.unique("authorization").map_err(PresentedError::Head)?;
-        let parameter = target.parameter(TOKEN).map_err(PresentedError::Target)?;
-        let key = head.unique("x-api-key").map_err(PresentedError::Head)?;
-        let key_parameter = target.parameter(KEY).map_err(PresentedError::Target)?;
-        let link = target.parameter(LINK).map_err(PresentedError::Target)?;
+    pub fn find(head: &Head<'a>, target: &'a Target<'_>) -> Result<Self, Fault> {
+        let field = |name| head.unique(name).map_err(|_| Fault::InvalidCredential);
+        let asked = |name| target.parameter(name).map_err(|_| Fault::InvalidCredential);
+        let (authorization, key) = (field("authorization")?, field("x-api-key")?);
+        let (parameter, key_parameter, link) = (asked(TOKEN)?, asked(KEY)?, asked(LINK)?);
         let bearer = authorization.and_then(bearer);
         let is_key = |text: &&str| text.starts_with(SecretKind::Key.prefix());
         Ok(Self {
@@ -119,6 +93,11 @@ impl<'a> Presented<'a> {
         })
     }
 
+    /// Whether an API key was sent.
+    pub fn has_key(self) -> bool {
+        self.key.or(self.bearer_key).or(self.key_parameter).is_some()
+    }
+
     /// The JWTs, each once; every one must verify.
     pub fn tokens(self) -> impl Iterator<Item = &'a str> {
         let parameter = self.parameter.filter(|token| Some(*token) != self.bearer);
@@ -139,7 +118,7 @@ mod tests {
     use super::*;
     use crate::http::head;
 
-    fn tokens(target: &str, fields: &str) -> Result<Vec<String>, PresentedError> {
+    fn tokens(target: &str, fields: &str) -> Result<Vec<String>, Fault> {
         let bytes = format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
         let (head, _) = head::parse(bytes.as_bytes()).unwrap().unwrap();
         let target = Target::parse(head.target).unwrap();
@@ -224,16 +203,16 @@ mod tests {
     #[test]
     fn a_credential_sent_twice_is_refused() {
         let twice = "Authorization: Bearer abc\r\nAuthorization: Bearer abc\r\n";
-        assert_eq!(tokens("/", twice), Err(PresentedError::Head(HeadError::Field)));
+        assert_eq!(tokens("/", twice), Err(Fault::InvalidCredential));
         for fields in ["X-API-Key: abc\r\nx-api-key: abc\r\n", "X-API-Key: \u{e4}\r\n"] {
-            assert_eq!(tokens("/", fields), Err(PresentedError::Head(HeadError::Field)));
+            assert_eq!(tokens("/", fields), Err(Fault::InvalidCredential));
         }
         for target in [
             "/?token=abc&token=def",
             "/?apiKey=abc&apiKey=abc",
             "/?share=abc&sh%61re=abc",
         ] {
-            let refused = Err(PresentedError::Target(TargetError::Duplicate));
+            let refused = Err(Fault::InvalidCredential);
             assert_eq!(tokens(target, ""), refused, "{target}");
         }
     }

@@ -36,6 +36,7 @@ fn token(id: &str) -> TokenRights {
         admin: false,
         claimed: None,
         expires_at: UnixMillis(400),
+        name: None,
         session: None,
     }
 }

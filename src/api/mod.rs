@@ -24,6 +24,7 @@ mod presence;
 mod route;
 mod routes;
 mod secrets;
+mod sessions;
 mod uuid;
 mod webhooks;
 
@@ -49,6 +50,7 @@ use crate::net::Shell;
 use crate::net::admission::{self, Identity, Request};
 use crate::net::events::Stream;
 use crate::net::incoming::Incoming;
+use crate::net::sign_in;
 
 /// What a resource answers; `Err` is a refusal, on the short way.
 pub(crate) type Answer = Result<Response, Response>;
@@ -221,6 +223,9 @@ pub(crate) async fn answer(shell: &Arc<Shell>, request: &Request<'_>, incoming: 
     };
     if let Some(name) = parameters.unknown(request.target) {
         return unknown_parameter(name, parameters.names());
+    }
+    if let Err(refusal) = sign_in::check_origin(shell, request, sign_in::Doing::Request) {
+        return refusal;
     }
     let call = Call {
         shell,

@@ -61,13 +61,7 @@ pub(crate) const FILE: &Route = &Route {
 
 /// What a browser may do with what it gets here, and for whom, beside what every answer says. SECURITY.md
 /// says why, part by part.
-const SECURITY: [(&str, &str); 4] = [
-    (
-        POLICY,
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
-         media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self'; \
-         manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
+const SECURITY: [(&str, &str); 3] = [
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     (
@@ -75,6 +69,11 @@ const SECURITY: [(&str, &str); 4] = [
         "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     ),
 ];
+
+/// The policy of the page, without who may put it into a frame.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
+         media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self'; \
+         manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors ";
 
 /// Whether there is a page at all.
 pub(crate) fn is_built_in() -> bool {
@@ -107,13 +106,19 @@ async fn board(call: Call<'_>) -> Answer {
 async fn file(call: Call<'_>) -> Answer {
     let served = match call.captured == INDEX {
         true => document(&call),
-        false => serve(&FILES, &call.captured, call.request.head),
+        false => serve(&FILES, &call.captured, call.request.head).map(|file| framed(call.shell, file)),
     };
     served.ok_or_else(super::not_found)
 }
 
 fn document(call: &Call<'_>) -> Option<Response> {
-    serve_under(&call.shell.settings.base_path, &FILES, call.request.head)
+    let served = serve_under(&call.shell.settings.base_path, &FILES, call.request.head);
+    served.map(|page| framed(call.shell, page))
+}
+
+/// Says what a page may do, and who may put it into a frame.
+fn framed(shell: &Shell, page: Response) -> Response {
+    page.field(POLICY, format!("{PAGE_POLICY}{}", shell.settings.frames))
 }
 
 /// What somebody gets whose address is beside the page's paths: with a slash too many they are led to the
@@ -137,7 +142,8 @@ pub(crate) fn beside(shell: &Shell, request: &Request<'_>) -> Option<Response> {
     if of_the_api || !is_browser {
         return None;
     }
-    let mut page = serve_under(&shell.settings.base_path, &FILES, head)?.field("Vary", "Accept");
+    let page = serve_under(&shell.settings.base_path, &FILES, head)?;
+    let mut page = framed(shell, page).field("Vary", "Accept");
     // A browser that has the page already is told so.
     if page.status == 200 {
         page.status = 404;

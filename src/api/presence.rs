@@ -13,6 +13,8 @@ use crate::room::member::MemberId;
 #[derive(Serialize)]
 struct PresentJson {
     subject: String,
+    name: Option<Box<str>>,
+    clients: Vec<u64>,
     level: &'static str,
     connected_at: String,
     state: Option<Value>,
@@ -38,6 +40,8 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
 fn present_json(present: Present) -> PresentJson {
     PresentJson {
         subject: present.subject.as_str().to_owned(),
+        name: present.name,
+        clients: present.clients,
         level: present.level.as_str(),
         connected_at: present.connected_at.to_string(),
         state: present.state.and_then(|state| serde_json::from_str(&state).ok()),

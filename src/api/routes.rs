@@ -8,7 +8,7 @@ use crate::api::permissions::Whose;
 use crate::api::route::{Parameters, Resource, Route, matches};
 use crate::api::{
     audit, boards, document, events, health, items, mcp, metrics, openapi, page, permissions, picture,
-    presence, secrets, webhooks,
+    presence, secrets, sessions, webhooks,
 };
 use crate::http::head::Method;
 
@@ -41,6 +41,26 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/openapi.yaml",
         methods: &[(Method::Get, NONE, |call| Box::pin(openapi::get(call)))],
+    },
+    Route {
+        path: "/v1/session",
+        methods: &[
+            (Method::Get, NONE, |call| Box::pin(sessions::current(call))),
+            (Method::Post, NONE, |call| Box::pin(sessions::begin(call))),
+            (Method::Delete, NONE, |call| Box::pin(sessions::end(call))),
+        ],
+    },
+    Route {
+        path: "/v1/sessions",
+        methods: &[(Method::Get, LIST, |call| Box::pin(sessions::list(call)))],
+    },
+    Route {
+        path: "/v1/sessions/{session}",
+        methods: &[(Method::Delete, NONE, |call| Box::pin(sessions::revoke(call)))],
+    },
+    Route {
+        path: "/v1/invites",
+        methods: &[(Method::Post, NONE, |call| Box::pin(sessions::invite(call)))],
     },
     Route {
         path: "/v1/boards",

@@ -26,6 +26,7 @@ use crate::time::UnixMillis;
 struct New {
     level: Option<Value>,
     name: Option<Value>,
+    label: Option<Value>,
     expires_in: Option<Value>,
 }
 
@@ -33,7 +34,11 @@ struct New {
 fn secret_json(id: &SecretId, stored: &StoredSecret) -> Map<String, Value> {
     let facts = &stored.facts;
     let own = match facts.kind {
-        SecretKind::Link => [("expires_at", json!(facts.expires_at.map(|at| at.to_string())))].to_vec(),
+        SecretKind::Link => [
+            ("label", json!(stored.name)),
+            ("expires_at", json!(facts.expires_at.map(|at| at.to_string()))),
+        ]
+        .to_vec(),
         SecretKind::Key => [
             ("name", json!(stored.name)),
             ("created_at", json!(stored.created_at.to_string())),
@@ -69,7 +74,7 @@ pub(crate) async fn create(mut call: Call<'_>, kind: SecretKind) -> Answer {
         ),
     };
     let mut detail = answer.clone();
-    detail.retain(|member, _| matches!(member.as_str(), "id" | "name" | "expires_at"));
+    detail.retain(|member, _| matches!(member.as_str(), "id" | "name" | "label" | "expires_at"));
     let event = Event {
         action,
         level: Some(stored.facts.level),
@@ -98,7 +103,9 @@ fn make(
 ) -> Result<(String, StoredSecret), Response> {
     let level: Level = body::required("level", new.level, |value| body::level("level", &value))?;
     let name = match kind {
-        SecretKind::Link => None,
+        SecretKind::Link => body::optional(new.label, |value| {
+            body::text("label", value, 1..=limits::KEY_NAME_BYTES_MAX)
+        })?,
         SecretKind::Key => Some(body::required("name", new.name, |value| {
             body::text("name", value, 1..=limits::KEY_NAME_BYTES_MAX)
         })?),

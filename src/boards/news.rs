@@ -358,6 +358,8 @@ mod tests {
         let present = |n: u32, subject: &str, state: Option<&str>| Present {
             member: MemberId::new(n),
             subject: Subject::parse(subject).unwrap(),
+            name: None,
+            clients: Vec::new(),
             level: Level::View,
             connected_at: UnixMillis(1_000),
             state: state.map(str::to_owned),

@@ -111,19 +111,6 @@ impl Request {
         let id = |flag, text| {
             UserId::parse(text).ok_or_else(|| wrong(flag, text, "1 to 256 bytes without control characters"))
         };
-        let board = |text: &str| {
-            let (id, level) = text.rsplit_once(':')?;
-            BoardId::parse(id).zip(Level::parse(level))
-        };
-        let boards = all("board").map(|text| {
-            board(text).ok_or_else(|| {
-                wrong(
-                    "board",
-                    text,
-                    "ID:LEVEL with view, comment or edit, such as plan:edit",
-                )
-            })
-        });
         let teams = all("team").map(|text| {
             TeamId::parse(text)
                 .ok_or_else(|| wrong("team", text, "1 to 256 bytes without control characters"))
@@ -135,7 +122,7 @@ impl Request {
             key_name,
             user: id("sub", one("sub").unwrap_or_default())?,
             name: one("name").map(shown_name).transpose()?,
-            boards: each_once(boards.collect::<Result<_, _>>()?)?,
+            boards: boards(flags)?,
             teams: teams.collect::<Result<_, _>>()?,
             admin: match one("role") {
                 None => false,
@@ -148,6 +135,22 @@ impl Request {
             keys,
         })
     }
+}
+
+/// `--board`: each board once.
+///
+/// # Errors
+/// What is wrong, in one line.
+pub(crate) fn boards(flags: &ArgMatches) -> Result<Vec<(BoardId, Level)>, String> {
+    let board = |text: &String| {
+        let parsed = text
+            .rsplit_once(':')
+            .and_then(|(id, level)| BoardId::parse(id).zip(Level::parse(level)));
+        let expected = "ID:LEVEL with view, comment or edit, such as plan:edit";
+        parsed.ok_or_else(|| wrong("board", text, expected))
+    };
+    let boards = flags.get_many::<String>("board").into_iter().flatten().map(board);
+    each_once(boards.collect::<Result<_, _>>()?)
 }
 
 /// What a person is called: as long as an id, and something to see.
@@ -231,16 +234,15 @@ pub(crate) fn mint(request: &Request, now: UnixMillis) -> Result<String, String>
         audience: request.keys.audience.clone(),
         ..NewClaims::new(request.user.clone(), now, later(valid_from, request.expires_in))
     };
-    let named = match &request.key_name {
-        Some(name) => request.keys.named.iter().find(|(known, _)| known == name),
-        None if request.keys.unnamed.is_none() => request.keys.named.first(),
-        None => None,
+    let named = |name: &String| {
+        let found = request.keys.named.iter().find(|(known, _)| known == name);
+        found.map(|(name, secret)| (Some(name.as_str()), secret))
     };
-    let (name, secret) = match (named, &request.keys.unnamed) {
-        (Some((name, secret)), _) => (Some(name.as_str()), secret),
-        (None, Some(secret)) => (None, secret),
-        (None, None) => return Err("--jwt-secret is missing; expected the server's secret".to_owned()),
+    let signing = match &request.key_name {
+        Some(name) => named(name),
+        None => request.keys.signing(),
     };
+    let (name, secret) = signing.ok_or("--jwt-secret is missing; expected the server's secret")?;
     let token = jwt::mint(secret, request.algorithm, name, &claims.to_json());
     match Verifier::new(request.keys.clone()).verify(&token, valid_from) {
         Ok(_) => Ok(token),

@@ -11,7 +11,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::{Keys, TokenError};
-use crate::ids::{BoardId, Level, TeamId, UserId};
+use crate::ids::{BoardId, Level, SecretId, TeamId, UserId};
 use crate::limits;
 use crate::time::UnixMillis;
 
@@ -29,7 +29,11 @@ pub struct Claims {
     /// Whether `role` is `admin`. Other roles are those of other applications.
     pub admin: bool,
     /// `boards`, ordered by id, each once.
-    boards: Vec<(BoardId, Level)>,
+    pub(crate) boards: Vec<(BoardId, Level)>,
+    /// `name`, where it is a text of at most `limits::USER_ID_BYTES_MAX`.
+    pub name: Option<Box<str>>,
+    /// The session of a browser that says this, and not a token.
+    pub session: Option<SecretId>,
 }
 
 impl Claims {
@@ -89,6 +93,8 @@ impl Claims {
             teams: teams(raw.teams)?,
             admin: raw.role.is_some_and(|role| role == "admin"),
             boards: boards(raw.boards)?,
+            name: raw.name.as_ref().and_then(Value::as_str).and_then(shown),
+            session: None,
         })
     }
 }
@@ -104,6 +110,12 @@ struct Raw {
     teams: Option<Value>,
     boards: Option<Entries>,
     role: Option<Value>,
+    name: Option<Value>,
+}
+
+/// A name that can be shown, on one line.
+fn shown(name: &str) -> Option<Box<str>> {
+    UserId::parse(name.trim()).map(|name| name.as_str().into())
 }
 
 /// Reads a JSON object. Serde takes an array for a struct too, which no token may be.
@@ -128,7 +140,7 @@ fn user(claim: &Value) -> Option<UserId> {
 const YEAR_10000: u64 = 253_402_300_800_000;
 
 /// A date that somebody can have meant.
-fn date(claim: &Value) -> Result<u64, TokenError> {
+pub(super) fn date(claim: &Value) -> Result<u64, TokenError> {
     let millis = millis(claim).ok_or(TokenError::Dates)?;
     match millis < YEAR_10000 {
         true => Ok(millis),
@@ -160,7 +172,7 @@ fn teams(claim: Option<Value>) -> Result<Vec<TeamId>, TokenError> {
     list.iter().map(team).collect()
 }
 
-fn boards(claim: Option<Entries>) -> Result<Vec<(BoardId, Level)>, TokenError> {
+pub(super) fn boards(claim: Option<Entries>) -> Result<Vec<(BoardId, Level)>, TokenError> {
     let entries = claim.map_or_else(Vec::new, |entries| entries.0);
     let entry = |(id, level): (String, Value)| {
         let level = level.as_str().and_then(Level::parse);
@@ -179,7 +191,7 @@ fn boards(claim: Option<Entries>) -> Result<Vec<(BoardId, Level)>, TokenError> {
 }
 
 /// The entries of an object as they come; a map would drop all but the last of a name.
-struct Entries(Vec<(String, Value)>);
+pub(super) struct Entries(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Entries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Algorithm, Secret, base64url};
+use super::{Algorithm, Keys, Secret, base64url};
 use crate::ids::{BoardId, Level, TeamId, UserId};
 use crate::time::UnixMillis;
 
@@ -88,6 +88,19 @@ impl NewClaims {
             }
         }
         Value::Object(claims)
+    }
+}
+
+impl Keys {
+    /// The secret that signs where none is named: that without a name, else the first, with its name.
+    #[must_use]
+    pub fn signing(&self) -> Option<(Option<&str>, &Secret)> {
+        let unnamed = self.unnamed.as_ref().map(|secret| (None, secret));
+        unnamed.or_else(|| {
+            self.named
+                .first()
+                .map(|(name, secret)| (Some(name.as_str()), secret))
+        })
     }
 }
 

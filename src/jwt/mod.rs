@@ -9,6 +9,7 @@
 
 mod base64url;
 mod claims;
+pub mod invite;
 mod mint;
 mod verify;
 

@@ -18,7 +18,7 @@ use crate::http::target::Target;
 use crate::ids::{BoardId, SecretId, Subject};
 use crate::jwt::{Claims, TokenError};
 use crate::limits;
-use crate::net::{Shell, disposition};
+use crate::net::{Shell, disposition, sign_in};
 
 /// How a request came to this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub(crate) async fn grant(shell: &Arc<Shell>, request: &Request<'_>, board: &str
     }
     let board = BoardId::parse(board).ok_or(Fault::InvalidBoardId)?;
     let origin = actor(Subject::anonymous(), request.address, request.head);
-    let credentials = match credentials(shell, request, &board) {
-        Ok(credentials) => Arc::new(credentials),
+    let (credentials, is_over) = match credentials(shell, request, &board).await {
+        Ok((credentials, is_over)) => (Arc::new(credentials), is_over),
         Err(fault) => {
             // Only what is refused at a board that exists is noted: made-up ids must not fill the log's
             // memory.
@@ -64,11 +64,21 @@ pub(crate) async fn grant(shell: &Arc<Shell>, request: &Request<'_>, board: &str
     if shell.boards.is_failing() {
         return Err(Fault::StoreFailed);
     }
-    shell.boards.decide(board, credentials, origin).await
+    let decided = shell.boards.decide(board, credentials, origin).await;
+    decided.map_err(|fault| over(fault, is_over))
+}
+
+/// Why somebody is refused whose session is over, and who sent nothing else: that, and not that they sent
+/// nothing.
+fn over(fault: Fault, is_over: bool) -> Fault {
+    match (fault, is_over) {
+        (Fault::NoCredential, true) => Fault::ExpiredCredential,
+        _ => fault,
+    }
 }
 
 /// Who sent a request, from where.
-fn actor(subject: Subject, address: IpAddr, head: &Head<'_>) -> Actor {
+pub(crate) fn actor(subject: Subject, address: IpAddr, head: &Head<'_>) -> Actor {
     let user_agent = head.values("user-agent").next().map(|value| {
         let text = String::from_utf8_lossy(value);
         let cut = text.get(..text.floor_char_boundary(limits::USER_AGENT_BYTES_MAX));
@@ -105,8 +115,11 @@ pub(crate) async fn identify(shell: &Arc<Shell>, request: &Request<'_>) -> Resul
     if shell.boards.is_stopping() {
         return Err(Fault::ShuttingDown);
     }
-    let presented = Presented::find(request.head, request.target).map_err(|_| Fault::InvalidCredential)?;
-    let claims = tokens(shell, request, presented)?;
+    let presented = Presented::find(request.head, request.target)?;
+    let mut claims = tokens(shell, request, presented)?;
+    let found = sign_in::find(shell, request, presented).await?;
+    let now = shell.now().unix;
+    claims.extend(found.signed_in.map(|who| who.claims(now)));
     let sent: Vec<SentSecret> = presented.secrets().collect();
     if shell.boards.is_failing() {
         return Err(Fault::StoreFailed);
@@ -116,7 +129,8 @@ pub(crate) async fn identify(shell: &Arc<Shell>, request: &Request<'_>) -> Resul
         true => BTreeMap::new(),
         false => shell.boards.read(move |store| store.find_secrets(&ids)).await?,
     };
-    access::identify(&sent, &known, &claims, shell.now().unix)?;
+    let identified = access::identify(&sent, &known, &claims, now);
+    identified.map_err(|fault| over(fault, found.is_over))?;
     let user = claims.first().map(|claims| Subject::user(&claims.user));
     Ok(Identity {
         claims,
@@ -137,7 +151,7 @@ pub(crate) async fn board_of_secrets(
     head: &Head<'_>,
     target: &Target<'_>,
 ) -> Result<Option<BoardId>, Fault> {
-    let presented = Presented::find(head, target).map_err(|_| Fault::InvalidCredential)?;
+    let presented = Presented::find(head, target)?;
     let Some(sent) = presented.secrets().next() else {
         let has_token = presented.tokens().next().is_some();
         return has_token.then_some(None).ok_or(Fault::NoCredential);
@@ -147,17 +161,29 @@ pub(crate) async fn board_of_secrets(
 }
 
 /// The credentials that were sent, as far as they matter for `board`; a token that does not verify is a
-/// refusal.
-fn credentials(shell: &Shell, request: &Request<'_>, board: &BoardId) -> Result<Credentials, Fault> {
-    let presented = Presented::find(request.head, request.target).map_err(|_| Fault::InvalidCredential)?;
-    Ok(Credentials {
+/// refusal. And whether there was a session that is over.
+async fn credentials(
+    shell: &Arc<Shell>,
+    request: &Request<'_>,
+    board: &BoardId,
+) -> Result<(Credentials, bool), Fault> {
+    let presented = Presented::find(request.head, request.target)?;
+    let mut claims = tokens(shell, request, presented)?;
+    let found = sign_in::find(shell, request, presented).await?;
+    claims.extend(found.signed_in.map(|who| who.claims(shell.now().unix)));
+    let credentials = Credentials {
         secrets: presented.secrets().collect(),
-        ..Credentials::of_tokens(board, &tokens(shell, request, presented)?)
-    })
+        ..Credentials::of_tokens(board, &claims)
+    };
+    Ok((credentials, found.is_over))
 }
 
 /// The claims of every token that was sent; one that does not verify is a refusal, never ignored.
-fn tokens(shell: &Shell, request: &Request<'_>, presented: Presented<'_>) -> Result<Vec<Claims>, Fault> {
+pub(crate) fn tokens(
+    shell: &Shell,
+    request: &Request<'_>,
+    presented: Presented<'_>,
+) -> Result<Vec<Claims>, Fault> {
     let now = shell.now().unix;
     let refuse = |error: TokenError| {
         // The peer is not told what is wrong with it. A stranger cannot fill the log with these.

@@ -17,6 +17,7 @@ pub(crate) mod pace;
 pub(crate) mod poller;
 pub(crate) mod receiving;
 pub(crate) mod seldom;
+pub(crate) mod sign_in;
 pub(crate) mod socket;
 pub(crate) mod upgrades;
 mod within;
@@ -68,6 +69,10 @@ pub(crate) struct Settings {
     pub(crate) base_path: String,
     /// `--metrics-token`.
     pub(crate) metrics_token: Option<SecretHash>,
+    /// How people are signed in without a token.
+    pub(crate) sign_in: sign_in::Settings,
+    /// `--allow-frame`: who may put the page into a frame, as the policy of the page says it.
+    pub(crate) frames: String,
 }
 
 /// What all connections of a process share.
@@ -81,7 +86,7 @@ pub(crate) struct Shell {
     pub(crate) bounds: Arc<Bounds>,
     /// When it began.
     pub(crate) started: Tick,
-    verifier: Verifier,
+    pub(crate) verifier: Verifier,
     /// Requests for other hosts, pages of other origins, and upgrades that a proxy took the upgrade out of.
     misdirected: Seldom,
     foreign: Seldom,

@@ -26,7 +26,7 @@ use crate::net::disposition::{self, log_at};
 use crate::net::doors::{ConnectionPlace, Hold};
 use crate::net::seldom::shown;
 use crate::net::socket::Socket;
-use crate::net::{Shell, within};
+use crate::net::{Shell, sign_in, within};
 use crate::{limits, sync, ws};
 
 /// A WebSocket to be opened.
@@ -55,6 +55,7 @@ pub(crate) async fn decide(
 ) -> Result<Opening, Response> {
     let head = request.head;
     check_origin(shell, head)?;
+    sign_in::check_origin(shell, request, sign_in::Doing::Upgrade)?;
     let upgrade = upgrade::check(head);
     if upgrade == Err(UpgradeError::NotAsked) {
         tell_stripped(shell, head);

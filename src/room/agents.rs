@@ -128,6 +128,8 @@ impl Room {
         shown.into_iter().map(|shown| Present {
             member: shown.member,
             subject: shown.subject.clone(),
+            name: None,
+            clients: Vec::new(),
             level: shown.level,
             connected_at: shown.since,
             state: self.awareness.state_of(shown.member).map(str::to_owned),

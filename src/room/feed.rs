@@ -468,13 +468,7 @@ impl Room {
         let members = (0u32..).zip(&self.members).filter_map(|(index, slot)| {
             let (member, id) = (slot.as_ref()?, MemberId::new(index));
             let place = (id, member.joined_at);
-            let present = (!is_known(&place)).then(|| Present {
-                member: id,
-                subject: member.joiner.subject.clone(),
-                level: member.joiner.level,
-                connected_at: member.joined_at,
-                state: self.awareness.state_of(id).map(str::to_owned),
-            });
+            let present = (!is_known(&place)).then(|| self.present_as(id, member));
             Some((place, present))
         });
         let agents = self.present_agents(None).map(|present| {

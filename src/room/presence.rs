@@ -8,6 +8,7 @@
 use crate::ids::{Level, MemberId, Subject};
 use crate::limits;
 use crate::room::awareness::{self, First, Speaker};
+use crate::room::member::{Joiner, Member};
 use crate::room::outgoing::Out;
 use crate::room::{Effects, Room};
 use crate::sync;
@@ -20,6 +21,10 @@ pub struct Present {
     pub member: MemberId,
     /// Whom it acts for.
     pub subject: Subject,
+    /// What a user is called, by whoever signed them in; `None` for others.
+    pub name: Option<Box<str>>,
+    /// The live awareness ids that it claimed; none of an agent that is shown.
+    pub clients: Vec<u64>,
     /// What it may do.
     pub level: Level,
     /// When it connected; of an agent, since when it is shown.
@@ -164,15 +169,23 @@ impl Room {
             .skip(from)
             .filter_map(|(index, slot)| {
                 let (member, id) = (slot.as_ref()?, MemberId::new(index));
-                Some(Present {
-                    member: id,
-                    subject: member.joiner.subject.clone(),
-                    level: member.joiner.level,
-                    connected_at: member.joined_at,
-                    state: self.awareness.state_of(id).map(str::to_owned),
-                })
+                Some(self.present_as(id, member))
             });
         members.chain(self.present_agents(after)).take(limit).collect()
+    }
+
+    /// A member as others are told of it.
+    pub(super) fn present_as(&self, id: MemberId, member: &Member) -> Present {
+        let joiner = &member.joiner;
+        Present {
+            member: id,
+            subject: joiner.subject.clone(),
+            name: name(joiner),
+            clients: self.awareness.claimed_by(id).collect(),
+            level: joiner.level,
+            connected_at: member.joined_at,
+            state: self.awareness.state_of(id).map(str::to_owned),
+        }
     }
 
     /// Answers a query for all awareness states.
@@ -208,4 +221,11 @@ impl Room {
             self.schedule_awareness(effects);
         }
     }
+}
+
+/// What whoever signed a user in calls them.
+fn name(joiner: &Joiner) -> Option<Box<str>> {
+    let mut tokens = joiner.credentials.tokens.iter();
+    let token = tokens.find(|token| Subject::user(&token.user) == joiner.subject)?;
+    token.name.clone()
 }

@@ -57,6 +57,12 @@ pub struct Config {
     pub origins: Vec<Origin>,
     /// `--trusted-proxy`.
     pub trusted_proxies: Vec<Cidr>,
+    /// `--login-url`.
+    pub login_url: Option<String>,
+    /// `--trusted-user-header`, in lower case.
+    pub user_header: Option<String>,
+    /// `--allow-frame`, as `frame-ancestors` has it; `'none'` where there is none.
+    pub frames: String,
     /// `--metrics-token`, as its hash: nothing but the comparison needs it.
     pub metrics_token: Option<SecretHash>,
     /// `--redis`.
@@ -222,7 +228,7 @@ impl Config {
         let data = data(values)?;
         let keys = keys(values)?;
         let dev_secret_file = dev_secret_file(&keys, &data, mode);
-        let public_url = values.optional("public-url", PublicUrl::EXPECTED, PublicUrl::parse)?;
+        let public_url = public_url(values)?;
         let served = match (&public_url, mode) {
             (None, Mode::Standard) => Served::Any,
             (public_url, _) => Served::Named(public_url.clone()),
@@ -247,6 +253,9 @@ impl Config {
                 "an address or a range, such as 10.0.0.0/8 or fd00::/8",
                 Cidr::parse,
             )?,
+            login_url: values.optional("login-url", LOGIN_URL, |text| login_url(text))?,
+            user_header: user_header(values)?,
+            frames: frames(values)?,
             metrics_token: values.optional(
                 "metrics-token",
                 "visible ASCII characters without space, such as `openssl rand -hex 32` prints",
@@ -436,6 +445,14 @@ pub fn dev_secret_file(keys: &Keys, data: &std::path::Path, mode: Mode) -> Optio
     needed.then(|| PathBuf::from(name))
 }
 
+/// `--public-url`.
+///
+/// # Errors
+/// It is none that people could open.
+pub fn public_url(values: &Values) -> Result<Option<PublicUrl>, ConfigError> {
+    values.optional("public-url", PublicUrl::EXPECTED, PublicUrl::parse)
+}
+
 /// `--listen`.
 ///
 /// # Errors
@@ -452,6 +469,66 @@ fn listen_in(values: &Values, mode: Mode) -> Result<SocketAddr, ConfigError> {
         return Err(ConfigError::new(values.given("listen"), expected));
     }
     Ok(listen)
+}
+
+/// What `--login-url` takes, in words.
+const LOGIN_URL: &str =
+    "http:// or https:// and a host, without a fragment, such as https://app.example.com/login";
+
+/// An address that a browser can be sent to, to come back with a fragment.
+fn login_url(text: &str) -> Option<String> {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))?;
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let sound = text
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !b"#\"<>\\".contains(&b));
+    (sound && !host.is_empty() && !host.contains('@')).then(|| text.to_owned())
+}
+
+/// Fields that mean something else to this server or to proxies.
+const TAKEN: [&str; 8] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "host",
+    "origin",
+    "x-api-key",
+    "x-forwarded-for",
+];
+
+/// `--trusted-user-header`, which nobody could be trusted with where no proxy is.
+fn user_header(values: &Values) -> Result<Option<String>, ConfigError> {
+    let name = "trusted-user-header";
+    let expected = "the name of a field that nothing else uses, such as X-Forwarded-User";
+    let header = values.optional(name, expected, |text| {
+        let part = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let lower = text.to_ascii_lowercase();
+        let sound = !text.is_empty() && text.bytes().all(part) && !TAKEN.contains(&lower.as_str());
+        sound.then_some(lower)
+    })?;
+    if header.is_some() && values.given("trusted-proxy").text.is_none() {
+        return Err(ConfigError::new(
+            values.given(name),
+            "--trusted-proxy beside it: the field is believed of these only",
+        ));
+    }
+    Ok(header)
+}
+
+/// `--allow-frame`, as the directive `frame-ancestors` lists it.
+fn frames(values: &Values) -> Result<String, ConfigError> {
+    let expected = "an origin such as https://app.example.com (no path)";
+    let pages: Vec<String> = values.list("allow-frame", expected, |text| match Origin::parse(text)? {
+        Origin::Page(page) => Some(page.to_string()),
+        Origin::Any | Origin::Opaque => None,
+    })?;
+    Ok(match pages.is_empty() {
+        true => "'none'".to_owned(),
+        false => pages.join(" "),
+    })
 }
 
 /// `--allow-origin`, and the origin of `--public-url`: a proxy may rewrite the `Host` that it would else be

@@ -24,6 +24,7 @@ use crate::boards::outlet::Outlet;
 use crate::boards::{self, Boards};
 use crate::bridge::Bridge;
 use crate::fault::Fault;
+use crate::http::host::PublicUrl;
 use crate::metrics::redis::RedisMetrics;
 use crate::metrics::{CommitMetrics, Metrics};
 use crate::net::admission::Came;
@@ -327,6 +328,13 @@ fn net_settings(config: &Config) -> net::Settings {
         served: config.served.clone(),
         base_path: config.base_path().to_owned(),
         metrics_token: config.metrics_token,
+        sign_in: net::sign_in::Settings {
+            address: config.public_url.as_ref().map(ToString::to_string),
+            origin: config.public_url.as_ref().map(PublicUrl::origin),
+            login_url: config.login_url.clone(),
+            user_header: config.user_header.clone(),
+        },
+        frames: config.frames.clone(),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::net::admission::{self, Came, Request};
 use crate::net::events::Stream;
 use crate::net::incoming::Incoming;
 use crate::net::socket::Socket;
-use crate::net::{Late, Shell, hosts, upgrades, within};
+use crate::net::{Late, Shell, hosts, sign_in, upgrades, within};
 use crate::nodes::{Carrying, Passage};
 use crate::server::routing::Routing;
 
@@ -273,6 +273,9 @@ async fn decide(
     let target = Target::parse(head.target).map_err(|error| Response::problem(&error.into()))?;
     let target = local(target, &shell.settings.base_path);
     begun.map_err(|why| Response::problem(&why.into()))?;
+    if came == Came::Directly {
+        sign_in::check_proxy(shell, head, peer).map_err(admission::problem)?;
+    }
     let request = Request {
         head,
         target: &target,

@@ -363,6 +363,7 @@ pub(super) fn credentials(who: &Identity) -> Arc<Credentials> {
             admin: false,
             claimed: Some(who.level),
             expires_at: UnixMillis(u64::MAX),
+            name: None,
             session: None,
         }],
         secrets: Vec::new(),

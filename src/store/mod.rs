@@ -38,9 +38,10 @@ pub use self::error::{Damage, OpenError, StoreError, Trouble};
 pub use self::log::{BoardLog, StoredBoard};
 use self::ownership::Ownership;
 pub use self::registry::{BoardRecord, Holder, Listed, Registry, StoredSecret, Summary};
-pub use self::session::{INVITE_BYTES, SessionChange, StoredSession, WhichSessions};
+pub use self::session::{SessionChange, StoredSession, WhichSessions};
 pub use self::webhook::{SigningSecret, StoredWebhook, WebhookId};
 pub use self::whole::{Life, Living, Used, Whole};
+pub use crate::jwt::invite::INVITE_BYTES;
 use crate::time::UnixMillis;
 
 /// What there is under an id.

@@ -41,7 +41,7 @@ pub struct Summary {
 pub struct StoredSecret {
     /// What decides about access by it.
     pub facts: SecretFacts,
-    /// The name of a key, as its maker gave it; `None` for a link.
+    /// The name of a key, or the label of a link, as its maker gave it.
     pub name: Option<String>,
     /// Who made it.
     pub created_by: Subject,

@@ -8,10 +8,8 @@ use std::fmt;
 
 use crate::access::secret::SecretHash;
 use crate::ids::{BoardId, Level, SecretId, UserId};
+use crate::jwt::invite::INVITE_BYTES;
 use crate::time::UnixMillis;
-
-/// Bytes of the number of an invitation.
-pub const INVITE_BYTES: usize = 16;
 
 /// A session as it is kept. It belongs to no board.
 #[derive(Clone, PartialEq, Eq)]

@@ -48,6 +48,7 @@ mod redis;
 mod revocation;
 mod rooms;
 mod secrets;
+mod sessions;
 mod shutdown;
 mod sync;
 mod upgrade;

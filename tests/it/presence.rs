@@ -39,7 +39,10 @@ fn connections_are_listed_with_subject_level_and_state() {
     });
     for item in present(&admin) {
         let keys: Vec<&String> = item.as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["connected_at", "level", "state", "subject"]);
+        assert_eq!(
+            keys,
+            ["clients", "connected_at", "level", "name", "state", "subject"]
+        );
         assert!(item["connected_at"].as_str().unwrap().ends_with('Z'));
     }
     let levels: Vec<Value> = present(&admin).iter().map(|item| item["level"].clone()).collect();

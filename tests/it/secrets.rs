@@ -43,7 +43,7 @@ fn a_link_is_shown_once_listed_without_its_token_and_revoked() {
         for item in &all {
             assert!(item.get("token").is_none(), "{item}");
             let members: Vec<&String> = item.as_object().unwrap().keys().collect();
-            assert_eq!(members, ["expires_at", "id", "level"]);
+            assert_eq!(members, ["expires_at", "id", "label", "level"]);
             assert!([&link["id"], &until_then["id"]].contains(&&item["id"]));
         }
     }

@@ -29,6 +29,7 @@ const UNPROVOKED = [
   ['findSpace 422 invalid_value', 'needs thousands of shapes and a far corner; src/items/tests/space.rs has it'],
   ['readPicturePng 404 png_unsupported', 'needs a build without the feature png'],
   ['deleteItem 413 board_too_large', 'needs a frame on a board that is full to the byte'],
+  ['beginSession 409 too_many_sessions', 'needs 10,000 sessions; src/store/contract has it'],
   ['* default body_timeout', 'takes two minutes; src/net/incoming/tests.rs has it']
 ]
 
@@ -47,7 +48,7 @@ const update = build => {
 const anUpdate = text => update(doc => doc.getMap('map').set('text', text))
 
 /** A member of a request for each path, valid, and unused unless a test says otherwise. */
-const NAMES = { user: 'bob', team: 'design', link: 'AAAAAAAAAAAAAAAA', key: 'AAAAAAAAAAAAAAAA', webhook: 'AAAAAAAAAAAAAAAA', item: 'drawn' }
+const NAMES = { user: 'bob', team: 'design', link: 'AAAAAAAAAAAAAAAA', session: 'AAAAAAAAAAAAAAAA', key: 'AAAAAAAAAAAAAAAA', webhook: 'AAAAAAAAAAAAAAAA', item: 'drawn' }
 const pathOf = (operation, board) => {
   const names = { board, ...NAMES }
   return Object.fromEntries([...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name, names[name]]))
@@ -56,6 +57,8 @@ const pathOf = (operation, board) => {
 /** A body for each operation that takes one. */
 const BODIES = {
   createBoard: { json: { title: 'any' } },
+  beginSession: { json: { invite: 'any' } },
+  invite: { json: { name: 'any' }, token: adminToken() },
   updateBoard: { json: { title: 'any' } },
   grantUser: { json: { level: 'view' } },
   pauseKey: { json: { paused: true } },
@@ -92,6 +95,8 @@ const WRONG_CONNECTOR = [
 const long = bytes => 'x'.repeat(bytes)
 const LEVELS = [[{}, 'level'], [{ level: 'own' }, 'level'], [{ level: null }, 'level'], [{ level: 1 }, 'level']]
 const INVALID = {
+  beginSession: [{}, { invite: null }, { invite: 1 }, { invite: long(8193) }].map(json => [json, 'invite']),
+  invite: [[{}, 'name'], [{ name: ' a' }, 'name'], [{ name: long(257) }, 'name'], [{ name: 'a', admin: 1 }, 'admin'], [{ name: 'a', boards: { plan: 'own' } }, 'boards']],
   createBoard: [[{ id: 1 }, 'id'], [{ title: 1 }, 'title'], [{ title: 'a\nb' }, 'title'], [{ title: long(1025) }, 'title']],
   updateBoard: [[{ title: 1 }, 'title'], [{ title: long(1025) }, 'title'], [{ owner: '' }, 'owner'], [{ owner: long(257) }, 'owner'], [{ owner: 'a\nb' }, 'owner']],
   grantUser: LEVELS,
@@ -212,8 +217,9 @@ describe('the server', () => {
       })
     }
 
-    // The metrics have a token of their own.
-    for (const operation of of(({ id, statuses }) => statuses.includes('401') && id !== 'metrics')) {
+    // The metrics have a token of their own, and a session is begun by an invitation.
+    const asksForItsOwn = id => ['metrics', 'readSession', 'beginSession', 'endSession'].includes(id)
+    for (const operation of of(({ id, statuses }) => statuses.includes('401') && !asksForItsOwn(id))) {
       test(`${operation.id}: no credential, invalid and expired ones`, async () => {
         const sent = valid(operation)
         await to(operation.id, 401, 'unauthenticated', { ...sent, token: undefined })
@@ -233,7 +239,7 @@ describe('the server', () => {
       })
     }
 
-    for (const operation of of(({ id, statuses }) => statuses.includes('403') && id !== 'metrics')) {
+    for (const operation of of(({ id, statuses }) => statuses.includes('403') && !asksForItsOwn(id))) {
       test(`${operation.id}: a key that is paused`, async () => {
         await to(operation.id, 403, 'agent_paused', { ...valid(operation), token: undefined, key: paused })
       })
@@ -253,7 +259,7 @@ describe('the server', () => {
 
     for (const operation of of(takesJson)) {
       test(`${operation.id}: what is no JSON, what is no object, and what says something wrong`, async () => {
-        const sent = { ...valid(operation), json: undefined, token: alice }
+        const sent = { ...valid(operation), json: undefined }
         for (const body of ['{', '', '{"level":"view","level":"edit"}', '{} {}']) await to(operation.id, 400, 'invalid_json', { ...sent, body })
         const { value } = await to(operation.id, 422, 'invalid_value', { ...sent, json: [], invalid: true })
         assert.equal(value.field, undefined)
@@ -741,6 +747,43 @@ describe('the server', () => {
     await to('listItems', 200, null, sent)
     await to('deleteItem', 204, null, at('b'))
     assert.deepEqual(Object.keys((await to('readItem', 200, null, at('c'))).value.to), ['x', 'y'])
+  })
+
+  test('who is invited gets in once, and sessions are listed, renewed and ended', async () => {
+    const admin = adminToken()
+    const own = { Origin: `http://${server.host}:${server.port}` }
+    const invited = async name => new URL((await to('invite', 201, null, { token: admin, json: { name, boards: { plan: 'view' } } })).value.url).hash.slice('#invite='.length)
+    const begin = async invite => {
+      const { value, headers } = await to('beginSession', 201, null, { json: { invite }, headers: own })
+      return { id: value.id, headers: { ...own, Cookie: headers['set-cookie'][0].split(';')[0] } }
+    }
+    const invite = await invited('Bob')
+    await to('beginSession', 403, 'origin_refused', { json: { invite }, headers: { Origin: 'http://evil.example' } })
+    const bob = await begin(invite)
+    await to('beginSession', 410, 'invite_used', { json: { invite } })
+    await to('beginSession', 410, 'invite_expired', { json: { invite: mint({ invite: 'AAAAAAAAAAAAAAAAAAAAAA', name: 'Bob', exp: seconds(-60), sub: undefined }) } })
+    await to('beginSession', 401, 'invalid_credential', { json: { invite: 'no' } })
+    const who = (await to('readSession', 200, null, { headers: bob.headers })).value
+    assert.deepEqual([who.user, who.by, who.id], ['Bob', 'session', bob.id])
+    assert.equal((await to('readSession', 200, null, { token: alice })).value.by, 'token')
+    assert.equal((await to('readSession', 200, null, {})).value.user, null)
+    await to('readSession', 401, 'invalid_credential', { token: 'letmein' })
+    await to('readSession', 401, 'expired_credential', { token: expired })
+    assert.deepEqual((await to('listSessions', 200, null, { headers: bob.headers })).value.items.map(({ id, current }) => [id, current]), [[bob.id, true]])
+    const share = (await to('createLink', 201, null, { path: { board: 'known' }, token: alice, json: { level: 'view', label: 'any' } })).value.token
+    await to('listSessions', 403, 'forbidden', { share })
+    await to('revokeSession', 403, 'forbidden', { path: { session: bob.id }, share })
+    await to('revokeSession', 404, 'no_such_session', { path: { session: bob.id }, token: stranger })
+    for (const id of ['revokeSession', 'endSession']) {
+      await to(id, 403, 'origin_refused', { path: id === 'endSession' ? {} : { session: bob.id }, headers: { Cookie: bob.headers.Cookie } })
+    }
+    await to('invite', 403, 'origin_refused', { json: { name: 'Eve' }, headers: { Cookie: bob.headers.Cookie } })
+    await to('invite', 403, 'forbidden', { json: { name: 'Eve' }, headers: bob.headers })
+    await to('revokeSession', 204, null, { path: { session: bob.id }, token: admin })
+    await to('listSessions', 401, 'expired_credential', { headers: bob.headers })
+    const eve = await begin(await invited('Eve'))
+    await to('endSession', 204, null, { headers: eve.headers })
+    await to('endSession', 204, null, {})
   })
 
   test('a batch is done as a whole or not at all, and items come in pages', async () => {

@@ -313,6 +313,7 @@ fn with_token(secrets: &Credentials, token: Option<Token>) -> Credentials {
         admin: token.admin,
         claimed: token.claimed,
         expires_at: UnixMillis(if token.expired { 100 } else { 400 }),
+        name: None,
         session: None,
     });
     Credentials {

@@ -45,6 +45,7 @@ fn a_token() -> impl Strategy<Value = TokenRights> {
             admin,
             claimed,
             expires_at,
+            name: None,
             session: None,
         })
 }

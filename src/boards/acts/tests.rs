@@ -82,6 +82,7 @@ fn join(boards: &Boards, cell: &RoomCell) -> crate::room::member::MemberId {
         admin: false,
         claimed: None,
         expires_at: UnixMillis(u64::MAX),
+        name: None,
         session: None,
     };
     let credentials = Credentials {

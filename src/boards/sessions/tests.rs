@@ -85,6 +85,7 @@ fn signed_in(number: u8, secrets: Vec<SentSecret>) -> Arc<Credentials> {
         admin: false,
         claimed: None,
         expires_at: UnixMillis(u64::MAX / 4),
+        name: None,
         session: Some(session(number).id()),
     };
     Arc::new(Credentials {

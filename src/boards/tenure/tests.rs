@@ -244,6 +244,7 @@ fn a_right_that_was_taken_away_elsewhere_before_the_board_came_here_gives_nothin
             admin: false,
             claimed: None,
             expires_at: UnixMillis(u64::MAX),
+            name: None,
             session: None,
         }],
         secrets: Vec::new(),

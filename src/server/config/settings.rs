@@ -211,6 +211,28 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         default: None,
+        default_words: Some("none"),
+        group: Group::Clients,
+        kind: Kind::List,
+        help: "Web origins whose pages may show boards in a frame, such as https://app.example.com. May be repeated",
+        ..single("allow-frame", "ORIGIN", "")
+    },
+    Setting {
+        default: None,
+        default_words: Some("none"),
+        group: Group::Clients,
+        help: "Where the page sends people who are not signed in, with return=ADDRESS, to come back there with #token=JWT",
+        ..single("login-url", "URL", "")
+    },
+    Setting {
+        default: None,
+        default_words: Some("none"),
+        group: Group::Clients,
+        help: "The field in which a proxy named by --trusted-proxy says who it has signed in, such as X-Forwarded-User",
+        ..single("trusted-user-header", "NAME", "")
+    },
+    Setting {
+        default: None,
         default_words: Some("loopback only"),
         group: Group::Clients,
         kind: Kind::Secret,

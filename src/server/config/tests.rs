@@ -67,6 +67,9 @@ fn defaults_are_those_of_the_contract() {
         served: Served::Any,
         origins: Vec::new(),
         trusted_proxies: Vec::new(),
+        login_url: None,
+        user_header: None,
+        frames: "'none'".to_owned(),
         metrics_token: None,
         redis: None,
         webhook_reach: Reach::Public,
@@ -200,6 +203,72 @@ fn a_node_has_an_address_and_a_secret_or_neither() {
     let line = bad("node-secret", short);
     assert!(line.contains("not shown") && !line.contains(short), "{line}");
     assert!(configure(&[("node-address", "n:9"), ("node-secret", whole), STORE], &[]).is_ok());
+}
+
+#[test]
+fn a_login_page_is_an_address_that_a_browser_can_be_sent_to() {
+    for text in [
+        "https://app.example.com/login",
+        "http://127.0.0.1:3000/?to=boards",
+        "https://app.example",
+    ] {
+        assert_eq!(good("login-url", text).login_url.as_deref(), Some(text));
+    }
+    for text in [
+        "",
+        "app.example",
+        "javascript:alert(1)",
+        "https://",
+        "https:///x",
+        "https://a/#x",
+        "https://a b/",
+        "https://u:p@a/",
+    ] {
+        bad("login-url", text);
+    }
+}
+
+#[test]
+fn a_field_that_names_users_has_a_name_of_its_own_and_a_proxy_to_be_believed_of() {
+    let proxy = ("trusted-proxy", "10.0.0.0/8");
+    let header = |text| {
+        configure(&[proxy, ("trusted-user-header", text)], &[]).map(|config| config.user_header.unwrap())
+    };
+    assert_eq!(header("X-Forwarded-User").unwrap(), "x-forwarded-user");
+    for text in [
+        "",
+        "a b",
+        "x:",
+        "Cookie",
+        "authorization",
+        "X-Forwarded-For",
+        "Origin",
+    ] {
+        assert!(
+            header(text).unwrap_err().starts_with("--trusted-user-header"),
+            "{text}"
+        );
+    }
+    let alone = configure(&[("trusted-user-header", "Remote-User")], &[]).unwrap_err();
+    assert!(alone.contains("--trusted-proxy"), "{alone}");
+}
+
+#[test]
+fn frames_are_of_origins_that_are_named() {
+    assert_eq!(
+        good("allow-frame", "https://a.example,http://b.example:8080").frames,
+        "https://a.example http://b.example:8080"
+    );
+    for text in [
+        "*",
+        "null",
+        "https://a.example/",
+        "a.example",
+        "https://a.example;script-src *",
+        "'self'",
+    ] {
+        bad("allow-frame", text);
+    }
 }
 
 #[test]

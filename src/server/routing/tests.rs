@@ -103,6 +103,8 @@ fn settings() -> net::Settings {
         served: Served::Any,
         base_path: String::new(),
         metrics_token: None,
+        sign_in: net::sign_in::Settings::default(),
+        frames: "'none'".to_owned(),
     }
 }
 
