@@ -96,6 +96,9 @@ export function readPeers (states: ReadonlyMap<number, unknown>, own: number): P
   })
 }
 
+/** Agents have the name that they give, and never a check. */
+const NOT_ASKED: Known = { subject: '', name: null }
+
 /** Everybody once, agents last, then by name. Nobody stands with somebody verified by what they say themselves. */
 export function peopleOf (peers: readonly Peer[], known: ReadonlyMap<number, Known> = new Map()): Person[] {
   const tabs = new Map<string, Peer[]>()
@@ -107,7 +110,7 @@ export function peopleOf (peers: readonly Peer[], known: ReadonlyMap<number, Kno
     if (first === undefined) return []
     const peer = [first, ...others].find(({ cursor }) => cursor !== null) ?? first
     const doing = [peer, first, ...others].find(({ doing }) => doing !== '')?.doing ?? ''
-    const said = known.get(peer.client)
+    const said = peer.kind === 'agent' ? NOT_ASKED : known.get(peer.client)
     const name = said?.name ?? peer.user.name
     const verified = said === undefined ? 'asking' as const : said.name === null ? 'no' as const : 'yes' as const
     return [{
@@ -119,7 +122,9 @@ export function peopleOf (peers: readonly Peer[], known: ReadonlyMap<number, Kno
     one.name.localeCompare(other.name) || (one.id < other.id ? -1 : 1))
 }
 
-function idOf ({ user }: Peer, known: Known | undefined): string {
+// An agent may act by somebody's token: it is not them.
+function idOf ({ user, kind }: Peer, known: Known | undefined): string {
+  if (kind === 'agent') return `says:${user.id}`
   return known === undefined ? `asking:${user.id}` : known.name === null ? `says:${user.id}` : known.subject
 }
 

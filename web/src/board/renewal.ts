@@ -109,7 +109,8 @@ export function useRenewal (
   }), [id, takeStanding, takeToken])
 
   const hasFailed = failed === access && isWanted
-  const isEnded = state.lapsed === true || (isEnding && session.expires !== null && now >= session.expires)
+  // The server lets a token go on for some seconds: as long as it does, nothing has ended.
+  const isEnded = state.lapsed === true || (isOver(session, now) && state.link !== 'connected')
   const status = !isWanted ? 'well' : !hasFailed ? (isRefused ? 'trying' : 'well') : isEnded ? 'ended' : isEnding ? 'ending' : 'well'
   return {
     status,

@@ -48,7 +48,7 @@ export class Asker {
   /** These are here now. */
   look (peers: readonly Peer[]): void {
     this.#here = peers
-    if (this.#timer !== null || this.#isOver || !peers.some(({ client }) => this.#isWanted(client))) return
+    if (this.#timer !== null || this.#isOver || !peers.some(peer => this.#isWanted(peer))) return
     this.#timer = setTimeout(() => { void this.#answer() }, WAIT_MS + WAIT_MS_EACH * peers.length)
   }
 
@@ -68,12 +68,12 @@ export class Asker {
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
-  #isWanted (client: number): boolean {
-    return !this.#known.has(client) && (this.#asked.get(client) ?? 0) < ASKED_MAX
+  #isWanted ({ client, kind }: Peer): boolean {
+    return kind === 'person' && !this.#known.has(client) && (this.#asked.get(client) ?? 0) < ASKED_MAX
   }
 
   async #answer (): Promise<void> {
-    const about = this.#here.map(({ client }) => client).filter(client => this.#isWanted(client))
+    const about = this.#here.filter(peer => this.#isWanted(peer)).map(({ client }) => client)
     const gone = this.#gone = new Set<number>()
     // Without an answer nobody counts as known.
     const rows = await this.#ask().catch(() => null)
