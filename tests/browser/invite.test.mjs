@@ -35,7 +35,7 @@ const refusal = tab => tab.part('invite-refused').getAttribute('data-code')
 for (const [width, height, colorScheme] of [[1280, 800, 'light'], [320, 640, 'dark']]) {
   test(`an invitation signs a browser in by one press, and by nothing else, ${width} px wide`, async stage => {
     const board = await stage.board('alice', 'Plans')
-    await stage.api('alice').grant(board, 'users/Zoë B', 'edit')
+    await stage.api('alice').grant(board, 'users/Zo%C3%AB%20B', 'edit')
     const path = await invitation(stage, 'Zoë B')
     const options = { viewport: { width, height }, colorScheme }
     // Whoever only looks at it uses nothing.

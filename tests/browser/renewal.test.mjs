@@ -14,7 +14,7 @@ const test = suite()
 const LEEWAY = 30
 
 const status = async (tab, wanted) => {
-  await until(async () => await tab.part('renewal').getAttribute('data-status').catch(() => null) === wanted, `the page to say that the sign-in is ${wanted}`, 20_000)
+  await until(async () => await tab.part('renewal').getAttribute('data-status').catch(() => null) === wanted, `the page to say that the sign-in is ${wanted}`, 30_000)
 }
 
 /** Remembers the editor, and makes a step that can be undone. */
@@ -108,7 +108,7 @@ test('a token of somebody else asks first, and renews nothing; one of the same p
 
 test('without renewal one goes on drawing, is told that it is kept, and it is sent once one is signed in again', async stage => {
   await stage.ownServer()
-  const { board, tab } = await ending(stage, 10 - LEEWAY)
+  const { board, tab } = await ending(stage, 18 - LEEWAY)
   tab.person.watch.expect('refused')
   await begin(tab)
   await status(tab, 'ended')
@@ -133,7 +133,7 @@ test('without renewal one goes on drawing, is told that it is kept, and it is se
 
 test('what was drawn after the end is there after a reload, and is sent after a new sign-in', async stage => {
   await stage.ownServer()
-  const { board, tab } = await ending(stage, 10 - LEEWAY)
+  const { board, tab } = await ending(stage, 18 - LEEWAY)
   tab.person.watch.expect('refused')
   await begin(tab)
   await status(tab, 'ended')
