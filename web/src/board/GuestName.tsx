@@ -33,7 +33,7 @@ export function GuestQuestion ({ onName }: { onName: (name: string) => void }) {
   return (
     <div role='status' className='bw-live' onKeyDown={event => event.stopPropagation()}>
       {isAsked && (
-        <div className='bw-hint bw-hint-quiet' data-testid='guest-name'>
+        <div className='bw-hint bw-hint-quiet bw-hint-name' data-testid='guest-name'>
           <NameForm name='' onName={onName} />
           <button type='button' className='bw-button bw-quiet bw-icon-button' aria-label='Stay a guest without a name' onClick={() => onName('')}>
             <CloseIcon />
