@@ -152,8 +152,8 @@ for (const [name, options] of [['narrow', { viewport: { width: 320, height: 640 
     const other = await api.key(board, 'edit', 'Nightly importer')
     await api.ok('PATCH', `/v1/boards/${board}/keys/${other.id}`, { paused: true })
     for (let n = 0; n < (name === 'narrow' ? 3 : 1); n++) {
-      const { provider } = await peer(stage, board, `person${n}`)
-      provider.awareness.setLocalState({ user: { id: `user:person${n}`, name: `Person ${n}`, color: '#00629d' }, kind: 'person', page: 'page:page', cursor: null, selection: [] })
+      const { provider } = await peer(stage, board, `Person ${n}`)
+      provider.awareness.setLocalState({ user: { id: `user:Person ${n}`, name: `Person ${n}`, color: '#00629d' }, kind: 'person', page: 'page:page', cursor: null, selection: [] })
     }
     const alice = await stage.editor(board, 'alice', options)
     assert.ok((await alice.part('title').boundingBox()).width >= 60)

@@ -221,7 +221,8 @@ test('presence that no page has sent is not shown, or harmless', async stage => 
     hostile.provider.awareness.setLocalState({ ...state, stamp })
     await alice.eventually(stamp => [...window.boardwire.provider.awareness.getStates().values()].some(state => state.stamp === stamp), stamp, 'the state')
   }
-  await alice.meets('evil')
+  // The server knows who it is.
+  await alice.meets('peer')
   assert.equal(await alice.page.locator('img[src=x]').count(), 0)
   await alice.create(box('after'))
   await alice.says('connected', 'saved')

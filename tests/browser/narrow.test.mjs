@@ -15,9 +15,9 @@ const outside = (tab, selector) => tab.evaluate(selector => [...document.querySe
 /** Stock clients that show themselves as so many people. */
 async function crowd (stage, board, count) {
   for (let n = 0; n < count; n++) {
-    const { provider } = await peer(stage, board, `person${n}`)
+    const { provider } = await peer(stage, board, `Person ${n}`)
     provider.awareness.setLocalState({
-      user: { id: `user:person${n}`, name: `Person ${n}`, color: '#00629d' }, kind: 'person', page: 'page:page', cursor: { x: 1000 * n, y: 0 }, selection: []
+      user: { id: `user:Person ${n}`, name: `Person ${n}`, color: '#00629d' }, kind: 'person', page: 'page:page', cursor: { x: 1000 * n, y: 0 }, selection: []
     })
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { ApiProblem, bestAlone, createApi, everyPage } from './api'
-import type { Credentials } from './credentials'
+import { ApiProblem, bestAlone, cookiesFor, createApi, everyPage } from './api'
+import { apart, type Credentials } from './credentials'
 
 interface Sent { readonly url: string, readonly method: string, readonly headers: Headers, readonly body: unknown }
 
@@ -127,10 +127,15 @@ test('of several credentials the one counts that opens the board, and of two the
     expect(String(url).includes('share=') && new Headers(init?.headers).has('authorization'), 'one at a time').toBe(false)
     return level === null ? Response.json({ code: 'expired_credential' }, { status: 401 }) : Response.json({ id: 'b', level })
   }
-  const both = { token: 't', share: 's' }
+  const both = apart({ token: 't', share: 's' })
   expect(await bestAlone('b', both, levels(null, 'view'))).toEqual({ share: 's' })
   expect(await bestAlone('b', both, levels('edit', null))).toEqual({ token: 't' })
   expect(await bestAlone('b', both, levels('view', 'edit'))).toEqual({ share: 's' })
   expect(await bestAlone('b', both, levels('edit', 'edit')), 'who one is comes first').toEqual({ token: 't' })
   expect(await bestAlone('b', both, levels(null, null))).toBeNull()
+})
+
+test('the sign-in of the browser goes along only where nothing else says who one is', () => {
+  for (const credentials of [{}, { share: 's' }]) expect(cookiesFor(credentials)).toBe('same-origin')
+  for (const credentials of [{ token: 't' }, { apiKey: 'k' }, { token: 't', share: 's' }]) expect(cookiesFor(credentials)).toBe('omit')
 })

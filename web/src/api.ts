@@ -1,6 +1,6 @@
 // The HTTP API as functions. It knows the shapes and the credentials; it keeps no state and shows nothing.
 import { under } from './base'
-import { apart, type Credentials } from './credentials'
+import type { Credentials } from './credentials'
 
 /** What somebody may do with a board; each level includes those before it. */
 export type Level = 'view' | 'comment' | 'edit'
@@ -67,6 +67,44 @@ export interface Present {
   readonly subject: string
   /** What it says of itself. */
   readonly state: unknown
+  /** The name that the server knows them by; null where it knows none. */
+  readonly name?: string | null
+  /** The awareness clients that its connection speaks for. */
+  readonly clients?: readonly number[]
+}
+
+/** Who one is to the server, without a token or by it. */
+export interface SignedIn {
+  readonly user: string | null
+  readonly name: string | null
+  readonly admin: boolean
+  readonly by: 'session' | 'proxy' | 'token' | null
+  /** The session's own id, where it is by one. */
+  readonly id: string | null
+  readonly expires_at: string | null
+  /** Where people sign in, if the server names a place. */
+  readonly login_url: string | null
+}
+
+/** A browser that somebody is signed in with. */
+export interface SignedInBrowser {
+  readonly id: string
+  readonly user: string
+  readonly name: string | null
+  readonly admin: boolean
+  readonly created_at: string
+  readonly used_at: string
+  readonly expires_at: string
+  readonly user_agent: string | null
+  /** Whether it is this one. */
+  readonly current: boolean
+}
+
+/** A new invitation. Its address is never shown again. */
+export interface Invitation {
+  readonly url: string
+  readonly name: string
+  readonly expires_at: string
 }
 
 /** A new API key. The secret is never shown again. */
@@ -117,6 +155,15 @@ export interface Api {
   pauseKey (board: string, key: string, paused: boolean): Promise<Key>
   revokeKey (board: string, key: string): Promise<void>
   listPresence (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<Present>>
+  /** Who one is; it renews the session of this browser. */
+  readSession (signal?: AbortSignal): Promise<SignedIn>
+  /** Signs this browser in by an invitation. */
+  join (invite: string): Promise<SignedIn>
+  /** Signs this browser out. */
+  endSession (): Promise<void>
+  listSessions (cursor?: string | null, signal?: AbortSignal): Promise<Page<SignedInBrowser>>
+  revokeSession (id: string): Promise<void>
+  invite (name: string, role: { readonly admin: boolean }): Promise<Invitation>
   /** Asks without an upgrade why a WebSocket of the board does not open: always a problem. */
   whyNotOpen (board: string, signal?: AbortSignal): Promise<ApiProblem>
 }
@@ -172,6 +219,12 @@ export function createApi (credentials: Credentials, fetcher: typeof fetch = fet
     pauseKey: async (board, key, paused) => await send({ method: 'PATCH', path: at(board, 'keys', key), body: { paused } }),
     listPresence: async (board, cursor, signal) => await list(at(board, 'presence'), cursor, signal),
     revokeKey: async (board, key) => await send({ method: 'DELETE', path: at(board, 'keys', key) }),
+    readSession: async signal => await send({ method: 'GET', path: '/v1/session', signal }),
+    join: async invite => await send({ method: 'POST', path: '/v1/session', body: { invite } }),
+    endSession: async () => await send({ method: 'DELETE', path: '/v1/session' }),
+    listSessions: async (cursor, signal) => await list('/v1/sessions', cursor, signal),
+    revokeSession: async id => await send({ method: 'DELETE', path: '/v1/sessions/' + encodeURIComponent(id) }),
+    invite: async (name, { admin }) => await send({ method: 'POST', path: '/v1/invites', body: { name, ...(admin && { admin }) } }),
     // Not GET: browsers name the origin of a page to its own server with other methods only.
     whyNotOpen: async (board, signal) => await send({ method: 'POST', path: '/ws/canvas/' + encodeURIComponent(board), signal }).then(
       () => new ApiProblem('unexpected_answer', 200, 'Something else than a board answers.'),
@@ -199,6 +252,11 @@ function grantPath (grantee: Grantee): string[] {
   return grantee.kind === 'public' ? ['permissions', 'public'] : ['permissions', grantee.kind, grantee.id]
 }
 
+/** Whether the browser's own sign-in goes along: only where nothing else says who somebody is. */
+export function cookiesFor ({ token, apiKey }: Credentials): RequestCredentials {
+  return (token ?? apiKey) === undefined ? 'same-origin' : 'omit'
+}
+
 async function request (call: Call, credentials: Credentials, fetcher: typeof fetch): Promise<Response> {
   const headers = new Headers({ accept: 'application/json' })
   if (credentials.token !== undefined) headers.set('authorization', 'Bearer ' + credentials.token)
@@ -213,7 +271,7 @@ async function request (call: Call, credentials: Credentials, fetcher: typeof fe
     return await fetcher(under(call.path) + (search && '?' + search), {
       method: call.method,
       headers,
-      credentials: 'omit',
+      credentials: cookiesFor(credentials),
       cache: call.isKept === true ? 'no-cache' : 'no-store',
       ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
       ...(call.signal && { signal: call.signal })
@@ -246,8 +304,8 @@ function problemOf (status: number, body: unknown): ApiProblem {
 }
 
 /** Of several credentials that the server refuses together, the one that opens the board best by itself; null where none does. */
-export async function bestAlone (board: string, credentials: Credentials, fetcher: typeof fetch = fetch): Promise<Credentials | null> {
-  const tried = await Promise.all(apart(credentials).map(async single =>
+export async function bestAlone (board: string, singles: readonly Credentials[], fetcher: typeof fetch = fetch): Promise<Credentials | null> {
+  const tried = await Promise.all(singles.map(async single =>
     await createApi(single, fetcher).readBoard(board).then(({ level }) => ({ single, level }), () => null)))
   const rank = (level: Level | null) => level === null ? -1 : LEVELS.indexOf(level)
   const [best] = tried.filter(one => one !== null).toSorted((one, other) => rank(other.level) - rank(one.level))

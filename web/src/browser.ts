@@ -65,6 +65,15 @@ export function randomId (): string {
   }
 }
 
+/** A channel between the pages of this origin; null where there is none. */
+export function openChannel (name: string): BroadcastChannel | null {
+  try {
+    return new BroadcastChannel(name)
+  } catch {
+    return null
+  }
+}
+
 /** Where a service worker is registered; null where there can be none. */
 export function serviceWorkers (): ServiceWorkerContainer | null {
   try {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { apart, credentialParams, findToken, onward, parseCredentials, switchTo, takeCredentials, withoutSignIn } from './credentials'
+import { GUEST, type Session } from './session'
 
 test('each credential is read from the query', () => {
   expect(parseCredentials('?token=t&share=s&apiKey=k&other=o')).toEqual({ token: 't', share: 's', apiKey: 'k' })
@@ -26,10 +27,11 @@ function tabAt (address: string, kept: Record<string, string> = {}, fleeting = f
     removeItem: (name: string) => { store.delete(name) },
     fleeting
   }
-  const taken = () => takeCredentials(
+  const taken = (ambient?: Session) => takeCredentials(
     url as unknown as Location,
     { state: null, replaceState: (_: unknown, __: string, to: string) => { shown.address = to } } as unknown as History,
-    tab
+    tab,
+    ambient
   )
   const take = () => taken().credentials
   return { take, taken, tab, store, shown }
@@ -137,6 +139,8 @@ test('a link to this server loses its token, and no other link anything', () => 
     ['/board/x?%74oken=a.b.c', 'https://boards.example/board/x'],
     ['//boards.example/?token=', 'https://boards.example/'],
     ['https://boards.example/board/x?share=s', 'https://boards.example/board/x?share=s'],
+    ['https://boards.example/board/x?a=1#token=a.b.c', 'https://boards.example/board/x?a=1'],
+    ['https://boards.example/board/x#token', 'https://boards.example/board/x'],
     ['https://other.example/?token=t', 'https://other.example/?token=t'],
     ['http://boards.example/?token=t', 'http://boards.example/?token=t'],
     ['mailto:a@b.example?token=t', 'mailto:a@b.example?token=t'],
@@ -149,5 +153,29 @@ test('a token is found in what was pasted', () => {
   expect(findToken(' aa.bb-_.cc\n')).toBe('aa.bb-_.cc')
   expect(findToken('http://127.0.0.1:8080/board/demo?x=1&token=aa.bb.cc#top')).toBe('aa.bb.cc')
   expect(findToken('ws://127.0.0.1:8080/ws/canvas/demo?token=aa.bb.cc')).toBe('aa.bb.cc')
+  expect(findToken('https://boards.example/board/x#token=aa.bb.cc')).toBe('aa.bb.cc')
   for (const text of ['', 'aa.bb', 'aa.bb.cc.dd', 'hello', 'bwl_abc', 'https://x.example/?share=aa.bb.cc']) expect(findToken(text), text).toBeNull()
+})
+
+test('a token that comes back in the fragment is taken like one in the query', () => {
+  const tab = tabAt('/board/plan?share=s#token=t')
+  expect(tab.take()).toEqual({ token: 't', share: 's' })
+  expect(tab.shown.address).toBe('/board/plan?share=s')
+  expect([...tab.store.values()]).toEqual(['t'])
+})
+
+test('a link with a token does not replace the sign-in of the browser either', () => {
+  const alice = { ...GUEST, sub: 'alice', name: 'Alice', by: 'session' as const }
+  const bob = tokenOf('bob')
+  const tab = tabAt(`/#token=${bob}`)
+  expect(tab.taken(alice)).toMatchObject({ credentials: {}, rival: { here: 'alice', there: 'bob' } })
+  expect(tab.store.size).toBe(0)
+  expect(tabAt(`/?token=${tokenOf('alice')}`).taken(alice).rival).toBeNull()
+})
+
+test('where a link is not valid, the sign-in of the browser is tried without it', () => {
+  const alice = { ...GUEST, sub: 'alice', by: 'proxy' as const }
+  expect(apart({ share: 's' }, alice)).toEqual([{}])
+  expect(apart({}, alice)).toEqual([])
+  expect(apart({ token: 't', share: 's' }, alice)).toEqual([{ token: 't' }, { share: 's' }])
 })

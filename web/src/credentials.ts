@@ -1,9 +1,10 @@
 // The credentials of a page: where they come from, and how they travel. What they give is the server's to
 // say.
 import { scoped } from './base'
-import { type Keep, tabKeep } from './browser'
+import { browserKeep, type Keep, tabKeep } from './browser'
 import { START } from './route'
-import { readSession } from './session'
+import { GUEST, isAmbient, readSession, type Session } from './session'
+import { forgetSession } from './standing'
 
 /** What a page was opened with. Several may be sent; the server counts the highest, and refuses where one is invalid. */
 export interface Credentials {
@@ -61,26 +62,34 @@ export interface Rival {
  * taken out of the address, unless the tab keeps nothing. A share link or key stays there, since it belongs to the board and
  * lets one come back; who is signed in stays who they are, and has the better of both rights.
  *
- * A token of another user than the one of the tab is not kept: it is a `rival`, for `switchTo`.
+ * A token of another user than the one of the tab, or of the browser's own sign-in (`ambient`), is not kept: it is a `rival`,
+ * for `switchTo`. A token may stand in the fragment too, where no server sees it: so it comes back from `--login-url`.
  */
-export function takeCredentials (location: Location, history: History, tab: Keep): Taken {
-  const { token, ...others } = parseCredentials(location.search)
+export function takeCredentials (location: Location, history: History, tab: Keep, ambient: Session = GUEST): Taken {
+  const { token: asked, ...others } = parseCredentials(location.search)
+  const token = asked ?? fragmentOf(location).get('token') ?? undefined
   const kept = tab.getItem(TOKEN_ITEM) || undefined
   if (token === undefined) return { credentials: standing(others, kept), rival: null }
   if (tab.fleeting !== true) {
     const query = new URLSearchParams(location.search)
     query.delete('token')
     const rest = query.toString()
-    history.replaceState(history.state, '', location.pathname + (rest && '?' + rest) + location.hash)
+    const hash = fragmentOf(location).has('token') ? '' : location.hash
+    history.replaceState(history.state, '', location.pathname + (rest && '?' + rest) + hash)
   }
   const credentials = { token, ...others }
-  const here = readSession(kept).sub
+  const here = readSession(kept).sub ?? ambient.sub
   const there = readSession(token).sub
   if (here !== null && here !== there) {
     return { credentials: standing(others, kept), rival: { credentials, here, there } }
   }
   tab.setItem(TOKEN_ITEM, token)
   return { credentials, rival: null }
+}
+
+/** The fragment of an address, read like a query. */
+export function fragmentOf ({ hash }: Pick<Location, 'hash'>): URLSearchParams {
+  return new URLSearchParams(hash.slice(1))
 }
 
 /** Signs in as the rival, for this tab. */
@@ -98,8 +107,12 @@ function standing (sent: Credentials, kept: string | undefined): Credentials {
   return isAlone || expires === null || expires > Date.now() ? { token: kept, ...sent } : sent
 }
 
-/** Each of several credentials by itself; nothing where there is only one. */
-export function apart ({ token, share, apiKey }: Credentials): Credentials[] {
+/**
+ * Each of several credentials by itself; nothing where there is only one. Beside a link that is not valid the browser's own
+ * sign-in (`session`) may do alone; one that is not valid itself counts as not sent.
+ */
+export function apart ({ token, share, apiKey }: Credentials, session: Session = GUEST): Credentials[] {
+  if (isAmbient(session) && share !== undefined && (token ?? apiKey) === undefined) return [{}]
   const single = [...(token ? [{ token }] : []), ...(share ? [{ share }] : []), ...(apiKey ? [{ apiKey }] : [])]
   return single.length > 1 ? single : []
 }
@@ -112,15 +125,18 @@ export function withoutSignIn (address: string, here: string): string {
   } catch {
     return address
   }
-  if (url.origin !== new URL(here).origin || !url.searchParams.has('token')) return address
+  if (url.origin !== new URL(here).origin) return address
+  const inFragment = fragmentOf(url).has('token')
+  if (!url.searchParams.has('token') && !inFragment) return address
   url.searchParams.delete('token')
+  if (inFragment) url.hash = ''
   return url.href
 }
 
 /** The token in what somebody pasted: itself, or a link that carries it. Null where there is none. */
 export function findToken (text: string): string | null {
   const trimmed = text.trim()
-  const token = /[?&]token=([^&#\s]+)/.exec(trimmed)?.[1] ?? trimmed
+  const token = /[?&#]token=([^&#\s]+)/.exec(trimmed)?.[1] ?? trimmed
   return /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(token) ? token : null
 }
 
@@ -140,8 +156,9 @@ export function signInAt (path: string, token: string): void {
   location.assign(onward(path, { token }))
 }
 
-/** Forgets the token of this tab, and shows how to get in with another. */
+/** Forgets who one was in this tab, and shows how to get in. */
 export function signOut (): void {
   forgetToken(tabKeep)
+  forgetSession(browserKeep)
   location.assign(START)
 }

@@ -7,6 +7,8 @@ const WORDS: Record<string, string> = {
   invalid_credential: 'Your token or link is not valid here, or was revoked. Ask for a new one.',
   expired_credential: 'Your token or link has expired. Ask for a new one.',
   forbidden: 'You may not do this. Only the owner of a board, or an admin, manages it.',
+  forbidden_origin: 'The page was opened under another address than the server is told (--public-url). Ask whoever runs it for the right one.',
+  no_such_session: 'This browser was signed out already.',
   no_such_board: 'There is no such board.',
   board_deleted: 'This board was deleted.',
   board_exists: 'There is a board with this id already.',

@@ -8,7 +8,7 @@ function token (claims: unknown): string {
 }
 
 test('without a token one is a guest', () => {
-  expect(readSession(undefined)).toEqual({ sub: null, name: 'Guest', admin: false, expires: null })
+  expect(readSession(undefined)).toEqual({ sub: null, name: 'Guest', admin: false, expires: null, by: null })
   expect(readSession('').name).toBe('Guest')
 })
 

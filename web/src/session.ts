@@ -1,19 +1,37 @@
 // Who sits here, for display only: names on cursors, "yours" on boards. The server alone decides what anybody
 // may do.
 
-/** The person at this page, as far as the token tells. */
+/**
+ * How one is signed in: by the token that the page has; by a session of this browser, or a proxy that has signed one in, both
+ * of which travel by themselves. `lapsed`: one was, and is no longer.
+ */
+export type SignedInBy = 'token' | 'session' | 'proxy' | 'lapsed' | null
+
+/** The person at this page, as far as the token tells, or the server has told. */
 export interface Session {
-  /** The user id (the claim `sub`); null without a token. */
+  /** The user id (the claim `sub`); null for who is not signed in. */
   readonly sub: string | null
   /** What to call them. */
   readonly name: string
   /** Whether the token says that they manage every board. */
   readonly admin: boolean
-  /** When the token ends, in milliseconds since 1970; null without one. */
+  /** When the sign-in ends, in milliseconds since 1970; null without one. */
   readonly expires: number | null
+  readonly by: SignedInBy
 }
 
-const GUEST: Session = { sub: null, name: 'Guest', admin: false, expires: null }
+/** Who is not signed in. */
+export const GUEST: Session = { sub: null, name: 'Guest', admin: false, expires: null, by: null }
+
+/** Whether its time is over. */
+export function isOver ({ expires }: Session, now = Date.now()): boolean {
+  return expires !== null && expires <= now
+}
+
+/** Whether the browser itself sends what says who one is. */
+export function isAmbient ({ by }: Session): boolean {
+  return by === 'session' || by === 'proxy'
+}
 
 /** Reads the token's claims without verifying them. What cannot be read is a guest; the server will refuse it. */
 export function readSession (token: string | undefined): Session {
@@ -26,7 +44,8 @@ export function readSession (token: string | undefined): Session {
     sub,
     name: typeof name === 'string' && name.trim() !== '' ? name.trim() : sub,
     admin: claims['role'] === 'admin',
-    expires: typeof exp === 'number' ? exp * 1000 : null
+    expires: typeof exp === 'number' ? exp * 1000 : null,
+    by: 'token'
   }
 }
 
@@ -42,7 +61,8 @@ function subject (sub: unknown): string | null {
   return Number.isSafeInteger(sub) ? String(sub) : null
 }
 
-function readClaims (token: string | undefined): Record<string, unknown> | null {
+/** What a signed text says, unverified. */
+export function readClaims (token: string | undefined): Record<string, unknown> | null {
   const payload = token?.split('.')[1]
   if (payload === undefined) return null
   try {

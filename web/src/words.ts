@@ -47,3 +47,22 @@ export function initials (name: string): string {
   const last = parts.length > 1 ? parts.at(-1) : undefined
   return ([...first][0] + (last === undefined ? '' : [...last][0] ?? '')).toUpperCase()
 }
+
+const BROWSERS: ReadonlyArray<readonly [RegExp, string]> = [
+  [/\bEdgA?\//, 'Edge'], [/\bOPR\//, 'Opera'], [/\bSamsungBrowser\//, 'Samsung Internet'], [/\bFirefox\/|\bFxiOS\//, 'Firefox'],
+  [/\bChrome\/|\bCriOS\/|\bChromium\//, 'Chrome'], [/\bSafari\//, 'Safari']
+]
+
+const SYSTEMS: ReadonlyArray<readonly [RegExp, string]> = [
+  [/\biPhone\b/, 'iPhone'], [/\biPad\b/, 'iPad'], [/\bAndroid\b/, 'Android'], [/\bWindows\b/, 'Windows'], [/\bMac OS X\b|\bMacintosh\b/, 'macOS'],
+  [/\bCrOS\b/, 'ChromeOS'], [/\bLinux\b/, 'Linux']
+]
+
+/** A browser by what it sends of itself: "Firefox on Windows". It may say anything, so it is for recognizing one's own. */
+export function browserWords (agent: string | null): string {
+  if (agent === null || agent.trim() === '') return 'A browser that does not say which'
+  const found = (list: typeof BROWSERS) => list.find(([pattern]) => pattern.test(agent))?.[1]
+  const [browser, system] = [found(BROWSERS), found(SYSTEMS)]
+  if (browser === undefined) return [...agent.trim()].slice(0, 40).join('')
+  return system === undefined ? browser : `${browser} on ${system}`
+}

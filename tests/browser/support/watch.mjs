@@ -11,6 +11,8 @@ const KINDS = {
   hasty: /InvalidStateError: Clipboard data has changed/,
   // A header of ours that says nothing to a page over plain http.
   plain: /Cross-Origin-Opener-Policy header has been ignored, because the URL's origin was untrustworthy/,
+  // The page goes where the operator sends people to sign in, or is in the page of somebody who embeds it.
+  elsewhere: /^(request|content security policy).*: to another origin: http:\/\/127\.0\.0\.1:\d+\/(in\b|around|favicon)/,
   // Chromium prints each answer of 400 and above as an error: what a test of a refusal is about.
   refused: /the server responded with a status of (401|403|404|409|410|503)/
 }
@@ -49,7 +51,7 @@ export class Watch {
     })
   }
 
-  /** From now on the browser itself may print that the server is `unreachable` or has `refused`, that the test is `hasty`, or the way to the server `plain`: the test makes it so. */
+  /** From now on the browser itself may print that the server is `unreachable` or has `refused`, that the test is `hasty`, the way to the server `plain`, or a page `elsewhere`: the test makes it so. */
   expect (...kinds) {
     for (const kind of kinds) this.#expected.push(KINDS[kind])
   }

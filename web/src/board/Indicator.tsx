@@ -23,12 +23,17 @@ export function Indicator ({ state }: { state: ConnectionState }) {
 }
 
 /** How it reads: `tone` is good, busy or bad. */
-export function indicatorWords ({ link, saving, waiting, level, verdict }: ConnectionState): { short: string, long: string, tone: string } {
+export function indicatorWords ({ link, saving, waiting, level, verdict, lapsed }: ConnectionState): { short: string, long: string, tone: string } {
   if (saving === 'refused') {
     return { short: 'Not saved', long: `Not saved: ${verdict === null ? 'you may only view this board' : verdict.title}.`, tone: 'bad' }
   }
   if (verdict !== null) return { short: 'Disconnected', long: `Disconnected. ${verdict.title}.`, tone: 'bad' }
   const changes = `${waiting} ${waiting === 1 ? 'change' : 'changes'}`
+  if (lapsed === true) {
+    return waiting > 0
+      ? { short: `Signed out, ${changes} waiting`, long: `Signed out. ${changes} will be saved once you sign in again.`, tone: 'bad' }
+      : { short: 'Signed out', long: 'Signed out. Everything is saved.', tone: 'bad' }
+  }
   if (link === 'opening' && waiting === 0) return { short: 'Connecting', long: 'Connecting to the server.', tone: 'busy' }
   if (link !== 'connected') {
     const word = { opening: 'Connecting', reconnecting: 'Reconnecting', offline: 'Offline' }[link]

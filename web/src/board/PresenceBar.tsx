@@ -1,8 +1,8 @@
 // Who is here: a coloured mark for each person and agent, oneself first. Who manages the board pauses agents
 // here.
-import { memo, useState, type CSSProperties } from 'react'
+import { memo, useCallback, useState, type CSSProperties } from 'react'
 import type { Editor } from 'tldraw'
-import type { Key } from '../api'
+import { everyPage, type Key } from '../api'
 import { Problem } from '../ui/Notice'
 import { PauseIcon, ResumeIcon } from '../ui/icons'
 import { Popup } from '../ui/Popup'
@@ -13,6 +13,8 @@ import { goTo } from './canvas'
 import type { BoardConnection } from './connection'
 import { peopleOf, type Peer, type Person } from './presence'
 import type { Credentials } from '../credentials'
+import { NameForm } from './GuestName'
+import { useKnown } from './verified'
 
 /** More are counted, and listed when asked for. */
 const SHOWN_MAX = 4
@@ -28,17 +30,25 @@ interface PresenceBarProps {
   /** Whether one may pause agents. */
   readonly manages: boolean
   readonly editor: Editor | null
+  /** What one is called. */
+  readonly name: string
+  /** Takes another name; null for who has one from the server. */
+  readonly onName: ((name: string) => void) | null
 }
 
-export const PresenceBar = memo(function PresenceBar ({ peers, connection, credentials, manages, editor }: PresenceBarProps) {
+export const PresenceBar = memo(function PresenceBar ({ peers, connection, credentials, manages, editor, name, onName }: PresenceBarProps) {
   const { identity } = connection
-  const people = peopleOf(peers)
+  const ask = useCallback(
+    async () => await everyPage(async cursor => await connection.api.listPresence(connection.id, cursor)), [connection, credentials]
+  )
+  const people = peopleOf(peers, useKnown(ask, connection.provider.awareness, peers))
   // Who goes while one looks at what to do about them stays until one has decided.
   const [held, setHeld] = useState<Person | null>(null)
-  const here = people.filter(({ id }) => id !== identity.id)
+  const isOneself = ({ id, says, verified }: Person): boolean => id === identity.id || (verified === 'asking' && says === identity.id)
+  const here = people.filter(person => !isOneself(person))
   const others = held === null || here.some(({ id }) => id === held.id) ? here : [...here, held]
   const agents = useAgents(connection.id, credentials, manages, others)
-  const ownTabs = 1 + (people.find(({ id }) => id === identity.id)?.tabs ?? 0)
+  const ownTabs = people.filter(isOneself).reduce((sum, { tabs }) => sum + tabs, 1)
   // The mark of those who are paused takes a place, too.
   const max = (useMedia(NARROW) ? SHOWN_NARROW_MAX : SHOWN_MAX) - (agents !== null && agents.paused.length > 0 ? 1 : 0)
   const shown = others.filter((person, n) => n < max || person.id === held?.id)
@@ -51,7 +61,7 @@ export const PresenceBar = memo(function PresenceBar ({ peers, connection, crede
       {busy !== undefined && <li className='bw-doing' data-testid='doing' title={`${busy.name}: ${busy.doing}`} aria-hidden='true'>{busy.doing}</li>}
       {shown.map(person => (
         <li key={person.id}>
-          {agents !== null && agents.keysOf(person.id).length > 0
+          {agents !== null && agents.keysOf(person.says).length > 0
             ? <AgentMenu person={person} agents={agents} onVisit={visit} onHold={setHeld} />
             : <button type='button' {...faceOf(person)} onClick={() => visit(person)}><Face person={person} /></button>}
         </li>
@@ -59,18 +69,29 @@ export const PresenceBar = memo(function PresenceBar ({ peers, connection, crede
       {more.length > 0 && <li><More people={more} agents={agents} onVisit={visit} /></li>}
       {agents !== null && agents.paused.length > 0 && <li><Paused agents={agents} /></li>}
       <li>
-        <span
-          className='bw-person bw-person-self' data-testid='self' role='img' style={{ backgroundColor: identity.color }}
-          aria-label={ownTabs > 1 ? `You, ${identity.name}, in ${ownTabs} windows` : `You, ${identity.name}`}
-          title={`${identity.name} (you)`}
-        >
-          {initials(identity.name)}
-          {ownTabs > 1 && <span className='bw-person-tabs' aria-hidden='true'>{ownTabs}</span>}
-        </span>
+        <Self name={name} color={identity.color} tabs={ownTabs} onName={onName} />
       </li>
     </ul>
   )
 })
+
+interface SelfProps extends Pick<PresenceBarProps, 'name' | 'onName'> {
+  readonly color: string
+  readonly tabs: number
+}
+
+// A guest's own mark opens the question what they are called.
+function Self ({ name, color, tabs, onName }: SelfProps) {
+  const words = tabs > 1 ? `You, ${name}, in ${tabs} windows` : `You, ${name}`
+  const face = <>{initials(name)}{tabs > 1 && <span className='bw-person-tabs' aria-hidden='true'>{tabs}</span>}</>
+  const look = { className: 'bw-person bw-person-self', 'data-testid': 'self', style: { backgroundColor: color }, title: `${name} (you)` }
+  if (onName === null) return <span {...look} role='img' aria-label={words}>{face}</span>
+  return (
+    <Popup className='bw-more' button={{ ...look, 'aria-label': `${words}. Change your name` }} face={face} list='self-menu'>
+      {close => <li className='bw-menu-form'><NameForm name={name} onName={given => { close(); onName(given) }} /></li>}
+    </Popup>
+  )
+}
 
 interface ListProps {
   readonly onVisit: (person: Person) => void
@@ -87,7 +108,7 @@ function AgentMenu ({ person, agents, onVisit, onHold }: ListProps & { person: P
         <>
           <li className='bw-menu-head'>{personWords(person)}</li>
           <li><button type='button' onClick={() => { close(); onVisit(person) }}>Show where it is</button></li>
-          {agents.keysOf(person.id).map(key => <li key={key.id}><PauseButton of={key} agents={agents} /></li>)}
+          {agents.keysOf(person.says).map(key => <li key={key.id}><PauseButton of={key} agents={agents} /></li>)}
           <Failed agents={agents} />
         </>
       )}
@@ -144,8 +165,9 @@ function More ({ people, agents, onVisit }: ListProps & { people: readonly Perso
           <button type='button' onClick={() => { close(); onVisit(person) }}>
             <span className='bw-person' data-kind={person.kind} style={{ backgroundColor: person.color }} aria-hidden='true'>{person.initials}</span>
             <span className='bw-more-name'>{personWords(person)}</span>
+            {isVerified(person) && <span className='bw-more-check' title='Signed in'>✓<span className='bw-hidden'> (signed in)</span></span>}
           </button>
-          {agents?.keysOf(person.id).map(key => <PauseButton key={key.id} of={key} agents={agents} />)}
+          {agents?.keysOf(person.says).map(key => <PauseButton key={key.id} of={key} agents={agents} />)}
         </li>
       ))}
     </Popup>
@@ -155,7 +177,19 @@ function More ({ people, agents, onVisit }: ListProps & { people: readonly Perso
 function faceOf (person: Person) {
   const style: CSSProperties = { backgroundColor: person.color }
   const words = personWords(person)
-  return { className: 'bw-person', 'data-testid': 'person', 'data-kind': person.kind, style, 'aria-label': words, title: words }
+  const title = isVerified(person) ? `${words} (signed in)` : words
+  return {
+    className: 'bw-person', 'data-testid': 'person', 'data-kind': person.kind, 'data-verified': person.verified, style, 'aria-label': words, title
+  }
+}
+
+function isVerified ({ kind, verified }: Person): boolean {
+  return kind === 'person' && verified === 'yes'
+}
+
+/** For who the server knows by this name. */
+function Check () {
+  return <span className='bw-person-check' data-testid='check' aria-hidden='true'>✓</span>
 }
 
 function Face ({ person }: { person: Person }) {
@@ -163,13 +197,14 @@ function Face ({ person }: { person: Person }) {
     <>
       {person.initials}
       {person.kind === 'agent' && <span className='bw-person-agent' aria-hidden='true'>✦</span>}
+      {isVerified(person) && <Check />}
       {person.tabs > 1 && <span className='bw-person-tabs' aria-hidden='true'>{person.tabs}</span>}
     </>
   )
 }
 
-function personWords ({ name, kind, tabs, doing }: Person): string {
-  const who = kind === 'agent' ? `${name}, an agent` : name
+function personWords ({ name, kind, tabs, doing, verified }: Person): string {
+  const who = kind === 'agent' ? `${name}, an agent` : verified === 'no' ? `${name} (guest, name not verified)` : name
   const where = tabs > 1 ? `${who}, in ${tabs} windows` : who
   return doing === '' ? where : `${where}, ${doing}`
 }

@@ -19,9 +19,23 @@ export interface TopBarProps {
   readonly state: ConnectionState
   readonly signals: Signals
   readonly editor: Editor | null
+  /** What one is called, and how a guest takes another name. */
+  readonly name: string
+  readonly onName: ((name: string) => void) | null
 }
 
-export function TopBar ({ connection, credentials, state, signals, editor }: TopBarProps) {
+/** Who is here and whether all is saved, for a page in another page: there is no bar. */
+export function Corner ({ connection, credentials, state, signals, editor, name, onName }: TopBarProps) {
+  const peers = useValue('peers', () => signals.peers.get(), [signals])
+  return (
+    <div className='bw-corner' data-testid='corner'>
+      <PresenceBar peers={peers} connection={connection} credentials={credentials} manages={false} editor={editor} name={name} onName={onName} />
+      <Indicator state={state} />
+    </div>
+  )
+}
+
+export function TopBar ({ connection, credentials, state, signals, editor, name, onName }: TopBarProps) {
   const [sharing, setSharing] = useState(false)
   const peers = useValue('peers', () => signals.peers.get(), [signals])
   const { sub, admin } = connection.session
@@ -37,7 +51,7 @@ export function TopBar ({ connection, credentials, state, signals, editor }: Top
         <span className='bw-bar-level' data-testid='level'>{state.level === 'view' ? 'View only' : 'Comment only'}</span>
       )}
       <span className='bw-bar-space' />
-      <PresenceBar peers={peers} connection={connection} credentials={credentials} manages={manages} editor={editor} />
+      <PresenceBar peers={peers} connection={connection} credentials={credentials} manages={manages} editor={editor} name={name} onName={onName} />
       <Indicator state={state} />
       {manages && (
         <button type='button' className='bw-button bw-primary bw-bar-share' aria-label='Share' onClick={() => setSharing(true)}>

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'react'
 import { serverAddress } from '../base'
 import type { Credentials } from '../credentials'
 import { boardPath } from '../route'
-import { TokenForm } from '../ui/TokenForm'
+import { WaysIn } from '../ui/WaysIn'
 import type { BoardConnection, ConnectionState } from './connection'
 import { HomeLink } from './HomeLink'
 import { Discard } from './Hints'
@@ -16,8 +16,8 @@ export interface VerdictScreenProps {
   readonly verdict: Verdict
 }
 
-/** Where another token helps: it is taken here, and one comes back to the board. */
-const SIGNED_IN_ANEW: ReadonlyArray<Verdict['kind']> = ['signin', 'expired', 'token']
+/** Where another sign-in helps: it is made here, and one comes back to the board. */
+const SIGNED_IN_ANEW: ReadonlyArray<Verdict['kind']> = ['signin', 'expired', 'revoked', 'token']
 
 /** Where it may be well by now. */
 const RELOADED: ReadonlyArray<Verdict['kind']> = ['broken', 'origin', 'blocked']
@@ -50,7 +50,7 @@ export function VerdictScreen ({ connection, credentials, state, verdict }: Verd
         {state.saving === 'refused' && !isTurnedDown && (
           <p>Your last changes did not reach the server. {state.fleeting === true ? 'They are on this page only.' : 'They are kept in this browser.'}</p>
         )}
-        {SIGNED_IN_ANEW.includes(verdict.kind) && <TokenForm to={boardPath(connection.id)} />}
+        {SIGNED_IN_ANEW.includes(verdict.kind) && <WaysIn to={boardPath(connection.id)} />}
         <div className='bw-verdict-acts'>
           <HomeLink credentials={credentials} className='bw-button'>All boards</HomeLink>
           {holdsChanges && <button type='button' className='bw-button' onClick={() => setLooking(true)}>Look at it</button>}

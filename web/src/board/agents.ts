@@ -11,7 +11,7 @@ const ASK_EVERY_MS = 1_500
 
 /** The agents of a board, as who manages it sees them. */
 export interface Agents {
-  /** The keys by which a person of the bar acts; none for whoever acts by no key. */
+  /** The keys by which a person of the bar acts, by the id that it says; none for whoever acts by no key. */
   keysOf (id: string): readonly Key[]
   /** The keys that are paused, wherever their agents are. */
   readonly paused: readonly Key[]
@@ -30,7 +30,7 @@ export function useAgents (board: string, credentials: Credentials, manages: boo
   const { problem, run } = useAct()
   const asked = useRef({ at: -ASK_EVERY_MS, before: new Map<string, readonly string[]>() })
   const [round, setRound] = useState(0)
-  const agents = people.filter(({ kind }) => kind === 'agent').map(({ id }) => id).sort().join('\n')
+  const agents = people.filter(({ kind }) => kind === 'agent').map(({ says }) => says).sort().join('\n')
   useEffect(() => {
     if (!manages) return
     const abort = new AbortController()

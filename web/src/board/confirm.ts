@@ -1,4 +1,5 @@
 // Asks the server over HTTP whether an update is durable: it answers once it is.
+import { cookiesFor } from '../api'
 import { under } from '../base'
 import type { Credentials } from '../credentials'
 
@@ -12,7 +13,7 @@ export async function sendDocument (
   const query = credentials.share === undefined ? '' : '?' + new URLSearchParams({ share: credentials.share }).toString()
   try {
     const answer = await fetch(under(`/v1/boards/${encodeURIComponent(board)}/document${query}`), {
-      method: 'POST', headers, body: update as BodyInit, signal, credentials: 'omit', cache: 'no-store'
+      method: 'POST', headers, body: update as BodyInit, signal, credentials: cookiesFor(credentials), cache: 'no-store'
     })
     return answer.status === 204
   } catch {

@@ -6,7 +6,7 @@ import * as Y from 'yjs'
 import { ApiProblem, createApi, type Api, type Level } from '../api'
 import { serverAddress, under } from '../base'
 import { credentialParams, type Credentials } from '../credentials'
-import { readSession, type Session } from '../session'
+import { isAmbient, isOver, readSession, type Session } from '../session'
 import { sendDocument } from './confirm'
 import { identityOf, type Identity } from './identity'
 import { firstPresence } from './presence'
@@ -39,6 +39,8 @@ export interface ConnectionState {
   readonly loaded: boolean
   /** Whether this browser keeps nothing of the board. */
   readonly fleeting?: boolean
+  /** Whether the sign-in ended while the board was open: one goes on drawing, and it is sent once one is signed in again. */
+  readonly lapsed?: boolean
 }
 
 const STARTING: ConnectionState = {
@@ -54,12 +56,12 @@ const CONFIRM_AFTER_MS = 5_000
 /** Opens at construction, until `destroy`. */
 export class BoardConnection {
   readonly id: string
-  readonly session: Session
   readonly identity: Identity
   readonly doc = new Y.Doc()
   readonly provider: WebsocketProvider
-  readonly api: Api
-  readonly #credentials: Credentials
+  session: Session
+  api: Api
+  #credentials: Credentials
   readonly #storage: BoardStorage
   readonly #unsaved: Unsaved
   readonly #listeners = new Set<() => void>()
@@ -81,10 +83,11 @@ export class BoardConnection {
   /** Whether the document held anything before the server's state came. */
   hadCopy = false
 
-  constructor (id: string, credentials: Credentials) {
+  /** `session` is who one is; where it is left out, the token says it. */
+  constructor (id: string, credentials: Credentials, session = readSession(credentials.token)) {
     this.id = id
     this.#credentials = credentials
-    this.session = readSession(credentials.token)
+    this.session = session
     this.identity = identityOf(this.session)
     this.api = createApi(credentials)
     this.#storage = new BoardStorage(storageName(id, this.session.sub, credentials), this.doc)
@@ -142,6 +145,25 @@ export class BoardConnection {
     this.#made = this.#stored
     await this.#storage.remove()
     location.reload()
+  }
+
+  /** Goes on with another sign-in of the same person, on a new connection: the document and what can be undone stay. */
+  renew (credentials: Credentials, session: Session): void {
+    this.#credentials = credentials
+    this.session = session
+    this.api = createApi(credentials)
+    this.#reason = ''
+    this.provider.params = credentialParams(credentials)
+    this.provider.disconnect()
+    this.#set({ verdict: null, lapsed: false })
+    this.provider.connect()
+    this.#set({ link: this.#linkNow(), ...this.#savingNow() })
+  }
+
+  /** Takes another name, for who has none from the server. */
+  callMe (name: string): void {
+    this.identity.name = name
+    this.provider.awareness.setLocalStateField('user', firstPresence(this.identity).user)
   }
 
   /** Ends all of it. */
@@ -235,7 +257,8 @@ export class BoardConnection {
 
   get #sent (): Sent {
     const { token, share, apiKey } = this.#credentials
-    return (share ?? apiKey) !== undefined ? 'link' : token !== undefined ? 'token' : 'nothing'
+    if ((share ?? apiKey) !== undefined) return 'link'
+    return token !== undefined ? 'token' : isAmbient(this.session) || this.session.by === 'lapsed' ? 'session' : 'nothing'
   }
 
   // The level is lower than this page thought. What was refused stays in this browser only.
@@ -249,9 +272,14 @@ export class BoardConnection {
   #ended (verdict: Verdict | null): void {
     if (verdict === null) return
     this.provider.disconnect()
+    // What is drawn on goes nowhere before one is signed in again; the same person may come back.
+    if (this.#synced && (verdict.kind === 'expired' || (verdict.kind === 'revoked' && isOver(this.session)))) {
+      this.#set({ lapsed: true, link: 'offline', ...this.#savingNow() })
+      return
+    }
     // What the server does not have stays, and is sent should one get back in.
-    const isOver = verdict.kind === 'forbidden' || verdict.kind === 'deleted'
-    if (isOver && !this.#hasUnsaved) void this.#storage.remove()
+    const isShut = verdict.kind === 'forbidden' || verdict.kind === 'deleted'
+    if (isShut && !this.#hasUnsaved) void this.#storage.remove()
     this.#set({ verdict, link: 'offline', open: true })
     this.#set(this.#savingNow())
   }
@@ -280,8 +308,13 @@ export class BoardConnection {
   #linkNow (): Link {
     if (this.provider.wsconnected) return this.#synced ? 'connected' : 'opening'
     const inVain = this.provider.wsUnsuccessfulReconnects >= ATTEMPTS_UNTIL_OFFLINE
-    if (!navigator.onLine || inVain || this.#state.verdict !== null) return 'offline'
+    if (!navigator.onLine || inVain || this.#isStopped) return 'offline'
     return this.#synced ? 'reconnecting' : 'opening'
+  }
+
+  /** Whether the page comes back by itself no more. */
+  get #isStopped (): boolean {
+    return this.#state.verdict !== null || this.#state.lapsed === true
   }
 
   /** Of this visit, or of an earlier one. */
@@ -338,7 +371,7 @@ export class BoardConnection {
     const { signal } = this.#life
     addEventListener('offline', () => { void this.#lookForServer() }, { signal })
     addEventListener('online', () => {
-      if (this.#state.verdict === null && this.provider.ws === null && this.#state.open) this.provider.connect()
+      if (!this.#isStopped && this.provider.ws === null && this.#state.open) this.provider.connect()
     }, { signal })
     addEventListener('beforeunload', event => {
       if (!this.#unsaved.isEmpty && this.#stored < this.#made) event.preventDefault()
@@ -352,7 +385,7 @@ export class BoardConnection {
   // gone, and the provider would notice after 30 seconds only.
   async #lookForServer (): Promise<void> {
     const answer = await fetch(under('/health'), { cache: 'no-store', signal: AbortSignal.timeout(2000) }).catch(() => null)
-    if (answer !== null || this.#life.signal.aborted || this.#state.verdict !== null) return
+    if (answer !== null || this.#life.signal.aborted || this.#isStopped) return
     this.provider.disconnect()
     this.provider.connect()
   }

@@ -72,4 +72,10 @@ describe('the people', () => {
     expect(people.map(({ name, tabs, kind, doing, peer }) => [name, tabs, kind, doing, peer.client]))
       .toEqual([['amy', 1, 'person', '', 3], ['zoe', 2, 'person', 'reading', 4], ['bot', 1, 'agent', '', 2]])
   })
+
+  test('are not their agents, which act by their token', () => {
+    const known = new Map([1, 2].map(client => [client, { subject: 'user:zoe', name: 'Zoe' }] as const))
+    const people = peopleOf([peer(1, 'user:zoe'), peer(2, 'user:zoe', { kind: 'agent' })], known)
+    expect(people.map(({ name, kind, verified }) => [name, kind, verified])).toEqual([['Zoe', 'person', 'yes'], ['zoe', 'agent', 'no']])
+  })
 })

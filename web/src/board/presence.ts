@@ -26,10 +26,23 @@ export interface Peer extends Required<PresenceState> {
   readonly client: number
 }
 
+/** Who a client is, as the server says; `name` is null for whom it does not know. */
+export interface Known {
+  /** `user:...`, `link:...`, `key:...`. */
+  readonly subject: string
+  readonly name: string | null
+}
+
 /** Somebody in the presence bar: all tabs of one user. */
 export interface Person {
+  /** For who is verified their subject; for others what they call themselves, which is never that of somebody verified. */
   readonly id: string
+  /** The id that their state gives. */
+  readonly says: string
+  /** The server's name for who is verified, else the one that they give. */
   readonly name: string
+  /** Whether the server knows who it is; `asking` until it has said. */
+  readonly verified: 'yes' | 'no' | 'asking'
   readonly initials: string
   readonly color: string
   readonly kind: 'person' | 'agent'
@@ -83,20 +96,41 @@ export function readPeers (states: ReadonlyMap<number, unknown>, own: number): P
   })
 }
 
-/** Everybody once, agents last, then by name. */
-export function peopleOf (peers: readonly Peer[]): Person[] {
+/** Agents have the name that they give, and never a check. */
+const NOT_ASKED: Known = { subject: '', name: null }
+
+/** Everybody once, agents last, then by name. Nobody stands with somebody verified by what they say themselves. */
+export function peopleOf (peers: readonly Peer[], known: ReadonlyMap<number, Known> = new Map()): Person[] {
   const tabs = new Map<string, Peer[]>()
-  for (const peer of peers) tabs.set(peer.user.id, [...tabs.get(peer.user.id) ?? [], peer])
+  for (const peer of peers) {
+    const id = idOf(peer, known.get(peer.client))
+    tabs.set(id, [...tabs.get(id) ?? [], peer])
+  }
   const people = [...tabs].flatMap(([id, [first, ...others]]) => {
     if (first === undefined) return []
     const peer = [first, ...others].find(({ cursor }) => cursor !== null) ?? first
-    const { name, color } = peer.user
     const doing = [peer, first, ...others].find(({ doing }) => doing !== '')?.doing ?? ''
-    return [{ id, name, color, initials: initials(name), kind: peer.kind, tabs: others.length + 1, doing, peer }]
+    const said = peer.kind === 'agent' ? NOT_ASKED : known.get(peer.client)
+    const name = said?.name ?? peer.user.name
+    const verified = said === undefined ? 'asking' as const : said.name === null ? 'no' as const : 'yes' as const
+    return [{
+      id, says: peer.user.id, name, verified, color: peer.user.color, initials: initials(name), kind: peer.kind, tabs: others.length + 1, doing, peer
+    }]
   })
   return people.sort((one, other) =>
     Number(one.kind === 'agent') - Number(other.kind === 'agent') ||
     one.name.localeCompare(other.name) || (one.id < other.id ? -1 : 1))
+}
+
+// An agent may act by somebody's token: it is not them.
+function idOf ({ user, kind }: Peer, known: Known | undefined): string {
+  if (kind === 'agent') return `says:${user.id}`
+  return known === undefined ? `asking:${user.id}` : known.name === null ? `says:${user.id}` : known.subject
+}
+
+/** A name that the server gives, or a person, as it can be shown on one line. */
+export function readNameLine (name: unknown): string {
+  return readLine(name, NAME_MAX)
 }
 
 function readName (name: unknown, id: string): string {

@@ -2,7 +2,7 @@
 
 /** Why the page has stopped for good. */
 export interface Verdict {
-  readonly kind: 'signin' | 'expired' | 'token' | 'credential' | 'forbidden' | 'paused' | 'missing' | 'deleted' | 'full' | 'costly' | 'broken' | 'origin' | 'blocked'
+  readonly kind: 'signin' | 'expired' | 'revoked' | 'token' | 'credential' | 'forbidden' | 'paused' | 'missing' | 'deleted' | 'full' | 'costly' | 'broken' | 'origin' | 'blocked'
   readonly title: string
   readonly text: string
 }
@@ -13,7 +13,7 @@ export function isThere (verdict: Verdict | null): boolean {
 }
 
 /** What the page came with: the server's answer is about that. */
-export type Sent = 'nothing' | 'token' | 'link'
+export type Sent = 'nothing' | 'token' | 'session' | 'link'
 
 const VERDICTS: Record<Verdict['kind'], Omit<Verdict, 'kind'>> = {
   signin: {
@@ -23,6 +23,10 @@ const VERDICTS: Record<Verdict['kind'], Omit<Verdict, 'kind'>> = {
   expired: {
     title: 'Your sign-in has expired',
     text: 'It does not open the board any more. Sign in again here, and you come back to it.'
+  },
+  revoked: {
+    title: 'You are signed out in this browser',
+    text: 'The sign-in of this browser has ended, or was ended from another one. The board is where it was. Sign in again here, and you come back to it.'
   },
   token: {
     title: 'Your sign-in is not valid here',
@@ -116,9 +120,10 @@ function kindOf (code: number, reason: string, sent: Sent): Verdict['kind'] | nu
 }
 
 // Of a link the server does not say whether it has expired or was revoked; a token only expires, or is none
-// of its own.
-function refusedCredential (reason: string, sent: 'nothing' | 'token'): Verdict['kind'] {
+// of its own. Of a session only its own time tells.
+function refusedCredential (reason: string, sent: 'nothing' | 'token' | 'session'): Verdict['kind'] {
   if (sent === 'nothing') return 'signin'
+  if (sent === 'session') return 'revoked'
   return reason.includes('expired') ? 'expired' : 'token'
 }
 

@@ -19,6 +19,8 @@ test.each<[Partial<ConnectionState>, string]>([
   [{ level: 'view' }, 'Connected'],
   [{ link: 'opening' }, 'Connecting'],
   [{ link: 'reconnecting' }, 'Reconnecting'],
+  [{ link: 'offline', lapsed: true }, 'Signed out'],
+  [{ link: 'offline', lapsed: true, saving: 'waiting', waiting: 2 }, 'Signed out, 2 changes waiting'],
   [{ link: 'offline', saving: 'waiting', waiting: 1 }, 'Offline, 1 change waiting'],
   [{ link: 'reconnecting', saving: 'waiting', waiting: 3 }, 'Reconnecting, 3 changes waiting'],
   [{ level: 'view', saving: 'refused', waiting: 3 }, 'Not saved']
@@ -75,6 +77,8 @@ describe('why a board does not open', () => {
   test.each<[Sent, string, string, Verdict['kind']]>([
     ['nothing', 'authentication required', 'unauthenticated', 'signin'],
     ['token', 'credential expired or revoked', 'expired_credential', 'expired'],
+    ['session', 'credential expired or revoked', 'invalid_credential', 'revoked'],
+    ['session', 'authentication required', 'unauthenticated', 'revoked'],
     ['token', 'invalid credential', 'invalid_credential', 'token'],
     ['link', 'credential expired or revoked', 'expired_credential', 'credential'],
     ['link', 'invalid credential', 'invalid_credential', 'credential']
@@ -85,7 +89,7 @@ describe('why a board does not open', () => {
   })
 
   test('no two reasons read alike, and only a link is called one', () => {
-    const kinds = ['signin', 'expired', 'token', 'credential', 'forbidden', 'paused', 'missing', 'deleted', 'origin', 'blocked'] as const
+    const kinds = ['signin', 'expired', 'revoked', 'token', 'credential', 'forbidden', 'paused', 'missing', 'deleted', 'origin', 'blocked'] as const
     const titles = kinds.map(kind => verdict(kind).title)
     expect(new Set(titles).size).toBe(kinds.length)
     expect(titles.filter(title => title.includes('link'))).toEqual([verdict('credential').title])
@@ -100,7 +104,7 @@ describe('why a board does not open', () => {
   })
 
   test('what is gone is not shared', () => {
-    for (const kind of ['deleted', 'missing', 'forbidden', 'paused', 'expired', 'token', 'signin', 'credential'] as const) expect(isThere(verdict(kind)), kind).toBe(false)
+    for (const kind of ['deleted', 'missing', 'forbidden', 'paused', 'expired', 'revoked', 'token', 'signin', 'credential'] as const) expect(isThere(verdict(kind)), kind).toBe(false)
     for (const kind of ['full', 'costly', 'broken'] as const) expect(isThere(verdict(kind)), kind).toBe(true)
     expect(isThere(null)).toBe(true)
   })
@@ -157,8 +161,10 @@ test('everybody has a copy of their own', () => {
 test('a colour belongs to a person', () => {
   expect(colorOf('user:alice')).toBe(colorOf('user:alice'))
   expect(COLORS).toContain(colorOf('user:bob'))
-  const session = { sub: null, name: 'Guest', admin: false, expires: null }
-  expect(identityOf(session, 'tab')).toMatchObject({ id: 'guest:tab', actor: 'anonymous' })
+  const session = { sub: null, name: 'Guest', admin: false, expires: null, by: null }
+  expect(identityOf(session, 'tab')).toMatchObject({ id: 'guest:tab', name: 'Guest', actor: 'anonymous' })
+  expect(identityOf(session, 'tab', 'Mia').name).toBe('Mia')
+  expect(identityOf({ ...session, sub: 'alice', name: 'Alice' }, 'tab', 'Mia').name, 'who is signed in stays who they are').toBe('Alice')
 })
 
 test.each([null, '', 'x', '7', '[1', 'null'])('preferences kept as %j are the defaults', kept => {
