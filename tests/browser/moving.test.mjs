@@ -101,7 +101,7 @@ test('bad files are told apart in words, and change nothing', async stage => {
     ['a.tldr', 'nonsense', /no tldraw file/],
     ['a.excalidraw', '{"type":"excalidraw","ele', /cut off/],
     ['b.excalidraw', '{"type":"excalidraw","version":3,"elements":[]}', /newer version/],
-    ['empty.excalidraw', '{"type":"excalidraw","version":2,"elements":[]}', /nothing in this file/],
+    ['empty.excalidraw', '{"type":"excalidraw","version":2,"elements":[]}', /nothing in this file that could be drawn/],
     ['new.tldr', '{"tldrawFileFormatVersion":9,"schema":{"schemaVersion":2,"sequences":{}},"records":[]}', /newer tldraw/],
     ['first.tldr', '{"document":{"version":15.5}}', /first tldraw/],
     ['many.excalidraw', many, /4001 things, and a page of a board has room for 4000; 3999 are left here/],

@@ -26,33 +26,28 @@ export function putDrawing (editor: Editor, drawing: Drawing, point: VecLike): P
     const { maxShapesPerPage } = editor.options
     throw new BadFile(`This file has ${records.shapes.length} things, and a page of a board has room for ${maxShapesPerPage}; ${Math.max(0, room)} are left here.`)
   }
+  if (records.shapes.length === 0) throw new BadFile(nothingWords(left.counts))
   const before = [...editor.getSelectedShapeIds()]
   const mark = editor.markHistoryStoppingPoint('import')
-  try {
-    let put: Put | null = null
-    editor.run(() => {
-      editor.store.put(records.all)
-      const undrawable = records.shapes.filter(shape => !canDraw(editor, shape.id)).map(({ id }) => id)
-      if (undrawable.length > 0) {
-        for (const _ of undrawable) left.add('thing that cannot be drawn')
-        editor.store.remove(undrawable)
-      }
-      const gone = new Set<TLShapeId>(undrawable)
-      const roots = here.filter(({ id }) => !gone.has(id))
-      const count = records.shapes.length - gone.size
-      if (count === 0) throw new BadFile(nothingWords(left.counts))
-      move(editor, roots, point)
-      editor.setCurrentTool('select')
-      editor.setSelectedShapes(roots.map(({ id }) => id))
-      put = { count, pages: records.pages, left: left.counts }
-    }, { ignoreShapeLock: true })
-    if (put === null) throw new Error('nothing was done')
-    return put
-  } catch (cause) {
+  // What throws in here takes the whole editor down: nothing does.
+  const gone = new Set<string>()
+  editor.run(() => {
+    editor.store.put(records.all)
+    for (const { id, parentId } of records.shapes) if (gone.has(parentId) || !canDraw(editor, id)) gone.add(id)
+    for (const _ of gone) left.add('thing that cannot be drawn')
+    editor.store.remove([...gone] as TLShapeId[])
+    const roots = here.filter(({ id }) => !gone.has(id))
+    move(editor, roots, point)
+    editor.setCurrentTool('select')
+    editor.setSelectedShapes(roots.map(({ id }) => id))
+  }, { ignoreShapeLock: true })
+  const count = records.shapes.length - gone.size
+  if (count === 0) {
     editor.bailToMark(mark)
     editor.setSelectedShapes(before)
-    throw cause
+    throw new BadFile(nothingWords(left.counts))
   }
+  return { count, pages: records.pages, left: left.counts }
 }
 
 // Everything as it may be written, under the page that is shown or under new ones.
@@ -79,12 +74,21 @@ function prepared (editor: Editor, drawing: Drawing, left: Left) {
     else kept.push(shape)
   }
   let index = editor.getHighestIndexForParent(page)
-  const shapes = kept.map(shape => {
+  const shapes = kept.flatMap(shape => {
+    if (lost.has(shape.parentId)) {
+      lost.add(shape.id)
+      return []
+    }
     const onPage = shape.parentId === 'page:page'
-    const placed = onPage ? { ...shape, parentId: page, index } : shape
+    const placed = tamed(withKnownText(editor, (onPage ? { ...shape, parentId: page, index } : shape) as TLShape))
+    if (!isTame(placed as unknown as Record<string, unknown>) || !isValid(editor, placed)) {
+      lost.add(shape.id)
+      left.add('thing that cannot be drawn')
+      return []
+    }
     if (onPage) index = getIndexAbove(index)
-    return tamed(withKnownText(editor, placed as TLShape))
-  }).filter(shape => isTame(shape as unknown as Record<string, unknown>))
+    return placed
+  })
   const there = new Set<string>(shapes.map(({ id }) => id))
   const bindings = drawing.bindings.filter(({ fromId, toId }) => there.has(fromId) && there.has(toId))
   const used = new Set(shapes.map(({ props }) => (props as { assetId?: string | null }).assetId))
@@ -109,6 +113,15 @@ function parentsFirst (shapes: readonly TLShape[]): TLShape[] {
   const out = [...roots]
   for (let n = 0; n < out.length; n++) out.push(...children.get(out[n]?.id ?? '') ?? [])
   return out
+}
+
+function isValid (editor: Editor, shape: TLShape): boolean {
+  try {
+    editor.store.schema.types.shape.validate(shape)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function move (editor: Editor, roots: readonly TLShape[], point: VecLike): void {
