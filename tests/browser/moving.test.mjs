@@ -96,7 +96,7 @@ test('bad files are told apart in words, and change nothing', async stage => {
   await dora.create(box('mine'))
   await dora.says('connected', 'saved')
   const before = await records(dora)
-  const many = JSON.stringify({ type: 'excalidraw', version: 2, elements: Array.from({ length: 4001 }, (_, n) => ({ id: `${n}`, type: 'rectangle', x: n, y: 0, width: 9, height: 9 })) })
+  const many = JSON.stringify({ type: 'excalidraw', version: 2, elements: Array.from({ length: 20_001 }, (_, n) => ({ id: `${n}`, type: 'rectangle', x: n, y: 0, width: 9, height: 9 })) })
   for (const [name, text, words] of [
     ['a.tldr', 'nonsense', /no tldraw file/],
     ['a.excalidraw', '{"type":"excalidraw","ele', /cut off/],
@@ -104,7 +104,7 @@ test('bad files are told apart in words, and change nothing', async stage => {
     ['empty.excalidraw', '{"type":"excalidraw","version":2,"elements":[]}', /nothing in this file that could be drawn/],
     ['new.tldr', '{"tldrawFileFormatVersion":9,"schema":{"schemaVersion":2,"sequences":{}},"records":[]}', /newer tldraw/],
     ['first.tldr', '{"document":{"version":15.5}}', /first tldraw/],
-    ['many.excalidraw', many, /4001 things, and a page of a board has room for 4000; 3999 are left here/],
+    ['many.excalidraw', many, /20001 things, and a page of a board has room for 20000; 19999 are left here/],
     ['large.tldr', ' '.repeat(16 * 1024 * 1024 + 1), /more than 16 MiB/]
   ]) {
     await drop(dora, { x: 400, y: 400 }, { name, text })
