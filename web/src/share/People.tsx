@@ -82,7 +82,7 @@ function GrantForm ({ busy, visitors, onGrant }: GrantFormProps) {
       <label className='bw-field bw-wide'>
         {kind === 'users' ? 'User id' : 'Team id'}
         <input
-          ref={field} list={kind === 'users' ? suggestions : undefined} className='bw-input' required pattern='.*\S.*' autoComplete='off' autoCapitalize='none' spellCheck={false}
+          ref={field} list={kind === 'users' && visitors.length > 0 ? suggestions : undefined} className='bw-input' required pattern='.*\S.*' autoComplete='off' autoCapitalize='none' spellCheck={false}
           value={id} onChange={event => setId(event.target.value)}
         />
       </label>
