@@ -17,15 +17,17 @@ export interface Put {
 
 /** Throws a `BadFile`, with nothing changed, where the page has no room for it or nothing of it can be drawn. */
 export function putDrawing (editor: Editor, drawing: Drawing, point: VecLike): Put {
+  // Counted before anything costly is done with them.
+  const { maxShapesPerPage } = editor.options
+  const room = Math.max(0, maxShapesPerPage - editor.getCurrentPageShapeIds().size)
+  const things = drawing.shapes.length
+  if (things > room) {
+    throw new BadFile(`This file has ${things} things, and a page of a board has room for ${maxShapesPerPage}; ${room} are left here.`)
+  }
   const left = new Left()
   for (const [what, count] of drawing.left) left.counts.set(what, count)
   const records = prepared(editor, drawing, left)
   const here = records.shapes.filter(({ parentId }) => parentId === editor.getCurrentPageId())
-  const room = editor.options.maxShapesPerPage - editor.getCurrentPageShapeIds().size
-  if (records.shapes.length > room) {
-    const { maxShapesPerPage } = editor.options
-    throw new BadFile(`This file has ${records.shapes.length} things, and a page of a board has room for ${maxShapesPerPage}; ${Math.max(0, room)} are left here.`)
-  }
   if (records.shapes.length === 0) throw new BadFile(nothingWords(left.counts))
   const before = [...editor.getSelectedShapeIds()]
   const mark = editor.markHistoryStoppingPoint('import')
