@@ -223,11 +223,11 @@ test('the keyboard alone is enough', async stage => {
     return element.getAttribute('aria-label') ?? element.textContent.trim()
   })
   const stops = []
-  for (let n = 0; n < 8; n++) {
+  for (let n = 0; n < 9; n++) {
     await page.keyboard.press('Tab')
     stops.push(await focused())
   }
-  assert.deepEqual(stops, ['Boardwire', 'Sign out', 'Title of the new board (optional)', 'New board', 'By keyboard', 'Share By keyboard', 'Rename By keyboard', 'Delete By keyboard'])
+  assert.deepEqual(stops, ['Boardwire', 'Sign out', 'Title of the new board (optional)', 'New board', 'By keyboard', 'Share By keyboard', 'Rename By keyboard', 'Duplicate By keyboard', 'Delete By keyboard'])
   // What has the focus can be seen to have it.
   const ring = await page.evaluate(() => {
     const { outlineStyle, boxShadow } = getComputedStyle(document.activeElement)
@@ -236,6 +236,7 @@ test('the keyboard alone is enough', async stage => {
   assert.ok(ring, 'a focus ring')
 
   // A dialog keeps the focus, closes by Escape, and gives it back.
+  await page.keyboard.press('Shift+Tab')
   await page.keyboard.press('Shift+Tab')
   await page.keyboard.press('Enter')
   await start.shows('Rename the board')

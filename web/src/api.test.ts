@@ -25,7 +25,7 @@ const nothing = () => new Response(null, { status: 204 })
 test('a token and a key go in headers, a share link in the query', async () => {
   const { api, sent } = apiWith(empty, { token: 't', apiKey: 'k', share: 's&1' })
   await api.listBoards()
-  expect(sent[0]?.url).toBe('/v1/boards?share=s%261')
+  expect(sent[0]?.url).toBe('/v1/boards?limit=500&share=s%261')
   expect(sent[0]?.headers.get('authorization')).toBe('Bearer t')
   expect(sent[0]?.headers.get('x-api-key')).toBe('k')
 })
@@ -33,7 +33,7 @@ test('a token and a key go in headers, a share link in the query', async () => {
 test('without credentials nothing is sent', async () => {
   const { api, sent } = apiWith(empty)
   await api.listBoards()
-  expect(sent[0]?.url).toBe('/v1/boards')
+  expect(sent[0]?.url).toBe('/v1/boards?limit=500')
   expect(sent[0]?.headers.has('authorization')).toBe(false)
   expect(sent[0]?.headers.has('x-api-key')).toBe(false)
 })
@@ -46,13 +46,15 @@ test('each call asks for what the contract names', async () => {
   await api.setGrant('b', { kind: 'users', id: 'a/b c' }, 'view')
   await api.setGrant('b', { kind: 'teams', id: 'design' }, 'comment')
   await api.removeGrant('b', { kind: 'public' })
-  await api.createLink('b', 'edit', 60)
-  await api.createLink('b', 'edit', null)
+  await api.createLink('b', { level: 'edit', expiresIn: 60, label: 'For Bob' })
+  await api.createLink('b', { level: 'edit', expiresIn: null, label: null })
   await api.revokeLink('b', 'l')
   await api.createKey('b', 'bot', 'edit')
   await api.pauseKey('b', 'k', true)
   await api.revokeKey('b', 'k')
   await api.listPresence('b')
+  await api.listAudit('b', 'c')
+  await api.writeDocument('b', new Uint8Array([0, 0]))
   expect(sent.map(call => [call.method, call.url, call.body])).toEqual([
     ['POST', '/v1/boards', { title: 'Plan' }],
     ['PATCH', '/v1/boards/b', { title: null }],
@@ -60,13 +62,24 @@ test('each call asks for what the contract names', async () => {
     ['PUT', '/v1/boards/b/permissions/users/a%2Fb%20c', { level: 'view' }],
     ['PUT', '/v1/boards/b/permissions/teams/design', { level: 'comment' }],
     ['DELETE', '/v1/boards/b/permissions/public', undefined],
-    ['POST', '/v1/boards/b/links', { level: 'edit', expires_in: 60 }],
+    ['POST', '/v1/boards/b/links', { level: 'edit', expires_in: 60, label: 'For Bob' }],
     ['POST', '/v1/boards/b/links', { level: 'edit' }],
     ['DELETE', '/v1/boards/b/links/l', undefined],
     ['POST', '/v1/boards/b/keys', { name: 'bot', level: 'edit' }],
     ['PATCH', '/v1/boards/b/keys/k', { paused: true }],
     ['DELETE', '/v1/boards/b/keys/k', undefined],
-    ['GET', '/v1/boards/b/presence', undefined]
+    ['GET', '/v1/boards/b/presence', undefined],
+    ['GET', '/v1/boards/b/audit?limit=500&cursor=c', undefined],
+    ['POST', '/v1/boards/b/document', undefined]
+  ])
+})
+
+test('what is looked for is looked for behind pages without a hit', async () => {
+  const pages = [{ items: [], next_cursor: 'on' }, { items: [{ id: 'n' }], next_cursor: 'more' }]
+  const { api, sent } = apiWith(() => Response.json(pages.shift()))
+  expect(await api.findItem('b', 'a&b')).toEqual({ id: 'n' })
+  expect(sent.map(({ url }) => url)).toEqual([
+    '/v1/boards/b/items?text=a%26b&limit=1', '/v1/boards/b/items?text=a%26b&limit=1&cursor=on'
   ])
 })
 

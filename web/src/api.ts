@@ -44,6 +44,16 @@ export interface Link {
   readonly id: string
   readonly level: Level
   readonly expires_at: string | null
+  /** What it is for, as whoever made it said. */
+  readonly label?: string | null
+}
+
+/** What a new share link is to be. */
+export interface LinkWish {
+  readonly level: Level
+  /** In seconds; null never ends. */
+  readonly expiresIn: number | null
+  readonly label: string | null
 }
 
 /** A new share link. The token is never shown again. */
@@ -107,6 +117,18 @@ export interface Invitation {
   readonly expires_at: string
 }
 
+/** An entry of the audit log, as far as the page reads it. */
+export interface AuditEntry {
+  readonly actor: string
+  readonly action: string
+}
+
+/** Something drawn, as far as the page reads it. */
+export interface Item {
+  readonly id: string
+  readonly content?: Readonly<Record<string, unknown>> | null
+}
+
 /** A new API key. The secret is never shown again. */
 export interface CreatedKey extends Key {
   readonly key: string
@@ -137,6 +159,7 @@ export class ApiProblem extends Error {
 
 /** The calls that the page makes. Each rejects with an `ApiProblem`, or with the signal's reason where it was aborted. */
 export interface Api {
+  /** As many at a time as the server gives. */
   listBoards (cursor?: string | null, signal?: AbortSignal): Promise<Page<Board | UnreadableBoard>>
   createBoard (title: string | null): Promise<Board>
   readBoard (board: string, signal?: AbortSignal): Promise<Board>
@@ -148,7 +171,7 @@ export interface Api {
   setGrant (board: string, grantee: Grantee, level: Level): Promise<Grant>
   removeGrant (board: string, grantee: Grantee): Promise<void>
   listLinks (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<Link>>
-  createLink (board: string, level: Level, expiresIn: number | null): Promise<CreatedLink>
+  createLink (board: string, wish: LinkWish): Promise<CreatedLink>
   revokeLink (board: string, link: string): Promise<void>
   listKeys (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<Key>>
   createKey (board: string, name: string, level: Level): Promise<CreatedKey>
@@ -164,6 +187,13 @@ export interface Api {
   listSessions (cursor?: string | null, signal?: AbortSignal): Promise<Page<SignedInBrowser>>
   revokeSession (id: string): Promise<void>
   invite (name: string, role: { readonly admin: boolean }): Promise<Invitation>
+  listAudit (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<AuditEntry>>
+  /** The first thing on the board that has these words; null where there is none. */
+  findItem (board: string, text: string, signal?: AbortSignal): Promise<Item | null>
+  /** The whole document, as a Yjs update. */
+  readDocument (board: string, signal?: AbortSignal): Promise<Uint8Array>
+  /** Merges a Yjs update into the document; done once it is on disk. */
+  writeDocument (board: string, update: Uint8Array): Promise<void>
   /** Asks without an upgrade why a WebSocket of the board does not open: always a problem. */
   whyNotOpen (board: string, signal?: AbortSignal): Promise<ApiProblem>
 }
@@ -179,27 +209,46 @@ interface Call {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
   readonly path: string
   readonly query?: Record<string, string | null | undefined> | undefined
+  /** Bytes as they are, all else as JSON. */
   readonly body?: unknown
   readonly signal?: AbortSignal | undefined
   /** Whether the browser may keep the answer, and ask whether it is still good; else it keeps nothing. */
   readonly isKept?: boolean
 }
 
+/** As many items of a list as a page of it may have. */
+const LIST_LIMIT = '500'
+
 /** The API of the server that sent this page, for one caller. */
 export function createApi (credentials: Credentials, fetcher: typeof fetch = fetch): Api {
   const send = async <T>(call: Call): Promise<T> => await readAnswer(await request(call, credentials, fetcher)) as T
-  const list = async <T>(path: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<T>> =>
-    await send({ method: 'GET', path, query: { cursor }, signal })
+  const list = async <T>(path: string, cursor?: string | null, signal?: AbortSignal, query: Call['query'] = {}): Promise<Page<T>> =>
+    await send({ method: 'GET', path, query: { ...query, cursor }, signal })
+  const load = async (call: Call): Promise<Response> => {
+    const answer = await request(call, credentials, fetcher)
+    if (!answer.ok) throw problemOf(answer.status, await answer.json().catch(() => undefined))
+    return answer
+  }
   return {
-    listBoards: async (cursor, signal) => await list('/v1/boards', cursor, signal),
+    listBoards: async (cursor, signal) => await list('/v1/boards', cursor, signal, { limit: LIST_LIMIT }),
     createBoard: async title => await send({ method: 'POST', path: '/v1/boards', body: { title } }),
     readBoard: async (board, signal) => await send({ method: 'GET', path: at(board), signal }),
-    readPicture: async (board, look, signal) => {
-      const path = at(board, 'picture.svg')
-      const answer = await request({ method: 'GET', path, query: { ...look }, signal, isKept: true }, credentials, fetcher)
-      if (!answer.ok) throw problemOf(answer.status, await answer.json().catch(() => undefined))
-      return await answer.blob()
+    readPicture: async (board, look, signal) =>
+      await (await load({ method: 'GET', path: at(board, 'picture.svg'), query: { ...look }, signal, isKept: true })).blob(),
+    readDocument: async (board, signal) =>
+      new Uint8Array(await (await load({ method: 'GET', path: at(board, 'document'), signal })).arrayBuffer()),
+    writeDocument: async (board, update) => await send({ method: 'POST', path: at(board, 'document'), body: update }),
+    findItem: async (board, text, signal) => {
+      let cursor: string | null = null
+      // A page without a hit goes on behind what was looked at.
+      do {
+        const page: Page<Item> = await list(at(board, 'items'), cursor, signal, { text, limit: '1' })
+        if (page.items[0] !== undefined) return page.items[0]
+        cursor = page.next_cursor
+      } while (cursor !== null)
+      return null
     },
+    listAudit: async (board, cursor, signal) => await list(at(board, 'audit'), cursor, signal, { limit: LIST_LIMIT }),
     renameBoard: async (board, title) => await send({ method: 'PATCH', path: at(board), body: { title } }),
     deleteBoard: async board => await send({ method: 'DELETE', path: at(board) }),
     listGrants: async (board, cursor, signal) => await list(at(board, 'permissions'), cursor, signal),
@@ -207,10 +256,10 @@ export function createApi (credentials: Credentials, fetcher: typeof fetch = fet
       await send({ method: 'PUT', path: at(board, ...grantPath(grantee)), body: { level } }),
     removeGrant: async (board, grantee) => await send({ method: 'DELETE', path: at(board, ...grantPath(grantee)) }),
     listLinks: async (board, cursor, signal) => await list(at(board, 'links'), cursor, signal),
-    createLink: async (board, level, expiresIn) => await send({
+    createLink: async (board, { level, expiresIn, label }) => await send({
       method: 'POST',
       path: at(board, 'links'),
-      body: { level, ...(expiresIn !== null && { expires_in: expiresIn }) }
+      body: { level, ...(expiresIn !== null && { expires_in: expiresIn }), ...(label !== null && { label }) }
     }),
     revokeLink: async (board, link) => await send({ method: 'DELETE', path: at(board, 'links', link) }),
     listKeys: async (board, cursor, signal) => await list(at(board, 'keys'), cursor, signal),
@@ -261,7 +310,8 @@ async function request (call: Call, credentials: Credentials, fetcher: typeof fe
   const headers = new Headers({ accept: 'application/json' })
   if (credentials.token !== undefined) headers.set('authorization', 'Bearer ' + credentials.token)
   if (credentials.apiKey !== undefined) headers.set('x-api-key', credentials.apiKey)
-  if (call.body !== undefined) headers.set('content-type', 'application/json')
+  const isBytes = call.body instanceof Uint8Array
+  if (call.body !== undefined) headers.set('content-type', isBytes ? 'application/octet-stream' : 'application/json')
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(call.query ?? {})) if (value != null) query.set(name, value)
   // A share link has no header of its own.
@@ -273,7 +323,7 @@ async function request (call: Call, credentials: Credentials, fetcher: typeof fe
       headers,
       credentials: cookiesFor(credentials),
       cache: call.isKept === true ? 'no-cache' : 'no-store',
-      ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
+      ...(call.body !== undefined && { body: isBytes ? call.body as BodyInit : JSON.stringify(call.body) }),
       ...(call.signal && { signal: call.signal })
     })
   } catch (cause) {

@@ -14,6 +14,8 @@ import type { BoardConnection } from './connection'
 import { cutMeasured, textOptions } from './endlessText'
 import { exportActions } from './exports'
 import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE, saveImages } from './external'
+import { chooseFiles } from '../import/files'
+import { BoardMenu, IMPORT } from './Menu'
 import { Marks, MarksContext } from './Marks'
 import { localShapeUtils } from './shapes'
 import type { Signals } from './signals'
@@ -26,13 +28,13 @@ const shapeUtils: readonly TLAnyShapeUtilConstructor[] = [
 
 // People are in our own bar, with agents and tabs told apart.
 const components: TLComponents = {
-  InFrontOfTheCanvas: Marks, SharePanel: null, DebugPanel: null, DebugMenu: null, CursorChatBubble: null, TopPanel: null
+  InFrontOfTheCanvas: Marks, MainMenu: BoardMenu, SharePanel: null, DebugPanel: null, DebugMenu: null, CursorChatBubble: null, TopPanel: null
 }
 
 // What would load pages of other servers into the board.
 const FETCHING = ['insert-embed', 'convert-to-embed', 'convert-to-bookmark', 'open-embed-link', 'toggle-debug-mode']
 
-const overridesOf = (connection: BoardConnection): TLUiOverrides => ({
+const overridesOf = (connection: BoardConnection, signals: Signals): TLUiOverrides => ({
   actions: (editor, actions, { addToast, msg }) => {
     const onFail = (): void => {
       addToast({ id: 'export-fail', title: msg('toast.error.export-fail.title'), description: msg('toast.error.export-fail.desc'), severity: 'error' })
@@ -41,14 +43,21 @@ const overridesOf = (connection: BoardConnection): TLUiOverrides => ({
     const copy = (act: 'copy' | 'cut') => select(() => {
       if (!copyFromMenu(editor, act)) addToast({ title: NOT_COPIED, severity: 'error' })
     })
+    const saving = exportActions(editor, () => connection.state.title ?? connection.id, onFail)
     const ours: Record<string, { onSelect: () => void }> = {
       copy: copy('copy'),
       cut: copy('cut'),
       'download-original': select(() => saveImages(editor)),
-      ...exportActions(editor, () => connection.state.title ?? connection.id, onFail)
+      ...Object.fromEntries(Object.entries(saving).map(([id, { onSelect }]) => [id, { onSelect: () => { void onSelect('menu') } }]))
     }
-    return Object.fromEntries(Object.entries(actions).filter(([id]) => !FETCHING.includes(id))
+    const known = Object.fromEntries(Object.entries(actions).filter(([id]) => !FETCHING.includes(id))
       .map(([id, action]) => [id, Object.hasOwn(ours, id) ? { ...action, ...ours[id] } : action]))
+    const own = Object.entries(saving).filter(([id]) => !Object.hasOwn(actions, id))
+    return {
+      ...known,
+      ...Object.fromEntries(own),
+      [IMPORT]: { id: IMPORT, label: 'Import a drawing (.tldr, .excalidraw)', kbd: 'cmd+shift+o,ctrl+shift+o', onSelect: () => chooseFiles(editor, signals) }
+    }
   },
   translations: { en: { 'assets.files.size-too-big': IMAGE_TOO_LARGE } }
 })
@@ -68,7 +77,7 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
   useEffect(() => react('theme', () => showTheme(user.userPreferences.get().colorScheme)), [user])
   // The words of tldraw's controls are looked up when it is rendered.
   useValue('locale', () => user.userPreferences.get().locale, [user])
-  const overrides = useMemo(() => overridesOf(connection), [connection])
+  const overrides = useMemo(() => overridesOf(connection, signals), [connection, signals])
   const onMount = (editor: Editor): (() => void) => {
     let close: (() => void) | null = null
     cutMeasured(editor)

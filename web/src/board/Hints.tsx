@@ -8,6 +8,7 @@ import type { Signals } from './signals'
 export function Hints ({ connection, state, signals }: { connection: BoardConnection, state: ConnectionState, signals: Signals }) {
   const hint = useValue('hint', () => signals.hint.get(), [signals])
   const hidden = useValue('hidden', () => signals.hidden.get(), [signals])
+  const notice = useValue('notice', () => signals.notice.get(), [signals])
   const [seen, setSeen] = useState(0)
   const [knows, setKnows] = useState(false)
   const isRefused = state.saving === 'refused' && state.verdict === null
@@ -15,6 +16,7 @@ export function Hints ({ connection, state, signals }: { connection: BoardConnec
     <div className='bw-hints' data-testid='hints'>
       <div role='status' className='bw-live'>
         {hint !== null && !isRefused && <p className='bw-hint' data-testid='hint'>{hint}</p>}
+        {notice?.isBad === false && <Told notice={notice} onDismiss={() => signals.notice.set(null)} />}
         {state.fleeting === true && !knows && (
           <p className='bw-hint bw-hint-quiet' data-testid='fleeting'>
             This browser keeps nothing of this board: what is not saved yet is lost with the page.
@@ -32,6 +34,7 @@ export function Hints ({ connection, state, signals }: { connection: BoardConnec
         )}
       </div>
       <div role='alert' className='bw-live'>
+        {notice?.isBad === true && <Told notice={notice} onDismiss={() => signals.notice.set(null)} />}
         {isRefused && (
           <p className='bw-hint bw-hint-bad' data-testid='refused'>
             <span>Not saved: you may only view this board. Your last changes are in this browser only.</span>
@@ -40,6 +43,15 @@ export function Hints ({ connection, state, signals }: { connection: BoardConnec
         )}
       </div>
     </div>
+  )
+}
+
+function Told ({ notice, onDismiss }: { notice: { readonly text: string, readonly isBad: boolean }, onDismiss: () => void }) {
+  return (
+    <p className={`bw-hint ${notice.isBad ? 'bw-hint-bad' : 'bw-hint-quiet'}`} data-testid='notice'>
+      <span>{notice.text}</span>
+      <button type='button' className='bw-button bw-quiet' onClick={onDismiss}>Dismiss</button>
+    </p>
   )
 }
 

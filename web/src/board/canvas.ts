@@ -7,6 +7,7 @@ import { awayFrom, Conflicts, type Away } from './changes'
 import { copyShapes } from './clipboard'
 import type { BoardConnection } from './connection'
 import { showPresence, tellPresence } from './cursors'
+import { importFiles, importPasted } from '../import/files'
 import { keepContentLocal } from './external'
 import { guardLinks } from './links'
 import { deleteShapesWithPage } from './pages'
@@ -55,6 +56,8 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
   const bound = binding
   signals.hiddenValues = () => bound.hidden()
   keepContentLocal(editor)
+  importFiles(editor, signals)
+  importPasted(editor, signals)
   stops.push(
     copyShapes(editor),
     guardLinks(),

@@ -1,22 +1,48 @@
-// Pictures of a board, saved under its title. tldraw would call them "shapes at" and the time.
-import { exportAs, type Editor, type TLShapeId } from 'tldraw'
-import { stemOf } from './files'
+// A board as a file, saved under its title: a drawing that tldraw opens, its records, a picture. tldraw would
+// call them "shapes at" and the time.
+import { exportAs, type Editor, type TLRecord, type TLShapeId, type TLUiActionItem, type TLUiActionsContextType } from 'tldraw'
+import { saveText, stemOf } from './files'
 
-const FORMATS = ['svg', 'png'] as const
+/** The formats of pictures. */
+const PICTURES = ['svg', 'png'] as const
+
+/** What tldraw's parser wants to be told: the format of the file itself. */
+const TLDR_VERSION = 1
 
 /** Tells that a picture could not be made. */
 type OnFail = () => void
 
-/** What tldraw's actions of these names are to do instead. */
-export function exportActions (editor: Editor, title: () => string, onFail: OnFail): Record<string, { onSelect: () => void }> {
-  const save = (format: typeof FORMATS[number], ids: readonly TLShapeId[]): void => {
+/** Actions of ours, and what tldraw's of the same names are to do instead. */
+export function exportActions (editor: Editor, title: () => string, onFail: OnFail): TLUiActionsContextType {
+  const stem = (): string => stemOf(title(), 'board')
+  const save = (format: typeof PICTURES[number], ids: readonly TLShapeId[]): void => {
     if (ids.length === 0) return
-    exportAs(editor, [...ids], { format, name: stemOf(title(), 'board'), scale: 1 }).catch(onFail)
+    exportAs(editor, [...ids], { format, name: stem(), scale: 1 }).catch(onFail)
   }
   const all = (): TLShapeId[] => [...editor.getCurrentPageShapeIds()]
   const chosen = (): readonly TLShapeId[] => editor.getSelectedShapeIds().length > 0 ? editor.getSelectedShapeIds() : all()
-  return Object.fromEntries(FORMATS.flatMap(format => [
-    [`export-as-${format}`, { onSelect: () => save(format, chosen()) }],
-    [`export-all-as-${format}`, { onSelect: () => save(format, all()) }]
-  ]))
+  const actions: TLUiActionItem[] = [
+    ...PICTURES.flatMap(format => [
+      { id: `export-as-${format}`, readonlyOk: true, onSelect: () => save(format, chosen()) },
+      { id: `export-all-as-${format}`, readonlyOk: true, onSelect: () => save(format, all()) }
+    ]),
+    { id: 'boardwire-save-tldr', label: 'tldraw file (.tldr)', readonlyOk: true, onSelect: () => saveText(`${stem()}.tldr`, tldrOf(editor), TLDR_TYPE) },
+    { id: 'boardwire-save-json', label: 'JSON', readonlyOk: true, onSelect: () => saveText(`${stem()}.json`, JSON.stringify(recordsOf(editor), null, 2), 'application/json') }
+  ]
+  return Object.fromEntries(actions.map(action => [action.id, action]))
+}
+
+const TLDR_TYPE = 'application/vnd.tldraw+json'
+
+/** The records of the board by id, as they stand in the document. */
+export function recordsOf (editor: Editor): Record<string, TLRecord> {
+  return editor.store.serialize('document') as Record<string, TLRecord>
+}
+
+/**
+ * The board as a file for tldraw. Its own `serializeTldrawJson` would fetch images of other servers, and put in where this
+ * person's camera and pointer are.
+ */
+export function tldrOf (editor: Editor): string {
+  return JSON.stringify({ tldrawFileFormatVersion: TLDR_VERSION, schema: editor.store.schema.serialize(), records: Object.values(recordsOf(editor)) })
 }

@@ -11,7 +11,7 @@ import { textOf } from './tame'
 export const IMAGE_BYTES_MAX = 1024 * 1024
 
 /** The same as a data URL: base64 takes four bytes for three. */
-const DATA_URL_MAX = IMAGE_BYTES_MAX / 3 * 4 + 100
+export const DATA_URL_MAX = IMAGE_BYTES_MAX / 3 * 4 + 100
 
 /** Said where a larger one is pasted. */
 export const IMAGE_TOO_LARGE = 'Images may have at most 1 MiB. Make it smaller and try again.'
@@ -80,8 +80,8 @@ export function keepContentLocal (editor: Editor): void {
   }))
 }
 
-// Where text has parts that this page does not know, tldraw throws as it draws it; then its words are pasted.
-function withKnownText <S extends TLShape> (editor: Editor, shape: S): S {
+/** Where text has parts that this page does not know, tldraw throws as it draws it; then its words are pasted. */
+export function withKnownText <S extends TLShape> (editor: Editor, shape: S): S {
   const { richText } = shape.props as { richText?: TLRichText }
   if (richText === undefined) return shape
   try {

@@ -15,7 +15,12 @@ export function saveAs (name: string, href: string): void {
 
 /** Saves a value as JSON. */
 export function saveJson (name: string, value: unknown): void {
-  const href = URL.createObjectURL(new Blob([JSON.stringify(value, null, 2)], { type: 'application/json' }))
+  saveText(name, JSON.stringify(value, null, 2), 'application/json')
+}
+
+/** Saves a text of this type. */
+export function saveText (name: string, text: string, type: string): void {
+  const href = URL.createObjectURL(new Blob([text], { type }))
   saveAs(name, href)
   // The browser has begun to read it by then.
   setTimeout(() => URL.revokeObjectURL(href), 10_000)

@@ -14,6 +14,8 @@ export class Signals {
   readonly conflict = atom<Conflict | null>('conflict', null)
   /** What just happened to one's rights, for a few seconds. */
   readonly hint = atom<string | null>('hint', null)
+  /** What became of an import or export, until it is dismissed. */
+  readonly notice = atom<{ readonly text: string, readonly isBad: boolean } | null>('notice', null)
   /** How many things on this board this page cannot show. */
   readonly hidden = atom('hidden', 0)
   /** Those things, as they stand in the document. */

@@ -11,6 +11,9 @@ import type { ShareProps } from './props'
 
 const DAY = 86_400
 
+/** Characters of a label: the server takes 256 bytes. */
+const LABEL_MAX = 64
+
 /** Seconds, by what they are called; null never ends. The last is what one gets unless one chooses. */
 const LIFETIMES: ReadonlyArray<readonly [string, number | null]> = [
   ['Never', null], ['In an hour', 3600], ['In a day', DAY], ['In a week', 7 * DAY], ['In 30 days', 30 * DAY]
@@ -23,14 +26,16 @@ export function Links ({ api, board }: ShareProps) {
   const links = useLoaded<Link>(load)
   const [made, setMade] = useState<CreatedLink | null>(null)
   const [level, setLevel] = useState<Level>('view')
+  const [label, setLabel] = useState('')
   const [lifetime, setLifetime] = useState(LIFETIMES.length - 1)
   const { busy, problem, run } = useAct()
 
   const make = (event: FormEvent) => {
     event.preventDefault()
     run(async () => {
-      const link = await api.createLink(board, level, LIFETIMES[lifetime]?.[1] ?? null)
+      const link = await api.createLink(board, { level, expiresIn: LIFETIMES[lifetime]?.[1] ?? null, label: label.trim() || null })
       setMade(link)
+      setLabel('')
       links.change(known => [...known, link])
     })
   }
@@ -46,6 +51,13 @@ export function Links ({ api, board }: ShareProps) {
     <>
       <p className='bw-small bw-soft'>Whoever has a link gets in, without an account, until it expires or you revoke it.</p>
       <form className='bw-row' onSubmit={make}>
+        <label className='bw-field bw-whole'>
+          What it is for (optional)
+          <input
+            className='bw-input' maxLength={LABEL_MAX} autoComplete='off' placeholder='For the design review'
+            value={label} onChange={event => setLabel(event.target.value)}
+          />
+        </label>
         <label className='bw-field'>Whoever has it<LevelSelect value={level} onChange={setLevel} /></label>
         <label className='bw-field'>
           Expires
@@ -59,7 +71,7 @@ export function Links ({ api, board }: ShareProps) {
       <div className='bw-live' role='status'>
         {made !== null && (
           <div className='bw-once'>
-            <CopyField label={`New link: ${levelWords(made.level).toLowerCase()}`} value={shareUrl(location.origin, board, made.token)} />
+            <CopyField label={`New link: ${made.label == null ? '' : made.label + ', '}${levelWords(made.level).toLowerCase()}`} value={shareUrl(location.origin, board, made.token)} />
             <p className='bw-small bw-soft'>Copy it now: it is not shown again.</p>
           </div>
         )}
@@ -69,11 +81,13 @@ export function Links ({ api, board }: ShareProps) {
           {links.items.map(link => (
             <li key={link.id}>
               <span className='bw-list-text'>
-                <span>{levelWords(link.level)}</span>
-                <span className='bw-small bw-soft'>{link.id.slice(0, 6)}, {expiry(link)}</span>
+                <span title={link.label ?? undefined}>{link.label ?? levelWords(link.level)}</span>
+                <span className='bw-small bw-soft'>
+                  {link.label == null ? '' : levelWords(link.level) + ', '}{link.id.slice(0, 6)}, {expiry(link)}
+                </span>
               </span>
               <button
-                type='button' className='bw-button bw-quiet bw-danger' aria-label={`Revoke link ${link.id.slice(0, 6)}`}
+                type='button' className='bw-button bw-quiet bw-danger' aria-label={`Revoke link ${link.label == null ? '' : link.label + ' '}${link.id.slice(0, 6)}`}
                 onClick={() => revoke(link)}
               >
                 Revoke

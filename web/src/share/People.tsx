@@ -1,17 +1,22 @@
 // Grants to users and teams.
-import { type FormEvent, useCallback, useState } from 'react'
+import { type FormEvent, useCallback, useId, useRef, useState } from 'react'
 import { everyPage, type Grant, type Grantee, type Level } from '../api'
 import { useAct, useLoaded } from '../ui/hooks'
 import { LevelSelect } from '../ui/LevelSelect'
 import { Problem } from '../ui/Notice'
 import { grantee, PUBLIC } from './principal'
 import type { ShareProps } from './props'
+import { useVisitors } from './visitors'
+
+/** More are offered as one types. */
+const VISITORS_SHOWN = 5
 
 export function People ({ api, board }: ShareProps) {
   const load = useCallback(
     async (signal: AbortSignal) => await everyPage(async cursor => await api.listGrants(board, cursor, signal)), [api, board]
   )
   const grants = useLoaded<Grant>(load)
+  const visitors = useVisitors(api, board)
   const { busy, problem, run } = useAct()
 
   const set = (to: Grantee, level: Level) => run(async () => {
@@ -27,11 +32,13 @@ export function People ({ api, board }: ShareProps) {
   })
 
   if (grants.problem != null) return <Problem cause={grants.problem} onRetry={grants.reload} />
+  const taken = new Set(grants.items?.map(({ principal }) => principal))
+  const others = grants.items === null ? [] : visitors.filter(id => !taken.has(`user:${id}`))
   const named = grants.items?.filter(grant => grant.principal !== PUBLIC)
   return (
     <>
       <p className='bw-small bw-soft'>They sign in with a token of their own, and find the board on their start page.</p>
-      <GrantForm busy={busy} onGrant={set} />
+      <GrantForm busy={busy} visitors={others} onGrant={set} />
       <Problem cause={problem} />
       {named !== undefined && named.length > 0 && (
         <ul className='bw-list' aria-label='Who this board is shared with'>
@@ -43,7 +50,16 @@ export function People ({ api, board }: ShareProps) {
   )
 }
 
-function GrantForm ({ busy, onGrant }: { busy: boolean, onGrant: (to: Grantee, level: Level) => void }) {
+interface GrantFormProps {
+  readonly busy: boolean
+  /** User ids of who was here before, and has no grant yet. */
+  readonly visitors: readonly string[]
+  readonly onGrant: (to: Grantee, level: Level) => void
+}
+
+function GrantForm ({ busy, visitors, onGrant }: GrantFormProps) {
+  const field = useRef<HTMLInputElement>(null)
+  const suggestions = useId()
   const [kind, setKind] = useState<'users' | 'teams'>('users')
   const [id, setId] = useState('')
   const [level, setLevel] = useState<Level>('edit')
@@ -66,12 +82,26 @@ function GrantForm ({ busy, onGrant }: { busy: boolean, onGrant: (to: Grantee, l
       <label className='bw-field bw-wide'>
         {kind === 'users' ? 'User id' : 'Team id'}
         <input
-          className='bw-input' required pattern='.*\S.*' autoComplete='off' autoCapitalize='none' spellCheck={false}
+          ref={field} list={kind === 'users' && visitors.length > 0 ? suggestions : undefined} className='bw-input' required pattern='.*\S.*' autoComplete='off' autoCapitalize='none' spellCheck={false}
           value={id} onChange={event => setId(event.target.value)}
         />
       </label>
       <label className='bw-field'>Level<LevelSelect value={level} onChange={setLevel} /></label>
       <button type='submit' className='bw-button bw-primary' disabled={busy}>Share</button>
+      <datalist id={suggestions}>{visitors.map(visitor => <option key={visitor} value={visitor} />)}</datalist>
+      {kind === 'users' && visitors.length > 0 && (
+        <div className='bw-visitors' role='group' aria-label='Were on this board before'>
+          <span className='bw-small bw-soft'>Were here before:</span>
+          {visitors.slice(0, VISITORS_SHOWN).map(visitor => (
+            <button
+              key={visitor} type='button' className='bw-button bw-quiet bw-visitor' title={visitor} aria-label={`Share with ${visitor}`}
+              onClick={() => { setId(visitor); field.current?.focus() }}
+            >
+              {visitor}
+            </button>
+          ))}
+        </div>
+      )}
     </form>
   )
 }

@@ -1,5 +1,5 @@
 // One board on the start page, and what its owner may do with it here.
-import { type FormEvent, type MouseEvent, useState } from 'react'
+import { type FormEvent, type MouseEvent, useRef, useState } from 'react'
 import type { Api, Board, UnreadableBoard } from '../api'
 import { type Credentials, onward } from '../credentials'
 import { boardPath } from '../route'
@@ -7,10 +7,12 @@ import { manages, type Session } from '../session'
 import { ShareDialog } from '../share/ShareDialog'
 import { Dialog } from '../ui/Dialog'
 import { useAct } from '../ui/hooks'
-import { DeleteIcon, RenameIcon, ShareIcon } from '../ui/icons'
-import { Problem } from '../ui/Notice'
+import { CopyIcon, DeleteIcon, RenameIcon, ShareIcon, StarIcon } from '../ui/icons'
+import { Notice, Problem } from '../ui/Notice'
 import { fullTime, levelWords, relativeTime } from '../words'
 import { BoardPicture } from './BoardPicture'
+import { duplicate, HalfCopied } from './duplicate'
+import { Here } from './Here'
 
 interface BoardCardProps {
   readonly board: Board
@@ -19,14 +21,23 @@ interface BoardCardProps {
   readonly session: Session
   readonly onChanged: (board: Board) => void
   readonly onDeleted: (id: string) => void
+  readonly onCopied: (board: Board) => void
+  /** Whether it comes first; null where there is nothing to come before. */
+  readonly starred: boolean | null
+  readonly onStar: (id: string) => void
+  /** What was found on it. */
+  readonly excerpt?: string | undefined
 }
 
-export function BoardCard ({ board, api, credentials, session, onChanged, onDeleted }: BoardCardProps) {
+export function BoardCard (props: BoardCardProps) {
+  const { board, api, credentials, session, onChanged, onDeleted, onCopied, starred, onStar, excerpt } = props
+  const card = useRef<HTMLLIElement>(null)
+  const copying = useAct()
   const [open, setOpen] = useState<'share' | 'rename' | 'delete' | null>(null)
   const close = () => setOpen(null)
   const name = board.title ?? board.id
   return (
-    <li className='bw-card'>
+    <li className='bw-card' ref={card}>
       <BoardPicture board={board} api={api} />
       <div className='bw-card-text'>
         <h2 className='bw-card-title' title={name}>
@@ -35,8 +46,18 @@ export function BoardCard ({ board, api, credentials, session, onChanged, onDele
         <div className='bw-card-facts'>
           <Role board={board} session={session} />
           <time dateTime={board.updated_at} title={fullTime(board.updated_at)}>{relativeTime(board.updated_at)}</time>
+          <Here board={board.id} api={api} card={card} />
         </div>
+        {excerpt !== undefined && excerpt !== '' && <p className='bw-card-excerpt' data-testid='excerpt'>{excerpt}</p>}
       </div>
+      {starred !== null && (
+        <button
+          type='button' className='bw-button bw-icon-button bw-star' aria-pressed={starred} aria-label={`Star ${name}`}
+          title={starred ? 'Not first any more' : 'Show first'} onClick={() => onStar(board.id)}
+        >
+          <StarIcon filled={starred} />
+        </button>
+      )}
       <div className='bw-card-acts'>
         {manages(board, session) && (
           <>
@@ -49,20 +70,36 @@ export function BoardCard ({ board, api, credentials, session, onChanged, onDele
             >
               <RenameIcon />
             </button>
-            <button
-              type='button' className='bw-button bw-quiet bw-icon-button' aria-label={`Delete ${name}`} title='Delete'
-              onClick={() => setOpen('delete')}
-            >
-              <DeleteIcon />
-            </button>
           </>
         )}
+        {board.level !== null && (
+          <button
+            type='button' className='bw-button bw-quiet bw-icon-button' aria-label={`Duplicate ${name}`} title='Duplicate'
+            disabled={copying.busy} onClick={() => copying.run(async () => onCopied(await duplicate(api, board)))}
+          >
+            <CopyIcon />
+          </button>
+        )}
+        {manages(board, session) && (
+          <button
+            type='button' className='bw-button bw-quiet bw-icon-button' aria-label={`Delete ${name}`} title='Delete'
+            onClick={() => setOpen('delete')}
+          >
+            <DeleteIcon />
+          </button>
+        )}
       </div>
+      {copying.problem != null && <div className='bw-card-problem'><CopyProblem cause={copying.problem} /></div>}
       {open === 'share' && <ShareDialog board={board.id} title={name} credentials={credentials} onClose={close} />}
       {open === 'rename' && <RenameDialog board={board} api={api} onClose={close} onChanged={onChanged} />}
       {open === 'delete' && <DeleteDialog board={board} api={api} onClose={close} onDeleted={onDeleted} />}
     </li>
   )
+}
+
+function CopyProblem ({ cause }: { cause: unknown }) {
+  if (!(cause instanceof HalfCopied)) return <Problem cause={cause} />
+  return <Notice>The copy failed, and an empty board is left: delete {cause.message}.</Notice>
 }
 
 /** A board whose stored rows are damaged. */

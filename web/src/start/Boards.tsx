@@ -1,6 +1,6 @@
-// The caller's boards, and making another.
-import { type FormEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react'
-import { type Api, type Board, createApi, type UnreadableBoard } from '../api'
+// The start page of who is signed in: their boards, finding one among them, and making another.
+import { type FormEvent, useEffect, useMemo, useRef, useState } from 'react'
+import { type Api, type Board, createApi } from '../api'
 import { type Credentials, onward, signOut } from '../credentials'
 import { isRefusedCredential } from '../problems'
 import { boardPath } from '../route'
@@ -9,15 +9,27 @@ import { useAct } from '../ui/hooks'
 import { PlusIcon } from '../ui/icons'
 import { Problem } from '../ui/Notice'
 import { BoardCard, UnreadableCard } from './BoardCard'
+import { Find } from './Find'
+import { type AnyBoard, nameOf, sorted, titleHas, useBoards } from './list'
+import { useOrder, useStars } from './stars'
+import { useTextSearch } from './textSearch'
+
+/** Cards that are drawn at a time: the rest comes when asked for. */
+const SHOWN_MAX = 120
 
 export function Boards ({ credentials, session }: { credentials: Credentials, session: Session }) {
   const api = useMemo(() => createApi(credentials), [credentials])
   const list = useBoards(api)
   const heading = useRef<HTMLHeadingElement>(null)
   const [removed, setRemoved] = useState(0)
+  const [copied, setCopied] = useState<Board | null>(null)
   const remove = (id: string) => {
     list.remove(id)
     setRemoved(count => count + 1)
+  }
+  const copy = (board: Board) => {
+    list.add(board)
+    setCopied(board)
   }
   // Once all are known: others of the token's own boards are not made yet.
   const unmade = list.boards === null || list.hasMore
@@ -38,26 +50,91 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
           </Problem>
           )
         : <Problem cause={list.problem} onRetry={list.more} />}
+      <div className='bw-live' role='status'>
+        {copied !== null && list.boards?.some(({ id }) => id === copied.id) === true && (
+          <div className='bw-notice'>
+            <span>The copy is called <a href={onward(boardPath(copied.id), credentials)}>{nameOf(copied)}</a>.</span>
+            <button type='button' className='bw-button bw-quiet' onClick={() => setCopied(null)}>Dismiss</button>
+          </div>
+        )}
+      </div>
       {list.boards === null
         ? list.problem == null && <Skeleton />
         : list.boards.length === 0
           ? <Empty />
           : (
-            <ul className='bw-boards'>
-              {byChange(list.boards).map(board => 'unreadable' in board
-                ? <UnreadableCard key={board.id} board={board} />
-                : (
-                  <BoardCard
-                    key={board.id} board={board} api={api} credentials={credentials} session={session}
-                    onChanged={list.replace} onDeleted={remove}
-                  />
-                  ))}
-            </ul>
+            <Found
+              boards={list.boards} isLoading={list.loading} api={api} credentials={credentials} session={session}
+              onChanged={list.replace} onDeleted={remove} onCopied={copy}
+            />
             )}
       {unmade.length > 0 && <Unmade ids={unmade} />}
-      {list.hasMore && (
+      {list.hasMore && !list.loading && list.problem == null && (
         <div>
-          <button type='button' className='bw-button' disabled={list.loading} onClick={list.more}>Show more boards</button>
+          <button type='button' className='bw-button' onClick={list.more}>Load more boards</button>
+        </div>
+      )}
+    </>
+  )
+}
+
+interface FoundProps {
+  readonly boards: readonly AnyBoard[]
+  readonly isLoading: boolean
+  readonly api: Api
+  readonly credentials: Credentials
+  readonly session: Session
+  readonly onChanged: (board: Board) => void
+  readonly onDeleted: (id: string) => void
+  readonly onCopied: (board: Board) => void
+}
+
+// One board alone is just shown: there is nothing to find, to sort or to put first.
+function Found ({ boards, isLoading, ...card }: FoundProps) {
+  const isMany = boards.length > 1
+  const [words, setWords] = useState('')
+  const [order, setOrder] = useOrder(card.session.sub)
+  const [stars, toggleStar] = useStars(card.session.sub)
+  const [most, setMost] = useState(SHOWN_MAX)
+  const { search, start, stop, clear } = useTextSearch(card.api)
+  const look = (next: string) => {
+    setWords(next)
+    setMost(SHOWN_MAX)
+    // What was found had other words.
+    if (search !== null && next.trim() !== search.words) clear()
+  }
+  const wanted = isMany ? words.trim() : ''
+  const matching = useMemo(
+    () => wanted === '' ? boards : boards.filter(board => titleHas(board, wanted) || search?.hits.has(board.id) === true),
+    [boards, wanted, search]
+  )
+  const inOrder = useMemo(() => sorted(matching, order, stars), [matching, order, stars])
+  return (
+    <>
+      {isMany && (
+        <Find
+          words={words} onWords={look} order={order} onOrder={setOrder} search={search} onStop={stop}
+          onSearch={() => start(wanted, sorted(boards, order, stars).flatMap(board => 'unreadable' in board ? [] : board.id))}
+          shown={inOrder.length} all={boards.length} isLoading={isLoading}
+        />
+      )}
+      {inOrder.length > 0 && (
+        <ul className='bw-boards'>
+          {inOrder.slice(0, most).map(board => 'unreadable' in board
+            ? <UnreadableCard key={board.id} board={board} />
+            : (
+              <BoardCard
+                key={board.id} board={board} {...card} excerpt={wanted === '' ? undefined : search?.hits.get(board.id)}
+                starred={isMany ? stars.has(board.id) : null} onStar={toggleStar}
+              />
+              ))}
+        </ul>
+      )}
+      {inOrder.length > most && (
+        <div>
+          <button type='button' className='bw-button' onClick={() => setMost(most + SHOWN_MAX)}>
+            Show more boards ({(inOrder.length - most).toLocaleString('en')})
+          </button>
         </div>
       )}
     </>
@@ -115,44 +192,4 @@ function Unmade ({ ids }: { ids: readonly string[] }) {
       {ids.map(id => <a key={id} className='bw-button' href={boardPath(id)}>{id}</a>)}
     </div>
   )
-}
-
-type AnyBoard = Board | UnreadableBoard
-
-interface BoardList {
-  /** Null until the first page came. */
-  readonly boards: readonly AnyBoard[] | null
-  readonly problem: unknown
-  readonly loading: boolean
-  readonly hasMore: boolean
-  /** Loads the next page, or the one that failed. */
-  readonly more: () => void
-  readonly replace: (board: Board) => void
-  readonly remove: (id: string) => void
-}
-
-function useBoards (api: Api): BoardList {
-  const [boards, setBoards] = useState<readonly AnyBoard[] | null>(null)
-  const [cursor, setCursor] = useState<string | null>(null)
-  const { busy, problem, run } = useAct()
-
-  const more = useCallback(() => run(async () => {
-    const page = await api.listBoards(cursor)
-    // A board made in between may come twice.
-    setBoards(known => [...(known ?? []).filter(board => page.items.every(item => item.id !== board.id)), ...page.items])
-    setCursor(page.next_cursor)
-  }), [api, cursor, run])
-
-  // The first page, once. Others come when they are asked for.
-  useEffect(more, [api])
-
-  const replace = (board: Board) => setBoards(known => known?.map(item => item.id === board.id ? board : item) ?? null)
-  const remove = (id: string) => setBoards(known => known?.filter(item => item.id !== id) ?? null)
-  return { boards, problem, loading: busy, hasMore: cursor !== null, more, replace, remove }
-}
-
-/** What changed last comes first, what cannot be read last. */
-function byChange (boards: readonly AnyBoard[]): AnyBoard[] {
-  const changed = (board: AnyBoard) => 'unreadable' in board ? '' : board.updated_at
-  return boards.toSorted((one, other) => changed(other).localeCompare(changed(one)))
 }
