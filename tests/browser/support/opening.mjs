@@ -3,12 +3,13 @@
 
 /** To be put into a page before its own scripts: notes when the first shapes are on the screen, and when the page is busy. */
 export function watchOpening () {
-  const opening = { first: null, lastBusy: 0, drawnAt: 0, drawn: 0, longest: 0 }
+  const opening = { first: null, lastBusy: 0, drawnAt: 0, drawn: 0, longest: 0, over: false }
   window.opening = opening
   let before = performance.now()
   // A timer that comes late says that something else ran; 20 ms is what a frame may take.
   const channel = new MessageChannel()
   const look = () => {
+    if (opening.over) return
     const now = performance.now()
     const took = now - before
     if (took > 50) {
@@ -21,6 +22,7 @@ export function watchOpening () {
   channel.port1.onmessage = look
   look()
   const frame = () => {
+    if (opening.over) return
     let drawn = 0
     for (const shape of document.querySelectorAll('.tl-shape')) if (shape.style.display !== 'none') drawn++
     if (drawn !== opening.drawn) {
@@ -44,6 +46,7 @@ export function openingDone (shapes) {
   const count = editor.store.query.ids('shape').get().size
   if (count >= shapes) opening.all ??= performance.now()
   if (count < shapes || performance.now() - Math.max(opening.lastBusy, opening.all) < 500) return null
+  opening.over = true
   return { first: opening.first, view: opening.drawnAt, idle: Math.max(opening.lastBusy, opening.all, opening.drawnAt), longest: opening.longest, drawn: opening.drawn }
 }
 

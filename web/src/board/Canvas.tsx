@@ -15,6 +15,7 @@ import { cutMeasured, textOptions } from './endlessText'
 import { exportActions } from './exports'
 import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE, saveImages } from './external'
 import { Marks, MarksContext } from './Marks'
+import { drawSeen } from './seen'
 import { localShapeUtils } from './shapes'
 import type { Signals } from './signals'
 import { userOf } from './user'
@@ -72,6 +73,7 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
   const onMount = (editor: Editor): (() => void) => {
     let close: (() => void) | null = null
     cutMeasured(editor)
+    const stopSeen = drawSeen(editor)
     // A large board takes a while to be measured: that is for after the first paint, when layout is at rest.
     const timer = setTimeout(() => {
       close = openCanvas(editor, connection, signals)
@@ -81,6 +83,7 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
       clearTimeout(timer)
       onEditor(null)
       close?.()
+      stopSeen()
     }
   }
   return (

@@ -12,7 +12,7 @@ import { guardLinks } from './links'
 import { deleteShapesWithPage } from './pages'
 import type { Signals } from './signals'
 import { undoOwnOnly } from './undo'
-import { keepView, readView, showView } from './view'
+import { keepView, readView, showView, sightOf, type View } from './view'
 
 /** How long hints stay. */
 const HINT_MS = 6000
@@ -28,6 +28,8 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
   const undo = undoOwnOnly(store)
   const show = flash(signals)
   let binding: Binding | null = null
+  // Until the board is there, where it will be looked at.
+  const place = { kept: readView(tabKeep, connection.id) }
   signals.hidden.set(0)
   const stops = [undo.stop, stampChanges(editor, connection.identity.actor, () => binding?.merging !== true, () => undo.active)]
   binding = new Binding({
@@ -36,6 +38,7 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
     writable: () => connection.writable,
     quietly: change => editor.run(change, { history: 'ignore', ignoreShapeLock: true }),
     undrawable: ids => ids.filter(id => !canDraw(editor, id as TLShapeId)),
+    sight: () => sightOf(editor, place.kept),
     onHidden: count => signals.hidden.set(count),
     onLocal: ids => {
       connection.noteChanged(ids)
@@ -62,7 +65,7 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
     followLevel(editor, connection, bound, text => show.hint(text)),
     tellPresence(editor, connection.provider.awareness, connection.identity),
     showPresence(editor, connection.provider.awareness, peers => signals.peers.set(peers)),
-    lookWhere(editor, connection),
+    lookWhere(editor, connection, place),
     onLeave(() => {
       bound.flush()
       keepView(tabKeep, connection.id, editor)
@@ -151,10 +154,11 @@ function followLevel (editor: Editor, connection: BoardConnection, binding: Bind
 
 // A board opens where one left it in this tab, else on what is drawn: where nothing of it would be in view,
 // the camera goes there.
-function lookWhere (editor: Editor, connection: BoardConnection): () => void {
-  const kept = readView(tabKeep, connection.id)
+function lookWhere (editor: Editor, connection: BoardConnection, place: { kept: View | null }): () => void {
   const look = (): boolean => {
     if (!connection.state.loaded) return false
+    const { kept } = place
+    place.kept = null
     if (kept !== null && showView(editor, kept)) return true
     const bounds = editor.getCurrentPageBounds()
     if (bounds !== undefined && !editor.getViewportPageBounds().collides(bounds)) {

@@ -1,5 +1,6 @@
 // Where one looks: page and camera, kept for the tab, so that a reload shows the same place.
 import type { Editor, TLPageId } from 'tldraw'
+import type { Sight } from './arrival'
 
 /** Places beyond this are none: see tame.ts. */
 const COORDINATE_MAX = 1e8
@@ -40,6 +41,13 @@ export function showView (editor: Editor, { page, x, y, z }: View): boolean {
   if (page !== editor.getCurrentPageId()) editor.setCurrentPage(page)
   editor.setCamera({ x, y, z }, { immediate: true })
   return true
+}
+
+/** What is in view there; where nothing was kept, what is in view now. */
+export function sightOf (editor: Editor, kept: View | null): Sight {
+  const { x, y, z } = kept ?? editor.getCamera()
+  const { w, h } = editor.getViewportScreenBounds()
+  return { page: kept?.page ?? editor.getCurrentPageId(), x: -x, y: -y, w: w / z, h: h / z }
 }
 
 function itemOf (board: string): string {
