@@ -14,6 +14,7 @@ import type { BoardConnection } from './connection'
 import { cutMeasured, textOptions } from './endlessText'
 import { exportActions } from './exports'
 import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE, saveImages } from './external'
+import { Following } from './Following'
 import { Marks, MarksContext } from './Marks'
 import { drawSeen } from './seen'
 import { localShapeUtils } from './shapes'
@@ -25,9 +26,13 @@ const shapeUtils: readonly TLAnyShapeUtilConstructor[] = [
   ...(defaultShapeUtils as readonly TLAnyShapeUtilConstructor[]).filter(util => !replaced.has(util.type)), ...localShapeUtils
 ]
 
+function Front () {
+  return <><Marks /><Following /></>
+}
+
 // People are in our own bar, with agents and tabs told apart.
 const components: TLComponents = {
-  InFrontOfTheCanvas: Marks, SharePanel: null, DebugPanel: null, DebugMenu: null, CursorChatBubble: null, TopPanel: null
+  InFrontOfTheCanvas: Front, SharePanel: null, DebugPanel: null, DebugMenu: null, CursorChatBubble: null, TopPanel: null
 }
 
 // What would load pages of other servers into the board.

@@ -1,5 +1,5 @@
 // Joins an editor that is on the page with the board's connection, and takes both apart again.
-import type { Editor, TLPageId, TLShapeId } from 'tldraw'
+import type { Editor, TLShapeId } from 'tldraw'
 import { tabKeep } from '../browser'
 import { actorName, stampChanges } from './authorship'
 import { Binding } from './binding'
@@ -8,11 +8,12 @@ import { copyShapes } from './clipboard'
 import type { BoardConnection } from './connection'
 import { showPresence, tellPresence } from './cursors'
 import { keepContentLocal } from './external'
+import { watchFollowed } from './follow'
 import { guardLinks } from './links'
 import { deleteShapesWithPage } from './pages'
 import type { Signals } from './signals'
 import { undoOwnOnly } from './undo'
-import { keepView, readView, showView, sightOf, type View } from './view'
+import { keepView, motion, readView, showView, sightOf, type View } from './view'
 
 /** How long hints stay. */
 const HINT_MS = 6000
@@ -65,6 +66,7 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
     followLevel(editor, connection, bound, text => show.hint(text)),
     tellPresence(editor, connection.provider.awareness, connection.identity),
     showPresence(editor, connection.provider.awareness, peers => signals.peers.set(peers)),
+    watchFollowed(editor, text => show.hint(text)),
     lookWhere(editor, connection, place),
     onLeave(() => {
       bound.flush()
@@ -89,17 +91,6 @@ export function zoomTo (editor: Editor, ids: readonly TLShapeId[]): void {
   if (box === undefined) return
   const bounds = others.reduce((all, one) => all.clone().union(one), box)
   editor.zoomToBounds(bounds, { inset: 96, targetZoom: Math.min(1, editor.getZoomLevel()), ...motion() })
-}
-
-/** Brings a point of a page into view. */
-export function goTo (editor: Editor, page: string, point: { x: number, y: number } | null): void {
-  if (editor.getPage(page as TLPageId) === undefined) return
-  if (page !== editor.getCurrentPageId()) editor.setCurrentPage(page as TLPageId)
-  if (point !== null) editor.centerOnPoint(point, motion())
-}
-
-function motion (): { animation?: { duration: number } } {
-  return matchMedia('(prefers-reduced-motion: reduce)').matches ? {} : { animation: { duration: 250 } }
 }
 
 // Text of unknown kinds, lines without points: what is valid by the letter may still not be drawable.

@@ -22,16 +22,18 @@ export function drawSeen (editor: Editor): () => void {
 }
 
 // tldraw's own goes through all that the bounds of every shape depend on. These change with the shapes, not with
-// the camera; a shape whose bounds are not known yet counts as in view.
+// the camera. Shapes that are so new that their bounds are not known are asked.
 function findInView (editor: Editor): () => void {
-  const bounds = atom<ReadonlyArray<readonly [TLShapeId, Box | undefined]>>('bounds', [])
+  const bounds = atom<ReadonlyMap<TLShapeId, Box | undefined>>('bounds', new Map())
   const stop = react('bounds', () => {
-    bounds.set([...editor.getCurrentPageShapeIds()].map(id => [id, editor.getShapePageBounds(id)] as const))
+    bounds.set(new Map([...editor.getCurrentPageShapeIds()].map(id => [id, editor.getShapePageBounds(id)])))
   })
   const outside = computed<Set<TLShapeId>>('outside', before => {
-    const view = editor.getViewportPageBounds()
-    const now = new Set<TLShapeId>()
-    for (const [id, box] of bounds.get()) if (box === undefined || !view.includes(box)) now.add(id)
+    const [view, known, now] = [editor.getViewportPageBounds(), bounds.get(), new Set<TLShapeId>()]
+    for (const id of editor.getCurrentPageShapeIds()) {
+      const box = known.has(id) ? known.get(id) : editor.getShapePageBounds(id)
+      if (box === undefined || !view.includes(box)) now.add(id)
+    }
     return before instanceof Set && isSame(before, now) ? before : now
   })
   editor.getNotVisibleShapes = () => outside.get()

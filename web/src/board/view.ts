@@ -50,6 +50,18 @@ export function sightOf (editor: Editor, kept: View | null): Sight {
   return { page: kept?.page ?? editor.getCurrentPageId(), x: -x, y: -y, w: w / z, h: h / z }
 }
 
+/** Brings a point of a page into view. */
+export function goTo (editor: Editor, page: string, point: { x: number, y: number } | null): void {
+  if (editor.getPage(page as TLPageId) === undefined) return
+  if (page !== editor.getCurrentPageId()) editor.setCurrentPage(page as TLPageId)
+  if (point !== null) editor.centerOnPoint(point, motion())
+}
+
+/** How the camera moves by itself: at once for who asked for little motion. */
+export function motion (): { animation?: { duration: number } } {
+  return matchMedia('(prefers-reduced-motion: reduce)').matches ? {} : { animation: { duration: 250 } }
+}
+
 function itemOf (board: string): string {
   return `boardwire.view:${board}`
 }
