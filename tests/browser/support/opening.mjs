@@ -47,7 +47,7 @@ export function openingDone (shapes) {
   if (count >= shapes) opening.all ??= performance.now()
   if (count < shapes || performance.now() - Math.max(opening.lastBusy, opening.all) < 500) return null
   opening.over = true
-  return { first: opening.first, view: opening.drawnAt, idle: Math.max(opening.lastBusy, opening.all, opening.drawnAt), longest: opening.longest, drawn: opening.drawn }
+  return { first: opening.first, all: opening.all, view: opening.drawnAt, idle: Math.max(opening.lastBusy, opening.all, opening.drawnAt), longest: opening.longest, drawn: opening.drawn }
 }
 
 /** In the page: pans for so long, and gives how long each frame took. */
