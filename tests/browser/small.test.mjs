@@ -7,6 +7,9 @@ import { box } from './support/tab.mjs'
 
 const SIZE = { width: 320, height: 568 }
 
+/** tldraw lets the buttons of a menu lie over its edge by 2 pixels, which show nothing. */
+const CUT = 3
+
 const test = suite()
 
 /** What of these can be pressed and is neither whole on the screen nor in something that scrolls. */
@@ -18,7 +21,7 @@ const outOfReach = tab => tab.evaluate(() => [...document.querySelectorAll('butt
     for (let around = element.parentElement; around !== null; around = around.parentElement) {
       if (/auto|scroll/.test(getComputedStyle(around).overflowY + getComputedStyle(around).overflowX) && around.scrollHeight + around.scrollWidth > around.clientHeight + around.clientWidth) scrolls = true
     }
-    const isInside = left >= -1 && right <= innerWidth + 1 && top >= -1 && bottom <= innerHeight + 1
+    const isInside = left >= -CUT && right <= innerWidth + CUT && top >= -CUT && bottom <= innerHeight + CUT
     return width < 2 || isInside || scrolls ? null : `${element.dataset.testid ?? element.getAttribute('aria-label') ?? element.textContent} at ${[left, top, right, bottom].map(Math.round)}`
   }).filter(found => found !== null))
 

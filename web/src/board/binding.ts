@@ -197,7 +197,9 @@ export class Binding {
       return true
     }
     if (isEqual(this.#map.get(id), record)) return false
-    this.#map.set(id, hasUndefined(record) ? JSON.parse(JSON.stringify(record)) : record)
+    const bare = !hasUndefined(record)
+    if (bare) this.#reader.know(record)
+    this.#map.set(id, bare ? record : JSON.parse(JSON.stringify(record)))
     return true
   }
 
