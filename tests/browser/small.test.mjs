@@ -7,9 +7,6 @@ import { box } from './support/tab.mjs'
 
 const SIZE = { width: 320, height: 568 }
 
-/** tldraw lets the buttons of a menu lie over its edge by 2 pixels, which show nothing. */
-const CUT = 3
-
 const test = suite()
 
 /** What of these can be pressed and is neither whole on the screen nor in something that scrolls. */
@@ -21,6 +18,8 @@ const outOfReach = tab => tab.evaluate(() => [...document.querySelectorAll('butt
     for (let around = element.parentElement; around !== null; around = around.parentElement) {
       if (/auto|scroll/.test(getComputedStyle(around).overflowY + getComputedStyle(around).overflowX) && around.scrollHeight + around.scrollWidth > around.clientHeight + around.clientWidth) scrolls = true
     }
+    // tldraw lets the buttons of a menu lie over its edge by 2 pixels, which show nothing.
+    const CUT = 3
     const isInside = left >= -CUT && right <= innerWidth + CUT && top >= -CUT && bottom <= innerHeight + CUT
     return width < 2 || isInside || scrolls ? null : `${element.dataset.testid ?? element.getAttribute('aria-label') ?? element.textContent} at ${[left, top, right, bottom].map(Math.round)}`
   }).filter(found => found !== null))
