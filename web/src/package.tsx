@@ -104,7 +104,7 @@ function Open ({ connection, credentials, onEditor, mayRenew, onRetry }: OpenPro
         <Hints connection={connection} state={state} signals={signals} />
         {editor !== null && <AwayChip editor={editor} signals={signals} />}
       </div>
-      <div className='bw-corner'>
+      <div className='bw-package-corner'>
         <PresenceBar peers={peers} connection={connection} credentials={credentials} manages={false} editor={editor} name={connection.identity.name} onName={null} />
         <Indicator state={state} />
       </div>

@@ -21,13 +21,17 @@ export function instrument () {
   }
   const seen = book()
   const did = book()
+  const moves = new Map()
 
   // The listeners of the store are called once a frame: what they tell of is about to be painted.
   editor.store.listen(({ changes }) => {
     const now = Date.now()
     for (const id of Object.keys(changes.added)) seen.note(`create ${id}`, now)
     for (const [before, after] of Object.values(changes.updated)) {
-      if (before.x !== after.x || before.y !== after.y) seen.note(`move ${after.id} ${after.x},${after.y}`, now)
+      if (before.x === after.x && before.y === after.y) continue
+      seen.note(`move ${after.id} ${after.x},${after.y}`, now)
+      if (!moves.has(after.id)) moves.set(after.id, [])
+      moves.get(after.id).push([after.x, now])
     }
     for (const id of Object.keys(changes.removed)) seen.note(`delete ${id}`, now)
   }, { scope: 'document' })
@@ -44,5 +48,5 @@ export function instrument () {
     if (before.x !== after.x || before.y !== after.y) own(source, `move ${after.id} ${after.x},${after.y}`)
   })
 
-  window.boardwireTest = { seen: seen.when, did: did.when }
+  window.boardwireTest = { seen: seen.when, did: did.when, moves: id => moves.get(id) ?? [] }
 }

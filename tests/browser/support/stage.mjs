@@ -13,7 +13,7 @@ import { Tab } from './tab.mjs'
 const TEST_MS = 60_000
 
 /**
- * The `test` of a file. Each is given a `Stage`; when it is over, whatever it did, every page that was open must have
+ * The `test` of a file, with a deadline of its own where it measures much. Each is given a `Stage`; when it is over, whatever it did, every page that was open must have
  * kept to the rules of support/watch.mjs.
  */
 export function suite (flags = {}) {
@@ -27,7 +27,7 @@ export function suite (flags = {}) {
     world.server?.dispose()
     await world.chromium?.stop()
   })
-  return (name, play) => nodeTest(name, { timeout: TEST_MS }, async t => {
+  return (name, play, timeout = TEST_MS) => nodeTest(name, { timeout }, async t => {
     const stage = new Stage(world, t)
     try {
       await play(stage, t)
@@ -95,6 +95,13 @@ export class Stage {
   async editor (board, sub, options) {
     const person = await this.person(sub, { claims: { boards: { [board]: 'edit' } }, ...options })
     return await person.open(board)
+  }
+
+  /** A page of a browser profile of its own, for what is not ours: nothing watches it. */
+  async foreign (origin) {
+    const { context } = await this.#world.chromium.context(origin)
+    this.#ends.push(() => context.close())
+    return await context.newPage()
   }
 
   /** What is to be done when the test is over. */

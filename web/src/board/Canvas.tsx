@@ -16,7 +16,9 @@ import { exportActions } from './exports'
 import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE, saveImages } from './external'
 import { chooseFiles } from '../import/files'
 import { BoardMenu, IMPORT } from './Menu'
+import { Following } from './Following'
 import { Marks, MarksContext } from './Marks'
+import { drawSeen } from './seen'
 import { localShapeUtils } from './shapes'
 import type { Signals } from './signals'
 import { userOf } from './user'
@@ -26,9 +28,13 @@ const shapeUtils: readonly TLAnyShapeUtilConstructor[] = [
   ...(defaultShapeUtils as readonly TLAnyShapeUtilConstructor[]).filter(util => !replaced.has(util.type)), ...localShapeUtils
 ]
 
+function Front () {
+  return <><Marks /><Following /></>
+}
+
 // People are in our own bar, with agents and tabs told apart.
 const components: TLComponents = {
-  InFrontOfTheCanvas: Marks, MainMenu: BoardMenu, SharePanel: null, DebugPanel: null, DebugMenu: null, CursorChatBubble: null, TopPanel: null
+  InFrontOfTheCanvas: Front, MainMenu: BoardMenu, SharePanel: null, DebugPanel: null, DebugMenu: null, CursorChatBubble: null, TopPanel: null
 }
 
 // What would load pages of other servers into the board.
@@ -48,7 +54,7 @@ const overridesOf = (connection: BoardConnection, signals: Signals): TLUiOverrid
       copy: copy('copy'),
       cut: copy('cut'),
       'download-original': select(() => saveImages(editor)),
-      ...Object.fromEntries(Object.entries(saving).map(([id, { onSelect }]) => [id, { onSelect: () => { void onSelect('menu') } }]))
+      ...Object.fromEntries(Object.entries(saving).map(([id, { onSelect }]) => [id, { onSelect: () => { signals.whole(); void onSelect('menu') } }]))
     }
     const known = Object.fromEntries(Object.entries(actions).filter(([id]) => !FETCHING.includes(id))
       .map(([id, action]) => [id, Object.hasOwn(ours, id) ? { ...action, ...ours[id] } : action]))
@@ -81,6 +87,7 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
   const onMount = (editor: Editor): (() => void) => {
     let close: (() => void) | null = null
     cutMeasured(editor)
+    const stopSeen = drawSeen(editor)
     // A large board takes a while to be measured: that is for after the first paint, when layout is at rest.
     const timer = setTimeout(() => {
       close = openCanvas(editor, connection, signals)
@@ -90,6 +97,7 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
       clearTimeout(timer)
       onEditor(null)
       close?.()
+      stopSeen()
     }
   }
   return (

@@ -9,8 +9,8 @@ import { Popup } from '../ui/Popup'
 import { useMedia } from '../ui/hooks'
 import { initials } from '../words'
 import { useAgents, type Agents } from './agents'
-import { goTo } from './canvas'
 import type { BoardConnection } from './connection'
+import { follow } from './follow'
 import { peopleOf, type Peer, type Person } from './presence'
 import type { Credentials } from '../credentials'
 import { NameForm } from './GuestName'
@@ -55,7 +55,7 @@ export const PresenceBar = memo(function PresenceBar ({ peers, connection, crede
   const more = others.filter(person => !shown.includes(person))
   // What one of them does has room; the others say it when asked.
   const busy = shown.find(({ kind, doing }) => kind === 'agent' && doing !== '')
-  const visit = ({ peer }: Person): void => { if (editor !== null) goTo(editor, peer.page, peer.cursor) }
+  const visit = ({ peer }: Person): void => { if (editor !== null) follow(editor, peer, connection.doc.clientID) }
   return (
     <ul className='bw-people' aria-label='People on this board' data-testid='presence-bar' data-count={here.length + 1}>
       {busy !== undefined && <li className='bw-doing' data-testid='doing' title={`${busy.name}: ${busy.doing}`} aria-hidden='true'>{busy.doing}</li>}

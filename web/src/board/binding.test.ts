@@ -179,9 +179,11 @@ describe('values that are no records of this page', () => {
 
   test('a record that makes the store throw is left out alone', () => {
     const one = side()
-    one.store.sideEffects.registerAfterCreateHandler('shape', shape => {
-      if (shape.id === 'shape:bad') throw new Error('cannot')
-    })
+    const { put } = one.store
+    one.store.put = (records, phase) => {
+      if (records.some(({ id }) => id === 'shape:bad')) throw new Error('cannot')
+      put.call(one.store, records, phase)
+    }
     one.doc.transact(() => {
       for (const name of ['a', 'bad', 'b']) one.map.set(`shape:${name}`, geo(name))
     }, 'wire')
@@ -337,5 +339,36 @@ describe('pace', () => {
     } finally {
       vi.useRealTimers()
     }
+  })
+})
+
+describe('a large board', () => {
+  const many = Array.from({ length: 1_000 }, (_, n) => geo(`n${n}`, { x: n * 10 }))
+  const sight = () => ({ page: 'page:page', x: 5_000, y: 0, w: 300, h: 300 })
+
+  test('comes piece by piece, what is in view first, until all of it is there', async () => {
+    const one = side(docWith(page('page', 'a1'), ...many), { sight })
+    const ids = one.store.query.ids('shape')
+    expect(ids.get().has('shape:n510' as never)).toBe(true)
+    expect(ids.get().size).toBeLessThan(100)
+    await vi.waitFor(() => expect(ids.get().size).toBe(1_000), 10_000)
+    expect(one.binding.arriving).toBe(0)
+  })
+
+  test('what others change and draw meanwhile is there at once, and nothing is lost', () => {
+    const one = side(docWith(page('page', 'a1'), frame('frame', { x: 90_000 }), ...many), { sight })
+    one.doc.transact(() => { one.map.set('shape:child', geo('child', { parentId: 'shape:frame' as never })) }, 'wire')
+    expect(one.store.has('shape:child' as never)).toBe(true)
+    expect(one.store.has('shape:frame' as never)).toBe(true)
+    one.doc.transact(() => { one.map.delete('shape:n999') }, 'wire')
+    one.binding.whole()
+    expect(one.store.query.ids('shape').get().size).toBe(1_001)
+  })
+
+  test('a page that one deletes takes along what was still to come onto it', async () => {
+    const one = side(docWith(page('page', 'a1'), page('other'), ...many), { sight })
+    one.store.remove([...one.store.query.ids('shape').get(), 'page:page' as never])
+    await Promise.resolve()
+    expect([...one.map.keys()].filter(id => id.startsWith('shape:'))).toEqual([])
   })
 })

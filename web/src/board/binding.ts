@@ -6,6 +6,7 @@
 // touched.
 import { isEqual, type TLRecord, type TLStore } from 'tldraw'
 import * as Y from 'yjs'
+import { AT_ONCE_MAX, byNearness, company, isUnder, type Sight } from './arrival'
 import { DEFAULT_PAGE, Placement } from './placement'
 import { RecordReader } from './records'
 import { tamed } from './tame'
@@ -33,6 +34,8 @@ export interface BindingOptions {
   readonly quietly?: (change: () => void) => void
   /** Which of these shapes cannot be drawn: asked once they are in the store. */
   readonly undrawable?: (ids: readonly string[]) => readonly string[]
+  /** Where one looks, or will once the board is there: of many new shapes these come first. Without it all come at once. */
+  readonly sight?: () => Sight
   /** Told how many values of the map this page cannot show, whenever that changes. */
   readonly onHidden?: (count: number) => void
   /** Told after changes of others were shown. */
@@ -45,6 +48,15 @@ export interface BindingOptions {
 // write].
 const PACE: ReadonlyArray<readonly [number, number]> = [[500, 120], [64, 40]]
 
+// Of many new shapes so many come in one piece, depending on how long pieces take: long enough to be worth what
+// every piece costs, short enough for who draws meanwhile.
+const PIECE_MIN = 100
+const PIECE_MAX = 1_000
+const PIECE_MS = 40
+
+/** Nobody is kept waiting longer for the next piece, however busy the page is. */
+const PIECE_WAIT_MS = 100
+
 /** Binds from construction until `destroy`. */
 export class Binding {
   readonly #options: BindingOptions
@@ -56,12 +68,16 @@ export class Binding {
   readonly #unreadable = new Set<string>()
   readonly #undrawable = new Map<string, unknown>()
   readonly #pending = new Set<string>()
+  // Not on the canvas yet, in the order in which they come.
+  readonly #waiting = new Set<string>()
   readonly #stops: Array<() => void> = []
   #toldHidden = 0
   #merging = false
   #timer: ReturnType<typeof setTimeout> | null = null
   #scheduled = false
   #pause = 0
+  #piece = PIECE_MIN
+  #stopPieces: (() => void) | null = null
 
   constructor (options: BindingOptions) {
     this.#options = options
@@ -76,6 +92,21 @@ export class Binding {
   /** Whether what happens to the store right now follows from what others did. */
   get merging (): boolean {
     return this.#merging
+  }
+
+  /** How many records are still to come onto the canvas. */
+  get arriving (): number {
+    return this.#waiting.size
+  }
+
+  /** Puts all that is still to come onto the canvas, at once. */
+  whole (): void {
+    this.#stopPieces?.()
+    this.#stopPieces = null
+    const ids = new Set(this.#waiting)
+    this.#waiting.clear()
+    this.#put(ids)
+    this.#tellHidden()
   }
 
   /** The values of the map that this page cannot show, as JSON has them. */
@@ -93,6 +124,7 @@ export class Binding {
     this.#pending.clear()
     if (ids.length === 0 || !this.#options.writable()) return
     this.#pause = PACE.find(([records]) => ids.length > records)?.[1] ?? 0
+    this.#takeAlong(ids)
     const written: string[] = []
     this.#options.doc.transact(() => {
       this.#writeFoundation()
@@ -112,6 +144,7 @@ export class Binding {
   /** Writes what waits, and lets go of both sides. */
   destroy (): void {
     this.flush()
+    this.#stopPieces?.()
     for (const stop of this.#stops) stop()
   }
 
@@ -144,6 +177,18 @@ export class Binding {
     else queueMicrotask(() => this.flush())
   }
 
+  // Pages and frames that one deletes take along what was still to come onto them.
+  #takeAlong (ids: string[]): void {
+    if (this.#waiting.size === 0) return
+    const gone = new Set(ids.filter(id => !this.#options.store.has(id as TLRecord['id'])))
+    if (gone.size === 0) return
+    for (const id of this.#waiting) {
+      if (!isUnder(id, gone, this.#lookup)) continue
+      this.#waiting.delete(id)
+      ids.push(id)
+    }
+  }
+
   #write (id: string): boolean {
     const record = this.#options.store.unsafeGetWithoutCapture(id as TLRecord['id'])
     if (record === undefined) {
@@ -152,7 +197,9 @@ export class Binding {
       return true
     }
     if (isEqual(this.#map.get(id), record)) return false
-    this.#map.set(id, hasUndefined(record) ? JSON.parse(JSON.stringify(record)) : record)
+    const bare = !hasUndefined(record)
+    if (bare) this.#reader.know(record)
+    this.#map.set(id, bare ? record : JSON.parse(JSON.stringify(record)))
     return true
   }
 
@@ -207,7 +254,60 @@ export class Binding {
     return this.#placement.note(changes)
   }
 
+  readonly #lookup = (id: string): TLRecord | null => this.#records.get(id) ?? null
+
   #show (ids: ReadonlySet<string>): void {
+    const { store, sight } = this.#options
+    const comes = (id: string): boolean => !store.has(id as TLRecord['id']) && isDrawn(this.#records.get(id))
+    const many = sight === undefined ? [] : [...ids].filter(comes)
+    const now = new Set(ids)
+    if (sight !== undefined && many.length > AT_ONCE_MAX) {
+      for (const id of many) now.delete(id)
+      for (const id of this.#waiting) if (!ids.has(id)) many.push(id)
+      this.#waiting.clear()
+      const { order, inView } = byNearness(many, id => this.#placement.shown(id), sight())
+      for (const id of order) this.#waiting.add(id)
+      for (const id of order.slice(0, Math.min(Math.max(inView, 1), AT_ONCE_MAX))) this.#fetch(id, now)
+      this.#schedulePiece()
+    } else if (this.#waiting.size > 0) {
+      for (const id of ids) this.#fetch(id, now)
+    }
+    this.#put(now)
+  }
+
+  // Takes a record out of those that wait, with all that it needs.
+  #fetch (id: string, into: Set<string>): void {
+    const found = company(id, one => this.#waiting.has(one), one => this.#placement.shown(one), one => this.#placement.leaningOn(one))
+    for (const one of found) {
+      this.#waiting.delete(one)
+      into.add(one)
+    }
+  }
+
+  #schedulePiece (): void {
+    this.#stopPieces ??= whenIdle(() => {
+      this.#stopPieces = null
+      const start = performance.now()
+      const now = new Set<string>()
+      for (const id of this.#waiting) {
+        if (now.size >= this.#piece) break
+        this.#fetch(id, now)
+      }
+      this.#put(now)
+      this.#tellHidden()
+      if (this.#waiting.size === 0) return
+      // What is drawn of them is drawn before this.
+      const timer = setTimeout(() => {
+        const wanted = this.#piece * Math.min(PIECE_MS / Math.max(performance.now() - start, 1), 2)
+        this.#piece = Math.round(Math.min(Math.max(wanted, PIECE_MIN), PIECE_MAX))
+        this.#stopPieces = null
+        this.#schedulePiece()
+      })
+      this.#stopPieces = () => clearTimeout(timer)
+    })
+  }
+
+  #put (ids: ReadonlySet<string>): void {
     const { store } = this.#options
     const puts: TLRecord[] = []
     const removals: Array<TLRecord['id']> = []
@@ -255,11 +355,26 @@ export class Binding {
 
   #tryMerge (puts: TLRecord[], removals: Array<TLRecord['id']>): boolean {
     const { store } = this.#options
+    const isNew = (record: TLRecord): boolean => isDrawn(record) && !store.has(record.id)
+    const [added, others] = [puts.filter(isNew), puts.filter(record => !isNew(record))]
+    const pages = others.filter(({ typeName }) => typeName === 'page')
+    const changed = others.filter(({ typeName }) => typeName !== 'page')
     try {
-      store.mergeRemoteChanges(() => {
-        if (puts.length > 0) store.put(puts)
-        if (removals.length > 0) store.remove(removals)
-      })
+      if (pages.length > 0) store.mergeRemoteChanges(() => { store.put(pages) })
+      if (added.length > 0) {
+        // tldraw would look anew for the parent of each arrow that is bound, among all shapes; who drew it has.
+        const effects = store.sideEffects as unknown as Effects
+        store.mergeRemoteChanges(() => {
+          effects.setIsEnabled(false)
+          store.put(added)
+        })
+      }
+      if (changed.length + removals.length > 0) {
+        store.mergeRemoteChanges(() => {
+          if (changed.length > 0) store.put(changed)
+          if (removals.length > 0) store.remove(removals)
+        })
+      }
       return true
     } catch {
       return false
@@ -288,6 +403,24 @@ export class Binding {
 function sharing (record: TLRecord, current: TLRecord | undefined): TLRecord {
   if (current === undefined || !('props' in record) || !('props' in current)) return record
   return isEqual(record.props, current.props) ? { ...record, props: current.props } as TLRecord : record
+}
+
+/** What tldraw's own loading of a file uses, and does not publish; the store turns them on again by itself. */
+interface Effects { setIsEnabled: (enabled: boolean) => void }
+
+/** What is drawn, and what bends it: these may come later than the pages and images that they need. */
+function isDrawn (record: TLRecord | undefined): boolean {
+  return record?.typeName === 'shape' || record?.typeName === 'binding'
+}
+
+// Safari has no such callback.
+function whenIdle (act: () => void): () => void {
+  if (typeof requestIdleCallback !== 'function') {
+    const timer = setTimeout(act, 16)
+    return () => clearTimeout(timer)
+  }
+  const handle = requestIdleCallback(act, { timeout: PIECE_WAIT_MS })
+  return () => cancelIdleCallback(handle)
 }
 
 // Yjs would keep such members, JSON has no word for them.

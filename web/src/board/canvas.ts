@@ -1,5 +1,5 @@
 // Joins an editor that is on the page with the board's connection, and takes both apart again.
-import type { Editor, TLPageId, TLShapeId } from 'tldraw'
+import type { Editor, TLShapeId } from 'tldraw'
 import { tabKeep } from '../browser'
 import { actorName, stampChanges } from './authorship'
 import { Binding } from './binding'
@@ -9,11 +9,12 @@ import type { BoardConnection } from './connection'
 import { showPresence, tellPresence } from './cursors'
 import { importFiles, importPasted } from '../import/files'
 import { keepContentLocal } from './external'
+import { watchFollowed } from './follow'
 import { guardLinks } from './links'
 import { deleteShapesWithPage } from './pages'
 import type { Signals } from './signals'
 import { undoOwnOnly } from './undo'
-import { keepView, readView, showView } from './view'
+import { keepView, motion, readView, showView, sightOf, type View } from './view'
 
 /** How long hints stay. */
 const HINT_MS = 6000
@@ -29,6 +30,8 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
   const undo = undoOwnOnly(store)
   const show = flash(signals)
   let binding: Binding | null = null
+  // Until the board is there, where it will be looked at.
+  const place = { kept: readView(tabKeep, connection.id) }
   signals.hidden.set(0)
   const stops = [undo.stop, stampChanges(editor, connection.identity.actor, () => binding?.merging !== true, () => undo.active)]
   binding = new Binding({
@@ -37,6 +40,7 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
     writable: () => connection.writable,
     quietly: change => editor.run(change, { history: 'ignore', ignoreShapeLock: true }),
     undrawable: ids => ids.filter(id => !canDraw(editor, id as TLShapeId)),
+    sight: () => sightOf(editor, place.kept),
     onHidden: count => signals.hidden.set(count),
     onLocal: ids => {
       connection.noteChanged(ids)
@@ -54,6 +58,7 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
     }
   })
   const bound = binding
+  signals.whole = () => bound.whole()
   signals.hiddenValues = () => bound.hidden()
   keepContentLocal(editor)
   importFiles(editor, signals)
@@ -65,7 +70,8 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
     followLevel(editor, connection, bound, text => show.hint(text)),
     tellPresence(editor, connection.provider.awareness, connection.identity),
     showPresence(editor, connection.provider.awareness, peers => signals.peers.set(peers)),
-    lookWhere(editor, connection),
+    watchFollowed(editor, text => show.hint(text)),
+    lookWhere(editor, connection, place),
     onLeave(() => {
       bound.flush()
       keepView(tabKeep, connection.id, editor)
@@ -89,17 +95,6 @@ export function zoomTo (editor: Editor, ids: readonly TLShapeId[]): void {
   if (box === undefined) return
   const bounds = others.reduce((all, one) => all.clone().union(one), box)
   editor.zoomToBounds(bounds, { inset: 96, targetZoom: Math.min(1, editor.getZoomLevel()), ...motion() })
-}
-
-/** Brings a point of a page into view. */
-export function goTo (editor: Editor, page: string, point: { x: number, y: number } | null): void {
-  if (editor.getPage(page as TLPageId) === undefined) return
-  if (page !== editor.getCurrentPageId()) editor.setCurrentPage(page as TLPageId)
-  if (point !== null) editor.centerOnPoint(point, motion())
-}
-
-function motion (): { animation?: { duration: number } } {
-  return matchMedia('(prefers-reduced-motion: reduce)').matches ? {} : { animation: { duration: 250 } }
 }
 
 // Text of unknown kinds, lines without points: what is valid by the letter may still not be drawable.
@@ -154,10 +149,11 @@ function followLevel (editor: Editor, connection: BoardConnection, binding: Bind
 
 // A board opens where one left it in this tab, else on what is drawn: where nothing of it would be in view,
 // the camera goes there.
-function lookWhere (editor: Editor, connection: BoardConnection): () => void {
-  const kept = readView(tabKeep, connection.id)
+function lookWhere (editor: Editor, connection: BoardConnection, place: { kept: View | null }): () => void {
   const look = (): boolean => {
     if (!connection.state.loaded) return false
+    const { kept } = place
+    place.kept = null
     if (kept !== null && showView(editor, kept)) return true
     const bounds = editor.getCurrentPageBounds()
     if (bounds !== undefined && !editor.getViewportPageBounds().collides(bounds)) {

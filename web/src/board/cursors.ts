@@ -7,7 +7,7 @@ import {
 import type { Awareness } from 'y-protocols/awareness'
 import { along, lengthOf, someOf, STOPS_MAX, type Point } from './glide'
 import type { Identity } from './identity'
-import { firstPresence, readPeers, tellLaser, tenth, type Peer, type PresenceState } from './presence'
+import { firstPresence, followName, readPeers, tellLaser, tenth, type Peer, type PresenceState } from './presence'
 
 /** One's own state is sent at most this often. The server sends on every 33 ms. */
 const SEND_EVERY_MS = 33
@@ -34,6 +34,9 @@ export function tellPresence (editor: Editor, awareness: Awareness, identity: Id
     editor.getCurrentPageId()
     editor.getSelectedShapeIds()
     lasersOf(editor)
+    editor.getCamera()
+    editor.getViewportScreenBounds()
+    editor.getInstanceState().followingUserId
     schedule()
   })
   const container = editor.getContainer()
@@ -53,11 +56,15 @@ function presenceOf (editor: Editor, identity: Identity, isHere: boolean): Prese
   // Nobody has moved the pointer of a canvas that was just opened.
   const isMoved = pointer !== undefined && pointer.lastActivityTimestamp > 0
   const lasers = lasersOf(editor)
+  const [{ x, y, z }, { w, h }] = [editor.getCamera(), editor.getViewportScreenBounds()]
+  const { followingUserId } = editor.getInstanceState()
   return {
     ...firstPresence(identity),
     page: editor.getCurrentPageId(),
     cursor: isHere && isMoved ? { x: tenth(pointer.x), y: tenth(pointer.y) } : null,
     selection: editor.getSelectedShapeIds().slice(0, SELECTION_MAX),
+    camera: { x: tenth(x), y: tenth(y), z: Math.round(z * 1e4) / 1e4, w: Math.round(w), h: Math.round(h) },
+    ...(followingUserId !== null && { following: followingUserId }),
     ...(lasers.length > 0 && { laser: tellLaser(lasers.map(({ points }) => points)) })
   }
 }
@@ -149,14 +156,16 @@ function recordId (client: number): TLInstancePresence['id'] {
 function recordOf (peer: Peer): TLInstancePresence {
   return InstancePresenceRecordType.create({
     id: recordId(peer.client),
-    // Each tab has a cursor of its own; tldraw shows one for each user id.
-    userId: `${peer.user.id}#${peer.client}`,
+    userId: followName(peer.user.id, peer.client),
     userName: peer.user.name,
     color: peer.user.color,
     currentPageId: peer.page as TLPageId,
     cursor: peer.cursor === null ? null : { ...peer.cursor, type: 'default', rotation: 0 },
     selectedShapeIds: peer.selection as TLShapeId[],
     scribbles: peer.laser.map(scribbleOf),
+    camera: peer.camera === null ? null : { x: peer.camera.x, y: peer.camera.y, z: peer.camera.z },
+    screenBounds: peer.camera === null ? null : { x: 0, y: 0, w: peer.camera.w, h: peer.camera.h },
+    followingUserId: peer.following === '' ? null : peer.following,
     chatMessage: peer.message || peer.doing,
     lastActivityTimestamp: Date.now()
   })

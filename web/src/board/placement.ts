@@ -66,6 +66,11 @@ export class Placement {
     return this.#pages.size > 0
   }
 
+  /** Who leans on one: children, and the bindings of arrows. */
+  leaningOn (id: string): Iterable<string> {
+    return this.#leaning.get(id) ?? []
+  }
+
   /** What is to be shown for an id; null for nothing. */
   shown (id: string): TLRecord | null {
     const record = this.#lookup(id)

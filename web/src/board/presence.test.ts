@@ -9,12 +9,14 @@ const good = {
   selection: ['shape:a']
 }
 
-const silent = { laser: [], doing: '', message: '' }
+const silent = { laser: [], camera: null, following: '', doing: '', message: '' }
+const camera = { x: 1, y: -2, z: 0.5, w: 1280, h: 700 }
 
 describe('what another tells', () => {
   test('is read as it is', () => {
     expect(readPeer(7, good)).toEqual({ ...good, ...silent, client: 7 })
     expect(readPeer(7, { ...good, laser: [[1, 2, 3, 4]] })).toEqual({ ...good, ...silent, laser: [[1, 2, 3, 4]], client: 7 })
+    expect(readPeer(7, { ...good, camera, following: 'user:bob#9' })).toEqual({ ...good, ...silent, camera, following: 'user:bob#9', client: 7 })
     const told = { kind: 'agent', doing: 'drawing 12 items', message: 'Look here' }
     expect(readPeer(7, { ...good, ...told })).toEqual({ ...good, ...silent, ...told, client: 7 })
   })
@@ -39,6 +41,13 @@ describe('what another tells', () => {
     [{ user: { ...good.user, color: 'red;background:url(//x)' } }, { user: { ...good.user, color: '#5f5f5f' } }],
     [{ user: { ...good.user, name: '' } }, { user: { ...good.user, name: 'alice' } }],
     [{ user: { ...good.user, name: 'a\u202eb\n' } }, { user: { ...good.user, name: 'ab' } }],
+    [{ camera: 7 }, {}],
+    [{ camera: { ...camera, z: 0 } }, {}],
+    [{ camera: { ...camera, z: 1e9 } }, {}],
+    [{ camera: { ...camera, x: 1e300 } }, {}],
+    [{ camera: { ...camera, w: 0 } }, {}],
+    [{ camera: { ...camera, h: '700' } }, {}],
+    [{ following: 7 }, {}],
     [{ doing: 7, message: { text: 'x' } }, {}],
     [{ doing: ' a\u202eb\n', message: '<b>\u2028</b>' }, { doing: 'ab', message: '<b></b>' }],
     [{ doing: 'x'.repeat(500), message: '\u{1f600}'.repeat(500) }, { doing: 'x'.repeat(128), message: '\u{1f600}'.repeat(280) }],

@@ -11,6 +11,10 @@ export interface PresenceState {
   readonly selection: readonly string[]
   /** What the laser draws at this moment: x and y of each point, one after the other. */
   readonly laser?: readonly Stroke[]
+  /** The part of the page that it looks at, in its window: for those who follow. */
+  readonly camera?: Camera | null
+  /** Whom it follows: see `followName`; empty for nobody. */
+  readonly following?: string
   /** What it is doing at this moment, in words. */
   readonly doing?: string
   /** What it says, beside its cursor. */
@@ -19,6 +23,20 @@ export interface PresenceState {
 
 /** x, y, x, y... */
 export type Stroke = readonly number[]
+
+/** tldraw's camera, and the size of the window that it is for. */
+export interface Camera {
+  readonly x: number
+  readonly y: number
+  readonly z: number
+  readonly w: number
+  readonly h: number
+}
+
+/** What a tab is called on the canvas: each has a cursor of its own, tldraw shows one for each user id. */
+export function followName (user: string, client: number): string {
+  return `${user}#${client}`
+}
 
 /** Another tab, or an agent. */
 export interface Peer extends Required<PresenceState> {
@@ -60,6 +78,10 @@ const COORDINATE_MAX = 1e8
 const DOING_MAX = 128
 const MESSAGE_MAX = 280
 
+/** tldraw's own are 0.1 and 8. */
+const ZOOM_MIN = 0.01
+const ZOOM_MAX = 64
+
 /** A stroke fades within a second, and its oldest points first. */
 const STROKES_MAX = 4
 const POINTS_MAX = 100
@@ -83,6 +105,8 @@ export function readPeer (client: number, state: unknown): Peer | null {
     cursor: readCursor(state['cursor']),
     selection: readSelection(state['selection']),
     laser: readLaser(state['laser']),
+    camera: readCamera(state['camera']),
+    following: readLine(state['following'], ID_MAX + 20),
     doing: readLine(state['doing'], DOING_MAX),
     message: readLine(state['message'], MESSAGE_MAX)
   }
@@ -153,6 +177,13 @@ function readCursor (cursor: unknown): { x: number, y: number } | null {
   if (!isObject(cursor)) return null
   const { x, y } = cursor
   return isCoordinate(x) && isCoordinate(y) ? { x, y } : null
+}
+
+function readCamera (camera: unknown): Camera | null {
+  if (!isObject(camera)) return null
+  const { x, y, z, w, h } = camera
+  const isSize = (size: unknown): size is number => isCoordinate(size) && size >= 1
+  return isCoordinate(x) && isCoordinate(y) && typeof z === 'number' && z >= ZOOM_MIN && z <= ZOOM_MAX && isSize(w) && isSize(h) ? { x, y, z, w, h } : null
 }
 
 function readSelection (selection: unknown): string[] {

@@ -26,6 +26,11 @@ export class RecordReader {
     return record
   }
 
+  /** Takes note of a record of one's own that is written as it is: the store has looked at it. */
+  know (record: TLRecord): void {
+    this.#read.set(record, record)
+  }
+
   #readNew (value: Record<string, unknown>): TLRecord | null {
     if (!this.#isOfDocument(value) || !isTame(value)) return null
     const record = value as unknown as TLRecord

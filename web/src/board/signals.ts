@@ -20,4 +20,6 @@ export class Signals {
   readonly hidden = atom('hidden', 0)
   /** Those things, as they stand in the document. */
   hiddenValues: () => Record<string, unknown> = () => ({})
+  /** Has all of the board that is still to come put onto the canvas, for what is about all of it. */
+  whole: () => void = () => {}
 }

@@ -1,5 +1,6 @@
 // Where one looks: page and camera, kept for the tab, so that a reload shows the same place.
 import type { Editor, TLPageId } from 'tldraw'
+import type { Sight } from './arrival'
 
 /** Places beyond this are none: see tame.ts. */
 const COORDINATE_MAX = 1e8
@@ -40,6 +41,25 @@ export function showView (editor: Editor, { page, x, y, z }: View): boolean {
   if (page !== editor.getCurrentPageId()) editor.setCurrentPage(page)
   editor.setCamera({ x, y, z }, { immediate: true })
   return true
+}
+
+/** What is in view there; where nothing was kept, what is in view now. */
+export function sightOf (editor: Editor, kept: View | null): Sight {
+  const { x, y, z } = kept ?? editor.getCamera()
+  const { w, h } = editor.getViewportScreenBounds()
+  return { page: kept?.page ?? editor.getCurrentPageId(), x: -x, y: -y, w: w / z, h: h / z }
+}
+
+/** Brings a point of a page into view. */
+export function goTo (editor: Editor, page: string, point: { x: number, y: number } | null): void {
+  if (editor.getPage(page as TLPageId) === undefined) return
+  if (page !== editor.getCurrentPageId()) editor.setCurrentPage(page as TLPageId)
+  if (point !== null) editor.centerOnPoint(point, motion())
+}
+
+/** How the camera moves by itself: at once for who asked for little motion. */
+export function motion (): { animation?: { duration: number } } {
+  return matchMedia('(prefers-reduced-motion: reduce)').matches ? {} : { animation: { duration: 250 } }
 }
 
 function itemOf (board: string): string {
