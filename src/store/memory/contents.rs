@@ -295,10 +295,8 @@ impl Contents {
         let standing = |session: &&mut StoredSession| session.revoked_at.is_none();
         match change {
             SessionChange::Open(session) => {
-                let is_same = |other: &StoredSession| {
-                    other.invite == session.invite || other.hash.id() == session.hash.id()
-                };
-                if self.sessions.values().any(is_same) {
+                let is_used = |other: &StoredSession| other.invite == session.invite;
+                if self.sessions.contains_key(&session.id()) || self.sessions.values().any(is_used) {
                     return Applied::Exists;
                 }
                 if self.sessions.len() >= limits::SESSIONS_MAX {
