@@ -76,6 +76,7 @@ impl Boards {
     ) -> Result<Granted, Fault> {
         let mark = self.slots.access_mark(&board);
         let facts = self.facts(&board, credentials.asked()).await?;
+        let credentials = self.ended.applied_to(&credentials);
         let question = Question {
             board: &board,
             facts: &facts,
@@ -83,7 +84,7 @@ impl Boards {
             moment: Moment::Request,
             now: self.now().unix,
         };
-        match access::decide(&self.ended.applied_to(&credentials), question) {
+        match access::decide(&credentials, question) {
             Decision::Refused(fault) => {
                 if matches!(facts.board, BoardFacts::Present { .. }) {
                     let subject = credentials.subject(fault);

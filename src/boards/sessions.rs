@@ -4,7 +4,6 @@
 //! invariants: an id is among them before anybody who is connected is decided about again; where it is, no
 //! decision counts its token as valid. Tests: `sessions/tests.rs`.
 
-use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -65,16 +64,19 @@ impl Ended {
         credentials.tokens.iter().any(|token| self.concerns(token))
     }
 
-    /// The same credentials, in which tokens of ended sessions have ended.
-    pub(crate) fn applied_to<'a>(&self, credentials: &'a Credentials) -> Cow<'a, Credentials> {
-        let mut credentials = Cow::Borrowed(credentials);
-        if self.concern(&credentials) {
-            let tokens = credentials.to_mut().tokens.iter_mut();
-            for token in tokens.filter(|token| self.concerns(token)) {
-                token.expires_at = UnixMillis(0);
-            }
+    /// The same credentials, in which tokens of ended sessions have ended, and stand for no session any more:
+    /// what is decided by them holds, whatever else they let do.
+    pub(crate) fn applied_to(&self, credentials: &Arc<Credentials>) -> Arc<Credentials> {
+        if !self.concern(credentials) {
+            return Arc::clone(credentials);
         }
-        credentials
+        let mut credentials = Credentials::clone(credentials);
+        let tokens = credentials.tokens.iter_mut();
+        for token in tokens.filter(|token| self.concerns(token)) {
+            token.expires_at = UnixMillis(0);
+            token.session = None;
+        }
+        Arc::new(credentials)
     }
 }
 

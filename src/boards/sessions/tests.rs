@@ -123,13 +123,12 @@ fn whoever_is_on_a_board_by_a_session_that_is_ended_goes_or_keeps_what_else_they
             hash: SecretHash::of(LINK),
         };
         let alone = joined(&boards, signed_in(1, Vec::new())).await;
-        let linked = joined(&boards, signed_in(1, vec![link])).await;
+        let linked = joined(&boards, signed_in(1, vec![link.clone()])).await;
         let other = joined(&boards, signed_in(2, Vec::new())).await;
         assert_eq!([&alone, &linked, &other].map(level), [Some(Level::Edit); 3]);
-        let before = boards
-            .decide(board(), signed_in(1, Vec::new()), Actor::unknown())
-            .await
-            .unwrap();
+        let decided = |secrets| boards.decide(board(), signed_in(1, secrets), Actor::unknown());
+        let before = decided(Vec::new()).await.unwrap();
+        let linked_before = decided(vec![link]).await.unwrap();
 
         let revoke = SessionChange::Revoke {
             id: session(1).id(),
@@ -144,6 +143,8 @@ fn whoever_is_on_a_board_by_a_session_that_is_ended_goes_or_keeps_what_else_they
 
         let refused = boards.decide(board(), signed_in(1, Vec::new()), Actor::unknown());
         assert_eq!(refused.await.err(), Some(Fault::ExpiredCredential));
+        let (granted, _) = boards.join(linked_before).await.unwrap();
+        assert_eq!(granted.grant.level, Level::View, "the link stands");
         let late = boards.join(before).await;
         assert_eq!(late.err(), Some(Fault::ExpiredCredential), "decided about before");
         let found = boards.sessions(Some(alice()), None, 9).await.unwrap();
