@@ -93,11 +93,6 @@ impl<'a> Presented<'a> {
         })
     }
 
-    /// Whether an API key was sent.
-    pub fn has_key(self) -> bool {
-        self.key.or(self.bearer_key).or(self.key_parameter).is_some()
-    }
-
     /// The JWTs, each once; every one must verify.
     pub fn tokens(self) -> impl Iterator<Item = &'a str> {
         let parameter = self.parameter.filter(|token| Some(*token) != self.bearer);

@@ -12,7 +12,8 @@ use crate::boards::Boards;
 use crate::fault::{Fault, causes};
 use crate::ids::{SecretId, UserId};
 use crate::limits;
-use crate::store::{Applied, Change, SessionChange, StoredSession, WhichSessions};
+pub(crate) use crate::store::StoredSession;
+use crate::store::{Applied, Change, SessionChange, WhichSessions};
 use crate::time::UnixMillis;
 
 /// The sessions that were ended before their time.
@@ -64,15 +65,18 @@ impl Ended {
         credentials.tokens.iter().any(|token| self.concerns(token))
     }
 
-    /// The same credentials, in which tokens of ended sessions have ended, and stand for no session any more:
+    /// The same credentials without the tokens of ended sessions, which a browser goes on to send; where
+    /// nothing else was sent, with such a token as one that has expired. They stand for no session any more:
     /// what is decided by them holds, whatever else they let do.
     pub(crate) fn applied_to(&self, credentials: &Arc<Credentials>) -> Arc<Credentials> {
         if !self.concern(credentials) {
             return Arc::clone(credentials);
         }
         let mut credentials = Credentials::clone(credentials);
-        let tokens = credentials.tokens.iter_mut();
-        for token in tokens.filter(|token| self.concerns(token)) {
+        let is_all =
+            credentials.secrets.is_empty() && credentials.tokens.iter().all(|token| self.concerns(token));
+        credentials.tokens.retain(|token| is_all || !self.concerns(token));
+        for token in credentials.tokens.iter_mut().filter(|_| is_all) {
             token.expires_at = UnixMillis(0);
             token.session = None;
         }

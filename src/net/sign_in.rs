@@ -13,7 +13,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::access::Presented;
-use crate::access::secret::{SECRET_BYTES, SecretHash};
+use crate::access::secret::{SECRET_BYTES, SecretHash, SecretKind};
+use crate::boards::sessions::StoredSession;
 use crate::fault::Fault;
 use crate::http::forwarded::Cidr;
 use crate::http::head::{Head, Method};
@@ -25,7 +26,6 @@ use crate::limits;
 use crate::metrics::ORIGIN_REFUSED;
 use crate::net::Shell;
 use crate::net::admission::Request;
-use crate::store::StoredSession;
 use crate::time::UnixMillis;
 
 /// The cookie that a session is kept in.
@@ -116,7 +116,7 @@ pub(crate) async fn find(
     presented: Presented<'_>,
 ) -> Result<Found, Fault> {
     // What a browser sends by itself does not count beside what somebody chose to send.
-    if presented.tokens().next().is_some() || presented.has_key() {
+    if is_chosen(presented) {
         return Ok(Found::default());
     }
     let header = shell.settings.sign_in.user_header.as_deref();
@@ -179,11 +179,17 @@ pub(crate) fn check_origin(shell: &Shell, request: &Request<'_>, doing: Doing) -
         return Ok(());
     }
     let chosen = Presented::find(head, target);
-    if chosen.is_ok_and(|chosen| chosen.tokens().next().is_some() || chosen.has_key()) {
+    if chosen.is_ok_and(is_chosen) {
         return Ok(());
     }
     shell.metrics.refused_origin();
     Err(foreign_page())
+}
+
+/// Whether somebody chose to send a token or key; a share link is for a board, and says nothing of who asks.
+fn is_chosen(presented: Presented<'_>) -> bool {
+    let mut secrets = presented.secrets();
+    presented.tokens().next().is_some() || secrets.any(|sent| sent.kind == SecretKind::Key)
 }
 
 /// What is asked for.

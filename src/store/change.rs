@@ -152,8 +152,8 @@ pub enum Applied {
     /// It is durable.
     Done,
     /// `Create`: the board is there already. `AddSecret`, `AddWebhook`: one with this id is. `Import`: the
-    /// board is, or a link or key of it on another board. `Open`: a session with this id or of this invitation
-    /// is.
+    /// board is, or a link or key of it on another board. `Open`: a session with this id or of this
+    /// invitation is.
     Exists,
     /// The board was deleted.
     Deleted,

@@ -12,8 +12,8 @@
 //! without a format of its own, and is made where it is missing: a program that does not know it delivers
 //! nothing, leaves it out of the copy when it makes the file smaller, and cannot read the audit entries of
 //! webhooks. So did `sessions` and the index `invites`: a program that does not know them knows nobody by a
-//! session, and leaves them out of such a copy too. Bytes are in `rows`. Deleting a board must delete its rows in each table that knows boards, but
-//! its audit entries.
+//! session, and leaves them out of such a copy too. Bytes are in `rows`. Deleting a board must delete its
+//! rows in each table that knows boards, but its audit entries.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the
 //! newest slot whose whole tree matches its checksums. Opening after a crash therefore reads the file once.

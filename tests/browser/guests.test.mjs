@@ -1,5 +1,5 @@
-// Names: a guest is asked once what to be called and keeps it; whom the server knows is told from who only says
-// so, whatever a state claims.
+// Names: a guest is asked once what to be called and keeps it; whom the server knows is told from who only
+// says so, whatever a state claims.
 import assert from 'node:assert/strict'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'

@@ -1,5 +1,6 @@
-// A board of 5,000 mixed shapes opens about as fast as stock tldraw opens the same records on the same machine
-// at the same moment, what is in view before the rest; and a drag of hundreds of shapes is soon seen by others.
+// A board of 5,000 mixed shapes opens about as fast as stock tldraw opens the same records on the same
+// machine at the same moment, what is in view before the rest; and a drag of hundreds of shapes is soon seen
+// by others.
 import assert from 'node:assert/strict'
 import { until } from '../node/support/wait.mjs'
 import { Measurements } from './support/measure.mjs'

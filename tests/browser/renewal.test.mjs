@@ -1,5 +1,5 @@
-// A page outlives its sign-in: it is renewed with the same document and the same undo; without renewal what was
-// drawn is kept, and the page says so.
+// A page outlives its sign-in: it is renewed with the same document and the same undo; without renewal what
+// was drawn is kept, and the page says so.
 import assert from 'node:assert/strict'
 import { mint, seconds } from '../node/support/token.mjs'
 import { until } from '../node/support/wait.mjs'
@@ -168,7 +168,7 @@ test('a session of the browser is renewed without a word, also after it was refu
   })
   const tab = await alice.visit(new URL(url).hash === '' ? '/' : '/' + new URL(url).hash)
   await tab.page.getByRole('button', { name: 'Join as alice' }).click()
-  await tab.shows('Boards')
+  await tab.page.getByRole('button', { name: 'New board' }).waitFor()
   ends = Date.now() + 124_000
   await tab.evaluate(() => localStorage.removeItem('boardwire.session'))
   await tab.page.goto(`${stage.server.http}/board/${board}`)

@@ -1,5 +1,5 @@
-// On the smallest phone, 320 by 568, nothing of the canvas is out of reach: tools, menus, zoom, pages, people and
-// sharing are whole on the screen, by touch and by keyboard, light and dark.
+// On the smallest phone, 320 by 568, nothing of the canvas is out of reach: tools, menus, zoom, pages, people
+// and sharing are whole on the screen, by touch and by keyboard, light and dark.
 import assert from 'node:assert/strict'
 import { output } from './support/measure.mjs'
 import { suite } from './support/stage.mjs'

@@ -1,5 +1,5 @@
-// With what a page goes to the server, and who that is: a token, else what the browser itself sends, else what
-// the page around hands in.
+// With what a page goes to the server, and who that is: a token, else what the browser itself sends, else
+// what the page around hands in.
 import { useEffect, useState } from 'react'
 import { browserKeep, type Keep, tabKeep } from './browser'
 import { type Credentials, forgetToken } from './credentials'

@@ -1,5 +1,5 @@
-// Signing in again in another window: that one comes back to a page of ours, which hands what it got to the page
-// that waits for it. By a channel of this origin: a window that was at another site has lost its opener.
+// Signing in again in another window: that one comes back to a page of ours, which hands what it got to the
+// page that waits for it. By a channel of this origin: a window that was at another site has lost its opener.
 import { scoped } from './base'
 import { openChannel } from './browser'
 import { fragmentOf } from './credentials'

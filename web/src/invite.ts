@@ -18,6 +18,13 @@ export function readInvite (token: string): Invite {
   return { token, name: typeof name === 'string' && name !== '' ? name : null, board: ids.length === 1 ? ids[0] ?? null : null }
 }
 
+/** Opens an invitation that comes while another page is shown in this tab: only the fragment is another then. */
+export function watchInvites (): void {
+  addEventListener('hashchange', () => {
+    if (fragmentOf(location).has('invite')) location.reload()
+  })
+}
+
 /** The invitation of this page's address; null where there is none. */
 export function takeInvite (location: Location, history: History): Invite | null {
   const token = fragmentOf(location).get('invite')

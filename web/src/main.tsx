@@ -7,7 +7,7 @@ import { useAccess } from './access'
 import { type Credentials, switchTo, takeCredentials, type Taken } from './credentials'
 import { isEmbedded } from './frame'
 import { takeReturn } from './handover'
-import { takeInvite } from './invite'
+import { takeInvite, watchInvites } from './invite'
 import { registerWorker } from './registerWorker'
 import { renewAfterUpdate } from './renew'
 import { parseRoute, type Route } from './route'
@@ -66,6 +66,7 @@ const back = route.name === 'start' ? takeReturn(location, history) : null
 const invite = takeInvite(location, history)
 const taken = back === null ? takeCredentials(location, history, tabKeep, recallSession(browserKeep)) : null
 renewAfterUpdate()
+watchInvites()
 showTheme(readPreferences(browserKeep).colorScheme)
 // Only a board's page opens offline: who only looks at the start page need not load the canvas.
 if (route.name === 'board') {

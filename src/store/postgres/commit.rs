@@ -113,9 +113,9 @@ impl<'a> Needs<'a> {
 
     fn of_session(&mut self, change: &'a SessionChange) {
         match change {
-            SessionChange::Open(session) => {
-                self.sessions.push(session.id());
-                self.invites.push(&session.invite);
+            SessionChange::Open(begun) => {
+                self.sessions.push(begun.id());
+                self.invites.push(&begun.invite);
             }
             SessionChange::Renew { id, .. } | SessionChange::Revoke { id, .. } => {
                 self.sessions.push(id.clone());

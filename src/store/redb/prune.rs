@@ -1,8 +1,8 @@
 //! Removing audit entries that are too old, a little at a time, and sessions that are over.
 //!
-//! Owns the walk from board to board. Must not read entries: their keys say how old they are; sessions are few, and are read. Key invariant:
-//! each call visits a bounded number of rows and goes on where the last one stopped. Tests: `tests/audit.rs`,
-//! `contract/audit.rs`.
+//! Owns the walk from board to board. Must not read entries: their keys say how old they are; sessions are
+//! few, and are read. Key invariant: each call visits a bounded number of rows and goes on where the last one
+//! stopped. Tests: `tests/audit.rs`, `contract/audit.rs`.
 
 use ::redb::{Database, ReadableTable};
 

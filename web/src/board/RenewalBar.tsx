@@ -1,5 +1,5 @@
-// What one is told of a sign-in that ends: in time, with the ways to renew it; and that nothing is lost once it
-// has ended.
+// What one is told of a sign-in that ends: in time, with the ways to renew it; and that nothing is lost once
+// it has ended.
 import { type FormEvent, useId, useState } from 'react'
 import type { Access } from '../access'
 import { findToken, signInAt } from '../credentials'

@@ -48,8 +48,8 @@ export interface BindingOptions {
 // write].
 const PACE: ReadonlyArray<readonly [number, number]> = [[500, 120], [64, 40]]
 
-// Of many new shapes so many come in one piece, depending on how long pieces take: long enough to be worth what
-// every piece costs, short enough for who draws meanwhile.
+// Of many new shapes so many come in one piece, depending on how long pieces take: long enough to be worth
+// what every piece costs, short enough for who draws meanwhile.
 const PIECE_MIN = 100
 const PIECE_MAX = 1_000
 const PIECE_MS = 40
@@ -362,7 +362,8 @@ export class Binding {
     try {
       if (pages.length > 0) store.mergeRemoteChanges(() => { store.put(pages) })
       if (added.length > 0) {
-        // tldraw would look anew for the parent of each arrow that is bound, among all shapes; who drew it has.
+        // tldraw would look anew for the parent of each arrow that is bound, among all shapes; who drew it
+        // has.
         const effects = store.sideEffects as unknown as Effects
         store.mergeRemoteChanges(() => {
           effects.setIsEnabled(false)

@@ -1,4 +1,5 @@
-// Following somebody: the camera and page go where theirs go, until one moves oneself. tldraw does the moving.
+// Following somebody: the camera and page go where theirs go, until one moves oneself. tldraw does the
+// moving.
 import { react, type Editor } from 'tldraw'
 import { followName, type Peer } from './presence'
 import { goTo } from './view'

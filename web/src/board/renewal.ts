@@ -1,5 +1,5 @@
-// A page outlives its sign-in: before it ends it is renewed without a word where that is possible, else one is
-// warned. Only a sign-in of the same person renews.
+// A page outlives its sign-in: before it ends it is renewed without a word where that is possible, else one
+// is warned. Only a sign-in of the same person renews.
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import type { Access } from '../access'
 import { browserKeep, randomId, tabKeep } from '../browser'

@@ -1,6 +1,6 @@
-// What was never in view is not drawn: of a board of thousands of shapes one sees some dozens, and tldraw would
-// make an element, its inside and three reactions for each, and hide it. What was seen once stays, as there.
-// And what is in view is found without asking every shape anew for each step of the camera.
+// What was never in view is not drawn: of a board of thousands of shapes one sees some dozens, and tldraw
+// would make an element, its inside and three reactions for each, and hide it. What was seen once stays, as
+// there. And what is in view is found without asking every shape anew for each step of the camera.
 import { atom, computed, react, type Box, type Editor, type TLShapeId } from 'tldraw'
 
 /** Draws only what was in view at some time. Returns how to stop. */
@@ -21,8 +21,8 @@ export function drawSeen (editor: Editor): () => void {
   return stop
 }
 
-// tldraw's own goes through all that the bounds of every shape depend on. These change with the shapes, not with
-// the camera. Shapes that are so new that their bounds are not known are asked.
+// tldraw's own goes through all that the bounds of every shape depend on. These change with the shapes, not
+// with the camera. Shapes that are so new that their bounds are not known are asked.
 function findInView (editor: Editor): () => void {
   const bounds = atom<ReadonlyMap<TLShapeId, Box | undefined>>('bounds', new Map())
   const stop = react('bounds', () => {

@@ -1,6 +1,6 @@
 // Reads `.excalidraw` files (JSON, format version 2) into records of tldraw. Pure: whatever a file says, what
-// comes out is valid, or is counted as left out. Rotations turn about an element's middle there, and about its
-// upper left corner here; a group there is a name that elements share, and a shape here.
+// comes out is valid, or is counted as left out. Rotations turn about an element's middle there, and about
+// its upper left corner here; a group there is a name that elements share, and a shape here.
 import {
   AssetRecordType, createBindingId, createShapeId, getIndices, toRichText, type IndexKey, type TLAsset, type TLBinding, type TLShape, type TLShapeId
 } from 'tldraw'

@@ -1,5 +1,5 @@
-// Puts a drawing onto the canvas: at a place, selected, as one step that can be undone. Nothing that was there
-// is touched.
+// Puts a drawing onto the canvas: at a place, selected, as one step that can be undone. Nothing that was
+// there is touched.
 import {
   Box, getIndexAbove, getIndicesAbove, type Editor, type IndexKey, type TLAsset, type TLRecord, type TLShape, type TLShapeId, type VecLike
 } from 'tldraw'

@@ -1,5 +1,5 @@
-// Reads `.tldr` files with tldraw's own parser: what it can bring to this page's schema becomes a drawing with
-// ids of its own.
+// Reads `.tldr` files with tldraw's own parser: what it can bring to this page's schema becomes a drawing
+// with ids of its own.
 import {
   AssetRecordType, createBindingId, createShapeId, PageRecordType, parseTldrawJsonFile, sortByIndex, type TLAsset, type TLBinding, type TLPage,
   type TLParentId, type TLSchema, type TLShape, type TldrawFileParseError

@@ -1,4 +1,5 @@
-// Where one lands after signing in again in another window: what came is handed to the page that waits for it.
+// Where one lands after signing in again in another window: what came is handed to the page that waits for
+// it.
 import { useEffect, useRef, useState } from 'react'
 import { handOver, type Return } from '../handover'
 import { START } from '../route'
