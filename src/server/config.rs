@@ -253,7 +253,7 @@ impl Config {
                 "an address or a range, such as 10.0.0.0/8 or fd00::/8",
                 Cidr::parse,
             )?,
-            login_url: values.optional("login-url", LOGIN_URL, |text| login_url(text))?,
+            login_url: values.optional("login-url", LOGIN_URL, login_url)?,
             user_header: user_header(values)?,
             frames: frames(values)?,
             metrics_token: values.optional(

@@ -49,7 +49,7 @@ impl Browser {
         ask(server, method, target, &[("Cookie", &self.cookie), OWN], body)
     }
 
-    fn must(&self, server: &Server, method: &str, target: &str, body: &Value, status: u16) -> Value {
+    fn must(&self, server: &Server, (method, target): (&str, &str), body: &Value, status: u16) -> Value {
         let answer = self.call(server, method, target, body);
         assert_eq!(
             answer.status,
@@ -127,7 +127,7 @@ fn an_invitation_gets_one_browser_in_which_then_acts_as_whom_it_names() {
         (again.status, &again.json()["code"]),
         (410, &json!("invite_used"))
     );
-    let who = zoe.must(&server, "GET", "/v1/session", &NONE, 200);
+    let who = zoe.must(&server, ("GET", "/v1/session"), &NONE, 200);
     assert_eq!(
         (
             &who["user"],
@@ -146,22 +146,22 @@ fn an_invitation_gets_one_browser_in_which_then_acts_as_whom_it_names() {
             &NONE
         )
     );
-    zoe.must(&server, "POST", "/v1/boards", &json!({"id": "own"}), 201);
+    zoe.must(&server, ("POST", "/v1/boards"), &json!({"id": "own"}), 201);
     assert_eq!(
-        zoe.must(&server, "GET", "/v1/boards/own", &NONE, 200)["owner"],
+        zoe.must(&server, ("GET", "/v1/boards/own"), &NONE, 200)["owner"],
         "Zo\u{eb}"
     );
-    zoe.must(&server, "GET", "/v1/boards/plan", &NONE, 404);
+    zoe.must(&server, ("GET", "/v1/boards/plan"), &NONE, 404);
     let mut socket = zoe.socket(&server, "/ws/canvas/plan");
     until(SOON, || matches!(socket.poll(), Some(Event::Message(_))));
-    let present = zoe.must(&server, "GET", "/v1/boards/plan/presence", &NONE, 200);
+    let present = zoe.must(&server, ("GET", "/v1/boards/plan/presence"), &NONE, 200);
     let one = &present["items"][0];
     assert_eq!(
         (&one["subject"], &one["name"]),
         (&json!("user:Zo\u{eb}"), &json!("Zo\u{eb}"))
     );
     assert_eq!(
-        zoe.must(&server, "POST", "/v1/invites", &json!({"name": "x"}), 403)["code"],
+        zoe.must(&server, ("POST", "/v1/invites"), &json!({"name": "x"}), 403)["code"],
         "forbidden"
     );
 }
@@ -246,7 +246,7 @@ fn sessions_are_listed_and_revoked_by_whose_they_are_and_by_admins() {
         &invite(&server, &json!({"name": "Chief", "admin": true})),
     );
     let ids = |browser: &Browser| {
-        let list = browser.must(&server, "GET", "/v1/sessions", &NONE, 200);
+        let list = browser.must(&server, ("GET", "/v1/sessions"), &NONE, 200);
         let mut ids: Vec<String> = list["items"]
             .as_array()
             .unwrap()
@@ -263,7 +263,7 @@ fn sessions_are_listed_and_revoked_by_whose_they_are_and_by_admins() {
     };
     assert_eq!(ids(&bob), sorted(&[&bob, &other]));
     assert_eq!(ids(&chief), sorted(&[&bob, &other, &eve, &chief]));
-    let list = bob.must(&server, "GET", "/v1/sessions", &NONE, 200);
+    let list = bob.must(&server, ("GET", "/v1/sessions"), &NONE, 200);
     for row in list["items"].as_array().unwrap() {
         assert_eq!(row["current"], json!(row["id"] == json!(bob.id)));
         let members: Vec<&String> = row.as_object().unwrap().keys().collect();
@@ -289,16 +289,16 @@ fn sessions_are_listed_and_revoked_by_whose_they_are_and_by_admins() {
         (&bob, "0123456789abcdef"),
     ] {
         assert_eq!(
-            browser.must(&server, "DELETE", &of(id), &NONE, 404)["code"],
+            browser.must(&server, ("DELETE", &of(id)), &NONE, 404)["code"],
             "no_such_session"
         );
     }
-    bob.must(&server, "DELETE", &of(&other.id), &NONE, 204);
-    bob.must(&server, "DELETE", &of(&other.id), &NONE, 404);
-    chief.must(&server, "DELETE", &of(&eve.id), &NONE, 204);
+    bob.must(&server, ("DELETE", &of(&other.id)), &NONE, 204);
+    bob.must(&server, ("DELETE", &of(&other.id)), &NONE, 404);
+    chief.must(&server, ("DELETE", &of(&eve.id)), &NONE, 204);
     for gone in [&other, &eve] {
         assert_eq!(
-            gone.must(&server, "GET", "/v1/sessions", &NONE, 401)["code"],
+            gone.must(&server, ("GET", "/v1/sessions"), &NONE, 401)["code"],
             "expired_credential"
         );
         let answer = gone.call(&server, "GET", "/v1/session", &NONE);
@@ -311,7 +311,7 @@ fn sessions_are_listed_and_revoked_by_whose_they_are_and_by_admins() {
     let out = bob.call(&server, "DELETE", "/v1/session", &NONE);
     assert_eq!(out.status, 204);
     assert!(out.field("set-cookie").unwrap().contains("Max-Age=0"));
-    bob.must(&server, "GET", "/v1/boards", &NONE, 401);
+    bob.must(&server, ("GET", "/v1/boards"), &NONE, 401);
     assert_eq!(ids(&chief), sorted(&[&chief]));
 }
 
@@ -322,11 +322,10 @@ fn a_revoked_session_ends_open_connections_within_a_second_and_leaves_what_a_lin
         &server,
         &invite(&server, &json!({"name": "Chief", "admin": true})),
     );
-    chief.must(&server, "POST", "/v1/boards", &json!({"id": "b"}), 201);
+    chief.must(&server, ("POST", "/v1/boards"), &json!({"id": "b"}), 201);
     let link = chief.must(
         &server,
-        "POST",
-        "/v1/boards/b/links",
+        ("POST", "/v1/boards/b/links"),
         &json!({"level": "view"}),
         201,
     );
@@ -339,7 +338,7 @@ fn a_revoked_session_ends_open_connections_within_a_second_and_leaves_what_a_lin
     let mut linked = bob.socket(&server, &linked);
     let mut others = chief.socket(&server, "/ws/canvas/b");
     let levels = || {
-        let present = chief.must(&server, "GET", "/v1/boards/b/presence", &NONE, 200);
+        let present = chief.must(&server, ("GET", "/v1/boards/b/presence"), &NONE, 200);
         let items = present["items"].as_array().unwrap().clone();
         items
             .iter()
@@ -348,7 +347,12 @@ fn a_revoked_session_ends_open_connections_within_a_second_and_leaves_what_a_lin
     };
     until(SOON, || levels() == ["edit", "edit", "edit"]);
     let since = Instant::now();
-    chief.must(&server, "DELETE", &format!("/v1/sessions/{}", bob.id), &NONE, 204);
+    chief.must(
+        &server,
+        ("DELETE", &format!("/v1/sessions/{}", bob.id)),
+        &NONE,
+        204,
+    );
     assert_eq!(closes(&mut alone), 4001);
     until(SOON, || levels() == ["view", "edit"]);
     assert!(
@@ -388,8 +392,11 @@ fn a_page_of_another_site_changes_nothing_with_what_the_browser_sends_along() {
             );
         }
     }
-    assert_eq!(bob.must(&server, "GET", "/v1/session", &NONE, 200)["user"], "Bob");
-    bob.must(&server, "GET", "/v1/boards/forged", &NONE, 404);
+    assert_eq!(
+        bob.must(&server, ("GET", "/v1/session"), &NONE, 200)["user"],
+        "Bob"
+    );
+    bob.must(&server, ("GET", "/v1/boards/forged"), &NONE, 404);
     for origin in [FOREIGN, ("Origin", "null")] {
         let mut fields = UPGRADE.to_vec();
         fields.extend([cookie, origin]);
@@ -465,11 +472,10 @@ fn what_somebody_chose_to_send_counts_before_the_cookie() {
     );
     let answer = ask(&server, "GET", "/v1/session?token=bad", &[cookie], &NONE);
     assert_eq!(answer.status, 401, "never ignored");
-    bob.must(&server, "POST", "/v1/boards", &json!({"id": "b"}), 201);
+    bob.must(&server, ("POST", "/v1/boards"), &json!({"id": "b"}), 201);
     let made = bob.must(
         &server,
-        "POST",
-        "/v1/boards/b/keys",
+        ("POST", "/v1/boards/b/keys"),
         &json!({"name": "bot", "level": "view"}),
         201,
     );
@@ -478,8 +484,7 @@ fn what_somebody_chose_to_send_counts_before_the_cookie() {
     assert_eq!(read.json()["level"], "view", "the agent's, not Bob's");
     let link = bob.must(
         &server,
-        "POST",
-        "/v1/boards/b/links",
+        ("POST", "/v1/boards/b/links"),
         &json!({"level": "view", "label": "For Eve"}),
         201,
     );
@@ -654,7 +659,10 @@ fn who_runs_the_server_invites_lists_and_revokes_from_the_command_line() {
         .trim_end();
     assert!(said.contains("Ann B") && !said.contains(text), "{said}");
     let ann = join(&server, text);
-    assert_eq!(ann.must(&server, "GET", "/v1/session", &NONE, 200)["admin"], true);
+    assert_eq!(
+        ann.must(&server, ("GET", "/v1/session"), &NONE, 200)["admin"],
+        true
+    );
     let (code, table, said) = boardwire(&["sessions", "--url", &url]);
     assert_eq!(code, Some(0), "{said}");
     let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
@@ -664,7 +672,7 @@ fn who_runs_the_server_invites_lists_and_revokes_from_the_command_line() {
     );
     let (code, told, _) = boardwire(&["sessions", "--url", &url, "--revoke", &ann.id]);
     assert_eq!((code, told.contains(&ann.id)), (Some(0), true));
-    ann.must(&server, "GET", "/v1/boards", &NONE, 401);
+    ann.must(&server, ("GET", "/v1/boards"), &NONE, 401);
     let (code, _, said) = boardwire(&["sessions", "--url", &url, "--revoke", &ann.id]);
     assert_eq!(code, Some(1));
     assert!(said.contains("404"), "{said}");

@@ -17,14 +17,14 @@ fn session(number: u16) -> StoredSession {
         hash: SecretHash(hash),
         user: user(["alice", "bob"][usize::from(number % 2)]),
         name: format!("Name \\ \0 {number}"),
-        admin: number % 3 == 0,
+        admin: number.is_multiple_of(3),
         boards: vec![(id("a"), Level::Edit), (id("b"), Level::View)][..usize::from(number % 3)].to_vec(),
         invite,
         created_at: UnixMillis(10),
         used_at: UnixMillis(11),
         expires_at: UnixMillis(1_000 + u64::from(number)),
         revoked_at: None,
-        user_agent: (number % 2 == 0).then(|| "Browser".to_owned()),
+        user_agent: number.is_multiple_of(2).then(|| "Browser".to_owned()),
     }
 }
 

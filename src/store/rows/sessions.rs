@@ -166,7 +166,7 @@ mod tests {
             let value = encode_session(key, &session);
             prop_assert_eq!(decode_session(key, &value), Ok(session.clone()));
             let mut rotten = value.clone();
-            let at = at % value.len();
+            let at = at.checked_rem(value.len()).unwrap();
             rotten[at] ^= 1;
             prop_assert!(decode_session(key, &rotten).is_err());
             prop_assert!(decode_session(key, &value[..at]).is_err());
