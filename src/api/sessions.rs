@@ -58,8 +58,17 @@ fn person(call: &Call<'_>, status: u16, who: Option<(&Claims, By)>) -> Response 
     Response::json(status, &person_json(call, who)).field("Cache-Control", "no-store")
 }
 
+/// As every call that decides about credentials does first.
+fn refuse_if_stopping(call: &Call<'_>) -> Result<(), Response> {
+    match call.boards().is_stopping() {
+        true => Err(admission::problem(Fault::ShuttingDown)),
+        false => Ok(()),
+    }
+}
+
 /// `GET /v1/session`: who is signed in. It is use of a session, and renews it.
 pub(crate) async fn current(call: Call<'_>) -> Answer {
+    refuse_if_stopping(&call)?;
     let presented = Presented::find(call.request.head, call.request.target).map_err(admission::problem)?;
     let tokens = admission::tokens(call.shell, call.request, presented).map_err(admission::problem)?;
     if let Some(claims) = tokens.first() {
@@ -133,9 +142,7 @@ pub(crate) async fn begin(mut call: Call<'_>) -> Answer {
     if head.values("origin").next().is_some() && !sign_in::is_own_page(call.shell, head) {
         return Err(sign_in::foreign_page());
     }
-    if call.boards().is_stopping() {
-        return Err(admission::problem(Fault::ShuttingDown));
-    }
+    refuse_if_stopping(&call)?;
     if call.boards().is_failing() {
         return Err(admission::problem(Fault::StoreFailed));
     }
@@ -204,6 +211,7 @@ fn gone(code: &'static str, detail: &'static str) -> Response {
 
 /// `DELETE /v1/session`: signs this browser out.
 pub(crate) async fn end(call: Call<'_>) -> Answer {
+    refuse_if_stopping(&call)?;
     let id = sign_in::cookie(call.request.head).map(|text| SecretHash::of(text).id());
     if let Some(id) = id {
         let at = call.boards().now().unix;
