@@ -74,7 +74,11 @@ pub(crate) async fn create(mut call: Call<'_>, kind: SecretKind) -> Answer {
         ),
     };
     let mut detail = answer.clone();
-    detail.retain(|member, _| matches!(member.as_str(), "id" | "name" | "label" | "expires_at"));
+    detail.retain(|member, value| match member.as_str() {
+        "id" | "name" | "expires_at" => true,
+        "label" => !value.is_null(),
+        _ => false,
+    });
     let event = Event {
         action,
         level: Some(stored.facts.level),
