@@ -153,7 +153,7 @@ fn given(flags: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
 
 /// What a message says is expected.
 const COMMANDS: &str =
-    "serve, invite, sessions, token or health, or copy, mcp, nodes or version; `boardwire help` shows how";
+    "serve, token or health, or copy, invite, mcp, nodes, sessions or version; `boardwire help` shows how";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -165,7 +165,10 @@ Examples:
       Serve for real, behind a proxy that speaks TLS.
 
   boardwire invite Alice --admin --public-url https://boards.example.com
-      Print a link with which Alice gets in, once; `boardwire sessions` lists who did.
+      Print a link with which Alice gets in, once.
+
+  boardwire sessions
+      List who got in so, or end that.
 
   boardwire token --sub alice --board plan:edit --expires-in 12h
       Print a token with which alice may edit the board `plan`.

@@ -224,7 +224,9 @@ pub(crate) async fn answer(shell: &Arc<Shell>, request: &Request<'_>, incoming: 
     if let Some(name) = parameters.unknown(request.target) {
         return unknown_parameter(name, parameters.names());
     }
-    if let Err(refusal) = sign_in::check_origin(shell, request, sign_in::Doing::Request) {
+    if let Err(refusal) =
+        sign_in::check_origin(shell, (request.head, request.target), sign_in::Doing::Request)
+    {
         return refusal;
     }
     let call = Call {

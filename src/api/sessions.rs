@@ -74,7 +74,7 @@ pub(crate) async fn current(call: Call<'_>) -> Answer {
     if let Some(claims) = tokens.first() {
         return Ok(person(&call, 200, Some((claims, By::Token))));
     }
-    let found = sign_in::find(call.shell, call.request, presented).await;
+    let found = sign_in::find(call.shell, call.request.head, presented).await;
     let found = found.map_err(admission::problem)?;
     let now = call.boards().now().unix;
     match found.signed_in {

@@ -78,14 +78,10 @@ impl Request {
             ));
         }
         let wrong = |error: config::ConfigError| error.to_string();
-        let keys = config::keys(settings).map_err(wrong)?;
-        let (data, mode) = (
-            config::data(settings).map_err(wrong)?,
-            config::mode(settings).map_err(wrong)?,
-        );
+        let (keys, dev_secret_file) = config::signing(settings).map_err(wrong)?;
         Ok(Self {
-            dev_secret_file: config::dev_secret_file(&keys, &data, mode),
             keys,
+            dev_secret_file,
             name,
             admin: flags.get_flag("admin"),
             boards,

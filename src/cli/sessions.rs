@@ -82,14 +82,10 @@ impl Request {
         });
         let listen = config::listen(settings).map_err(wrong)?;
         let url = text("url").map_or_else(|| format!("http://{}", reachable(listen)), str::to_owned);
-        let keys = config::keys(settings).map_err(wrong)?;
-        let (data, mode) = (
-            config::data(settings).map_err(wrong)?,
-            config::mode(settings).map_err(wrong)?,
-        );
+        let (keys, dev_secret_file) = config::signing(settings).map_err(wrong)?;
         Ok(Self {
-            dev_secret_file: config::dev_secret_file(&keys, &data, mode),
             keys,
+            dev_secret_file,
             url: url.trim_end_matches('/').to_owned(),
             revoke: revoke.transpose()?,
         })

@@ -6,7 +6,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use boardwire::access::Mode;
 use boardwire::ids::{BoardId, Level, TeamId, UserId};
 use boardwire::jwt::{self, Algorithm, Keys, NewClaims, Verifier};
 use boardwire::server::config::{self, Values, values};
@@ -102,10 +101,7 @@ impl Request {
                 .flatten()
                 .map(String::as_str)
         };
-        let keys = config::keys(settings).map_err(|error| error.to_string())?;
-        let data = config::data(settings).map_err(|error| error.to_string())?;
-        let mode: Mode = config::mode(settings).map_err(|error| error.to_string())?;
-        let dev_secret_file = config::dev_secret_file(&keys, &data, mode);
+        let (keys, dev_secret_file) = config::signing(settings).map_err(|error| error.to_string())?;
         let key_name = one("kid").map(|name| key_name(name, &keys)).transpose()?;
         let algorithm = algorithm(one("algorithm"), &keys)?;
         let id = |flag, text| {

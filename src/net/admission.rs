@@ -117,7 +117,7 @@ pub(crate) async fn identify(shell: &Arc<Shell>, request: &Request<'_>) -> Resul
     }
     let presented = Presented::find(request.head, request.target)?;
     let mut claims = tokens(shell, request, presented)?;
-    let found = sign_in::find(shell, request, presented).await?;
+    let found = sign_in::find(shell, request.head, presented).await?;
     let now = shell.now().unix;
     claims.extend(found.signed_in.map(|who| who.claims(now)));
     let sent: Vec<SentSecret> = presented.secrets().collect();
@@ -169,7 +169,7 @@ async fn credentials(
 ) -> Result<(Credentials, bool), Fault> {
     let presented = Presented::find(request.head, request.target)?;
     let mut claims = tokens(shell, request, presented)?;
-    let found = sign_in::find(shell, request, presented).await?;
+    let found = sign_in::find(shell, request.head, presented).await?;
     claims.extend(found.signed_in.map(|who| who.claims(shell.now().unix)));
     let credentials = Credentials {
         secrets: presented.secrets().collect(),

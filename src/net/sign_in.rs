@@ -20,12 +20,12 @@ use crate::http::forwarded::Cidr;
 use crate::http::head::{Head, Method};
 use crate::http::origin::{self, Origin};
 use crate::http::response::{Problem, Response};
+use crate::http::target::Target;
 use crate::ids::{SecretId, UserId};
 use crate::jwt::Claims;
 use crate::limits;
 use crate::metrics::ORIGIN_REFUSED;
 use crate::net::Shell;
-use crate::net::admission::Request;
 use crate::time::UnixMillis;
 
 /// The cookie that a session is kept in.
@@ -112,7 +112,7 @@ pub(crate) struct Found {
 /// [`Fault::InvalidCredential`] where a proxy names nobody who can be; what reading failed with.
 pub(crate) async fn find(
     shell: &Arc<Shell>,
-    request: &Request<'_>,
+    head: &Head<'_>,
     presented: Presented<'_>,
 ) -> Result<Found, Fault> {
     // What a browser sends by itself does not count beside what somebody chose to send.
@@ -120,7 +120,7 @@ pub(crate) async fn find(
         return Ok(Found::default());
     }
     let header = shell.settings.sign_in.user_header.as_deref();
-    if let Some(text) = header.map(|name| request.head.unique(name)) {
+    if let Some(text) = header.map(|name| head.unique(name)) {
         let text = text.map_err(|_| Fault::InvalidCredential)?;
         if let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) {
             let user = UserId::parse(text).ok_or(Fault::InvalidCredential)?;
@@ -130,7 +130,7 @@ pub(crate) async fn find(
             });
         }
     }
-    let Some(hash) = cookie(request.head).map(SecretHash::of) else {
+    let Some(hash) = cookie(head).map(SecretHash::of) else {
         return Ok(Found::default());
     };
     let session = session_of(shell, hash.id()).await?;
@@ -172,8 +172,11 @@ pub(crate) fn check_proxy(shell: &Shell, head: &Head<'_>, peer: IpAddr) -> Resul
 ///
 /// # Source
 /// RFC 6454, 7; browsers name the origin with every request but GET and HEAD, and with every WebSocket.
-pub(crate) fn check_origin(shell: &Shell, request: &Request<'_>, doing: Doing) -> Result<(), Response> {
-    let Request { head, target, .. } = request;
+pub(crate) fn check_origin(
+    shell: &Shell,
+    (head, target): (&Head<'_>, &Target<'_>),
+    doing: Doing,
+) -> Result<(), Response> {
     let harmless = doing == Doing::Request && matches!(head.method, Method::Get | Method::Head);
     if harmless || !is_ambient(shell, head) || is_own_page(shell, head) {
         return Ok(());

@@ -55,7 +55,7 @@ pub(crate) async fn decide(
 ) -> Result<Opening, Response> {
     let head = request.head;
     check_origin(shell, head)?;
-    sign_in::check_origin(shell, request, sign_in::Doing::Upgrade)?;
+    sign_in::check_origin(shell, (head, request.target), sign_in::Doing::Upgrade)?;
     let upgrade = upgrade::check(head);
     if upgrade == Err(UpgradeError::NotAsked) {
         tell_stripped(shell, head);

@@ -436,9 +436,18 @@ pub fn shared_store(values: &Values) -> Result<postgres::Address, ConfigError> {
     database(values)?.ok_or_else(|| ConfigError::new(values.given("store"), expected()))
 }
 
+/// The keys, and where the secret of `--dev` is kept, if that is the one: for a command that signs.
+///
+/// # Errors
+/// The first setting that is wrong.
+pub fn signing(values: &Values) -> Result<(Keys, Option<PathBuf>), ConfigError> {
+    let (keys, data, mode) = (keys(values)?, data(values)?, mode(values)?);
+    let file = dev_secret_file(&keys, &data, mode);
+    Ok((keys, file))
+}
+
 /// Where the secret of `--dev` is kept, where it is needed: beside the data file.
-#[must_use]
-pub fn dev_secret_file(keys: &Keys, data: &std::path::Path, mode: Mode) -> Option<PathBuf> {
+fn dev_secret_file(keys: &Keys, data: &std::path::Path, mode: Mode) -> Option<PathBuf> {
     let needed = mode == Mode::Dev && keys.unnamed.is_none() && keys.named.is_empty();
     let mut name = data.as_os_str().to_owned();
     name.push(".secret");

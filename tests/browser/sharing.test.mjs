@@ -23,12 +23,9 @@ test('a link says what it is for, is for viewing and 30 days unless one chooses,
   const [link] = await stage.api('ines').all(`/v1/boards/${board}/links`)
   const list = page.getByRole('list', { name: 'Links of this board' })
   assert.match(await list.textContent(), /expires (next month|in 4 weeks)/)
-  // A server from before labels lists none.
-  if (link.label !== undefined) {
-    assert.equal(link.label, 'For the design review')
-    assert.match(await list.textContent(), /^For the design reviewCan view, /)
-    await page.getByRole('textbox', { name: 'New link: For the design review, can view' }).waitFor()
-  }
+  assert.equal(link.label, 'For the design review')
+  assert.match(await list.textContent(), /^For the design reviewCan view, /)
+  await page.getByRole('textbox', { name: 'New link: For the design review, can view' }).waitFor()
   await page.screenshot({ path: output('sharing-links.png') })
 })
 

@@ -53,7 +53,8 @@ const FORBIDDEN: &[(&[Layer], &[&str], &[&str])] = &[
     ),
     (&[0], &["std::io", "std::sync::*"], &["ids"]),
     (&[3, 4], &["http", "crate::http"], &[]),
-    (&[3], &["session", "crate::session"], &[]),
+    // By itself it is what a session of a browser is called.
+    (&[3], &["session::*", "crate::session"], &[]),
     (&[4], &["getrandom"], &[]),
     (&[5], &["crate::store"], &["bridge", "webhooks"]),
     // A request is passed on by the board that it is for.

@@ -47,7 +47,7 @@ impl Sessions {
             let id = rows::secret_id(row).map_err(StoreError::Unreadable)?;
             let invite: &[u8] = rows::column(row, "invite").map_err(StoreError::Unreadable)?;
             invites.insert(invite.to_vec());
-            known.insert(id, begun(row).ok());
+            known.insert(id, session(row).ok());
         }
         let count = counted.first().map(|row| rows::unsigned(row, "sessions"));
         let count = count
@@ -65,41 +65,41 @@ impl Sessions {
     /// Decides one change.
     pub(super) fn apply(&mut self, change: &SessionChange) -> Applied {
         let decided = match change {
-            SessionChange::Open(begun) => self.begin(begun),
+            SessionChange::Open(session) => self.begin(session),
             SessionChange::Renew {
                 id,
                 used_at,
                 expires_at,
-            } => self.update(id, |begun| {
-                begun.used_at = *used_at;
-                begun.expires_at = *expires_at;
+            } => self.update(id, |session| {
+                session.used_at = *used_at;
+                session.expires_at = *expires_at;
             }),
-            SessionChange::Revoke { id, at } => self.update(id, |begun| begun.revoked_at = Some(*at)),
+            SessionChange::Revoke { id, at } => self.update(id, |session| session.revoked_at = Some(*at)),
         };
         decided.err().unwrap_or(Applied::Done)
     }
 
-    fn begin(&mut self, begun: &StoredSession) -> Result<(), Applied> {
-        if self.known.contains_key(&begun.id()) || self.invites.contains(begun.invite.as_slice()) {
+    fn begin(&mut self, session: &StoredSession) -> Result<(), Applied> {
+        if self.known.contains_key(&session.id()) || self.invites.contains(session.invite.as_slice()) {
             return Err(Applied::Exists);
         }
         if self.count >= limits::SESSIONS_MAX {
             return Err(Applied::TooMany);
         }
         self.count += 1;
-        self.invites.insert(begun.invite.to_vec());
-        self.known.insert(begun.id(), Some(begun.clone()));
-        self.changed.insert(begun.id());
+        self.invites.insert(session.invite.to_vec());
+        self.known.insert(session.id(), Some(session.clone()));
+        self.changed.insert(session.id());
         Ok(())
     }
 
     fn update(&mut self, id: &SecretId, change: impl FnOnce(&mut StoredSession)) -> Result<(), Applied> {
         let found = self.known.get_mut(id).ok_or(Applied::NotThere)?;
-        let begun = found.as_mut().ok_or(Applied::Unreadable)?;
-        if begun.revoked_at.is_some() {
+        let session = found.as_mut().ok_or(Applied::Unreadable)?;
+        if session.revoked_at.is_some() {
             return Err(Applied::NotThere);
         }
-        change(begun);
+        change(session);
         self.changed.insert(id.clone());
         Ok(())
     }
@@ -110,11 +110,11 @@ impl Sessions {
     }
 }
 
-fn begun(row: &Row) -> Result<StoredSession, Damage> {
+fn session(row: &Row) -> Result<StoredSession, Damage> {
     let hash = <[u8; 32]>::try_from(rows::column::<&[u8]>(row, "hash")?).map_err(|_| Damage::Malformed)?;
     let invite = rows::column::<&[u8]>(row, "invite")?;
     let invite = <[u8; INVITE_BYTES]>::try_from(invite).map_err(|_| Damage::Malformed)?;
-    let begun = StoredSession {
+    let session = StoredSession {
         hash: SecretHash(hash),
         user: rows::parsed(row, "user_id", UserId::parse)?,
         name: rows::text(row, "name")?.ok_or(Damage::Malformed)?,
@@ -127,8 +127,8 @@ fn begun(row: &Row) -> Result<StoredSession, Damage> {
         revoked_at: rows::maybe_unsigned(row, "revoked_at")?.map(UnixMillis),
         user_agent: rows::text(row, "user_agent")?,
     };
-    match rows::secret_id(row)? == begun.id() {
-        true => Ok(begun),
+    match rows::secret_id(row)? == session.id() {
+        true => Ok(session),
         false => Err(Damage::Disagreement),
     }
 }
@@ -136,7 +136,7 @@ fn begun(row: &Row) -> Result<StoredSession, Damage> {
 fn asked(links: &Links, statement: Statement<'_>) -> Result<Vec<StoredSession>, StoreError> {
     let answers = links.read(vec![statement])?;
     let found = answers.first().map_or(&[][..], Vec::as_slice);
-    let found = found.iter().map(begun).collect::<Result<_, Damage>>();
+    let found = found.iter().map(session).collect::<Result<_, Damage>>();
     found.map_err(StoreError::Unreadable)
 }
 

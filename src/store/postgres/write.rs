@@ -170,7 +170,7 @@ pub(super) struct Written<'a> {
 
 /// A session, and what of it is written in other words.
 struct Session<'a> {
-    begun: &'a StoredSession,
+    session: &'a StoredSession,
     id: SecretId,
     name: String,
     boards: Vec<u8>,
@@ -178,13 +178,13 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn of(begun: &'a StoredSession) -> Self {
+    fn of(session: &'a StoredSession) -> Self {
         Self {
-            begun,
-            id: begun.id(),
-            name: rows::escaped(&begun.name),
-            boards: encode_boards(begun),
-            user_agent: begun.user_agent.as_deref().map(rows::escaped),
+            session,
+            id: session.id(),
+            name: rows::escaped(&session.name),
+            boards: encode_boards(session),
+            user_agent: session.user_agent.as_deref().map(rows::escaped),
         }
     }
 }
@@ -406,19 +406,19 @@ impl<'a> Written<'a> {
         if changed.is_empty() {
             return;
         }
-        let admins = changed.iter().filter(|row| row.begun.admin);
+        let admins = changed.iter().filter(|row| row.session.admin);
         out.push(
             sql(WRITE_SESSIONS)
                 .texts(each(changed, |row| row.id.as_str()))
-                .blobs(each(changed, |row| row.begun.hash.0.as_slice()))
-                .blobs(each(changed, |row| row.begun.invite.as_slice()))
-                .texts(each(changed, |row| row.begun.user.as_str()))
+                .blobs(each(changed, |row| row.session.hash.0.as_slice()))
+                .blobs(each(changed, |row| row.session.invite.as_slice()))
+                .texts(each(changed, |row| row.session.user.as_str()))
                 .texts(each(changed, |row| row.name.as_str()))
                 .blobs(each(changed, |row| row.boards.as_slice()))
-                .numbers(each(changed, |row| signed(row.begun.created_at.0)))
-                .numbers(each(changed, |row| signed(row.begun.used_at.0)))
-                .numbers(each(changed, |row| signed(row.begun.expires_at.0)))
-                .some_numbers(each(changed, |row| row.begun.revoked_at.map(|at| signed(at.0))))
+                .numbers(each(changed, |row| signed(row.session.created_at.0)))
+                .numbers(each(changed, |row| signed(row.session.used_at.0)))
+                .numbers(each(changed, |row| signed(row.session.expires_at.0)))
+                .some_numbers(each(changed, |row| row.session.revoked_at.map(|at| signed(at.0))))
                 .some_texts(each(changed, |row| row.user_agent.as_deref()))
                 .texts(admins.map(|row| row.id.as_str()).collect()),
         );
