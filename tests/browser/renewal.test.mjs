@@ -163,7 +163,6 @@ test('a session of the browser is renewed without a word, also after it was refu
     asked++
     const answer = await route.fetch()
     const said = { ...await answer.json(), expires_at: new Date(ends).toISOString() }
-    ends = Date.now() + 3_600_000
     await route.fulfill({ response: answer, json: said })
   })
   const tab = await alice.visit(new URL(url).hash === '' ? '/' : '/' + new URL(url).hash)
@@ -175,7 +174,9 @@ test('a session of the browser is renewed without a word, also after it was refu
   await tab.ready()
   await begin(tab)
   const [before, opened] = [asked, tab.sockets.length]
-  await until(() => tab.sockets.length > opened, 'a new connection', 20_000)
+  ends = Date.now() + 3_600_000
+  // It is asked 120 s before the end, and every 15 s from then on.
+  await until(() => tab.sockets.length > opened, 'a new connection', 40_000)
   assert.ok(asked > before)
   assert.equal(await tab.part('renewal').count(), 0)
   await tab.says('connected', 'saved')

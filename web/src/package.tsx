@@ -9,8 +9,10 @@ import { BoardConnection } from './board/connection'
 import { Hints } from './board/Hints'
 import { Indicator } from './board/Indicator'
 import { PresenceBar } from './board/PresenceBar'
+import { SETTLED_MS } from './board/renewal'
 import { Signals } from './board/signals'
 import type { Credentials } from './credentials'
+import { readSession } from './session'
 import './styles.css'
 import './board/board.css'
 
@@ -35,6 +37,7 @@ export function BoardwireCanvas ({ url, board, token, share, onEditor }: Boardwi
   const [opened, setOpened] = useState<Opened | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
   const [round, setRound] = useState(0)
+  const renewedAt = useRef(-SETTLED_MS)
 
   useEffect(() => {
     let isWanted = true
@@ -56,12 +59,20 @@ export function BoardwireCanvas ({ url, board, token, share, onEditor }: Boardwi
     }
   }, [url, board, share, round])
 
+  const renew = async (connection: BoardConnection): Promise<void> => {
+    const isNew = performance.now() - renewedAt.current < SETTLED_MS
+    renewedAt.current = performance.now()
+    const fresh = isNew ? undefined : await ask.current?.().catch(() => undefined)
+    if (fresh === undefined) setProblem('There is no way to sign in at the moment.')
+    else connection.renew({ token: fresh, ...(share !== undefined && { share }) }, readSession(fresh))
+  }
+
   return (
     <div className='bw-board bw-embedded' data-testid='board'>
       {problem !== null && <Stopped title={problem} text='What was drawn is kept.' onRetry={() => setRound(round + 1)} />}
       {opened !== null && (
         <Open
-          key={opened.connection.doc.clientID} {...opened} onEditor={onEditor} mayRenew={token !== undefined}
+          key={opened.connection.doc.clientID} {...opened} onEditor={onEditor} onRenew={token === undefined ? null : connection => { void renew(connection) }}
           onRetry={() => setRound(round + 1)}
         />
       )}
@@ -76,11 +87,12 @@ interface Opened {
 
 interface OpenProps extends Opened {
   readonly onEditor: BoardwireCanvasProps['onEditor']
-  readonly mayRenew: boolean
+  /** Gets another token for this connection; null where there is nobody to ask. */
+  readonly onRenew: ((connection: BoardConnection) => void) | null
   readonly onRetry: () => void
 }
 
-function Open ({ connection, credentials, onEditor, mayRenew, onRetry }: OpenProps) {
+function Open ({ connection, credentials, onEditor, onRenew, onRetry }: OpenProps) {
   const state = useSyncExternalStore(connection.subscribe, connection.snapshot)
   const signals = useMemo(() => new Signals(), [connection])
   const peers = useValue('peers', () => signals.peers.get(), [signals])
@@ -93,9 +105,9 @@ function Open ({ connection, credentials, onEditor, mayRenew, onRetry }: OpenPro
     return () => told.current?.(null)
   }, [editor])
   const { verdict } = state
-  // Whoever embeds this gives a new token for one that has ended, once: another that is refused is a problem.
-  const isOver = verdict?.kind === 'expired' && mayRenew && state.loaded
-  useEffect(() => { if (isOver) onRetry() }, [isOver])
+  // Whoever embeds this gives a new token for one that has ended; the document and what can be undone stay.
+  const isOver = state.lapsed === true && onRenew !== null
+  useEffect(() => { if (isOver) onRenew(connection) }, [isOver])
   return (
     <div className='bw-canvas' role='region' aria-label='Canvas' data-level={state.level ?? ''}>
       {state.open && <Canvas connection={connection} signals={signals} onEditor={setEditor} />}
@@ -108,7 +120,7 @@ function Open ({ connection, credentials, onEditor, mayRenew, onRetry }: OpenPro
         <PresenceBar peers={peers} connection={connection} credentials={credentials} manages={false} editor={editor} name={connection.identity.name} onName={null} />
         <Indicator state={state} />
       </div>
-      {verdict !== null && !isOver && <Stopped title={verdict.title} text={verdict.text} onRetry={mayRenew ? onRetry : null} />}
+      {verdict !== null && <Stopped title={verdict.title} text={verdict.text} onRetry={onRenew !== null ? onRetry : null} />}
     </div>
   )
 }

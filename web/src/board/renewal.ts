@@ -17,7 +17,7 @@ export const RENEW_MS = 120_000
 const AGAIN_MS = 15_000
 
 /** A sign-in that is refused so soon after it was renewed is not renewed by itself again. */
-const SETTLED_MS = 10_000
+export const SETTLED_MS = 10_000
 
 /** Timers of browsers end at 2^31 ms. */
 const TIMER_MS_MAX = 24 * 3600 * 1000
