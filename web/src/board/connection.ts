@@ -206,7 +206,9 @@ export class BoardConnection {
         if (this.#asked) this.#unsaved.serverDeleted(update)
       },
       update: update => {
-        if (this.#unsaved.received(update)) this.#heardAt = Date.now()
+        const { isEcho, isKnown } = this.#unsaved.received(update)
+        if (isEcho) this.#heardAt = Date.now()
+        return isKnown
       },
       denied: reason => {
         this.#reason = reason

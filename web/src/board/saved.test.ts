@@ -13,10 +13,9 @@ function author (doc = new Y.Doc()): Author {
   return { doc, map: doc.getMap('tldraw'), unsaved, sent }
 }
 
-/** As the provider does: heard first, then applied. */
+/** As the provider does: heard first, then applied, unless it is known. */
 function receive ({ doc, unsaved }: Author, update: Uint8Array): void {
-  unsaved.received(update)
-  Y.applyUpdate(doc, update, WIRE)
+  if (!unsaved.received(update).isKnown) Y.applyUpdate(doc, update, WIRE)
 }
 
 describe('what one did', () => {
@@ -33,8 +32,21 @@ describe('what one did', () => {
     const other = author()
     other.map.set('b', 1)
     one.map.set('a', 1)
-    expect(one.unsaved.received(other.sent[0]!)).toBe(false)
-    expect(one.unsaved.received(one.sent[0]!)).toBe(true)
+    expect(one.unsaved.received(other.sent[0]!)).toEqual({ isEcho: false, isKnown: false })
+    expect(one.unsaved.received(one.sent[0]!)).toEqual({ isEcho: true, isKnown: true })
+  })
+
+  test('is confirmed also by who brings it along with a deletion of their own, which is applied', () => {
+    const one = author()
+    const other = author()
+    one.map.set('a', 1)
+    one.map.set('b', 2)
+    Y.applyUpdate(other.doc, Y.mergeUpdates(one.sent), WIRE)
+    other.map.delete('a')
+    const brought = Y.mergeUpdates([...one.sent, ...other.sent])
+    receive(one, brought)
+    expect(one.unsaved.isEmpty).toBe(true)
+    expect(one.map.toJSON()).toEqual({ b: 2 })
   })
 
   test('is confirmed by one echo of several updates', () => {

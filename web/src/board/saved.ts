@@ -6,6 +6,16 @@
 import * as Y from 'yjs'
 import { IdSet } from './ranges'
 
+/** Updates that take more than this together are not kept for comparison with their echoes. */
+const SENT_BYTES_MAX = 4 * 1024 * 1024
+
+/** An update as it was sent, and what is pending until it comes back. */
+interface Sent {
+  readonly update: Uint8Array
+  readonly inserts: ReadonlyArray<readonly [client: number, end: number]>
+  readonly deletes: ReadonlyArray<readonly [client: number, start: number, end: number]>
+}
+
 /** Follows one document over one page's life. */
 export class Unsaved {
   readonly #doc: Y.Doc
@@ -17,6 +27,8 @@ export class Unsaved {
   readonly #sentInserts = new IdSet()
   readonly #sentDeletes = new IdSet()
   readonly #names = new Set<string>()
+  // The last updates of one's own, oldest first.
+  #updates: Sent[] = []
 
   /** `isOwn` tells the transactions made here from what came over the wire or from the browser's storage. */
   constructor (doc: Y.Doc, isOwn: (transaction: Y.Transaction) => boolean, changed: () => void) {
@@ -24,10 +36,12 @@ export class Unsaved {
     this.#isOwn = isOwn
     this.#changed = changed
     doc.on('afterTransaction', this.#afterTransaction)
+    doc.on('update', this.#onUpdate)
   }
 
   destroy (): void {
     this.#doc.off('afterTransaction', this.#afterTransaction)
+    this.#doc.off('update', this.#onUpdate)
   }
 
   /** Whether everything is durable, as far as was heard. */
@@ -71,21 +85,22 @@ export class Unsaved {
     this.#changed()
   }
 
-  /** An update that the server sent: an echo, or a change of others. Returns whether it was an echo. */
-  received (update: Uint8Array): boolean {
-    if (this.isEmpty) return false
+  /** An update that the server sent: an echo, or a change of others. Says whether it was an echo, and whether all of it is known to be in the document. */
+  received (update: Uint8Array): { readonly isEcho: boolean, readonly isKnown: boolean } {
+    if (this.isEmpty) return { isEcho: false, isKnown: false }
+    const sent = this.#takeSent(update)
+    if (sent !== null) {
+      this.#confirmed(sent.inserts, sent.deletes)
+      return { isEcho: true, isKnown: true }
+    }
     const { structs, ds } = Y.decodeUpdate(update)
     const inserts = structs.filter(struct => !(struct instanceof Y.Skip))
-    const isEcho = inserts.length > 0
-      ? inserts.every(({ id, length }) => this.#sentInserts.covers(id.client, id.clock, id.clock + length))
-      : deletions(ds).every(([client, start, end]) => this.#sentDeletes.covers(client, start, end))
-    if (!isEcho) return false
-    // A client's structs are accepted, and made durable, in order: what stands before a durable one is
-    // durable too.
-    for (const { id, length } of inserts) this.#inserts.remove(id.client, 0, id.clock + length)
-    for (const [client, start, end] of deletions(ds)) this.#deletes.remove(client, start, end)
-    this.#settle()
-    return true
+    const hasInserts = inserts.every(({ id, length }) => this.#sentInserts.covers(id.client, id.clock, id.clock + length))
+    const hasDeletes = deletions(ds).every(([client, start, end]) => this.#sentDeletes.covers(client, start, end))
+    // Somebody else may bring one's own structs along with what they deleted.
+    if (!(inserts.length > 0 ? hasInserts : hasDeletes)) return { isEcho: false, isKnown: false }
+    this.#confirmed(inserts.map(({ id, length }) => [id.client, id.clock + length] as const), deletions(ds))
+    return { isEcho: true, isKnown: hasInserts && hasDeletes }
   }
 
   /** What to show the server again, so that it says once more what is durable; and what to do when it did. */
@@ -103,6 +118,32 @@ export class Unsaved {
         this.#settle()
       }
     }
+  }
+
+  // Most echoes are an update just as it was sent, which is seen without reading it.
+  #takeSent (update: Uint8Array): Sent | null {
+    const at = this.#updates.findIndex(one => isSame(one.update, update))
+    if (at < 0) return null
+    const sent = this.#updates[at] ?? null
+    this.#updates = this.#updates.slice(at + 1)
+    return sent
+  }
+
+  // A client's structs are accepted, and made durable, in order: what stands before a durable one is durable
+  // too.
+  #confirmed (inserts: Sent['inserts'], deletes: Sent['deletes']): void {
+    for (const [client, end] of inserts) this.#inserts.remove(client, 0, end)
+    for (const [client, start, end] of deletes) this.#deletes.remove(client, start, end)
+    this.#settle()
+  }
+
+  readonly #onUpdate = (update: Uint8Array, _origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
+    if (!this.#isOwn(transaction)) return
+    const inserts = [...transaction.afterState].filter(([client, end]) => (transaction.beforeState.get(client) ?? 0) < end)
+    this.#updates.push({ update, inserts, deletes: deletions(transaction.deleteSet) })
+    let bytes = 0
+    const from = this.#updates.findLastIndex(one => (bytes += one.update.length) > SENT_BYTES_MAX)
+    this.#updates = this.#updates.slice(from + 1)
   }
 
   readonly #afterTransaction = (transaction: Y.Transaction): void => {
@@ -126,6 +167,12 @@ export class Unsaved {
     if (this.isEmpty) this.#names.clear()
     this.#changed()
   }
+}
+
+function isSame (one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false
+  return true
 }
 
 function deletions (set: ReturnType<typeof Y.createDeleteSet>): Array<readonly [client: number, start: number, end: number]> {

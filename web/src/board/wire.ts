@@ -1,5 +1,6 @@
 // What the stock provider's messages tell beyond the document: a sync step 1 (we may write), a refusal, an
-// echo. It listens; the stock handlers do the work.
+// echo. It listens; the stock handlers do the work, but for echoes: they hold nothing new, and reading all that
+// one drags a second time takes as long as writing it.
 import * as decoding from 'lib0/decoding'
 import { messageAuth, messageSync, type WebsocketProvider } from 'y-websocket'
 import { messageYjsSyncStep1, messageYjsSyncStep2 } from 'y-protocols/sync'
@@ -10,8 +11,8 @@ export interface Heard {
   step1: (stateVector: Uint8Array) => void
   /** The answer to our step 1, before it is applied. */
   step2: (update: Uint8Array) => void
-  /** A change of others or an echo of ours, before it is applied. */
-  update: (update: Uint8Array) => void
+  /** A change of others or an echo of ours, before it is applied. Returns whether all of it is in the document, so that it need not be. */
+  update: (update: Uint8Array) => boolean
   /** A write was refused, or the connection is about to be. */
   denied: (reason: string) => void
 }
@@ -27,7 +28,7 @@ export function listen (provider: WebsocketProvider, heard: Heard): void {
     const payload = decoding.readVarUint8Array(ahead)
     if (type === messageYjsSyncStep1) heard.step1(payload)
     else if (type === messageYjsSyncStep2) heard.step2(payload)
-    else heard.update(payload)
+    else if (heard.update(payload)) return
     stock(encoder, decoder, ...rest)
   }
   // The stock handler prints a warning.
