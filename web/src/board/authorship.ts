@@ -1,19 +1,44 @@
 // Who made and who changed a shape, and when: in its `meta`, as the items API shows it.
-import { isEqual, type Editor, type JsonObject, type TLShape } from 'tldraw'
+import { isEqual, type Editor, type JsonObject, type TLRecord, type TLShape } from 'tldraw'
 
-/** Stamps what the person at this page does. Returns how to stop. */
-export function stampChanges (editor: Editor, actor: string, isOwn: () => boolean, isUndo: () => boolean): () => void {
+/** What is known of who changes shapes here. */
+export interface Stamps {
+  /** The record as it is written: with the time of the last change since it was written last. */
+  readonly signed: (record: TLRecord) => TLRecord
+  readonly stop: () => void
+}
+
+/**
+ * Stamps what the person at this page does. On the canvas a shape says who changed it, and only in what is
+ * written when it was last: tldraw measures and draws anew whatever has another `meta`, at each step of a drag.
+ */
+export function stampChanges (editor: Editor, actor: string, isOwn: () => boolean, isUndo: () => boolean): Stamps {
+  const due = new Map<TLRecord['id'], string>()
   const created = editor.sideEffects.registerBeforeCreateHandler('shape', (shape, source) => {
     // What an undo brings back keeps its history.
     return source === 'user' && isOwn() && !isUndo() ? createdBy(shape, actor, now()) : shape
   })
   const changed = editor.sideEffects.registerBeforeChangeHandler('shape', (before, after, source) => {
-    return source === 'user' && isOwn() && !isEqual(before, after) ? updatedBy(after, actor, now()) : after
+    if (source !== 'user' || !isOwn() || isEqual(before, after)) return after
+    due.set(after.id, now())
+    return after.meta['updated_by'] === actor ? after : { ...after, meta: { ...after.meta, updated_by: actor } }
   })
-  return () => {
-    created()
-    changed()
+  return {
+    signed: record => {
+      const at = due.get(record.id)
+      due.delete(record.id)
+      return at === undefined || record.typeName !== 'shape' ? record : updatedBy(record, actor, at)
+    },
+    stop: () => {
+      created()
+      changed()
+    }
   }
+}
+
+/** Whether one `meta` says the same as another, but for when the last change was. */
+export function saysTheSame (one: JsonObject, other: JsonObject): boolean {
+  return one === other || isEqual({ ...one, updated_at: null }, { ...other, updated_at: null })
 }
 
 /** A new shape. A copy of an item is an item of its own; the server believes only a history that names its shape. */

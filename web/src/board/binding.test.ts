@@ -322,9 +322,30 @@ test('a shape that others move keeps its props as they are, so that it is not me
   expect(one.store.get(createShapeId('a'))?.props).toBe(props)
 })
 
+test('a shape that is only changed again keeps its `meta` as it is, here and where it is shown', () => {
+  const at = (x: number, updated_at: string) => geo('a', { x, meta: { updated_by: 'user:alice', updated_at } })
+  let times = 0
+  const signed: BindingOptions['signed'] = record => ({ ...record, meta: { ...record.meta, updated_at: `${++times}` } }) as typeof record
+  const one = side(docWith(at(0, 'T')), { signed })
+  const other = side()
+  exchange(one.doc, other.doc)
+  const metas = [one, other].map(({ store }) => store.get(createShapeId('a'))?.meta)
+  one.store.put([at(5, 'T')].map(shape => ({ ...shape, meta: metas[0]! })))
+  one.binding.flush()
+  exchange(one.doc, other.doc)
+  expect(one.map.get('shape:a')).toEqual(at(5, '1'))
+  for (const [n, { store }] of [one, other].entries()) {
+    const shape = store.get(createShapeId('a'))
+    expect([shape?.x, shape?.meta === metas[n]]).toEqual([5, true])
+  }
+  // Another name is another `meta`.
+  one.doc.transact(() => one.map.set('shape:a', geo('a', { meta: { updated_by: 'user:bob' } })), 'wire')
+  expect(one.store.get(createShapeId('a'))?.meta).toEqual({ updated_by: 'user:bob' })
+})
+
 describe('pace', () => {
   test('changes are written with the next microtask, large ones less often', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     try {
       const one = side()
       const many = Array.from({ length: 600 }, (_, n) => geo(`g${n}`))
@@ -336,6 +357,11 @@ describe('pace', () => {
       expect(one.map.get('shape:g0')).toMatchObject({ x: 0 })
       vi.advanceTimersByTime(200)
       expect(one.map.get('shape:g0')).toMatchObject({ x: 1 })
+      // A page that was busy for as long does not wait once more.
+      vi.advanceTimersByTime(200)
+      one.store.put(many.map(shape => ({ ...shape, x: 2 })))
+      await Promise.resolve()
+      expect(one.map.get('shape:g0')).toMatchObject({ x: 2 })
     } finally {
       vi.useRealTimers()
     }

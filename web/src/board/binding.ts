@@ -7,6 +7,7 @@
 import { isEqual, type TLRecord, type TLStore } from 'tldraw'
 import * as Y from 'yjs'
 import { AT_ONCE_MAX, byNearness, company, isUnder, type Sight } from './arrival'
+import { saysTheSame } from './authorship'
 import { DEFAULT_PAGE, Placement } from './placement'
 import { RecordReader } from './records'
 import { tamed } from './tame'
@@ -30,6 +31,8 @@ export interface BindingOptions {
   readonly doc: Y.Doc
   /** Whether one's own changes go into the map. */
   readonly writable: () => boolean
+  /** A record of one's own as it is written. */
+  readonly signed?: (record: TLRecord) => TLRecord
   /** Runs a change of the store so that undo does not know of it. */
   readonly quietly?: (change: () => void) => void
   /** Which of these shapes cannot be drawn: asked once they are in the store. */
@@ -44,8 +47,8 @@ export interface BindingOptions {
   readonly onLocal?: (ids: readonly string[]) => void
 }
 
-// Large changes are written less often, since each writes whole records: [records, milliseconds to the next
-// write].
+// Large changes are written less often, since each writes whole records: [records, milliseconds from one write
+// to the next].
 const PACE: ReadonlyArray<readonly [number, number]> = [[500, 120], [64, 40]]
 
 // Of many new shapes so many come in one piece, depending on how long pieces take: long enough to be worth
@@ -75,7 +78,7 @@ export class Binding {
   #merging = false
   #timer: ReturnType<typeof setTimeout> | null = null
   #scheduled = false
-  #pause = 0
+  #nextAt = 0
   #piece = PIECE_MIN
   #stopPieces: (() => void) | null = null
 
@@ -123,7 +126,7 @@ export class Binding {
     const ids = [...this.#pending]
     this.#pending.clear()
     if (ids.length === 0 || !this.#options.writable()) return
-    this.#pause = PACE.find(([records]) => ids.length > records)?.[1] ?? 0
+    this.#nextAt = performance.now() + (PACE.find(([records]) => ids.length > records)?.[1] ?? 0)
     this.#takeAlong(ids)
     const written: string[] = []
     this.#options.doc.transact(() => {
@@ -173,7 +176,9 @@ export class Binding {
     this.#pending.add(record.id)
     if (this.#scheduled) return
     this.#scheduled = true
-    if (this.#pause > 0) this.#timer = setTimeout(() => this.flush(), this.#pause)
+    // On a page that is so busy that this is over a timer would come only after it has drawn.
+    const pause = this.#nextAt - performance.now()
+    if (pause > 0) this.#timer = setTimeout(() => this.flush(), pause)
     else queueMicrotask(() => this.flush())
   }
 
@@ -190,12 +195,13 @@ export class Binding {
   }
 
   #write (id: string): boolean {
-    const record = this.#options.store.unsafeGetWithoutCapture(id as TLRecord['id'])
-    if (record === undefined) {
+    const current = this.#options.store.unsafeGetWithoutCapture(id as TLRecord['id'])
+    if (current === undefined) {
       if (!this.#map.has(id)) return false
       this.#map.delete(id)
       return true
     }
+    const record = this.#options.signed?.(current) ?? current
     if (isEqual(this.#map.get(id), record)) return false
     const bare = !hasUndefined(record)
     if (bare) this.#reader.know(record)
@@ -241,7 +247,7 @@ export class Binding {
     const changes: Array<[string, TLRecord | null]> = []
     for (const id of ids) {
       const value = this.#map.get(id)
-      const record = value === undefined ? null : this.#reader.read(id, value)
+      const record = value === undefined ? null : this.#reader.read(id, value, this.#lookup(id))
       if (value === undefined) this.#values.delete(id)
       else this.#values.set(id, value)
       if (record === null) this.#records.delete(id)
@@ -317,7 +323,8 @@ export class Binding {
       const shown = this.#undrawable.has(id) ? null : this.#placement.shown(id)
       const current = store.unsafeGetWithoutCapture(id)
       if (shown !== null) {
-        if (current !== shown && !isEqual(current, shown)) puts.push(sharing(shown, current))
+        const put = sharing(shown, current)
+        if (put !== current) puts.push(put)
       } else if (current !== undefined && !this.#isFoundation(id)) {
         removals.push(id)
       }
@@ -399,11 +406,15 @@ export class Binding {
   }
 }
 
-// tldraw keeps what it measured of a shape by the identity of its props: those that are equal stay the same
-// object, so that a shape which only moves is not measured anew.
+// tldraw keeps what it measured and drew of a shape by the identity of its props and its `meta`: those that are
+// equal stay the same object, so that a shape which only moves is neither measured nor drawn anew. When it was
+// changed last is nothing to draw.
 function sharing (record: TLRecord, current: TLRecord | undefined): TLRecord {
-  if (current === undefined || !('props' in record) || !('props' in current)) return record
-  return isEqual(record.props, current.props) ? { ...record, props: current.props } as TLRecord : record
+  if (current === undefined || record === current) return record
+  const shared: Record<string, unknown> = { ...record }
+  if ('props' in record && 'props' in current && isEqual(record.props, current.props)) shared['props'] = current.props
+  if (saysTheSame(record.meta, current.meta)) shared['meta'] = current.meta
+  return isEqual(shared, current) ? current : shared as unknown as TLRecord
 }
 
 /** What tldraw's own loading of a file uses, and does not publish; the store turns them on again by itself. */

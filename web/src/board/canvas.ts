@@ -33,11 +33,13 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
   // Until the board is there, where it will be looked at.
   const place = { kept: readView(tabKeep, connection.id) }
   signals.hidden.set(0)
-  const stops = [undo.stop, stampChanges(editor, connection.identity.actor, () => binding?.merging !== true, () => undo.active)]
+  const stamps = stampChanges(editor, connection.identity.actor, () => binding?.merging !== true, () => undo.active)
+  const stops = [undo.stop, stamps.stop]
   binding = new Binding({
     store,
     doc: connection.doc,
     writable: () => connection.writable,
+    signed: stamps.signed,
     quietly: change => editor.run(change, { history: 'ignore', ignoreShapeLock: true }),
     undrawable: ids => ids.filter(id => !canDraw(editor, id as TLShapeId)),
     sight: () => sightOf(editor, place.kept),

@@ -15,12 +15,12 @@ export class RecordReader {
     this.#schema = schema
   }
 
-  /** The record under a key; null where this page cannot show what stands there. */
-  read (key: string, value: unknown): TLRecord | null {
+  /** The record under a key; null where this page cannot show what stands there. `before` is what stood there, of which only what differs is looked at. */
+  read (key: string, value: unknown, before: TLRecord | null): TLRecord | null {
     if (!isPlainObject(value) || value['id'] !== key) return null
     let record = this.#read.get(value)
     if (record === undefined) {
-      record = this.#readNew(value)
+      record = this.#readNew(value, before)
       this.#read.set(value, record)
     }
     return record
@@ -31,10 +31,10 @@ export class RecordReader {
     this.#read.set(record, record)
   }
 
-  #readNew (value: Record<string, unknown>): TLRecord | null {
+  #readNew (value: Record<string, unknown>, before: TLRecord | null): TLRecord | null {
     if (!this.#isOfDocument(value) || !isTame(value)) return null
     const record = value as unknown as TLRecord
-    return this.#validated(record) ?? this.#migrated(record)
+    return this.#validated(record, isOfOneKind(record, before) ? before : null) ?? this.#migrated(record)
   }
 
   #isOfDocument (value: Record<string, unknown>): boolean {
@@ -44,9 +44,10 @@ export class RecordReader {
     return type.scope === 'document' && type.isId(value['id'] as string)
   }
 
-  #validated (record: TLRecord): TLRecord | null {
+  #validated (record: TLRecord, before: TLRecord | null = null): TLRecord | null {
     try {
-      return this.#schema.types[record.typeName].validate(record as never) as TLRecord
+      // Of two that are equal it gives the one before.
+      return this.#schema.types[record.typeName].validate(record as never, (before ?? undefined) as never) as TLRecord
     } catch {
       return null
     }
@@ -85,6 +86,10 @@ export class RecordReader {
     }
     return up as TLRecord
   }
+}
+
+function isOfOneKind (one: TLRecord, other: TLRecord | null): boolean {
+  return one.typeName === other?.typeName && (!('type' in one) || ('type' in other && one.type === other.type))
 }
 
 function isPlainObject (value: unknown): value is Record<string, unknown> {

@@ -1,7 +1,7 @@
 // What was never in view is not drawn: of a board of thousands of shapes one sees some dozens, and tldraw
 // would make an element, its inside and three reactions for each, and hide it. What was seen once stays, as
-// there. And what is in view is found without asking every shape anew for each step of the camera.
-import { atom, computed, react, type Box, type Editor, type TLShapeId } from 'tldraw'
+// there. What only moves is not drawn anew. And what is in view is found without asking every shape anew for each step of the camera.
+import { atom, computed, react, type Box, type Editor, type TLRenderingShape, type TLShapeId } from 'tldraw'
 
 /** Draws only what was in view at some time. Returns how to stop. */
 export function drawSeen (editor: Editor): () => void {
@@ -13,11 +13,16 @@ export function drawSeen (editor: Editor): () => void {
     const found = [...editor.getCurrentPageShapeIds()].filter(id => !known.has(id) && !culled.has(id))
     return found.length === 0 && before === known ? known : new Set([...known, ...found])
   })
-  const drawn = computed('drawn', () => {
-    const ids = seen.get()
-    return all().filter(({ id }) => ids.has(id))
+  const drawn = computed<readonly TLRenderingShape[]>('drawn', before => {
+    const [ids, known] = [seen.get(), Array.isArray(before) ? before as TLRenderingShape[] : []]
+    const byId = new Map(known.map(one => [one.id, one]))
+    const now = all().filter(({ id }) => ids.has(id)).map(one => {
+      const same = byId.get(one.id)
+      return same !== undefined && looksTheSame(same, one) ? same : one
+    })
+    return now.length === known.length && now.every((one, at) => one === known[at]) ? known : now
   })
-  editor.getRenderingShapes = () => drawn.get()
+  editor.getRenderingShapes = () => drawn.get() as TLRenderingShape[]
   return stop
 }
 
@@ -38,6 +43,14 @@ function findInView (editor: Editor): () => void {
   })
   editor.getNotVisibleShapes = () => outside.get()
   return stop
+}
+
+// A shape that only moved is moved by tldraw's own reaction to its place, and what is inside of it reads the
+// store: React need not look at it.
+function looksTheSame (one: TLRenderingShape, other: TLRenderingShape): boolean {
+  return one.shape.props === other.shape.props && one.shape.meta === other.shape.meta && one.shape.type === other.shape.type &&
+    one.util === other.util && one.index === other.index && one.backgroundIndex === other.backgroundIndex &&
+    one.opacity === other.opacity
 }
 
 function isSame (one: ReadonlySet<unknown>, other: ReadonlySet<unknown>): boolean {
