@@ -159,3 +159,35 @@ test('where the proxy drops the upgrade the page says so, and the log', async st
   await tab.shows(/pass on Upgrade and Connection/)
   await until(() => server.log.includes('upgrade got lost'), 'a line of the log')
 })
+
+test('whom a proxy has signed in is signed in, with boards of their own, and has nothing to sign out of', async stage => {
+  const port = await freePort()
+  const flags = { 'public-url': `http://127.0.0.1:${port}`, 'trusted-proxy': '127.0.0.1', 'trusted-user-header': 'X-Forwarded-User' }
+  const server = await stage.ownServer(flags)
+  // A stand-in for what asks for passwords: whom its cookie names. What a browser sends itself is replaced.
+  const origin = await startNginx(stage, port, `location / { proxy_pass ${server.http}; ${HOST + UPGRADE} proxy_set_header X-Forwarded-User $cookie_who; }`)
+  stage.server = { http: origin }
+  const come = async who => {
+    const person = await stage.person(null, { extraHTTPHeaders: { 'X-Forwarded-User': 'mallory' } })
+    if (who !== null) await person.context.addCookies([{ name: 'who', value: who, url: origin }])
+    return person
+  }
+  const ann = await (await come('ann')).visit('/')
+  await ann.shows('No boards yet')
+  assert.equal(await ann.page.locator('.bw-who').innerText().then(text => text.includes('ann')), true)
+  assert.equal(await ann.page.getByRole('button', { name: 'Sign out' }).count(), 0)
+  await ann.page.getByPlaceholder('Title (optional)').fill('Of ann')
+  await ann.page.getByRole('button', { name: 'New board' }).click()
+  await ann.page.waitForURL(/\/board\//)
+  await ann.ready()
+  await ann.create(box('first'))
+  await ann.says('connected', 'saved')
+
+  for (const [who, kind] of [['bob', 'forbidden'], [null, 'signin']]) {
+    const person = await come(who)
+    person.watch.forgive()
+    const tab = await person.visit(new URL(ann.page.url()).pathname)
+    await tab.part('verdict').waitFor()
+    assert.equal(await tab.part('verdict').getAttribute('data-kind'), kind, String(who))
+  }
+})

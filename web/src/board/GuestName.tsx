@@ -31,7 +31,7 @@ export function GuestQuestion ({ onName }: { onName: (name: string) => void }) {
   }, [])
   // What is typed is no shortcut of the canvas.
   return (
-    <div role='status' className='bw-live' onKeyDown={event => event.stopPropagation()}>
+    <div role='status' className='bw-live' data-testid='guest-question' onKeyDown={event => event.stopPropagation()}>
       {isAsked && (
         <div className='bw-hint bw-hint-quiet bw-hint-name' data-testid='guest-name'>
           <NameForm name='' onName={onName} />

@@ -49,8 +49,8 @@ export function BrowsersDialog ({ credentials, session, onSignOut, onClose }: Br
             {browsers.items.map(browser => (
               <li key={browser.id} data-testid='browser' data-current={browser.current}>
                 <span className='bw-list-text'>
-                  <span>
-                    {session.admin && <><bdi>{browser.name ?? browser.user}</bdi>: </>}{browserWords(browser.user_agent)}
+                  <span className='bw-wraps'>
+                    <span className='bw-name'>{session.admin && <><bdi>{browser.name ?? browser.user}</bdi>: </>}{browserWords(browser.user_agent)}</span>
                     {browser.current && <span className='bw-badge bw-own'>This browser</span>}
                   </span>
                   <span className='bw-small bw-soft'>
