@@ -21,8 +21,11 @@ const OPEN_MS_MAX = 120_000
 const DRAGGED = 300
 const DRAG_MS = 2_000
 
-/** The target is 200. On a machine that others use the page that drags has no time to write: what it took is printed. */
-const STEP_MS_P99_MAX = 5_000
+/**
+ * The target is 200, which two windows that share two cores do not reach: each needs some 150 ms for a step. What it took is
+ * printed; a page that falls behind from step to step is found.
+ */
+const STEP_MS_P99_MAX = 1_500
 
 const test = suite()
 

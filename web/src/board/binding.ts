@@ -349,11 +349,18 @@ export class Binding {
 
   #merge (puts: TLRecord[], removals: Array<TLRecord['id']>): void {
     const quietly = this.#options.quietly ?? (change => change())
+    // What only moved can be drawn as before.
+    const { store } = this.#options
+    const isKnown = (record: TLRecord): boolean => {
+      const current = store.unsafeGetWithoutCapture(record.id)
+      return current !== undefined && 'props' in record && 'props' in current && record.props === current.props
+    }
+    const unknown = puts.filter(record => !isKnown(record))
     this.#merging = true
     try {
       quietly(() => {
         if (!this.#tryMerge(puts, removals)) this.#mergeOneByOne(puts, removals)
-        this.#removeUndrawable(puts)
+        this.#removeUndrawable(unknown)
       })
     } finally {
       this.#merging = false

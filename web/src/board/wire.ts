@@ -1,9 +1,10 @@
 // What the stock provider's messages tell beyond the document: a sync step 1 (we may write), a refusal, an
-// echo. It listens; the stock handlers do the work, but for echoes: they hold nothing new, and reading all that
-// one drags a second time takes as long as writing it.
+// echo. The stock handlers do the work, but for updates: an echo holds nothing new and is not read again, and
+// what others change goes through the inbox.
 import * as decoding from 'lib0/decoding'
 import { messageAuth, messageSync, type WebsocketProvider } from 'y-websocket'
-import { messageYjsSyncStep1, messageYjsSyncStep2 } from 'y-protocols/sync'
+import { messageYjsSyncStep1, messageYjsUpdate } from 'y-protocols/sync'
+import { Inbox } from './inbox'
 
 /** What the server said. */
 export interface Heard {
@@ -21,14 +22,20 @@ export interface Heard {
 export function listen (provider: WebsocketProvider, heard: Heard): void {
   const stock = provider.messageHandlers[messageSync]
   if (stock === undefined) return
+  const inbox = new Inbox(provider.doc, provider)
   provider.messageHandlers[messageSync] = (encoder, decoder, ...rest) => {
     const ahead = decoding.createDecoder(decoder.arr)
     ahead.pos = decoder.pos
     const type = decoding.readVarUint(ahead)
     const payload = decoding.readVarUint8Array(ahead)
+    if (type === messageYjsUpdate) {
+      if (!heard.update(payload)) inbox.take(payload)
+      return
+    }
+    // What came before is applied before.
+    inbox.flush()
     if (type === messageYjsSyncStep1) heard.step1(payload)
-    else if (type === messageYjsSyncStep2) heard.step2(payload)
-    else if (heard.update(payload)) return
+    else heard.step2(payload)
     stock(encoder, decoder, ...rest)
   }
   // The stock handler prints a warning.
