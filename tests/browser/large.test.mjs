@@ -23,9 +23,9 @@ const DRAG_MS = 2_000
 
 /**
  * The target is 200, which two windows that share two cores do not reach: each needs some 150 ms for a step. What it took is
- * printed; a page that falls behind from step to step is found.
+ * printed, and may be so much longer than 200 ms as so many steps of the window that drags.
  */
-const STEP_MS_P99_MAX = 1_500
+const [STEP_MS, STEPS_BEHIND_MAX] = [200, 6]
 
 const test = suite()
 
@@ -85,5 +85,7 @@ test('a drag of 300 shapes is seen by others, and how late is printed', async (s
   }
   measured.report(t)
   const { p99 } = measured.all
-  assert.ok(p99 < STEP_MS_P99_MAX, `one step in a hundred took ${p99} ms and more`)
+  const step = (steps.at(-1) - steps[0]) / Math.max(steps.length - 1, 1)
+  t.diagnostic(`${steps.length} steps, one each ${Math.round(step)} ms`)
+  assert.ok(p99 < STEP_MS + STEPS_BEHIND_MAX * step, `one step in a hundred took ${p99} ms and more`)
 }, OPEN_MS_MAX)

@@ -47,8 +47,8 @@ export interface BindingOptions {
   readonly onLocal?: (ids: readonly string[]) => void
 }
 
-// Large changes are written less often, since each writes whole records: [records, milliseconds from one write
-// to the next].
+// Large changes are written less often, since each writes whole records: [records, milliseconds from one
+// write to the next].
 const PACE: ReadonlyArray<readonly [number, number]> = [[500, 120], [64, 40]]
 
 // Of many new shapes so many come in one piece, depending on how long pieces take: long enough to be worth
@@ -413,9 +413,9 @@ export class Binding {
   }
 }
 
-// tldraw keeps what it measured and drew of a shape by the identity of its props and its `meta`: those that are
-// equal stay the same object, so that a shape which only moves is neither measured nor drawn anew. When it was
-// changed last is nothing to draw.
+// tldraw keeps what it measured and drew of a shape by the identity of its props and its `meta`: those that
+// are equal stay the same object, so that a shape which only moves is neither measured nor drawn anew. When
+// it was changed last is nothing to draw.
 function sharing (record: TLRecord, current: TLRecord | undefined): TLRecord {
   if (current === undefined || record === current) return record
   const shared: Record<string, unknown> = { ...record }

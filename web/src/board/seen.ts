@@ -1,6 +1,7 @@
 // What was never in view is not drawn: of a board of thousands of shapes one sees some dozens, and tldraw
 // would make an element, its inside and three reactions for each, and hide it. What was seen once stays, as
-// there. What only moves is not drawn anew. And what is in view is found without asking every shape anew for each step of the camera.
+// there. What only moves is not drawn anew. And what is in view is found without asking every shape anew for
+// each step of the camera.
 import { atom, computed, react, type Box, type Editor, type TLRenderingShape, type TLShapeId } from 'tldraw'
 
 /** Draws only what was in view at some time. Returns how to stop. */
