@@ -54,7 +54,8 @@ export class Inbox {
   }
 }
 
-// One that cannot be read, or shown, must not take the others with it. The stock provider says so in these words.
+// One that cannot be read, or shown, must not take the others with it. The stock provider says so in these
+// words.
 function guarded (act: () => void): void {
   try {
     act()
