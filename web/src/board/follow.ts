@@ -6,9 +6,19 @@ import { goTo } from './view'
 
 /** Follows somebody; who has no window of their own, or follows whoever asks, is gone to once. `own` is one's own awareness client. */
 export function follow (editor: Editor, peer: Peer, own: number): void {
-  const isCircle = peer.following.endsWith(`#${own}`)
+  const isCircle = leadsTo(peer.following, own, one => presenceOf(editor, one)?.followingUserId ?? '')
   if (peer.camera === null || isCircle) goTo(editor, peer.page, peer.cursor)
   else editor.startFollowingUser(followName(peer.user.id, peer.client))
+}
+
+/** Whether whom somebody follows, or whom those follow, is one's own window. `next` is whom a followed one follows; empty for nobody. */
+export function leadsTo (following: string, own: number, next: (following: string) => string): boolean {
+  const passed = new Set<string>()
+  for (let at = following; at !== '' && !passed.has(at); at = next(at)) {
+    if (at.endsWith(`#${own}`)) return true
+    passed.add(at)
+  }
+  return false
 }
 
 /** The name of who is followed; null for nobody. */

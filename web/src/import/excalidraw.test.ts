@@ -49,6 +49,15 @@ test('an arrow is bound to what it was bound to, bent as it was, and has its lab
   ])
 })
 
+test('an arrow that is turned lies where it lay, and that it is tied no more is said', () => {
+  const { bindings, left } = read([
+    { type: 'rectangle', id: 'a' },
+    { type: 'arrow', x: 100, y: 25, angle: 1, points: [[0, 0], [50, 0]], startBinding: { elementId: 'a', focus: 0, gap: 1 } },
+    { type: 'arrow', x: 100, y: 25, angle: 1, points: [[0, 0], [50, 0]] }
+  ])
+  expect([bindings.length, [...left]]).toEqual([0, [['tie of a turned arrow', 1]]])
+})
+
 test('what is turned about its middle lies where it lay', () => {
   const [shape] = read([{ type: 'rectangle', x: 10, y: 20, angle: Math.PI / 2 }]).shapes
   // Of 100 x 50 about (60, 45): the upper left corner comes to lie at (85, -5).

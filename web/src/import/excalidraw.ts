@@ -164,7 +164,12 @@ class Reader {
 
   #bind ({ id, raw, x, y, angle }: Element): void {
     const arrow = this.#shapes.get(id)
-    if (arrow === undefined || angle !== 0) return
+    if (arrow === undefined) return
+    if (angle !== 0) {
+      // Where its ends would be tied, they would move.
+      if (isObject(raw['startBinding']) || isObject(raw['endBinding'])) this.#left.add('tie of a turned arrow')
+      return
+    }
     const points = pointsOf(raw)
     for (const [terminal, point] of [['start', points[0]], ['end', points.at(-1)]] as const) {
       const binding = raw[`${terminal}Binding`]
