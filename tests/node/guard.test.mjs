@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 
-const { judge } = createRequire(import.meta.url)('../../scripts/guard')
+const { judge, lower } = createRequire(import.meta.url)('../../scripts/guard')
 
 const kept = { 'bytes written': { unit: 'an update', figure: 1000 } }
 const judged = figure => judge(kept, { 'bytes written': { unit: 'an update', figure } })
@@ -36,4 +36,11 @@ test('a figure that nobody set yet fails, so that none is measured in vain', () 
   const { lines, grown } = judge({}, { 'bytes written': { unit: 'an update', figure: 5 } })
   assert.deepEqual(grown, ['bytes written'])
   assert.match(lines[0], /no figure yet: scripts\/guard --set/)
+})
+
+test('of two that were measured the lower figure counts, so that what grew in both fails', () => {
+  const of = figure => ({ 'bytes written': { unit: 'an update', figure } })
+  assert.deepEqual(lower(of(1200), of(1050)), of(1050))
+  assert.deepEqual(judge(kept, lower(of(1200), of(1150))).grown, ['bytes written'])
+  assert.deepEqual(lower(of(1200), {}), of(1200))
 })
