@@ -21,6 +21,8 @@ pub enum Action {
     BoardUpdate,
     /// A board was deleted.
     BoardDelete,
+    /// A board came back out of the trash.
+    BoardRestore,
     /// A level was granted.
     PermissionSet,
     /// A grant was taken back.
@@ -47,11 +49,12 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BoardCreate,
         Self::BoardAccess,
         Self::BoardUpdate,
         Self::BoardDelete,
+        Self::BoardRestore,
         Self::PermissionSet,
         Self::PermissionRemove,
         Self::LinkCreate,
@@ -73,6 +76,7 @@ impl Action {
             Self::BoardAccess => "board.access",
             Self::BoardUpdate => "board.update",
             Self::BoardDelete => "board.delete",
+            Self::BoardRestore => "board.restore",
             Self::PermissionSet => "permission.set",
             Self::PermissionRemove => "permission.remove",
             Self::LinkCreate => "link.create",
@@ -169,8 +173,9 @@ mod tests {
         let words = Action::ALL.map(Action::as_str);
         assert_eq!(
             words.join(" "),
-            "board.create board.access board.update board.delete permission.set permission.remove link.create \
-             link.revoke key.create key.revoke key.pause key.resume webhook.create webhook.delete access.denied"
+            "board.create board.access board.update board.delete board.restore permission.set permission.remove \
+             link.create link.revoke key.create key.revoke key.pause key.resume webhook.create webhook.delete \
+             access.denied"
         );
         assert_eq!(BTreeSet::from(words).len(), Action::ALL.len());
         assert_eq!(words.map(Action::parse), Action::ALL.map(Some));

@@ -228,7 +228,7 @@ impl Copy<'_> {
 
     /// Reads a board of the source.
     fn take(&mut self, used: Used) -> Result<(), Stopped> {
-        let found = match used.deleted_at {
+        let found = match used.became {
             Ok(_) => Whole::read(self.from, &used.board),
             Err(damage) => Err(StoreError::Unreadable(damage)),
         };

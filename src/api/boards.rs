@@ -9,16 +9,18 @@ use serde_json::{Map, Value, json};
 use crate::access::{self, Credentials, Decision, Mode, Moment, Question};
 use crate::api::body;
 use crate::api::list::{self, Page};
-use crate::api::{Answer, Call, conflict, uuid};
+use crate::api::{Answer, Call, conflict, invalid_parameter, uuid};
 use crate::audit::Action;
-use crate::boards::acts::Event;
+use crate::boards::acts::{Deletion, Event};
 use crate::boards::rights::Granted;
+use crate::boards::trash::{Asking, Found};
 use crate::fault::Fault;
 use crate::http::response::Response;
 use crate::ids::{BoardId, Level, UserId};
 use crate::limits;
 use crate::net::admission::{self, Identity};
-use crate::store::{Act, Applied, Holder, Listed, Stored, Summary};
+use crate::store::{Act, Applied, Holder, Listed, Stored, Summary, Trashed};
+use crate::time::UnixMillis;
 
 /// A board as clients see it; `level` is the caller's.
 fn board_json(board: &BoardId, summary: &Summary, level: Option<Level>) -> Value {
@@ -32,6 +34,16 @@ fn board_json(board: &BoardId, summary: &Summary, level: Option<Level>) -> Value
         "updated_at": record.updated_at.to_string(),
         "size_bytes": summary.size_bytes,
     })
+}
+
+/// A board in the trash.
+fn trashed_json(trashed: &Trashed, gone_at: UnixMillis) -> Value {
+    let mut board = board_json(&trashed.board, &trashed.summary, None);
+    if let Some(members) = board.as_object_mut() {
+        members.insert("deleted_at".to_owned(), json!(trashed.at.to_string()));
+        members.insert("expires_at".to_owned(), json!(gone_at.to_string()));
+    }
+    board
 }
 
 #[derive(Deserialize)]
@@ -68,7 +80,13 @@ pub(crate) async fn create(mut call: Call<'_>) -> Answer {
 }
 
 /// `GET /v1/boards`: those that the caller owns, or is granted otherwise than with everybody.
+///
+/// With `trash=true` those in the trash that the caller may bring back.
 pub(crate) async fn list(call: Call<'_>) -> Answer {
+    match switch(&call, "trash")? {
+        Switch::On => return list_trash(call).await,
+        Switch::Off => {}
+    }
     let Identity { claims, .. } = call.identity().await?;
     let page = Page::of(call.request.target)?;
     let after = page.after(BoardId::parse)?;
@@ -114,6 +132,40 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
     };
     let rows: Vec<Value> = listed.into_iter().map(row).collect();
     Ok(page.answer(&rows, |row| list::text_of(row, "id")))
+}
+
+async fn list_trash(call: Call<'_>) -> Answer {
+    let Identity { claims, .. } = call.identity().await?;
+    let page = Page::of(call.request.target)?;
+    let after = page.after(BoardId::parse)?;
+    let holder = Holder {
+        everything: claims.iter().any(|claims| claims.admin),
+        owners: claims.iter().map(|claims| claims.user.clone()).collect(),
+        ..Holder::default()
+    };
+    let limit = page.lookup();
+    let found = call
+        .boards()
+        .read(move |store| store.trash(&holder, after.as_ref(), limit))
+        .await
+        .map_err(admission::problem)?;
+    let row = |trashed: &Trashed| trashed_json(trashed, call.boards().leaves_trash_at(trashed.at));
+    let rows: Vec<Value> = found.iter().map(row).collect();
+    Ok(page.answer(&rows, |row| list::text_of(row, "id")))
+}
+
+/// A parameter that is `true`, or left out.
+enum Switch {
+    On,
+    Off,
+}
+
+fn switch(call: &Call<'_>, name: &'static str) -> Result<Switch, Response> {
+    match call.request.target.parameter(name) {
+        Ok(None) => Ok(Switch::Off),
+        Ok(Some("true")) => Ok(Switch::On),
+        _ => Err(invalid_parameter(name, "must be true, or be left out")),
+    }
 }
 
 /// `GET /v1/boards/{board}`.
@@ -165,11 +217,59 @@ pub(crate) async fn update(mut call: Call<'_>) -> Answer {
     answer(&call, 200, &board, level.ok().map(|granted| granted.grant.level)).await
 }
 
-/// `DELETE /v1/boards/{board}`.
+/// `DELETE /v1/boards/{board}`: into the trash; with `forever=true` for good, also out of the trash.
 pub(crate) async fn delete(call: Call<'_>) -> Answer {
+    let deletion = match switch(&call, "forever")? {
+        Switch::Off => Deletion::IntoTrash,
+        Switch::On => Deletion::ForGood,
+    };
+    if deletion == Deletion::ForGood
+        && let Some(asking) = about_trashed(&call).await?
+    {
+        match call.boards().delete_trashed(asking).await {
+            Ok(Found::InTrash) => return Ok(Response::new(204)),
+            Ok(Found::Nowhere) | Err(Fault::BoardDeleted) => {}
+            Err(fault) => return Err(admission::problem(fault)),
+        }
+    }
     let granted = call.manager().await?;
-    let deleted = call.boards().delete_board(&granted).await;
+    let deleted = call.boards().delete_board(&granted, deletion).await;
     deleted.map(|()| Response::new(204)).map_err(admission::problem)
+}
+
+/// `POST /v1/boards/{board}/restore`: brings it back out of the trash.
+pub(crate) async fn restore(call: Call<'_>) -> Answer {
+    if let Some(asking) = about_trashed(&call).await? {
+        let board = asking.board.clone();
+        let found = call.boards().restore_board(asking).await;
+        if found.map_err(admission::problem)? == Found::InTrash {
+            return answer(&call, 200, &board, Some(Level::Edit)).await;
+        }
+    }
+    call.manager().await?;
+    Err(conflict(
+        "not_in_trash",
+        "the board is there, and not in the trash",
+    ))
+}
+
+/// Who asks about the board of the path as one in the trash; nobody without a token.
+async fn about_trashed(call: &Call<'_>) -> Result<Option<Asking>, Response> {
+    let Some(board) = BoardId::parse(call.captured(0)) else {
+        return Ok(None);
+    };
+    let Ok(identity) = call.identity().await else {
+        // As for any board: a link or key may be what was sent.
+        return Ok(None);
+    };
+    if identity.has_ended(call.shell) {
+        return Err(admission::problem(Fault::ExpiredCredential));
+    }
+    Ok(Some(Asking {
+        credentials: Credentials::of_tokens(&board, &identity.claims),
+        board,
+        actor: identity.actor,
+    }))
 }
 
 fn title(value: Value) -> Result<String, Response> {

@@ -14,6 +14,8 @@ use crate::http::head::Method;
 
 const NONE: Parameters = Parameters::Of(&[]);
 const LIST: Parameters = Parameters::Of(&["limit", "cursor"]);
+/// Those of a list, and whether it is that of the trash.
+const BOARDS: Parameters = Parameters::Of(&["limit", "cursor", "trash"]);
 /// Those of a list, and `items::FILTERS`.
 const ITEMS: Parameters = Parameters::Of(&["limit", "cursor", "type", "bbox", "created_by", "text", "since"]);
 const SPACE: Parameters = Parameters::Of(&["width", "height", "near"]);
@@ -65,7 +67,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/boards",
         methods: &[
-            (Method::Get, LIST, |call| Box::pin(boards::list(call))),
+            (Method::Get, BOARDS, |call| Box::pin(boards::list(call))),
             (Method::Post, NONE, |call| Box::pin(boards::create(call))),
         ],
     },
@@ -74,8 +76,14 @@ pub(crate) const ROUTES: &[Route] = &[
         methods: &[
             (Method::Get, NONE, |call| Box::pin(boards::get(call))),
             (Method::Patch, NONE, |call| Box::pin(boards::update(call))),
-            (Method::Delete, NONE, |call| Box::pin(boards::delete(call))),
+            (Method::Delete, Parameters::Of(&["forever"]), |call| {
+                Box::pin(boards::delete(call))
+            }),
         ],
+    },
+    Route {
+        path: "/v1/boards/{board}/restore",
+        methods: &[(Method::Post, NONE, |call| Box::pin(boards::restore(call)))],
     },
     Route {
         path: "/v1/boards/{board}/permissions",

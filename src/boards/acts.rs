@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::access::Manage;
 use crate::audit::{Action, Actor};
@@ -22,6 +22,26 @@ pub(crate) struct Event {
     pub(crate) action: Action,
     pub(crate) level: Option<Level>,
     pub(crate) detail: Value,
+}
+
+impl Event {
+    /// A deletion that passes the trash by, or empties it.
+    pub(crate) fn deletion_for_good() -> Self {
+        Self {
+            action: Action::BoardDelete,
+            level: None,
+            detail: json!({ "forever": true }),
+        }
+    }
+}
+
+/// Where a board goes that somebody deletes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deletion {
+    /// Into the trash, where there is one.
+    IntoTrash,
+    /// Away.
+    ForGood,
 }
 
 impl Boards {
@@ -66,7 +86,11 @@ impl Boards {
     ///
     /// # Errors
     /// As [`Self::act`].
-    pub(crate) async fn delete_board(self: &Arc<Self>, granted: &Granted) -> Result<(), Fault> {
+    pub(crate) async fn delete_board(
+        self: &Arc<Self>,
+        granted: &Granted,
+        deletion: Deletion,
+    ) -> Result<(), Fault> {
         let board = &granted.board;
         let (hold, live) = loop {
             match self.slots.take(board) {
@@ -74,12 +98,7 @@ impl Boards {
                 Taken::Held(holding) => drop(holding.released().await),
             }
         };
-        let event = Event {
-            action: Action::BoardDelete,
-            level: None,
-            detail: Value::Null,
-        };
-        let deleted = self.act(granted, Act::Delete, event).await;
+        let deleted = self.act_deletion(granted, deletion).await;
         let end = match &deleted {
             Ok(_) | Err(Fault::BoardDeleted) => Fault::BoardDeleted,
             // Its members come back, and the board is loaded anew.
@@ -95,6 +114,25 @@ impl Boards {
             self.step(&cell, |room, effects| room.close_all(end, effects));
         }
         deleted.map(drop)
+    }
+
+    async fn act_deletion(self: &Arc<Self>, granted: &Granted, deletion: Deletion) -> Result<Applied, Fault> {
+        let event = || Event {
+            action: Action::BoardDelete,
+            level: None,
+            detail: Value::Null,
+        };
+        if deletion == Deletion::ForGood {
+            return self.act(granted, Act::Delete, Event::deletion_for_good()).await;
+        }
+        if self.settings.trash.is_zero() {
+            return self.act(granted, Act::Delete, event()).await;
+        }
+        match self.act(granted, Act::Trash, event()).await {
+            // Nothing could bring it back.
+            Err(Fault::StateUnreadable) => self.act(granted, Act::Delete, event()).await,
+            done => done,
+        }
     }
 
     /// Does something to a board for somebody who manages it, and waits until it is durable.

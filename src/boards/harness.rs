@@ -105,6 +105,7 @@ pub(crate) fn settings() -> Settings {
         room_sweep: Duration::from_secs(60),
         commit_window: Duration::ZERO,
         audit: Duration::from_secs(86_400),
+        trash: Duration::from_secs(86_400),
     }
 }
 

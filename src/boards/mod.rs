@@ -27,6 +27,7 @@ pub(crate) mod rights;
 pub(crate) mod sessions;
 pub(crate) mod slots;
 pub(crate) mod tenure;
+pub(crate) mod trash;
 mod upkeep;
 
 use std::future::Future;
@@ -78,6 +79,8 @@ pub(crate) struct Settings {
     pub(crate) commit_window: Duration,
     /// `--audit-days`.
     pub(crate) audit: Duration,
+    /// `--trash-days`; zero where a board that is deleted goes at once.
+    pub(crate) trash: Duration,
 }
 
 /// What boards are kept with.
@@ -190,6 +193,7 @@ impl Boards {
         self.spawn(Arc::clone(self).keep_compacting());
         self.spawn(Arc::clone(self).keep_auditing());
         self.spawn(Arc::clone(self).keep_sessions());
+        self.spawn(Arc::clone(self).keep_trash());
         if self.tenure.is_some() {
             self.spawn(Arc::clone(self).keep_lease());
             self.spawn(Arc::clone(self).keep_watch());

@@ -134,6 +134,8 @@ pub struct Times {
     pub drain: Duration,
     /// `--audit-days`.
     pub audit: Duration,
+    /// `--trash-days`; zero for no trash.
+    pub trash: Duration,
     /// `--lease`.
     pub lease: Duration,
 }
@@ -358,6 +360,10 @@ impl Times {
                 values::duration(text).filter(|duration| (bound(least)..=bound(most)).contains(duration))
             })
         };
+        let days = |text: &str| {
+            let days = values::count(text).filter(|days| *days <= 3_650)?;
+            Some(Duration::from_secs(u64::try_from(days).ok()? * 24 * 3_600))
+        };
         let times = Self {
             room_idle: within("room-idle", "10ms", "3650d")?,
             room_sweep: within("room-sweep", "10ms", "1d")?,
@@ -366,9 +372,9 @@ impl Times {
             compact_every: within("compact-every", "10ms", "1d")?,
             drain: within("drain", "0s", "1h")?,
             audit: values.one("audit-days", "a number of days, 1 to 3650", |text| {
-                let days = values::count(text).filter(|days| (1..=3_650).contains(days))?;
-                Some(Duration::from_secs(u64::try_from(days).ok()? * 24 * 3_600))
+                days(text).filter(|days| !days.is_zero())
             })?,
+            trash: values.one("trash-days", "a number of days, 0 to 3650", days)?,
             lease: within("lease", "1s", "5m")?,
         };
         if times.compact_every < times.compact_after {

@@ -311,6 +311,7 @@ fn board_settings(config: &Config) -> boards::Settings {
         room_sweep: config.times.room_sweep,
         commit_window: config.times.commit_window,
         audit: config.times.audit,
+        trash: config.times.trash,
     }
 }
 

@@ -177,6 +177,7 @@ fn plan(random: &mut Random) -> Plan {
         room_sweep: random.time(ms(500), ms(5_000)),
         commit_window: random.time(ms(0), ms(200)),
         audit: Duration::from_secs(90 * 86_400),
+        trash: Duration::from_secs(30 * 86_400),
     };
     let slowest = [30, 100, 500][random.between(0, 3) as usize];
     Plan {

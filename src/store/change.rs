@@ -57,6 +57,14 @@ pub enum Change {
     /// Makes a board just as it was in another store, or marks its id as used: for whoever moves boards. No
     /// quota is looked at, and no entry written but those that it brings.
     Import(Box<Whole>),
+    /// Removes a board for good that was put into the trash before a moment; as `Act::Delete`, but it writes no
+    /// entry.
+    Purge {
+        /// Which.
+        board: BoardId,
+        /// One that went there at this moment or later stays.
+        before: UnixMillis,
+    },
     /// Changes a session. It belongs to no board, and whichever node may do it.
     Session(SessionChange),
 }
@@ -78,8 +86,13 @@ pub enum Act {
         /// The new owner.
         owner: Option<UserId>,
     },
+    /// Puts it into the trash: for everybody it is deleted, and nothing of it goes. It still counts for its
+    /// owner.
+    Trash,
+    /// Brings it back out of the trash, with all that it had.
+    Restore,
     /// Removes every row of it but its audit entries, and leaves a tombstone. Also of a board that cannot be
-    /// read.
+    /// read, or is in the trash.
     Delete,
     /// Grants a level, in place of one granted before.
     Grant {
@@ -126,7 +139,8 @@ impl Change {
             Self::Append { board, .. }
             | Self::Snapshot { board, .. }
             | Self::Act { board, .. }
-            | Self::Audit { board, .. } => Some(board),
+            | Self::Audit { board, .. }
+            | Self::Purge { board, .. } => Some(board),
             Self::Import(whole) => Some(&whole.board),
             Self::Session(_) => None,
         }
@@ -139,7 +153,7 @@ impl Change {
             Self::Append { update, .. } => update.len(),
             Self::Snapshot { state, .. } => state.len(),
             Self::Session(SessionChange::Open(session)) => session.weight(),
-            Self::Act { .. } | Self::Audit { .. } | Self::Session(_) => ACT_WEIGHT,
+            Self::Act { .. } | Self::Audit { .. } | Self::Purge { .. } | Self::Session(_) => ACT_WEIGHT,
             Self::Import(whole) => whole.weight(),
         };
         payload.saturating_add(size_of::<Self>())
@@ -155,11 +169,12 @@ pub enum Applied {
     /// board is, or a link or key of it on another board. `Open`: a session with this id or of this
     /// invitation is.
     Exists,
-    /// The board was deleted.
+    /// The board was deleted; it may be in the trash.
     Deleted,
     /// There is no such board.
     Absent,
     /// `Ungrant`, `Revoke`, `Pause`, `RemoveWebhook`: the board has no such grant, link, key or webhook.
+    /// `Restore`, `Purge`: the board is not in the trash, or not for so long.
     /// `Renew`, `Revoke` of a session: there is none, or it was revoked.
     NotThere,
     /// `Grant`, `AddSecret`, `AddWebhook`: the board has as many as `limits` allows. `Open`: the

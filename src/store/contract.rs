@@ -13,6 +13,7 @@ mod owners;
 mod ownership;
 mod registry;
 mod sessions;
+mod trash;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -160,11 +161,11 @@ impl Place for Schema {
         let stray = ["states", "updates", "grants", "secrets"].map(|table| {
             format!(
                 "SELECT '{table}' FROM {schema}.{table} t WHERE NOT EXISTS (
-                    SELECT FROM {schema}.boards b WHERE b.id = t.board AND b.deleted_at IS NULL)"
+                    SELECT FROM {schema}.boards b WHERE b.id = t.board AND (b.deleted_at IS NULL OR b.trashed))"
             )
         });
         let wrong = format!(
-            "SELECT b.id FROM {schema}.boards b WHERE deleted_at IS NULL AND (
+            "SELECT b.id FROM {schema}.boards b WHERE (deleted_at IS NULL OR trashed) AND (
                 state_bytes <> coalesce((SELECT sum(octet_length(state)) FROM {schema}.states WHERE board = b.id), 0)
                 OR log_bytes <> coalesce((SELECT sum(octet_length(updates)) FROM {schema}.updates WHERE board = b.id), 0))"
         );
@@ -253,8 +254,10 @@ impl<P: Place> Tried<P> {
         let everyone = ["user:alice", "user:bob", "team:bob", "public"];
         let board = id(board);
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             self.load(&board),
+            self.load_kept(&board),
+            self.trashed(&board),
             self.summary(&board),
             self.access(&board, &asked(&everyone, &[])),
             self.grants(&board, None, usize::MAX),
@@ -263,6 +266,7 @@ impl<P: Place> Tried<P> {
             self.webhooks(&board),
             self.audit(&board, None, usize::MAX),
             self.list(&everything(), None, usize::MAX),
+            self.trash(&everything(), None, usize::MAX),
         )
     }
 }
@@ -301,6 +305,12 @@ macro_rules! keeps_the_rules {
                 a_webhook_is_kept_as_it_is_and_one_too_many_is_refused
                 updating_a_board_changes_what_it_says_and_moves_it_to_its_new_owner
                 deleting_a_board_removes_all_of_it_but_its_audit_entries_and_nothing_of_another;
+            trash:
+                a_board_in_the_trash_is_deleted_for_everybody_and_comes_back_as_it_was
+                what_is_done_to_a_board_in_the_trash_finds_it_deleted
+                who_owned_a_board_finds_it_in_the_trash_in_order_and_in_pages
+                a_board_in_the_trash_counts_for_its_owner_until_it_is_gone
+                a_board_goes_for_good_once_it_was_in_the_trash_for_so_long;
             registry:
                 access_finds_what_was_asked_for_and_nothing_else
                 links_and_keys_are_found_on_whatever_board

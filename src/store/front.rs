@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::owners::Account;
 use super::{
     Applied, BoardLog, Change, Footprint, Holder, Listed, Reclaimed, Registry, Store, StoreError, Stored,
-    StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Used, WhichSessions,
+    StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Used, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -56,6 +56,10 @@ impl<T: Front> BoardLog for T {
     fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
         Front::load(self, board)
     }
+
+    fn load_kept(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+        self.behind().load_kept(board)
+    }
 }
 
 impl<T: Front> Registry for T {
@@ -78,6 +82,19 @@ impl<T: Front> Registry for T {
         limit: usize,
     ) -> Result<Vec<Listed>, StoreError> {
         self.behind().list(holder, after, limit)
+    }
+
+    fn trash(
+        &self,
+        holder: &Holder,
+        after: Option<&BoardId>,
+        limit: usize,
+    ) -> Result<Vec<Trashed>, StoreError> {
+        self.behind().trash(holder, after, limit)
+    }
+
+    fn trashed(&self, board: &BoardId) -> Result<Option<Trashed>, StoreError> {
+        self.behind().trashed(board)
     }
 
     fn grants(

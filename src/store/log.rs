@@ -37,4 +37,10 @@ pub trait BoardLog: Send + Sync {
     /// [`StoreError::Unreadable`] when any row of it is missing, damaged or of an unknown format; others when
     /// the disk or the engine fails. Never an empty board in place of an error.
     fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError>;
+
+    /// As `load`, also of a board in the trash: for whoever moves boards.
+    ///
+    /// # Errors
+    /// As `load`.
+    fn load_kept(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError>;
 }

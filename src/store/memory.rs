@@ -18,7 +18,7 @@ use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeId, NodeSeen, Ownership, Whereabouts};
 use super::{
     Act, Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Used,
+    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Used,
     WhichSessions,
 };
 use crate::access::secret::SecretKind;
@@ -297,6 +297,10 @@ impl BoardLog for MemoryStore {
     fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
         self.ask(|contents| contents.load(board))
     }
+
+    fn load_kept(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+        self.ask(|contents| contents.load_kept(board))
+    }
 }
 
 impl Registry for MemoryStore {
@@ -319,6 +323,19 @@ impl Registry for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Listed>, StoreError> {
         self.ask(|contents| contents.list(holder, after, limit))
+    }
+
+    fn trash(
+        &self,
+        holder: &Holder,
+        after: Option<&BoardId>,
+        limit: usize,
+    ) -> Result<Vec<Trashed>, StoreError> {
+        self.ask(|contents| contents.trash(holder, after, limit))
+    }
+
+    fn trashed(&self, board: &BoardId) -> Result<Option<Trashed>, StoreError> {
+        self.ask(|contents| contents.trashed(board))
     }
 
     fn grants(

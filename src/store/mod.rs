@@ -37,10 +37,10 @@ pub use self::change::{Act, Applied, Change};
 pub use self::error::{Damage, OpenError, StoreError, Trouble};
 pub use self::log::{BoardLog, StoredBoard};
 use self::ownership::Ownership;
-pub use self::registry::{BoardRecord, Holder, Listed, Registry, StoredSecret, Summary};
+pub use self::registry::{BoardRecord, Holder, Listed, Registry, StoredSecret, Summary, Trashed};
 pub use self::session::{SessionChange, StoredSession, WhichSessions};
 pub use self::webhook::{SigningSecret, StoredWebhook, WebhookId};
-pub use self::whole::{Life, Living, Used, Whole};
+pub use self::whole::{Became, Life, Living, Used, Whole};
 pub use crate::jwt::invite::INVITE_BYTES;
 use crate::time::UnixMillis;
 
@@ -49,7 +49,7 @@ use crate::time::UnixMillis;
 pub enum Stored<T> {
     /// Nothing, and there never was.
     Absent,
-    /// It was deleted; the id is never used again.
+    /// It was deleted, and may be in the trash; the id is never used again.
     Deleted,
     /// The board.
     Present(T),

@@ -44,8 +44,8 @@ use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeSeen, Ownership, Whereabouts};
 use super::{
     Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Shared, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trouble, Used,
-    WhichSessions,
+    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Trouble,
+    Used, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -61,7 +61,8 @@ const UNDONE: [&str; 3] = ["40001", "40P01", "23505"];
 const MEASURE: &str = "
     SELECT coalesce((SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c
             WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'), 0)::bigint AS file,
-        coalesce((SELECT sum(state_bytes + log_bytes) FROM boards WHERE deleted_at IS NULL), 0)::bigint AS live";
+        coalesce((SELECT sum(state_bytes + log_bytes) FROM boards WHERE deleted_at IS NULL OR trashed), 0)
+            ::bigint AS live";
 
 const PRUNE: &str = "
     DELETE FROM audit WHERE (board, at, n) IN (SELECT board, at, n FROM audit WHERE at < $1 ORDER BY at LIMIT $2)
@@ -252,7 +253,11 @@ impl PgStore {
 
 impl BoardLog for PgStore {
     fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
-        self.ask(|links| read::load(links, board))
+        self.ask(|links| read::load(links, board, read::Which::Live))
+    }
+
+    fn load_kept(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+        self.ask(|links| read::load(links, board, read::Which::Kept))
     }
 }
 
@@ -276,6 +281,19 @@ impl Registry for PgStore {
         limit: usize,
     ) -> Result<Vec<Listed>, StoreError> {
         self.ask(|links| read::list(links, holder, after, limit))
+    }
+
+    fn trash(
+        &self,
+        holder: &Holder,
+        after: Option<&BoardId>,
+        limit: usize,
+    ) -> Result<Vec<Trashed>, StoreError> {
+        self.ask(|links| read::trash(links, holder, after, limit))
+    }
+
+    fn trashed(&self, board: &BoardId) -> Result<Option<Trashed>, StoreError> {
+        self.ask(|links| read::trashed(links, board))
     }
 
     fn grants(

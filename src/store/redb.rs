@@ -12,7 +12,8 @@
 //! without a format of its own, and is made where it is missing: a program that does not know it delivers
 //! nothing, leaves it out of the copy when it makes the file smaller, and cannot read the audit entries of
 //! webhooks. So did `sessions` and the index `invites`: a program that does not know them knows nobody by a
-//! session, and leaves them out of such a copy too. Bytes are in `rows`. Deleting a board must delete its
+//! session, and leaves them out of such a copy too. Format 5 adds boards in the trash, with the index `trash`
+//! over them. Bytes are in `rows`. Deleting a board must delete its
 //! rows in each table that knows boards, but its audit entries.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the
@@ -61,6 +62,7 @@ use self::journal::Journal;
 use self::moving::Moving;
 use self::owners::Owners;
 use self::place::Place;
+use self::read::Which;
 pub use self::read::check::CheckReport;
 #[cfg(any(test, fuzzing))]
 use self::simdisk::SimDisk;
@@ -69,7 +71,7 @@ use super::owners::{Account, Quotas};
 use super::rows::{self, Tally};
 use super::{
     Applied, BoardLog, Change, Damage, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Used,
+    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Used,
     WhichSessions,
 };
 use crate::access::secret::SecretKind;
@@ -96,9 +98,10 @@ const JOURNAL: Table = TableDefinition::new("journal");
 const WEBHOOKS: Table = TableDefinition::new("webhooks");
 const SESSIONS: Table = TableDefinition::new("sessions");
 const INVITES: Table = TableDefinition::new("invites");
-const TABLES: [Table; 15] = [
+const TRASH: Table = TableDefinition::new("trash");
+const TABLES: [Table; 16] = [
     META, BOARDS, IDS, SNAPSHOTS, UPDATES, GRANTS, LINKS, KEYS, SECRETS, HOLDERS, AUDIT, JOURNAL, WEBHOOKS,
-    SESSIONS, INVITES,
+    SESSIONS, INVITES, TRASH,
 ];
 
 /// Memory redb may use for pages it read or is about to write. Small on purpose: a room holds its board, so
@@ -312,7 +315,11 @@ impl Drop for RedbStore {
 
 impl BoardLog for RedbStore {
     fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
-        self.with(|database| read::load(database, &self.journal(), board))
+        self.with(|database| read::load((database, &self.journal()), board, Which::Live))
+    }
+
+    fn load_kept(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+        self.with(|database| read::load((database, &self.journal()), board, Which::Kept))
     }
 }
 
@@ -345,6 +352,20 @@ impl Registry for RedbStore {
     ) -> Result<Vec<Listed>, StoreError> {
         self.refuse_if_damaged()?;
         self.with(|database| read::access::list((database, &self.journal()), holder, after, limit))
+    }
+
+    fn trash(
+        &self,
+        holder: &Holder,
+        after: Option<&BoardId>,
+        limit: usize,
+    ) -> Result<Vec<Trashed>, StoreError> {
+        self.refuse_if_damaged()?;
+        self.with(|database| read::access::trash((database, &self.journal()), holder, after, limit))
+    }
+
+    fn trashed(&self, board: &BoardId) -> Result<Option<Trashed>, StoreError> {
+        self.with(|database| read::trashed(database, &self.journal(), board))
     }
 
     fn grants(

@@ -74,6 +74,17 @@ pub struct Listed {
     pub grants: BTreeMap<Principal, Level>,
 }
 
+/// A board in the trash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trashed {
+    /// Which.
+    pub board: BoardId,
+    /// What it was.
+    pub summary: Summary,
+    /// When it was deleted.
+    pub at: UnixMillis,
+}
+
 impl Listed {
     /// What decides about the holder's level on the board.
     #[must_use]
@@ -117,6 +128,24 @@ pub trait Registry: Send + Sync {
     /// Where the index of holders, or a grant, cannot be read; a board that cannot is in the list.
     fn list(&self, holder: &Holder, after: Option<&BoardId>, limit: usize)
     -> Result<Vec<Listed>, StoreError>;
+
+    /// The boards in the trash that somebody of a holder's owners owned, or all of them, by id: the first
+    /// `limit` after `after`. Grants and claims show none.
+    ///
+    /// # Errors
+    /// As for `list`; one whose record cannot be read is left out.
+    fn trash(
+        &self,
+        holder: &Holder,
+        after: Option<&BoardId>,
+        limit: usize,
+    ) -> Result<Vec<Trashed>, StoreError>;
+
+    /// A board, if it is in the trash.
+    ///
+    /// # Errors
+    /// As `summary`.
+    fn trashed(&self, board: &BoardId) -> Result<Option<Trashed>, StoreError>;
 
     /// The grants on a board: users, teams, the public, each by id; the first `limit` after `after`.
     ///

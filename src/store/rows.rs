@@ -18,13 +18,15 @@
 //! secrets    key: secret id                                       value: kind (u8), board id
 //! holders    key: holder, 00, board id                            value: nothing
 //! audit      key: board id, 00, time (u64 be), number (u32 be)    value: entry
+//! trash      key: board id                                        value: when it went there (u64 le)
 //! sessions   key: session id                                       value: session
 //! invites    key: invitation (16 bytes)                           value: session id
 //! meta       key: "format"                                        value: version (u32 le)
 //!
 //! value  = row format (u8, 1), first 8 bytes of SHA-256(table tag, key length (u16 le), key, row format, body), body
 //! record = 2, created, updated, last sequence, covers, snapshot length, log length (u64 le each), tally of snapshots,
-//!          updates, grants, links and keys, owner, title | 1, deleted at | 0, as 2 without log length and tallies (format 2)
+//!          updates, grants, links and keys, owner, title | 3, as 2, in the trash since (u64 le) before the owner |
+//!          1, deleted at | 0, as 2 without log length and tallies (format 2)
 //! tally  = rows, sum of their checksums (u64 le each)
 //! text   = ffff | length (u16 le), bytes                           (ffff: none)
 //! chunk  = parts (u32 le), updates (u32 le), bytes                 a blob is the bytes of its parts in order
@@ -70,12 +72,13 @@ use sha2::{Digest, Sha256};
 
 use super::Damage;
 use crate::ids::{BoardId, Level};
+use crate::time::UnixMillis;
 
 pub(crate) use board::{BoardRow, LiveBoard};
 pub(crate) use tally::{Rot, Tallies, Tally};
 
 /// The version of the whole file, in table `meta`.
-pub(crate) const FILE_FORMAT: u32 = 4;
+pub(crate) const FILE_FORMAT: u32 = 5;
 
 /// The version of a row.
 const ROW_FORMAT: u8 = 1;
@@ -120,6 +123,8 @@ pub(crate) enum Tag {
     Session = 13,
     /// `invites`.
     Invite = 14,
+    /// `trash`.
+    Trash = 15,
 }
 
 fn checksum(tag: Tag, key: &[u8], format: u8, body: &[&[u8]]) -> [u8; 8] {
@@ -257,6 +262,19 @@ pub(crate) fn encode_next(key: &[u8], next: &[u8]) -> Vec<u8> {
 /// The id that follows `key`; empty after the last.
 pub(crate) fn decode_next<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Damage> {
     unseal(Tag::Id, key, value)
+}
+
+/// The row of `trash` of a board that went there then.
+pub(crate) fn encode_trashed(key: &[u8], at: UnixMillis) -> Vec<u8> {
+    seal(Tag::Trash, key, &[&at.0.to_le_bytes()])
+}
+
+/// When a board went into the trash.
+pub(crate) fn decode_trashed(key: &[u8], value: &[u8]) -> Result<UnixMillis, Damage> {
+    let mut fields = Fields(unseal(Tag::Trash, key, value)?);
+    let at = UnixMillis(fields.u64()?);
+    fields.end()?;
+    Ok(at)
 }
 
 /// Whether the row of `ids` under `key` proves that `id` was never used.

@@ -14,8 +14,19 @@ use crate::time::UnixMillis;
 pub struct Used {
     /// Which.
     pub board: BoardId,
-    /// When it was deleted; `None` for one that is there. Or that its record cannot be read.
-    pub deleted_at: Result<Option<UnixMillis>, Damage>,
+    /// What became of it. Or that its record cannot be read.
+    pub became: Result<Became, Damage>,
+}
+
+/// What became of a board that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Became {
+    /// It is there.
+    Live,
+    /// It was put into the trash then.
+    Trashed(UnixMillis),
+    /// It was deleted then, and is gone.
+    Deleted(UnixMillis),
 }
 
 /// All that is kept of a board.
@@ -36,9 +47,11 @@ pub enum Life {
     Deleted(UnixMillis),
     /// It is there.
     Live(Box<Living>),
+    /// It is in the trash, since then.
+    Trashed(UnixMillis, Box<Living>),
 }
 
-/// A board that is there.
+/// A board that is there, or in the trash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Living {
     /// Its record and its document.
@@ -64,9 +77,12 @@ impl Whole {
         let Some(used) = used.into_iter().find(|used| used.board == *board) else {
             return Ok(None);
         };
-        let life = match used.deleted_at.map_err(StoreError::Unreadable)? {
-            Some(at) => Life::Deleted(at),
-            None => Life::Live(Box::new(Living::read(store, board)?)),
+        let life = match used.became.map_err(StoreError::Unreadable)? {
+            Became::Deleted(at) => Life::Deleted(at),
+            Became::Trashed(at) => {
+                Life::Trashed(at, Box::new(Living::read(store, board, store.load_kept(board)?)?))
+            }
+            Became::Live => Life::Live(Box::new(Living::read(store, board, store.load(board)?)?)),
         };
         Ok(Some(Self {
             life,
@@ -78,10 +94,10 @@ impl Whole {
     /// What it weighs in memory, in bytes, about.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let rows = match &self.life {
-            Life::Deleted(_) => 0,
+        let rows = match self.life.living() {
+            None => 0,
             // A webhook has an address of up to 2 KiB.
-            Life::Live(living) => (living.grants.len())
+            Some(living) => (living.grants.len())
                 .saturating_add(living.secrets.len())
                 .saturating_add(living.webhooks.len().saturating_mul(8)),
         };
@@ -93,16 +109,42 @@ impl Whole {
     /// The bytes of its full state and of the updates since.
     #[must_use]
     pub fn document_bytes(&self) -> usize {
-        let Life::Live(living) = &self.life else { return 0 };
+        let Some(living) = self.life.living() else {
+            return 0;
+        };
         let state = living.document.snapshot.iter().map(|(_, state)| state.len());
         let updates = living.document.updates.iter().map(|(_, update)| update.len());
         state.chain(updates).fold(0, usize::saturating_add)
     }
 }
 
+impl Life {
+    /// All that it has, unless it is gone.
+    #[must_use]
+    pub fn living(&self) -> Option<&Living> {
+        match self {
+            Self::Deleted(_) => None,
+            Self::Live(living) | Self::Trashed(_, living) => Some(living),
+        }
+    }
+
+    /// Since when it is in the trash.
+    #[must_use]
+    pub fn trashed_at(&self) -> Option<UnixMillis> {
+        match self {
+            Self::Trashed(at, _) => Some(*at),
+            Self::Deleted(_) | Self::Live(_) => None,
+        }
+    }
+}
+
 impl Living {
-    fn read(store: &(impl Store + ?Sized), board: &BoardId) -> Result<Self, StoreError> {
-        let Stored::Present(document) = store.load(board)? else {
+    fn read(
+        store: &(impl Store + ?Sized),
+        board: &BoardId,
+        document: Stored<StoredBoard>,
+    ) -> Result<Self, StoreError> {
+        let Stored::Present(document) = document else {
             return Err(StoreError::Unreadable(Damage::Disagreement));
         };
         let mut secrets = Vec::new();

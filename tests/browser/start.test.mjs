@@ -46,6 +46,50 @@ test('a board is made, drawn on, renamed and deleted', async stage => {
   assert.equal((await stage.api('alice').call('GET', `/v1/boards/${board}`)).status, 410)
 })
 
+test('a deleted board is undone at once, or brought back from the trash with what is on it, or removed for good', async stage => {
+  const [first, second] = [await stage.board('gina', 'Kept'), await stage.board('gina', 'Let go')]
+  await stage.api('gina').ok('POST', `/v1/boards/${first}/items`, { id: 'note', type: 'sticky', x: 0, y: 0, content: { text: 'still here' } })
+  const gina = await stage.person('gina')
+  const start = await gina.visit('/')
+  const { page } = start
+  const remove = async name => {
+    await page.getByRole('button', { name: `Delete ${name}`, exact: true }).click()
+    await start.shows('For 30 days it can be brought back from the trash.')
+    await page.getByRole('button', { name: 'Delete', exact: true }).click()
+    await start.shows(`${name} is in the trash.`)
+  }
+  await remove('Kept')
+  assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'H1', 'the focus is where the list begins')
+  await page.screenshot({ path: output('trash-undo.png') })
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await page.getByRole('link', { name: 'Kept' }).waitFor()
+  await page.getByTestId('deleted').waitFor({ state: 'detached' })
+  await page.getByTestId('open-trash').waitFor({ state: 'detached' })
+
+  for (const name of ['Kept', 'Let go']) await remove(name)
+  await page.reload()
+  await page.getByRole('button', { name: 'Trash (2)' }).press('Enter')
+  const trash = page.getByRole('dialog', { name: 'Trash' })
+  await trash.getByText('goes for good in 30 days').first().waitFor()
+  await page.screenshot({ path: output('trash.png') })
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await page.setViewportSize({ width: 320, height: 640 })
+  await page.screenshot({ path: output('trash-narrow-dark.png') })
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing is cut off')
+  await trash.getByRole('button', { name: 'Bring back Kept' }).click()
+  await trash.getByTestId('trashed').filter({ hasText: 'Kept' }).waitFor({ state: 'detached' })
+  await trash.getByRole('button', { name: 'Delete Let go for good' }).click()
+  assert.equal((await stage.api('gina').call('POST', `/v1/boards/${second}/restore`)).status, 200, 'one press deletes nothing')
+  await stage.api('gina').ok('DELETE', `/v1/boards/${second}`)
+  await trash.getByRole('button', { name: /Delete Let go for good/ }).click()
+  await trash.getByText('The trash is empty.').waitFor()
+  assert.equal((await stage.api('gina').call('POST', `/v1/boards/${second}/restore`)).status, 410)
+  await page.keyboard.press('Escape')
+  await page.getByRole('link', { name: 'Kept' }).click()
+  await start.ready()
+  await start.sees('note')
+})
+
 test('a board that only the token knows is offered, and made by opening it', async stage => {
   const boards = { 'not-made-yet': 'edit', 'only-to-see': 'view' }
   const frank = await stage.person('frank', { claims: { boards } })

@@ -51,6 +51,7 @@ mod secrets;
 mod sessions;
 mod shutdown;
 mod sync;
+mod trash;
 mod upgrade;
 mod viewers;
 mod webhooks;

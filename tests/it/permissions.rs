@@ -167,6 +167,7 @@ fn calls(level: Option<Level>, manage: bool) -> Vec<(&'static str, &'static str,
         ("GET", "/v1/boards/b/document", NONE, needs(Level::View)),
         ("POST", "/v1/boards/b/document", json!([]), needs(Level::Edit)),
         ("PATCH", "/v1/boards/b", json!({}), manages),
+        ("POST", "/v1/boards/b/restore", NONE, manages),
         ("GET", "/v1/boards/b/permissions", NONE, manages),
         (
             "PUT",

@@ -27,6 +27,16 @@ export interface UnreadableBoard {
   readonly unreadable: true
 }
 
+/** A board in the trash. */
+export interface TrashedBoard {
+  readonly id: string
+  readonly title: string | null
+  readonly owner: string | null
+  readonly deleted_at: string
+  /** When it goes for good. */
+  readonly expires_at: string
+}
+
 /** One page of a list. */
 export interface Page<T> {
   readonly items: readonly T[]
@@ -94,6 +104,8 @@ export interface SignedIn {
   readonly expires_at: string | null
   /** Where people sign in, if the server names a place. */
   readonly login_url: string | null
+  /** Days that a deleted board stays in the trash; 0 where there is none. */
+  readonly trash_days?: number
 }
 
 /** A browser that somebody is signed in with. */
@@ -166,7 +178,12 @@ export interface Api {
   /** How the board looks, as an SVG. */
   readPicture (board: string, look: PictureLook, signal?: AbortSignal): Promise<Blob>
   renameBoard (board: string, title: string | null): Promise<Board>
+  /** Puts it into the trash, where the server has one. */
   deleteBoard (board: string): Promise<void>
+  /** Removes it for good, also from the trash. */
+  deleteForever (board: string): Promise<void>
+  listTrash (cursor?: string | null, signal?: AbortSignal): Promise<Page<TrashedBoard>>
+  restoreBoard (board: string): Promise<Board>
   listGrants (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<Grant>>
   setGrant (board: string, grantee: Grantee, level: Level): Promise<Grant>
   removeGrant (board: string, grantee: Grantee): Promise<void>
@@ -251,6 +268,9 @@ export function createApi (credentials: Credentials, fetcher: typeof fetch = fet
     listAudit: async (board, cursor, signal) => await list(at(board, 'audit'), cursor, signal, { limit: LIST_LIMIT }),
     renameBoard: async (board, title) => await send({ method: 'PATCH', path: at(board), body: { title } }),
     deleteBoard: async board => await send({ method: 'DELETE', path: at(board) }),
+    deleteForever: async board => await send({ method: 'DELETE', path: at(board), query: { forever: 'true' } }),
+    listTrash: async (cursor, signal) => await list('/v1/boards', cursor, signal, { limit: LIST_LIMIT, trash: 'true' }),
+    restoreBoard: async board => await send({ method: 'POST', path: at(board, 'restore') }),
     listGrants: async (board, cursor, signal) => await list(at(board, 'permissions'), cursor, signal),
     setGrant: async (board, grantee, level) =>
       await send({ method: 'PUT', path: at(board, ...grantPath(grantee)), body: { level } }),

@@ -477,7 +477,11 @@ fn sort_out(changes: &[Change], chains: &[Option<Arc<Chain>>], applied: &[Applie
                 }
                 false
             }
-            Change::Audit { .. } | Change::Snapshot { .. } | Change::Import(_) | Change::Session(_) => false,
+            Change::Audit { .. }
+            | Change::Snapshot { .. }
+            | Change::Import(_)
+            | Change::Purge { .. }
+            | Change::Session(_) => false,
             Change::Append { sequence, .. } if applied == Applied::Done => {
                 let at = *durable.entry(board).or_insert(committed.durable.len());
                 match committed.durable.get_mut(at) {

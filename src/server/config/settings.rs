@@ -347,6 +347,11 @@ pub const SETTINGS: &[Setting] = &[
         ..single("audit-days", "N", "90")
     },
     Setting {
+        group: Group::Times,
+        help: "Days that a deleted board stays in the trash; 0: it goes at once",
+        ..single("trash-days", "N", "30")
+    },
+    Setting {
         group: Group::Logs,
         help: "How much is logged",
         ..single("log-level", "error|warn|info|debug|trace", "info")

@@ -98,6 +98,7 @@ fn defaults_are_those_of_the_contract() {
             compact_every: limits::COMPACT_EVERY,
             drain: limits::DRAIN,
             audit: Duration::from_secs(90 * 24 * 3_600),
+            trash: Duration::from_secs(30 * 24 * 3_600),
             lease: limits::LEASE,
         },
         log_level: LogLevel::Info,

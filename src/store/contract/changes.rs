@@ -40,7 +40,8 @@ pub(crate) fn act(board: &str, at: u64, act: Act) -> Change {
     let action = match &act {
         Act::Create { .. } => Action::BoardCreate,
         Act::Update { .. } => Action::BoardUpdate,
-        Act::Delete => Action::BoardDelete,
+        Act::Trash | Act::Delete => Action::BoardDelete,
+        Act::Restore => Action::BoardRestore,
         Act::Grant { .. } => Action::PermissionSet,
         Act::Ungrant { .. } => Action::PermissionRemove,
         Act::AddSecret(_) => Action::LinkCreate,
@@ -97,6 +98,19 @@ pub(crate) fn snapshot(board: &str, covers: u64, state: impl Into<Bytes>) -> Cha
 
 pub(crate) fn delete(board: &str) -> Change {
     act(board, 99, Act::Delete)
+}
+
+/// Puts a board into the trash.
+pub(crate) fn trash(board: &str, at: u64) -> Change {
+    act(board, at, Act::Trash)
+}
+
+/// Removes a board for good that went into the trash before a moment.
+pub(crate) fn purge(board: &str, before: u64) -> Change {
+    Change::Purge {
+        board: id(board),
+        before: UnixMillis(before),
+    }
 }
 
 /// An event that is no act.

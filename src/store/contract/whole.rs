@@ -3,7 +3,7 @@
 use super::*;
 use crate::time::UnixMillis;
 
-const BOARDS: [&str; 6] = ["a", "a-", "b", "gone", "large", "~"];
+const BOARDS: [&str; 7] = ["a", "a-", "b", "gone", "large", "trashed", "~"];
 
 /// A store with boards of every kind.
 fn filled<P: Place>() -> Tried<P> {
@@ -34,6 +34,11 @@ fn filled<P: Place>() -> Tried<P> {
     store.does("gone", add_webhook(1));
     store.does("gone", secret("gone", SecretKind::Key, "key"));
     store.done(&[event("a", (5, 1)), event("gone", (5, 2)), delete("gone")]);
+    store.does("trashed", grant("user:bob", Level::Edit));
+    store.does("trashed", secret("trashed", SecretKind::Link, "link"));
+    store.does("trashed", add_webhook(1));
+    store.done(&[append("trashed", 1, "1"), snapshot("trashed", 1, "state")]);
+    store.done(&[append("trashed", 2, "2"), trash("trashed", 98)]);
     store
 }
 
@@ -54,7 +59,7 @@ pub(super) fn a_board_that_was_imported_is_what_it_was_and_goes_on<P: Place>() {
     let wholes: Vec<Whole> = BOARDS.iter().map(|board| read(&from, board)).collect();
     // No quota is in the way, and no order.
     let mut to = limited::<P>(Quotas { boards: 0, bytes: 0 });
-    to.done(&wholes.iter().rev().take(4).map(import).collect::<Vec<_>>());
+    to.done(&wholes.iter().rev().take(5).map(import).collect::<Vec<_>>());
     to.done(&wholes.iter().take(2).map(import).collect::<Vec<_>>());
     let has = |store: &Tried<P>| {
         ["alice", "bob"].map(|owner| {
@@ -82,6 +87,8 @@ pub(super) fn a_board_that_was_imported_is_what_it_was_and_goes_on<P: Place>() {
         act("b", 52, update(Some(Some("New")), None)),
         delete("large"),
         append("~", 1, "1"),
+        act("trashed", 53, Act::Restore),
+        append("trashed", 3, "3"),
     ];
     for store in [&from, &to] {
         store.done(&on);
@@ -103,10 +110,14 @@ pub(super) fn what_is_there_already_or_has_a_gap_is_not_imported<P: Place>() {
     }
     let mut revived = read(&store, "b");
     revived.board = id("gone");
+    let mut brought_back = read(&store, "b");
+    brought_back.board = id("trashed");
     for (whole, expected) in [
         (read(&store, "a"), Applied::Exists),
         (read(&store, "gone"), Applied::Deleted),
         (revived, Applied::Deleted),
+        (read(&store, "trashed"), Applied::Deleted),
+        (brought_back, Applied::Deleted),
         // Its links and keys are those of another board.
         (never, Applied::Exists),
         (gap, Applied::OutOfOrder),
@@ -125,7 +136,11 @@ pub(super) fn ids_are_listed_with_what_became_of_them_in_order_and_in_pages<P: P
     drop(std::mem::replace(&mut store, filled::<P>()));
     let expected = BOARDS.map(|board| Used {
         board: id(board),
-        deleted_at: Ok((board == "gone").then_some(UnixMillis(99))),
+        became: Ok(match board {
+            "gone" => Became::Deleted(UnixMillis(99)),
+            "trashed" => Became::Trashed(UnixMillis(98)),
+            _ => Became::Live,
+        }),
     });
     for _ in 0..2 {
         assert_eq!(store.used(None, 9).unwrap(), expected);

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::super::{
-    Act, Applied, BoardRecord, Change, Holder, Life, Listed, SessionChange, Stored, StoredBoard,
-    StoredSecret, StoredSession, StoredWebhook, Summary, Used, WebhookId, WhichSessions, Whole,
+    Act, Applied, Became, BoardRecord, Change, Holder, Life, Listed, Living, SessionChange, Stored,
+    StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Used, WebhookId,
+    WhichSessions, Whole,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
@@ -172,6 +173,7 @@ fn there<T>(removed: Option<T>) -> Applied {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kept {
     Deleted(UnixMillis),
+    Trashed(UnixMillis, Board),
     Live(Board),
 }
 
@@ -207,6 +209,7 @@ impl Contents {
             }
             Change::Audit { board, .. } => self.change(board, |_| Applied::Done),
             Change::Import(whole) => self.import(whole),
+            Change::Purge { board, before } => self.purge(board, *before),
             Change::Session(change) => self.change_session(change),
         };
         if let (Applied::Done, Change::Act { board, entry, .. } | Change::Audit { board, entry }) =
@@ -220,9 +223,42 @@ impl Contents {
     fn change(&mut self, board: &BoardId, change: impl FnOnce(&mut Board) -> Applied) -> Applied {
         match self.boards.get_mut(board) {
             None => Applied::Absent,
-            Some(Kept::Deleted(_)) => Applied::Deleted,
+            Some(Kept::Deleted(_) | Kept::Trashed(..)) => Applied::Deleted,
             Some(Kept::Live(board)) => change(board),
         }
+    }
+
+    fn purge(&mut self, id: &BoardId, before: UnixMillis) -> Applied {
+        let at = match self.boards.get(id) {
+            None => return Applied::Absent,
+            Some(Kept::Deleted(_)) => return Applied::Deleted,
+            Some(Kept::Live(_)) => return Applied::NotThere,
+            Some(Kept::Trashed(at, _)) => *at,
+        };
+        if at >= before {
+            return Applied::NotThere;
+        }
+        self.boards.insert(id.clone(), Kept::Deleted(at));
+        Applied::Done
+    }
+
+    /// An act on a board in the trash; `None` for those that find it deleted.
+    fn act_on_trashed(&mut self, id: &BoardId, act: &Act, as_owner: Option<&UserId>) -> Option<Applied> {
+        let Some(Kept::Trashed(at, board)) = self.boards.get(id) else {
+            return None;
+        };
+        if !matches!(act, Act::Restore | Act::Delete) {
+            return None;
+        }
+        if as_owner.is_some() && board.owner() != as_owner {
+            return Some(Applied::NotOwner);
+        }
+        let next = match act {
+            Act::Delete => Kept::Deleted(*at),
+            _ => Kept::Live(board.clone()),
+        };
+        self.boards.insert(id.clone(), next);
+        Some(Applied::Done)
     }
 
     fn act(&mut self, id: &BoardId, act: &Act, as_owner: Option<&UserId>, at: UnixMillis) -> Applied {
@@ -230,6 +266,9 @@ impl Contents {
             let board = Board::new(owner.clone(), title.clone(), at);
             self.boards.insert(id.clone(), Kept::Live(board));
             return Applied::Done;
+        }
+        if let Some(applied) = self.act_on_trashed(id, act, as_owner) {
+            return applied;
         }
         let is_taken = match act {
             Act::AddSecret(secret) => !self.find_secrets(&[secret.facts.hash.id()]).is_empty(),
@@ -239,7 +278,8 @@ impl Contents {
             Act::Create { .. } => Applied::Exists,
             _ if as_owner.is_some() && board.owner() != as_owner => Applied::NotOwner,
             Act::Update { title, owner } => board.update(title.as_ref(), owner.as_ref(), at),
-            Act::Delete => Applied::Done,
+            Act::Delete | Act::Trash => Applied::Done,
+            Act::Restore => Applied::NotThere,
             Act::Grant { principal, level } => board.grant(principal, *level),
             Act::Ungrant { principal } => there(board.grants.remove(principal)),
             Act::AddSecret(_) if is_taken => Applied::Exists,
@@ -249,41 +289,54 @@ impl Contents {
             Act::AddWebhook(webhook) => board.add_webhook(webhook),
             Act::RemoveWebhook(id) => there(board.webhooks.remove(id)),
         });
-        if matches!((act, applied), (Act::Delete, Applied::Done)) {
-            self.boards.insert(id.clone(), Kept::Deleted(at));
+        match (act, applied, self.boards.get(id)) {
+            (Act::Delete, Applied::Done, _) => drop(self.boards.insert(id.clone(), Kept::Deleted(at))),
+            (Act::Trash, Applied::Done, Some(Kept::Live(board))) => {
+                let board = board.clone();
+                self.boards.insert(id.clone(), Kept::Trashed(at, board));
+            }
+            _ => {}
         }
         applied
+    }
+
+    /// A board of another store; or that a link or key of it is on one here, or that it is not whole.
+    fn imported(&self, living: &Living) -> Result<Board, Applied> {
+        let secrets = living.secrets.iter();
+        let secrets: BTreeMap<_, _> = secrets
+            .map(|secret| (secret.facts.hash.id(), secret.clone()))
+            .collect();
+        let ids: Vec<_> = secrets.keys().cloned().collect();
+        if !self.find_secrets(&ids).is_empty() {
+            return Err(Applied::Exists);
+        }
+        if !living.is_in_order() {
+            return Err(Applied::OutOfOrder);
+        }
+        Ok(Board {
+            stored: living.document.clone(),
+            grants: living.grants.iter().cloned().collect(),
+            secrets,
+            webhooks: (living.webhooks.iter())
+                .map(|webhook| (webhook.id.clone(), webhook.clone()))
+                .collect(),
+        })
     }
 
     fn import(&mut self, whole: &Whole) -> Applied {
         match self.boards.get(&whole.board) {
             Some(Kept::Live(_)) => return Applied::Exists,
-            Some(Kept::Deleted(_)) => return Applied::Deleted,
+            Some(Kept::Deleted(_) | Kept::Trashed(..)) => return Applied::Deleted,
             None => {}
         }
         let kept = match &whole.life {
-            Life::Deleted(at) => Kept::Deleted(*at),
-            Life::Live(living) => {
-                let secrets = living.secrets.iter();
-                let secrets: BTreeMap<_, _> = secrets
-                    .map(|secret| (secret.facts.hash.id(), secret.clone()))
-                    .collect();
-                let ids: Vec<_> = secrets.keys().cloned().collect();
-                if !self.find_secrets(&ids).is_empty() {
-                    return Applied::Exists;
-                }
-                if !living.is_in_order() {
-                    return Applied::OutOfOrder;
-                }
-                Kept::Live(Board {
-                    stored: living.document.clone(),
-                    grants: living.grants.iter().cloned().collect(),
-                    secrets,
-                    webhooks: (living.webhooks.iter())
-                        .map(|webhook| (webhook.id.clone(), webhook.clone()))
-                        .collect(),
-                })
-            }
+            Life::Deleted(at) => Ok(Kept::Deleted(*at)),
+            Life::Live(living) => self.imported(living).map(Kept::Live),
+            Life::Trashed(at, living) => self.imported(living).map(|board| Kept::Trashed(*at, board)),
+        };
+        let kept = match kept {
+            Ok(kept) => kept,
+            Err(applied) => return applied,
         };
         self.boards.insert(whole.board.clone(), kept);
         let entries = whole.audit.iter();
@@ -337,16 +390,43 @@ impl Contents {
     fn get(&self, id: &BoardId) -> Stored<&Board> {
         match self.boards.get(id) {
             None => Stored::Absent,
-            Some(Kept::Deleted(_)) => Stored::Deleted,
+            Some(Kept::Deleted(_) | Kept::Trashed(..)) => Stored::Deleted,
             Some(Kept::Live(board)) => Stored::Present(board),
+        }
+    }
+
+    /// The same, with a board in the trash as it was.
+    fn get_kept(&self, id: &BoardId) -> Stored<&Board> {
+        match self.boards.get(id) {
+            Some(Kept::Trashed(_, board)) => Stored::Present(board),
+            _ => self.get(id),
         }
     }
 
     fn live(&self) -> impl Iterator<Item = (&BoardId, &Board)> {
         let boards = self.boards.iter();
         boards.filter_map(|(id, kept)| match kept {
-            Kept::Deleted(_) => None,
+            Kept::Deleted(_) | Kept::Trashed(..) => None,
             Kept::Live(board) => Some((id, board)),
+        })
+    }
+
+    /// Those that are there, and those in the trash.
+    fn kept(&self) -> impl Iterator<Item = &Board> {
+        self.boards.values().filter_map(|kept| match kept {
+            Kept::Deleted(_) => None,
+            Kept::Live(board) | Kept::Trashed(_, board) => Some(board),
+        })
+    }
+
+    fn in_trash(&self) -> impl Iterator<Item = Trashed> {
+        self.boards.iter().filter_map(|(id, kept)| match kept {
+            Kept::Trashed(at, board) => Some(Trashed {
+                board: id.clone(),
+                summary: board.summary(),
+                at: *at,
+            }),
+            Kept::Deleted(_) | Kept::Live(_) => None,
         })
     }
 
@@ -357,21 +437,27 @@ impl Contents {
 
     /// How many boards somebody owns, and their bytes.
     pub(super) fn owned_by(&self, owner: &UserId) -> (u64, u64) {
-        let owned = self.live().filter(|(_, board)| board.owner() == Some(owner));
-        owned.fold((0, 0), |(boards, bytes), (_, board)| {
+        let owned = self.kept().filter(|board| board.owner() == Some(owner));
+        owned.fold((0, 0), |(boards, bytes), board| {
             (boards + 1, bytes + board.size_bytes())
         })
     }
 
     /// Bytes of all documents.
     pub(super) fn size_bytes(&self) -> u64 {
-        self.live().map(|(_, board)| board.size_bytes()).sum()
+        self.kept().map(Board::size_bytes).sum()
     }
 
     /// See [`super::super::BoardLog::load`].
     #[must_use]
     pub fn load(&self, board: &BoardId) -> Stored<StoredBoard> {
         map(self.get(board), |board| board.stored.clone())
+    }
+
+    /// See [`super::super::BoardLog::load_kept`].
+    #[must_use]
+    pub fn load_kept(&self, board: &BoardId) -> Stored<StoredBoard> {
+        map(self.get_kept(board), |board| board.stored.clone())
     }
 
     /// See [`super::super::Registry::summary`].
@@ -401,7 +487,7 @@ impl Contents {
     /// See [`super::super::Registry::find_secrets`].
     #[must_use]
     pub fn find_secrets(&self, ids: &[SecretId]) -> BTreeMap<SecretId, SecretFacts> {
-        let all = self.live().flat_map(|(_, board)| &board.secrets);
+        let all = self.kept().flat_map(|board| &board.secrets);
         let asked = all.filter(|(id, _)| ids.contains(id));
         asked
             .map(|(id, secret)| (id.clone(), secret.facts.clone()))
@@ -431,6 +517,24 @@ impl Contents {
         listed.collect()
     }
 
+    /// See [`super::super::Registry::trash`].
+    #[must_use]
+    pub fn trash(&self, holder: &Holder, after: Option<&BoardId>, limit: usize) -> Vec<Trashed> {
+        let is_held = |one: &Trashed| {
+            let owner = one.summary.record.owner.as_ref();
+            holder.everything || owner.is_some_and(|owner| holder.owners.contains(owner))
+        };
+        let held =
+            (self.in_trash()).filter(|one| after.is_none_or(|after| *after < one.board) && is_held(one));
+        held.take(limit).collect()
+    }
+
+    /// See [`super::super::Registry::trashed`].
+    #[must_use]
+    pub fn trashed(&self, board: &BoardId) -> Option<Trashed> {
+        self.in_trash().find(|one| one.board == *board)
+    }
+
     /// See [`super::super::Registry::used`].
     #[must_use]
     pub fn used(&self, from: Option<&BoardId>, limit: usize) -> Vec<Used> {
@@ -438,9 +542,10 @@ impl Contents {
         let boards = boards.filter(|(id, _)| from.is_none_or(|from| from <= *id));
         let used = boards.map(|(id, kept)| Used {
             board: id.clone(),
-            deleted_at: Ok(match kept {
-                Kept::Deleted(at) => Some(*at),
-                Kept::Live(_) => None,
+            became: Ok(match kept {
+                Kept::Deleted(at) => Became::Deleted(*at),
+                Kept::Trashed(at, _) => Became::Trashed(*at),
+                Kept::Live(_) => Became::Live,
             }),
         });
         used.take(limit).collect()
@@ -454,7 +559,7 @@ impl Contents {
         after: Option<&Principal>,
         limit: usize,
     ) -> Vec<(Principal, Level)> {
-        let Stored::Present(board) = self.get(board) else {
+        let Stored::Present(board) = self.get_kept(board) else {
             return Vec::new();
         };
         let grants = board.grants.clone().into_iter();
@@ -471,7 +576,7 @@ impl Contents {
         after: Option<&SecretId>,
         limit: usize,
     ) -> Vec<(SecretId, StoredSecret)> {
-        let Stored::Present(board) = self.get(board) else {
+        let Stored::Present(board) = self.get_kept(board) else {
             return Vec::new();
         };
         let secrets = board
@@ -484,7 +589,7 @@ impl Contents {
     /// See [`super::super::Registry::webhooks`].
     #[must_use]
     pub fn webhooks(&self, board: &BoardId) -> Vec<StoredWebhook> {
-        match self.get(board) {
+        match self.get_kept(board) {
             Stored::Present(board) => board.webhooks.values().cloned().collect(),
             Stored::Absent | Stored::Deleted => Vec::new(),
         }

@@ -60,7 +60,9 @@ impl Nodes {
         match change {
             Change::Session(_) => true,
             Change::Append { .. } | Change::Snapshot { .. } => owner == node,
-            Change::Act { .. } | Change::Audit { .. } | Change::Import(_) => owner.is_none() || owner == node,
+            Change::Act { .. } | Change::Audit { .. } | Change::Purge { .. } | Change::Import(_) => {
+                owner.is_none() || owner == node
+            }
         }
     }
 
@@ -71,6 +73,12 @@ impl Nodes {
         };
         match act {
             Act::Create { .. } => self.give(board, node),
+            Act::Trash => {
+                // One that comes back goes on counting.
+                if let Some(held) = self.boards.get_mut(board) {
+                    held.node = None;
+                }
+            }
             Act::Delete => drop(self.boards.remove(board)),
             _ => {}
         }

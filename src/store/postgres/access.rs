@@ -86,7 +86,9 @@ impl Access {
             Act::Pause { id, paused } => self.pause(board, id, *paused),
             Act::AddWebhook(_) | Act::RemoveWebhook(_) => self.webhooks.act(board, act),
             // Those are not about access.
-            Act::Create { .. } | Act::Update { .. } | Act::Delete => Err(Applied::NotThere),
+            Act::Create { .. } | Act::Update { .. } | Act::Trash | Act::Restore | Act::Delete => {
+                Err(Applied::NotThere)
+            }
         }
     }
 

@@ -24,6 +24,7 @@ pub(super) enum Found {
     Deleted,
     /// Its row does not decode.
     Unreadable,
+    /// It is there, or in the trash.
     Live(Board),
 }
 
@@ -101,7 +102,16 @@ impl Pending {
         }
     }
 
+    /// The board, if it is there; one in the trash is deleted.
     fn live(&mut self) -> Result<&mut Board, Applied> {
+        match self.kept() {
+            Ok(board) if board.trashed_at.is_some() => Err(Applied::Deleted),
+            kept => kept,
+        }
+    }
+
+    /// The board, if it is there or in the trash.
+    fn kept(&mut self) -> Result<&mut Board, Applied> {
         match &mut self.now {
             Found::Live(board) => Ok(board),
             Found::Absent => Err(Applied::Absent),
@@ -161,6 +171,7 @@ impl Pending {
                 created_at: at,
                 updated_at: at,
             },
+            trashed_at: None,
             last_sequence: 0,
             covers: None,
             state_bytes: 0,
@@ -172,12 +183,13 @@ impl Pending {
     }
 
     /// Becomes a board of another store, which nobody has here.
-    fn import(&mut self, living: &Living) {
+    fn import(&mut self, living: &Living, trashed_at: Option<UnixMillis>) {
         let document = &living.document;
         let snapshot = document.snapshot.as_ref();
         let updates = document.updates.iter();
         self.now = Found::Live(Board {
             record: document.record.clone(),
+            trashed_at,
             last_sequence: document.last_sequence(),
             covers: snapshot.map(|(covers, _)| *covers),
             state_bytes: snapshot.map_or(0, |(_, state)| rows::length(state)),
@@ -233,7 +245,8 @@ impl Batch {
             Change::Append { board, .. }
             | Change::Snapshot { board, .. }
             | Change::Act { board, .. }
-            | Change::Audit { board, .. } => board,
+            | Change::Audit { board, .. }
+            | Change::Purge { board, .. } => board,
             Change::Import(whole) => &whole.board,
             Change::Session(change) => return self.sessions.apply(change),
         };
@@ -256,6 +269,16 @@ impl Batch {
             Change::Snapshot { covers, state, .. } => pending.snapshot(&self.nodes, *covers, state),
             Change::Import(whole) => self.import(pending, whole),
             Change::Session(_) => Err(Applied::NotThere),
+            Change::Purge { before, .. } => {
+                let trashed_at = pending.kept()?.trashed_at;
+                match trashed_at.filter(|at| at < before) {
+                    Some(at) => {
+                        self.delete(id, pending, at);
+                        Ok(())
+                    }
+                    None => Err(Applied::NotThere),
+                }
+            }
             Change::Audit { .. } => {
                 let node = pending.live()?.node;
                 self.is_ours(node)
@@ -297,10 +320,12 @@ impl Batch {
                 pending.delete(*at);
                 pending.is_new = true;
             }
-            Life::Live(living) if !living.is_in_order() => return Err(Applied::OutOfOrder),
-            Life::Live(living) => {
+            Life::Live(living) | Life::Trashed(_, living) if !living.is_in_order() => {
+                return Err(Applied::OutOfOrder);
+            }
+            Life::Live(living) | Life::Trashed(_, living) => {
                 self.access.import(&whole.board, living)?;
-                pending.import(living);
+                pending.import(living, whole.life.trashed_at());
                 if let Some((owner, bytes)) = owned(&pending.now) {
                     self.gains.moved(bytes, None, owner.as_ref());
                 }
@@ -330,7 +355,10 @@ impl Batch {
         // What cannot be read can still be deleted, but not by its owner, of whom nothing is known.
         let is_lost = matches!(pending.now, Found::Unreadable) && as_owner.is_none();
         if !(is_lost && matches!(act, Act::Delete)) {
-            let board = pending.live()?;
+            let board = match act {
+                Act::Restore | Act::Delete => pending.kept()?,
+                _ => pending.live()?,
+            };
             self.is_ours(board.node)?;
             if as_owner.is_some() && board.record.owner.as_ref() != as_owner {
                 return Err(Applied::NotOwner);
@@ -339,15 +367,35 @@ impl Batch {
         match act {
             Act::Update { title, owner } => self.update(pending, (title.as_ref(), owner.as_ref()), at),
             Act::Delete => {
-                if let Some((owner, bytes)) = owned(&pending.now) {
-                    self.gains.moved(bytes, owner.as_ref(), None);
-                }
-                self.access.clear(id);
-                pending.delete(at);
+                // One from the trash was deleted when it went there.
+                let trashed_at = pending.kept().ok().and_then(|board| board.trashed_at);
+                self.delete(id, pending, trashed_at.unwrap_or(at));
+                Ok(())
+            }
+            Act::Trash => {
+                let board = pending.live()?;
+                board.trashed_at = Some(at);
+                board.node = None;
+                pending.is_changed = true;
+                Ok(())
+            }
+            Act::Restore => {
+                let taken = pending.kept()?.trashed_at.take();
+                taken.ok_or(Applied::NotThere)?;
+                pending.is_changed = true;
                 Ok(())
             }
             other => self.access.act(id, other, at),
         }
+    }
+
+    /// Removes a board with all that it has.
+    fn delete(&mut self, id: &BoardId, pending: &mut Pending, at: UnixMillis) {
+        if let Some((owner, bytes)) = owned(&pending.now) {
+            self.gains.moved(bytes, owner.as_ref(), None);
+        }
+        self.access.clear(id);
+        pending.delete(at);
     }
 
     fn update(

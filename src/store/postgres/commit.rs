@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Act, Change, Damage, Life, SessionChange, StoreError, Trouble, WebhookId};
+use super::super::{Act, Change, Damage, SessionChange, StoreError, Trouble, WebhookId};
 use super::access::{Access, Known};
 use super::batch::{Batch, Found, Logged, Nodes, Pending};
 use super::link::{Link, Statement, sql};
@@ -30,7 +30,7 @@ const LOCK_OWNERS: &str = "
         SELECT owner FROM unnest($1) AS owner ORDER BY owner COLLATE \"C\") AS sorted";
 
 const LOCK_BOARDS: &str = "
-    SELECT id, owner, title, created_at, updated_at, deleted_at, last_sequence, covers, state_bytes, log_bytes, node
+    SELECT id, owner, title, created_at, updated_at, deleted_at, trashed, last_sequence, covers, state_bytes, log_bytes, node
     FROM boards WHERE id = ANY($1) ORDER BY id FOR UPDATE";
 
 /// One whose lease has ended cannot get it back while an act counts on that: it may be about to.
@@ -55,7 +55,7 @@ const WEBHOOKS: &str = "SELECT board, id FROM webhooks WHERE board = ANY($1)";
 /// What owners have.
 pub(super) const COUNT: &str = "
     SELECT owner, count(*) AS boards, sum(state_bytes + log_bytes)::bigint AS bytes
-    FROM boards WHERE owner = ANY($1) AND deleted_at IS NULL GROUP BY owner";
+    FROM boards WHERE owner = ANY($1) AND (deleted_at IS NULL OR trashed) GROUP BY owner";
 
 /// What has to be read for some changes.
 #[derive(Default)]
@@ -86,16 +86,15 @@ impl<'a> Needs<'a> {
             };
             needs.boards.insert(board);
             match change {
-                Change::Session(_) => {}
-                Change::Append { .. } => {}
+                Change::Session(_) | Change::Append { .. } => {}
                 Change::Snapshot { .. } => {
                     needs.replaced.insert(board);
                 }
-                Change::Audit { .. } => {
+                Change::Audit { .. } | Change::Purge { .. } => {
                     needs.acted_on.insert(board);
                 }
                 Change::Import(whole) => {
-                    if let Life::Live(living) = &whole.life {
+                    if let Some(living) = whole.life.living() {
                         needs.owners.extend(living.document.record.owner.clone());
                         needs.secrets.insert(board);
                         let secrets = living.secrets.iter();
@@ -126,7 +125,7 @@ impl<'a> Needs<'a> {
     fn of_act(&mut self, board: &'a str, act: &Act) {
         match act {
             Act::Create { owner, .. } | Act::Update { owner, .. } => self.owners.extend(owner.clone()),
-            Act::Delete => {}
+            Act::Delete | Act::Trash | Act::Restore => {}
             Act::Grant { .. } | Act::Ungrant { .. } => {
                 self.granted.insert(board);
             }
@@ -294,7 +293,7 @@ fn pending(found: &[Row], logged: &[Row]) -> Result<BTreeMap<BoardId, Pending>, 
     let mut boards = BTreeMap::new();
     for row in found {
         let id = rows::board_id(row, "id").map_err(StoreError::Unreadable)?;
-        let now = match (rows::is_deleted(row), rows::board(row)) {
+        let now = match (rows::is_gone(row), rows::board(row)) {
             (Ok(true), _) => Found::Deleted,
             (Ok(false), Ok(board)) => Found::Live(board),
             _ => Found::Unreadable,

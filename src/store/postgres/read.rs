@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::super::{
-    Damage, Holder, Listed, StoreError, Stored, StoredBoard, StoredSecret, StoredWebhook, Summary, Used,
+    Became, Damage, Holder, Listed, StoreError, Stored, StoredBoard, StoredSecret, StoredWebhook, Summary,
+    Trashed, Used,
 };
 use super::link::sql;
 use super::links::Links;
@@ -36,20 +37,33 @@ fn decoded<T, C: FromIterator<T>>(
         .map_err(unreadable)
 }
 
-fn found(rows: &[Row]) -> Result<Stored<Board>, StoreError> {
+/// Which boards are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those that are there.
+    Live,
+    /// Those in the trash too.
+    Kept,
+}
+
+fn found(rows: &[Row], which: Which) -> Result<Stored<Board>, StoreError> {
     let Some(row) = rows.first() else {
         return Ok(Stored::Absent);
     };
-    if rows::is_deleted(row).map_err(unreadable)? {
+    let is_deleted = match which {
+        Which::Live => rows::is_deleted(row),
+        Which::Kept => rows::is_gone(row),
+    };
+    if is_deleted.map_err(unreadable)? {
         return Ok(Stored::Deleted);
     }
     rows::board(row).map(Stored::Present).map_err(unreadable)
 }
 
-const BOARD_BY_ID: &str = "SELECT id, owner, title, created_at, updated_at, deleted_at, last_sequence, covers, \
+const BOARD_BY_ID: &str = "SELECT id, owner, title, created_at, updated_at, deleted_at, trashed, last_sequence, covers, \
                            state_bytes, log_bytes, node FROM boards WHERE id = $1";
 
-pub(super) fn load(links: &Links, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+pub(super) fn load(links: &Links, board: &BoardId, which: Which) -> Result<Stored<StoredBoard>, StoreError> {
     let id = board.as_str();
     let answers = links.read(vec![
         sql(BOARD_BY_ID).text(id),
@@ -59,7 +73,7 @@ pub(super) fn load(links: &Links, board: &BoardId) -> Result<Stored<StoredBoard>
     let [boards, states, updates] = answers.as_slice() else {
         return Err(unreadable(Damage::RecordMissing));
     };
-    Ok(match found(boards)? {
+    Ok(match found(boards, which)? {
         Stored::Absent => Stored::Absent,
         Stored::Deleted => Stored::Deleted,
         Stored::Present(board) => Stored::Present(whole(board, states, updates).map_err(unreadable)?),
@@ -113,11 +127,57 @@ fn told(board: Board) -> Summary {
 
 pub(super) fn summary(links: &Links, board: &BoardId) -> Result<Stored<Summary>, StoreError> {
     let answers = links.read(vec![sql(BOARD_BY_ID).text(board.as_str())])?;
-    Ok(match found(answers.first().map_or(&[], Vec::as_slice))? {
-        Stored::Absent => Stored::Absent,
-        Stored::Deleted => Stored::Deleted,
-        Stored::Present(board) => Stored::Present(told(board)),
+    Ok(
+        match found(answers.first().map_or(&[], Vec::as_slice), Which::Live)? {
+            Stored::Absent => Stored::Absent,
+            Stored::Deleted => Stored::Deleted,
+            Stored::Present(board) => Stored::Present(told(board)),
+        },
+    )
+}
+
+/// See `Registry::trashed`.
+pub(super) fn trashed(links: &Links, board: &BoardId) -> Result<Option<Trashed>, StoreError> {
+    let answers = links.read(vec![sql(BOARD_BY_ID).text(board.as_str())])?;
+    Ok(
+        match found(answers.first().map_or(&[], Vec::as_slice), Which::Kept)? {
+            Stored::Present(found) => in_trash(board.clone(), found),
+            Stored::Absent | Stored::Deleted => None,
+        },
+    )
+}
+
+fn in_trash(id: BoardId, board: Board) -> Option<Trashed> {
+    Some(Trashed {
+        board: id,
+        at: board.trashed_at?,
+        summary: told(board),
     })
+}
+
+const TRASH: &str = "
+    SELECT id, owner, title, created_at, updated_at, deleted_at, trashed, last_sequence, covers, state_bytes,
+        log_bytes, node
+    FROM boards WHERE trashed AND (owner = ANY($1) OR $2 = 1) AND id > $3 ORDER BY id LIMIT $4";
+
+/// See `Registry::trash`.
+pub(super) fn trash(
+    links: &Links,
+    holder: &Holder,
+    after: Option<&BoardId>,
+    limit: usize,
+) -> Result<Vec<Trashed>, StoreError> {
+    let asked = sql(TRASH)
+        .texts(holder.owners.iter().map(|owner| owner.as_str()).collect())
+        .number(i64::from(holder.everything))
+        .text(after.map_or("", BoardId::as_str))
+        .number(at_most(limit));
+    let answers = links.read(vec![asked])?;
+    let found = answers.iter().flatten().filter_map(|row| {
+        // What cannot be read is left out.
+        in_trash(rows::board_id(row, "id").ok()?, rows::board(row).ok()?)
+    });
+    Ok(found.collect())
 }
 
 const SECRETS_BY_ID: &str =
@@ -141,16 +201,21 @@ pub(super) fn access(links: &Links, board: &BoardId, asked: &Asked) -> Result<Fa
     }
     let answers = links.read(statements)?;
     let rows = |at: usize| answers.get(at).map_or(&[][..], Vec::as_slice);
-    let facts = match found(rows(0))? {
+    let facts = match found(rows(0), Which::Live)? {
         Stored::Absent => BoardFacts::Absent,
         Stored::Deleted => BoardFacts::Deleted,
         Stored::Present(board) => BoardFacts::Present {
             owner: board.record.owner,
         },
     };
+    let grants = match &facts {
+        BoardFacts::Present { .. } => decoded(rows(1), rows::grant)?,
+        // In the trash they are kept, and give nothing.
+        BoardFacts::Absent | BoardFacts::Deleted => BTreeMap::new(),
+    };
     Ok(Facts {
         board: facts,
-        grants: decoded(rows(1), rows::grant)?,
+        grants,
         secrets: decoded(rows(2), rows::secret_facts)?,
     })
 }
@@ -170,7 +235,7 @@ fn at_most(limit: usize) -> i64 {
 
 /// Each of three indexes gives its first so many, and of those the first so many are the answer.
 const LIST: &str = "
-    SELECT id, owner, title, created_at, updated_at, deleted_at, last_sequence, covers, state_bytes, log_bytes, node
+    SELECT id, owner, title, created_at, updated_at, deleted_at, trashed, last_sequence, covers, state_bytes, log_bytes, node
     FROM boards WHERE id = ANY(ARRAY(
         SELECT id FROM (
             (SELECT id FROM boards WHERE owner = ANY($1) AND deleted_at IS NULL AND id > $4 ORDER BY id LIMIT $5)
@@ -182,7 +247,7 @@ const LIST: &str = "
     ORDER BY id";
 
 const LIST_EVERYTHING: &str = "
-    SELECT id, owner, title, created_at, updated_at, deleted_at, last_sequence, covers, state_bytes, log_bytes, node
+    SELECT id, owner, title, created_at, updated_at, deleted_at, trashed, last_sequence, covers, state_bytes, log_bytes, node
     FROM boards WHERE deleted_at IS NULL AND id > $1 ORDER BY id LIMIT $2";
 
 pub(super) fn list(
@@ -294,7 +359,7 @@ pub(super) fn audit(
     decoded(answers.first().map_or(&[], Vec::as_slice), rows::entry)
 }
 
-const USED: &str = "SELECT id, owner, title, created_at, updated_at, deleted_at, last_sequence, covers, \
+const USED: &str = "SELECT id, owner, title, created_at, updated_at, deleted_at, trashed, last_sequence, covers, \
                     state_bytes, log_bytes, node FROM boards WHERE id >= $1 ORDER BY id LIMIT $2";
 
 /// See `Registry::used`.
@@ -302,13 +367,16 @@ pub(super) fn used(links: &Links, from: Option<&BoardId>, limit: usize) -> Resul
     let from = from.map_or("", BoardId::as_str);
     let answers = links.read(vec![sql(USED).text(from).number(at_most(limit))])?;
     decoded(answers.first().map_or(&[], Vec::as_slice), |row| {
-        let deleted_at = || match rows::is_deleted(row)? {
-            true => Ok(Some(UnixMillis(rows::unsigned(row, "deleted_at")?))),
-            false => rows::board(row).map(|_| None),
+        let became = || match rows::is_gone(row)? {
+            true => Ok(Became::Deleted(UnixMillis(rows::unsigned(row, "deleted_at")?))),
+            false => {
+                let board = rows::board(row)?;
+                Ok(board.trashed_at.map_or(Became::Live, Became::Trashed))
+            }
         };
         Ok(Used {
             board: rows::board_id(row, "id")?,
-            deleted_at: deleted_at(),
+            became: became(),
         })
     })
 }

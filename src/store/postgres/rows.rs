@@ -20,6 +20,8 @@ use crate::time::UnixMillis;
 #[derive(Clone, Debug)]
 pub(super) struct Board {
     pub(super) record: BoardRecord,
+    /// When it was put into the trash, if it is there.
+    pub(super) trashed_at: Option<UnixMillis>,
     pub(super) last_sequence: u64,
     /// What the full state covers, where there is one.
     pub(super) covers: Option<u64>,
@@ -73,9 +75,14 @@ pub(super) fn board_id(row: &Row, name: &str) -> Result<BoardId, Damage> {
     parsed(row, name, BoardId::parse)
 }
 
-/// Whether the row is what is left of a board that was deleted; nothing else of it has to be readable then.
+/// Whether the row is of a board that was deleted, and may be in the trash.
 pub(super) fn is_deleted(row: &Row) -> Result<bool, Damage> {
     Ok(column::<Option<i64>>(row, "deleted_at")?.is_some())
+}
+
+/// Whether the row is what is left of a board that is gone; nothing else of it has to be readable then.
+pub(super) fn is_gone(row: &Row) -> Result<bool, Damage> {
+    Ok(is_deleted(row)? && !column::<bool>(row, "trashed")?)
 }
 
 pub(super) fn board(row: &Row) -> Result<Board, Damage> {
@@ -89,6 +96,10 @@ pub(super) fn board(row: &Row) -> Result<Board, Damage> {
             title: text(row, "title")?,
             created_at: UnixMillis(unsigned(row, "created_at")?),
             updated_at: UnixMillis(unsigned(row, "updated_at")?),
+        },
+        trashed_at: match column(row, "trashed")? {
+            true => Some(UnixMillis(unsigned(row, "deleted_at")?)),
+            false => None,
         },
         last_sequence: unsigned(row, "last_sequence")?,
         covers: maybe_unsigned(row, "covers")?,

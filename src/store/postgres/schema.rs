@@ -9,7 +9,7 @@ use super::link::{Link, sql};
 use crate::limits;
 
 /// The version of the tables, in table `format`.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// What makes the tables of version 1. Times are milliseconds since 1970; ids are compared by their bytes.
 pub(super) const MAKE: &[&str] = &[
@@ -87,7 +87,7 @@ pub(super) const MAKE: &[&str] = &[
 
 /// What the versions after the first add to the tables of the one before, by subject; new tables are made so,
 /// too.
-const ADDED: [(u32, &[&[&str]]); 2] = [(2, &[PAUSED, WEBHOOKS]), (3, &[SESSIONS])];
+const ADDED: [(u32, &[&[&str]]); 3] = [(2, &[PAUSED, WEBHOOKS]), (3, &[SESSIONS]), (4, &[TRASH])];
 
 /// Keys that are paused.
 const PAUSED: &[&str] = &["ALTER TABLE secrets ADD COLUMN paused boolean NOT NULL DEFAULT false"];
@@ -120,6 +120,13 @@ const SESSIONS: &[&str] = &[
         revoked_at bigint,
         user_agent text)",
     "CREATE INDEX sessions_by_revocation ON sessions (revoked_at) WHERE revoked_at IS NOT NULL",
+];
+
+/// Boards in the trash. They have a `deleted_at` too: a program that does not know of the trash takes them for
+/// deleted.
+const TRASH: &[&str] = &[
+    "ALTER TABLE boards ADD COLUMN trashed boolean NOT NULL DEFAULT false",
+    "CREATE INDEX boards_in_trash ON boards (owner, id) WHERE trashed",
 ];
 
 /// Sees to it that the tables are there, in the version that this program knows.

@@ -23,13 +23,15 @@ const CLEAR: [&str; 5] = [
 
 const INSERT_BOARDS: &str = "
     INSERT INTO boards (id, owner, title, created_at, updated_at, last_sequence, covers, state_bytes, log_bytes,
-        deleted_at, node)
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        deleted_at, node, trashed)
+    SELECT *, id = ANY($12) FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        AS new (id, owner, title, created_at, updated_at, last_sequence, covers, state_bytes, log_bytes, deleted_at,
+            node)";
 
 const UPDATE_BOARDS: &str = "
     UPDATE boards SET owner = new.owner, title = new.title, updated_at = new.updated_at,
         last_sequence = new.last_sequence, covers = new.covers, state_bytes = new.state_bytes,
-        log_bytes = new.log_bytes, deleted_at = new.deleted_at,
+        log_bytes = new.log_bytes, deleted_at = new.deleted_at, trashed = new.key = ANY($10),
         node = CASE WHEN new.deleted_at IS NULL THEN node END
     FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
         AS new (key, owner, title, updated_at, last_sequence, covers, state_bytes, log_bytes, deleted_at)
@@ -98,6 +100,7 @@ struct Row<'a> {
     state_bytes: i64,
     log_bytes: i64,
     deleted_at: Option<i64>,
+    is_trashed: bool,
     node: Option<i64>,
 }
 
@@ -113,6 +116,7 @@ impl<'a> Row<'a> {
                 ..Self::default()
             };
         };
+        let trashed_at = board.trashed_at.map(|at| signed(at.0));
         Self {
             id: id.as_str(),
             owner: board.record.owner.as_ref().map(|owner| owner.as_str()),
@@ -123,7 +127,8 @@ impl<'a> Row<'a> {
             covers: board.covers.map(signed),
             state_bytes: signed(board.state_bytes),
             log_bytes: signed(board.log_bytes),
-            deleted_at,
+            deleted_at: trashed_at,
+            is_trashed: trashed_at.is_some(),
             node: board.node,
         }
     }
@@ -152,6 +157,12 @@ impl<'a> Packed<'a> {
             updates,
         })
     }
+}
+
+/// The ids of those that are in the trash.
+fn trashed<'a>(rows: &[Row<'a>]) -> Vec<&'a str> {
+    let trashed = rows.iter().filter(|row| row.is_trashed);
+    trashed.map(|row| row.id).collect()
 }
 
 /// All rows of a commit.
@@ -271,7 +282,8 @@ impl<'a> Written<'a> {
                     .numbers(each(new, |row| row.state_bytes))
                     .numbers(each(new, |row| row.log_bytes))
                     .some_numbers(each(new, |row| row.deleted_at))
-                    .some_numbers(each(new, |row| row.node)),
+                    .some_numbers(each(new, |row| row.node))
+                    .texts(trashed(new)),
             );
         }
         if !changed.is_empty() {
@@ -285,7 +297,8 @@ impl<'a> Written<'a> {
                     .some_numbers(each(changed, |row| row.covers))
                     .numbers(each(changed, |row| row.state_bytes))
                     .numbers(each(changed, |row| row.log_bytes))
-                    .some_numbers(each(changed, |row| row.deleted_at)),
+                    .some_numbers(each(changed, |row| row.deleted_at))
+                    .texts(trashed(changed)),
             );
         }
     }

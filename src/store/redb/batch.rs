@@ -19,7 +19,7 @@ use bytes::Bytes;
 
 use self::access::Access;
 pub(super) use self::journal::drain;
-use self::pending::{Entry, Pending, live, size_of};
+use self::pending::{Entry, Pending, kept, live, size_of};
 use self::sessions::Sessions;
 use super::super::rows::audit::{encode_entry, entry_key};
 use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag, Tally};
@@ -28,7 +28,7 @@ use super::journal::{Bounds, Delta, Journal};
 use super::owners::{Gains, Moves, Owners};
 use super::table::{Rows, Touched};
 use super::verify::Verified;
-use super::{AUDIT, BOARDS, IDS, JOURNAL, SNAPSHOTS, UPDATES, WEBHOOKS, engine, is_free, rows_of};
+use super::{AUDIT, BOARDS, IDS, JOURNAL, SNAPSHOTS, TRASH, UPDATES, WEBHOOKS, engine, is_free, rows_of};
 use crate::audit;
 use crate::ids::{BoardId, UserId};
 use crate::time::UnixMillis;
@@ -45,6 +45,7 @@ struct Batch<'t> {
     audit: Rows<'t>,
     access: Access<'t>,
     webhooks: Rows<'t>,
+    trash: Rows<'t>,
     sessions: Sessions<'t>,
     pending: BTreeMap<BoardId, Pending<'t>>,
     gains: Gains<'t>,
@@ -113,6 +114,7 @@ impl<'t> Batch<'t> {
             audit: open(AUDIT)?,
             access: Access::open(transaction, touched)?,
             webhooks: open(WEBHOOKS)?,
+            trash: open(TRASH)?,
             sessions: Sessions::open(transaction, known.verified, touched)?,
             pending: BTreeMap::new(),
             gains: Gains::new(known.owners),
@@ -135,7 +137,8 @@ impl<'t> Batch<'t> {
             Change::Append { board, .. }
             | Change::Snapshot { board, .. }
             | Change::Act { board, .. }
-            | Change::Audit { board, .. } => board,
+            | Change::Audit { board, .. }
+            | Change::Purge { board, .. } => board,
             Change::Import(whole) => &whole.board,
             Change::Session(change) => return self.sessions.apply(change),
         };
@@ -156,6 +159,7 @@ impl<'t> Batch<'t> {
                 applied
             }
             Change::Import(whole) => self.import(whole, &mut pending)?,
+            Change::Purge { before, .. } => self.purge(board, &mut pending, *before)?,
             Change::Audit { entry, .. } => match live(&mut pending.entry) {
                 Ok(_) => {
                     self.write_entry(board, entry)?;
@@ -190,6 +194,11 @@ impl<'t> Batch<'t> {
             }
             // What cannot be read can still be deleted, but not by its owner, of whom nothing is known.
             Act::Delete if as_owner.is_none() && matches!(pending.entry, Entry::Unreadable) => {}
+            Act::Delete | Act::Restore => match kept(&mut pending.entry) {
+                Ok(live) if as_owner.is_none() || live.record.owner.as_ref() == as_owner => {}
+                Ok(_) => return Ok(Applied::NotOwner),
+                Err(applied) => return Ok(applied),
+            },
             _ => match live(&mut pending.entry) {
                 Ok(live) if as_owner.is_none() || live.record.owner.as_ref() == as_owner => {}
                 Ok(_) => return Ok(Applied::NotOwner),
@@ -199,6 +208,8 @@ impl<'t> Batch<'t> {
         match act {
             Act::Create { .. } => Ok(Applied::Exists),
             Act::Update { title, owner } => self.update(board, pending, (title, owner), at),
+            Act::Trash => self.put_into_trash(board, pending, at),
+            Act::Restore => self.restore(board, pending),
             Act::Delete => self.delete(board, pending, at),
             Act::AddWebhook(_) | Act::RemoveWebhook(_) => webhooks::act(&mut self.webhooks, board, act),
             Act::Grant { .. }
@@ -378,13 +389,65 @@ impl<'t> Batch<'t> {
         updates.retain_in(start.as_slice()..=end.as_slice(), is_later)
     }
 
-    /// Removes a board that is live or unreadable.
+    /// Puts a live board into the trash: of its rows only the record changes.
+    fn put_into_trash(
+        &mut self,
+        board: &BoardId,
+        pending: &mut Pending<'t>,
+        at: UnixMillis,
+    ) -> Result<Applied, StoreError> {
+        let live = match live(&mut pending.entry) {
+            Ok(live) => live,
+            Err(applied) => return Ok(applied),
+        };
+        live.trashed_at = Some(at);
+        pending.dirty = true;
+        let key = board.as_str().as_bytes();
+        self.trash.insert(key, &rows::encode_trashed(key, at))?;
+        Ok(Applied::Done)
+    }
+
+    /// Takes a board out of the trash.
+    fn restore(&mut self, board: &BoardId, pending: &mut Pending<'t>) -> Result<Applied, StoreError> {
+        let live = match kept(&mut pending.entry) {
+            Ok(live) => live,
+            Err(applied) => return Ok(applied),
+        };
+        if live.trashed_at.take().is_none() {
+            return Ok(Applied::NotThere);
+        }
+        pending.dirty = true;
+        self.trash.remove(board.as_str().as_bytes())?;
+        Ok(Applied::Done)
+    }
+
+    /// Removes a board that has been in the trash since before a moment.
+    fn purge(
+        &mut self,
+        board: &BoardId,
+        pending: &mut Pending<'t>,
+        before: UnixMillis,
+    ) -> Result<Applied, StoreError> {
+        match kept(&mut pending.entry) {
+            Ok(live) if live.trashed_at.is_some_and(|at| at < before) => self.delete(board, pending, before),
+            Ok(_) => Ok(Applied::NotThere),
+            Err(applied) => Ok(applied),
+        }
+    }
+
+    /// Removes a board that is live, in the trash, or unreadable.
     fn delete(
         &mut self,
         board: &BoardId,
         pending: &mut Pending<'t>,
         at: UnixMillis,
     ) -> Result<Applied, StoreError> {
+        // One from the trash was deleted when it went there.
+        let at = match &pending.entry {
+            Entry::Live(live) => live.trashed_at.unwrap_or(at),
+            _ => at,
+        };
+        self.trash.remove(board.as_str().as_bytes())?;
         match &pending.entry {
             Entry::Live(live) => {
                 let bytes = size_of(live, pending.part, &pending.blob);

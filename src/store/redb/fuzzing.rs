@@ -16,7 +16,7 @@ use crate::ids::{BoardId, Level, Principal, Subject, UserId};
 use crate::store::memory::Contents;
 use crate::store::{
     Act, Change, Holder, Listed, Reclaimed, SessionChange, SigningSecret, StoreError, StoredSecret,
-    StoredSession, StoredWebhook, WebhookId, WhichSessions,
+    StoredSession, StoredWebhook, Trashed, WebhookId, WhichSessions,
 };
 use crate::time::UnixMillis;
 
@@ -49,6 +49,7 @@ pub(super) fn difference(model: &Contents, store: &RedbStore, refusals: Refusals
     for text in BOARDS {
         let id = board(text);
         refusals.same(text, store.load(&id), model.load(&id))?;
+        refusals.same(text, store.load_kept(&id), model.load_kept(&id))?;
         refusals.same(text, store.access(&id, &asked), model.access(&id, &asked))?;
         let grants = model.grants(&id, None, MANY);
         refusals.same(text, store.grants(&id, None, MANY), grants)?;
@@ -81,6 +82,13 @@ pub(super) fn difference(model: &Contents, store: &RedbStore, refusals: Refusals
             let listed = listed.map(|one| (one.board, one.summary.map(|summary| summary.record), one.grants));
             listed.collect::<Vec<_>>()
         };
+        let trashed = |found: Vec<Trashed>| {
+            let found = found.into_iter();
+            let found = found.map(|one| (one.board, one.summary.record, one.at));
+            found.collect::<Vec<_>>()
+        };
+        let found = store.trash(&holder, None, MANY).map(trashed);
+        refusals.same("trash", found, trashed(model.trash(&holder, None, MANY)))?;
         let expected = told(model.list(&holder, None, MANY));
         refusals.same("list", store.list(&holder, None, MANY).map(told), expected)?;
     }
@@ -217,6 +225,10 @@ impl<'a> Steps<'a> {
             16 => Step::Prune(UnixMillis(
                 self.count.saturating_sub(u64::from(self.byte()? % 16)),
             )),
+            17 if self.count.is_multiple_of(5) => Step::Change(Change::Purge {
+                board,
+                before: UnixMillis(self.count.saturating_sub(u64::from(self.byte()? % 16))),
+            }),
             17 if self.count.is_multiple_of(2) => Step::Change(Change::Session(self.session()?)),
             17 => Step::Change(Change::Audit {
                 board,
@@ -270,7 +282,9 @@ impl<'a> Steps<'a> {
                 owner: (byte % 4 > 0).then(|| user(number)),
                 title: None,
             },
-            20 if byte < 64 => Act::Delete,
+            20 if byte < 48 => Act::Delete,
+            20 if byte < 144 => Act::Trash,
+            21 if byte < 144 => Act::Restore,
             20 | 21 => Act::Update {
                 title: match byte % 3 {
                     0 => None,

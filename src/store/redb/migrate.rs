@@ -11,8 +11,8 @@ use super::super::rows::access::{HolderKey, encode_holder};
 use super::super::rows::{self, BoardRow, Tallies};
 use super::handle::write_format;
 use super::{
-    BOARDS, GRANTS, HOLDERS, INVITES, JOURNAL, KEYS, LINKS, SESSIONS, SNAPSHOTS, TABLES, Table, UPDATES,
-    WEBHOOKS, engine, rows_of, tally_of,
+    BOARDS, GRANTS, HOLDERS, INVITES, JOURNAL, KEYS, LINKS, SESSIONS, SNAPSHOTS, TABLES, TRASH, Table,
+    UPDATES, WEBHOOKS, engine, rows_of, tally_of,
 };
 
 /// From the format that was found to the present one.
@@ -32,8 +32,9 @@ pub(super) fn migrate(database: &Database, found: u32) -> Result<(), StoreError>
     write_format(transaction)
 }
 
-/// The tables that came without a format of their own.
-const LATER: [Table; 3] = [WEBHOOKS, SESSIONS, INVITES];
+/// The tables that came after format 4, or without a format of their own. A file that is of the present format
+/// has all of them but those that come later still.
+const LATER: [Table; 4] = [WEBHOOKS, SESSIONS, INVITES, TRASH];
 
 /// Makes the tables that a file of the present format has not, since an older program made it.
 pub(super) fn complete(database: &Database) -> Result<(), StoreError> {

@@ -11,12 +11,20 @@ use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, Readabl
 use bytes::Bytes;
 
 use super::super::rows::{self, BoardRow, LiveBoard, Tag, Tally};
-use super::super::{Damage, StoreError, Stored, StoredBoard, Summary, Used};
+use super::super::{Became, Damage, StoreError, Stored, StoredBoard, Summary, Trashed, Used};
 use super::blobs::{Blob, blobs_in, broken, row};
 use super::journal::{Journal, Stretch, Unreadable, stretches, with_part};
 use super::{IDS, JOURNAL, SNAPSHOTS, TABLES, UPDATES, engine, rows_of};
 use crate::ids::BoardId;
-use crate::time::UnixMillis;
+
+/// Which boards are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those that are there.
+    Live,
+    /// Those in the trash too.
+    Kept,
+}
 
 fn begin(database: &Database) -> Result<ReadTransaction, StoreError> {
     database.begin_read().map_err(engine)
@@ -37,8 +45,33 @@ pub(super) fn summary(
     Ok(match row(&transaction, board)? {
         None => Stored::Absent,
         Some(BoardRow::Tombstone(_)) => Stored::Deleted,
+        Some(BoardRow::Live(live)) if live.trashed_at.is_some() => Stored::Deleted,
         Some(BoardRow::Live(live)) => Stored::Present(summary_of(with_part(live, journal.part(board)))),
     })
+}
+
+/// See `Registry::trashed`.
+pub(super) fn trashed(
+    database: &Database,
+    journal: &Journal,
+    board: &BoardId,
+) -> Result<Option<Trashed>, StoreError> {
+    trashed_in(&begin(database)?, journal, board)
+}
+
+fn trashed_in(
+    transaction: &ReadTransaction,
+    journal: &Journal,
+    board: &BoardId,
+) -> Result<Option<Trashed>, StoreError> {
+    let Some(BoardRow::Live(live)) = row(transaction, board)? else {
+        return Ok(None);
+    };
+    Ok(live.trashed_at.map(|at| Trashed {
+        board: board.clone(),
+        at,
+        summary: summary_of(with_part(live, journal.part(board))),
+    }))
 }
 
 fn summary_of(live: LiveBoard) -> Summary {
@@ -48,23 +81,26 @@ fn summary_of(live: LiveBoard) -> Summary {
     }
 }
 
-/// See `BoardLog::load`.
+/// See `BoardLog::load`, and `BoardLog::load_kept`.
 pub(super) fn load(
-    database: &Database,
-    journal: &Journal,
+    (database, journal): (&Database, &Journal),
     board: &BoardId,
+    which: Which,
 ) -> Result<Stored<StoredBoard>, StoreError> {
-    load_in(&begin(database)?, journal, board)
+    load_in((&begin(database)?, journal), board, which)
 }
 
 fn load_in(
-    transaction: &ReadTransaction,
-    journal: &Journal,
+    (transaction, journal): (&ReadTransaction, &Journal),
     board: &BoardId,
+    which: Which,
 ) -> Result<Stored<StoredBoard>, StoreError> {
     match row(transaction, board)? {
         None => Ok(Stored::Absent),
         Some(BoardRow::Tombstone(_)) => Ok(Stored::Deleted),
+        Some(BoardRow::Live(live)) if live.trashed_at.is_some() && which == Which::Live => {
+            Ok(Stored::Deleted)
+        }
         Some(BoardRow::Live(live)) => {
             let snapshot = snapshot(transaction, board, &live)?;
             let mut updates = updates(transaction, board, &live)?;
@@ -201,8 +237,8 @@ pub(super) fn used(
             .map(<[u8]>::to_vec)
             .unwrap_or_default();
         if let Some(board) = rows::parse_board(key) {
-            let deleted_at = deleted_at(&transaction, &board)?;
-            used.push(Used { board, deleted_at });
+            let became = became(&transaction, &board)?;
+            used.push(Used { board, became });
         }
     }
     if used.len() < limit {
@@ -216,18 +252,15 @@ pub(super) fn used(
 fn missing(id: &[u8]) -> Option<Used> {
     Some(Used {
         board: rows::parse_board(id)?,
-        deleted_at: Err(Damage::RecordMissing),
+        became: Err(Damage::RecordMissing),
     })
 }
 
-/// When a board was deleted that has a row in `ids`; `None` where it was not.
-fn deleted_at(
-    transaction: &ReadTransaction,
-    board: &BoardId,
-) -> Result<Result<Option<UnixMillis>, Damage>, StoreError> {
+/// What became of a board that has a row in `ids`.
+fn became(transaction: &ReadTransaction, board: &BoardId) -> Result<Result<Became, Damage>, StoreError> {
     match row(transaction, board) {
-        Ok(Some(BoardRow::Live(_))) => Ok(Ok(None)),
-        Ok(Some(BoardRow::Tombstone(at))) => Ok(Ok(Some(at))),
+        Ok(Some(BoardRow::Live(live))) => Ok(Ok(live.trashed_at.map_or(Became::Live, Became::Trashed))),
+        Ok(Some(BoardRow::Tombstone(at))) => Ok(Ok(Became::Deleted(at))),
         Ok(None) => Ok(Err(Damage::RecordMissing)),
         Err(StoreError::Unreadable(damage)) => Ok(Err(damage)),
         Err(error) => Err(error),

@@ -11,7 +11,7 @@ use crate::time::UnixMillis;
 /// The row of a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BoardRow {
-    /// It is there.
+    /// It is there, or in the trash.
     Live(LiveBoard),
     /// It was deleted then.
     Tombstone(UnixMillis),
@@ -23,6 +23,8 @@ pub(crate) enum BoardRow {
 pub(crate) struct LiveBoard {
     /// What callers see.
     pub(crate) record: BoardRecord,
+    /// When it was put into the trash, if it is there: then it is deleted for everybody.
+    pub(crate) trashed_at: Option<UnixMillis>,
     /// Sequence of the last update; 0 before the first.
     pub(crate) last_sequence: u64,
     /// Sequence covered by the snapshot, at most `last_sequence`.
@@ -45,6 +47,7 @@ impl LiveBoard {
                 created_at: at,
                 updated_at: at,
             },
+            trashed_at: None,
             last_sequence: 0,
             covers: 0,
             snapshot_bytes: None,
@@ -62,7 +65,10 @@ impl LiveBoard {
 impl BoardRow {
     /// The value under `key`.
     pub(crate) fn encode(&self, key: &[u8]) -> Vec<u8> {
-        self.encode_as(2, key)
+        match self {
+            Self::Live(live) if live.trashed_at.is_some() => self.encode_as(3, key),
+            _ => self.encode_as(2, key),
+        }
     }
 
     /// The value under `key` as format 2 wrote it.
@@ -89,12 +95,15 @@ impl BoardRow {
                 ] {
                     body.extend_from_slice(&number.to_le_bytes());
                 }
-                if kind == 2 {
+                if kind >= 2 {
                     body.extend_from_slice(&live.log_bytes.to_le_bytes());
                     for tally in live.tallies.all() {
                         body.extend_from_slice(&tally.rows.to_le_bytes());
                         body.extend_from_slice(&tally.sum.to_le_bytes());
                     }
+                }
+                if let (3, Some(at)) = (kind, live.trashed_at) {
+                    body.extend_from_slice(&at.0.to_le_bytes());
                 }
                 push_text(&mut body, live.record.owner.as_ref().map(UserId::as_str));
                 push_text(&mut body, live.record.title.as_deref());
@@ -105,29 +114,33 @@ impl BoardRow {
 
     /// Reads the value under `key`.
     pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Self, Damage> {
-        Self::decode_as(2, key, value)
+        Self::decode_as(&[2, 3], key, value)
     }
 
     /// Reads the value under `key` as format 2 wrote it: its tallies are not known.
     pub(crate) fn decode_2(key: &[u8], value: &[u8]) -> Result<Self, Damage> {
-        Self::decode_as(0, key, value)
+        Self::decode_as(&[0], key, value)
     }
 
-    fn decode_as(live: u8, key: &[u8], value: &[u8]) -> Result<Self, Damage> {
+    fn decode_as(live: &[u8], key: &[u8], value: &[u8]) -> Result<Self, Damage> {
         let mut fields = Fields(unseal(Tag::Board, key, value)?);
         let [kind] = fields.array()?;
         let row = match kind {
             1 => Self::Tombstone(UnixMillis(fields.u64()?)),
-            kind if kind == live => {
+            kind if live.contains(&kind) => {
                 let (created_at, updated_at) = (UnixMillis(fields.u64()?), UnixMillis(fields.u64()?));
                 let (last_sequence, covers, snapshot_bytes) = (fields.u64()?, fields.u64()?, fields.u64()?);
                 let (mut log_bytes, mut tallies) = (0, Tallies::default());
-                if kind == 2 {
+                if kind >= 2 {
                     log_bytes = fields.u64()?;
                     for tally in tallies.all_mut() {
                         (tally.rows, tally.sum) = (fields.u64()?, fields.u64()?);
                     }
                 }
+                let trashed_at = match kind {
+                    3 => Some(UnixMillis(fields.u64()?)),
+                    _ => None,
+                };
                 let owner = match fields.text()? {
                     Some(text) => Some(UserId::parse(text).ok_or(Damage::Malformed)?),
                     None => None,
@@ -140,6 +153,7 @@ impl BoardRow {
                         created_at,
                         updated_at,
                     },
+                    trashed_at,
                     last_sequence,
                     covers,
                     snapshot_bytes: (snapshot_bytes != u64::MAX).then_some(snapshot_bytes),

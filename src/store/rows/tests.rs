@@ -12,6 +12,7 @@ fn board(id: &str) -> BoardId {
 
 fn live() -> LiveBoard {
     LiveBoard {
+        trashed_at: None,
         record: BoardRecord {
             owner: UserId::parse("alice"),
             title: Some("plan".into()),
@@ -51,6 +52,10 @@ fn records_round_trip_and_any_flipped_bit_is_found() {
     let bare = LiveBoard::new(None, Some(String::new()), UnixMillis(5));
     for row in [
         BoardRow::Live(live()),
+        BoardRow::Live(LiveBoard {
+            trashed_at: Some(UnixMillis(7)),
+            ..live()
+        }),
         BoardRow::Live(bare),
         BoardRow::Tombstone(UnixMillis(3)),
     ] {

@@ -1,5 +1,5 @@
 // One board on the start page, and what its owner may do with it here.
-import { type FormEvent, type MouseEvent, useRef, useState } from 'react'
+import { type FormEvent, type MouseEvent, useEffect, useRef, useState } from 'react'
 import type { Api, Board, UnreadableBoard } from '../api'
 import { type Credentials, onward } from '../credentials'
 import { boardPath } from '../route'
@@ -20,7 +20,7 @@ interface BoardCardProps {
   readonly credentials: Credentials
   readonly session: Session
   readonly onChanged: (board: Board) => void
-  readonly onDeleted: (id: string) => void
+  readonly onDeleted: (board: Board) => void
   readonly onCopied: (board: Board) => void
   /** Whether it comes first; null where there is nothing to come before. */
   readonly starred: boolean | null
@@ -172,17 +172,19 @@ interface DeleteDialogProps extends Pick<BoardCardProps, 'board' | 'api' | 'onDe
 
 function DeleteDialog ({ board, api, onClose, onDeleted }: DeleteDialogProps) {
   const { busy, problem, run } = useAct()
+  const days = useTrashDays(api)
   const remove = () => run(async () => {
     await api.deleteBoard(board.id)
     onClose()
-    onDeleted(board.id)
+    onDeleted(board)
   })
   return (
     <Dialog title='Delete the board?' narrow onClose={onClose}>
       <div className='bw-dialog-body'>
         <p>
-          <strong>{board.title ?? board.id}</strong> goes away for everybody, with everything on it, its links and its keys.
-          This cannot be undone.
+          <strong>{board.title ?? board.id}</strong> goes away for everybody, with everything on it, its links and its
+          keys. {days === 0 && 'This cannot be undone.'}
+          {days !== null && days > 0 && `For ${days === 1 ? 'a day' : `${days} days`} it can be brought back from the trash.`}
         </p>
         <Problem cause={problem} />
         <div className='bw-dialog-acts'>
@@ -192,4 +194,16 @@ function DeleteDialog ({ board, api, onClose, onDeleted }: DeleteDialogProps) {
       </div>
     </Dialog>
   )
+}
+
+/** How long the trash keeps a board; null until that is known. */
+function useTrashDays (api: Api): number | null {
+  const [days, setDays] = useState<number | null>(null)
+  useEffect(() => {
+    const life = new AbortController()
+    // Where the server does not say, nothing is promised.
+    api.readSession(life.signal).then(({ trash_days: known }) => setDays(known ?? 0), () => {})
+    return () => life.abort()
+  }, [api])
+  return days
 }

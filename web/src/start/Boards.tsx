@@ -1,18 +1,19 @@
 // The start page of who is signed in: their boards, finding one among them, and making another.
-import { type FormEvent, useEffect, useMemo, useRef, useState } from 'react'
-import { type Api, type Board, createApi } from '../api'
+import { type FormEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { type Api, type Board, createApi, everyPage, type TrashedBoard } from '../api'
 import { type Credentials, onward, signOut } from '../credentials'
 import { isRefusedCredential } from '../problems'
 import { boardPath } from '../route'
 import { editableByToken, type Session } from '../session'
-import { useAct } from '../ui/hooks'
-import { PlusIcon } from '../ui/icons'
+import { type Act, useAct, useLoaded } from '../ui/hooks'
+import { DeleteIcon, PlusIcon } from '../ui/icons'
 import { Problem } from '../ui/Notice'
 import { BoardCard, UnreadableCard } from './BoardCard'
 import { Find } from './Find'
 import { type AnyBoard, nameOf, sorted, titleHas, useBoards } from './list'
 import { useOrder, useStars } from './stars'
 import { useTextSearch } from './textSearch'
+import { TrashDialog } from './TrashDialog'
 
 /** Cards that are drawn at a time: the rest comes when asked for. */
 const SHOWN_MAX = 120
@@ -23,10 +24,27 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
   const heading = useRef<HTMLHeadingElement>(null)
   const [removed, setRemoved] = useState(0)
   const [copied, setCopied] = useState<Board | null>(null)
-  const remove = (id: string) => {
-    list.remove(id)
+  const trash = useLoaded<TrashedBoard>(useCallback(
+    async (signal: AbortSignal) => await everyPage(async cursor => await api.listTrash(cursor, signal)), [api]
+  ))
+  const [isTrashOpen, setTrashOpen] = useState(false)
+  const [deleted, setDeleted] = useState<Board | null>(null)
+  const undoing = useAct()
+  const remove = (board: Board) => {
+    list.remove(board.id)
     setRemoved(count => count + 1)
+    setDeleted(board)
+    trash.reload()
   }
+  const restored = (board: Board) => {
+    list.add(board)
+    setDeleted(known => known?.id === board.id ? null : known)
+  }
+  const undo = (board: Board) => undoing.run(async () => {
+    restored(await api.restoreBoard(board.id))
+    trash.reload()
+    heading.current?.focus()
+  })
   const copy = (board: Board) => {
     list.add(board)
     setCopied(board)
@@ -41,6 +59,11 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
     <>
       <div className='bw-main-head'>
         <h1 ref={heading} tabIndex={-1}>Boards</h1>
+        {trash.items !== null && trash.items.length > 0 && (
+          <button type='button' className='bw-button bw-quiet' data-testid='open-trash' onClick={() => setTrashOpen(true)}>
+            <DeleteIcon />Trash ({trash.items.length.toLocaleString('en')})
+          </button>
+        )}
         <CreateForm api={api} credentials={credentials} />
       </div>
       {isRefusedCredential(list.problem)
@@ -51,6 +74,9 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
           )
         : <Problem cause={list.problem} onRetry={list.more} />}
       <div className='bw-live' role='status'>
+        {deleted !== null && trash.items?.some(({ id }) => id === deleted.id) === true && (
+          <Deleted board={deleted} undoing={undoing} onUndo={undo} onDismiss={() => setDeleted(null)} />
+        )}
         {copied !== null && list.boards?.some(({ id }) => id === copied.id) === true && (
           <div className='bw-notice'>
             <span>The copy is called <a href={onward(boardPath(copied.id), credentials)}>{nameOf(copied)}</a>.</span>
@@ -68,12 +94,33 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
               onChanged={list.replace} onDeleted={remove} onCopied={copy}
             />
             )}
+      {isTrashOpen && <TrashDialog api={api} trash={trash} onRestored={restored} onClose={() => setTrashOpen(false)} />}
       {unmade.length > 0 && <Unmade ids={unmade} />}
       {list.hasMore && !list.loading && list.problem == null && (
         <div>
           <button type='button' className='bw-button' onClick={list.more}>Load more boards</button>
         </div>
       )}
+    </>
+  )
+}
+
+interface DeletedProps {
+  readonly board: Board
+  readonly undoing: Act
+  readonly onUndo: (board: Board) => void
+  readonly onDismiss: () => void
+}
+
+function Deleted ({ board, undoing, onUndo, onDismiss }: DeletedProps) {
+  return (
+    <>
+      <div className='bw-notice' data-testid='deleted'>
+        <span>{nameOf(board)} is in the trash.</span>
+        <button type='button' className='bw-button' disabled={undoing.busy} onClick={() => onUndo(board)}>Undo</button>
+        <button type='button' className='bw-button bw-quiet' onClick={onDismiss}>Dismiss</button>
+      </div>
+      <Problem cause={undoing.problem} />
     </>
   )
 }
@@ -85,7 +132,7 @@ interface FoundProps {
   readonly credentials: Credentials
   readonly session: Session
   readonly onChanged: (board: Board) => void
-  readonly onDeleted: (id: string) => void
+  readonly onDeleted: (board: Board) => void
   readonly onCopied: (board: Board) => void
 }
 

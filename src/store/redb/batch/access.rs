@@ -89,6 +89,8 @@ impl<'t> Access<'t> {
             Act::Create { .. }
             | Act::Update { .. }
             | Act::Delete
+            | Act::Trash
+            | Act::Restore
             | Act::AddWebhook(_)
             | Act::RemoveWebhook(_) => Ok(Applied::NotThere),
         }

@@ -20,17 +20,22 @@ impl<'t> Batch<'t> {
         let board = &whole.board;
         let applied = match &whole.life {
             Life::Deleted(at) => self.create(board, pending, || Entry::Deleted(*at))?,
-            Life::Live(living) if !living.is_in_order() => Applied::OutOfOrder,
-            Life::Live(living) if self.access.has_any_of(living)? => Applied::Exists,
-            Life::Live(living) => {
-                let made = unwritten(living);
+            Life::Live(living) | Life::Trashed(_, living) if !living.is_in_order() => Applied::OutOfOrder,
+            Life::Live(living) | Life::Trashed(_, living) if self.access.has_any_of(living)? => {
+                Applied::Exists
+            }
+            Life::Live(living) | Life::Trashed(_, living) => {
+                let made = LiveBoard {
+                    trashed_at: whole.life.trashed_at(),
+                    ..unwritten(living)
+                };
                 self.create(board, pending, || Entry::Live(made))?
             }
         };
         if applied != Applied::Done {
             return Ok(applied);
         }
-        if let (Life::Live(living), Entry::Live(live)) = (&whole.life, &mut pending.entry) {
+        if let (Some(living), Entry::Live(live)) = (whole.life.living(), &mut pending.entry) {
             self.write_document(board, live, living)?;
             self.access.import(board, &mut live.tallies, living)?;
             for webhook in &living.webhooks {
@@ -38,6 +43,10 @@ impl<'t> Batch<'t> {
             }
             self.change_owner((board, live.size_bytes()), None, live.record.owner.as_ref())?;
             pending.last = live.last_sequence;
+            if let Some(at) = live.trashed_at {
+                let key = board.as_str().as_bytes();
+                self.trash.insert(key, &rows::encode_trashed(key, at))?;
+            }
         }
         for entry in &whole.audit {
             self.write_entry(board, entry)?;
@@ -75,6 +84,7 @@ fn unwritten(living: &Living) -> LiveBoard {
     let snapshot = living.document.snapshot.as_ref();
     LiveBoard {
         record: living.document.record.clone(),
+        trashed_at: None,
         last_sequence: living.document.last_sequence(),
         covers: snapshot.map_or(0, |(covers, _)| *covers),
         snapshot_bytes: snapshot.map(|(_, state)| length(state)),

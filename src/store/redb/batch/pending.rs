@@ -95,8 +95,16 @@ pub(super) fn size_of(live: &LiveBoard, part: Option<&Part>, blob: &[u8]) -> u64
         .saturating_add(length(blob))
 }
 
-/// The live board, or what a change to it comes to.
+/// The live board, or what a change to it comes to; one in the trash is deleted.
 pub(super) fn live(entry: &mut Entry) -> Result<&mut LiveBoard, Applied> {
+    match kept(entry) {
+        Ok(live) if live.trashed_at.is_some() => Err(Applied::Deleted),
+        kept => kept,
+    }
+}
+
+/// The same, also of a board in the trash.
+pub(super) fn kept(entry: &mut Entry) -> Result<&mut LiveBoard, Applied> {
     match entry {
         Entry::Live(live) => Ok(live),
         Entry::Absent => Err(Applied::Absent),

@@ -17,10 +17,12 @@ use super::super::super::rows::access::{
 use super::super::super::rows::audit::{decode_entry, entry_key};
 use super::super::super::rows::webhooks::decode_webhook;
 use super::super::super::rows::{self, BoardRow, Tallies, Tally};
-use super::super::super::{Damage, Holder, Listed, StoreError, StoredSecret, StoredWebhook};
+use super::super::super::{Damage, Holder, Listed, StoreError, StoredSecret, StoredWebhook, Trashed};
 use super::super::journal::{Journal, with_part};
-use super::super::{AUDIT, BOARDS, GRANTS, HOLDERS, KEYS, LINKS, SECRETS, Table, WEBHOOKS, engine, rows_of};
-use super::{agree, begin, broken, row, summary_of};
+use super::super::{
+    AUDIT, BOARDS, GRANTS, HOLDERS, KEYS, LINKS, SECRETS, TRASH, Table, WEBHOOKS, engine, rows_of,
+};
+use super::{agree, begin, broken, row, summary_of, trashed_in};
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
 use crate::audit::{Entry, EntryKey};
@@ -45,6 +47,7 @@ pub(in super::super) fn access(
     let (facts, grants) = match row(&transaction, board)? {
         None => (BoardFacts::Absent, BTreeMap::new()),
         Some(BoardRow::Tombstone(_)) => (BoardFacts::Deleted, BTreeMap::new()),
+        Some(BoardRow::Live(live)) if live.trashed_at.is_some() => (BoardFacts::Deleted, BTreeMap::new()),
         Some(BoardRow::Live(live)) => {
             let table = transaction.open_table(GRANTS).map_err(engine)?;
             let grants = grants_to(&table, (board, live.tallies.grants), &asked.principals)?;
@@ -259,7 +262,7 @@ enum Source<'t> {
     Holder(Range<'t, &'static [u8], &'static [u8]>),
     /// Ids from outside.
     Claimed(std::vec::IntoIter<BoardId>),
-    /// A range of `boards`: all of them.
+    /// A range of `boards`, or of `trash`: all of them.
     Everything(Range<'t, &'static [u8], &'static [u8]>),
 }
 
@@ -311,6 +314,7 @@ pub(in super::super) fn list(
             break;
         };
         let (summary, grants) = match row(&transaction, &board) {
+            Ok(Some(BoardRow::Live(live))) if live.trashed_at.is_some() => continue,
             Ok(Some(BoardRow::Live(live))) => {
                 let grants = grants_to(&grants, (&board, live.tallies.grants), &principals);
                 match grants {
@@ -333,6 +337,46 @@ pub(in super::super) fn list(
         });
     }
     Ok(listed)
+}
+
+/// See `Registry::trash`.
+pub(in super::super) fn trash(
+    (database, journal): (&Database, &Journal),
+    holder: &Holder,
+    after: Option<&BoardId>,
+    limit: usize,
+) -> Result<Vec<Trashed>, StoreError> {
+    let transaction = begin(database)?;
+    let index = transaction.open_table(HOLDERS).map_err(engine)?;
+    let trash = transaction.open_table(TRASH).map_err(engine)?;
+    let mut sources = match holder.everything {
+        true => {
+            let start = after.map_or(Bound::Unbounded, |after| {
+                Bound::Excluded(after.as_str().as_bytes())
+            });
+            let range = ReadableTable::range::<&[u8]>(&trash, (start, Bound::Unbounded));
+            vec![Source::Everything(range.map_err(engine)?).peekable()]
+        }
+        false => {
+            let owners = Holder {
+                owners: holder.owners.clone(),
+                ..Holder::default()
+            };
+            sources(&index, &owners, after)?
+        }
+    };
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let Some((board, _)) = next_board(&mut sources)? else {
+            break;
+        };
+        match trashed_in(&transaction, journal, &board) {
+            Ok(trashed) => found.extend(trashed),
+            Err(StoreError::Unreadable(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }
 
 /// The sorted lists of a holder's boards after one.

@@ -19,11 +19,11 @@ use super::super::super::rows::webhooks::decode_webhook;
 use super::super::super::{Damage, StoreError, Stored};
 use super::super::journal::Journal;
 use super::super::{
-    AUDIT, BOARDS, GRANTS, HOLDERS, IDS, INVITES, KEYS, LINKS, SECRETS, SESSIONS, SNAPSHOTS, Table, UPDATES,
-    WEBHOOKS, engine, tally_of,
+    AUDIT, BOARDS, GRANTS, HOLDERS, IDS, INVITES, KEYS, LINKS, SECRETS, SESSIONS, SNAPSHOTS, TRASH, Table,
+    UPDATES, WEBHOOKS, engine, tally_of,
 };
 use super::access::tallies;
-use super::{begin, broken, load_in};
+use super::{Which, begin, broken, load_in, trashed_in};
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Principal, UserId};
 
@@ -41,7 +41,7 @@ type Finding = (Option<BoardId>, Damage);
 /// What `check` found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// Boards that read whole.
+    /// Boards that read whole, also those in the trash.
     pub boards: u64,
     /// Tombstones of deleted boards.
     pub deleted: u64,
@@ -95,6 +95,9 @@ pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreE
             findings.entry(board).or_insert(cause);
         }
     })?;
+    trash(&transaction, &known, |board, cause| {
+        findings.entry(board).or_insert(cause);
+    })?;
     for cause in sessions(&transaction, &mut report.sessions)? {
         findings.entry(None).or_insert(cause);
     }
@@ -136,7 +139,7 @@ fn boards(
             report.unreadable.push((Some(board.clone()), error));
             State::Unreadable
         };
-        let state = match load_in(transaction, journal, &board) {
+        let state = match load_in((transaction, journal), &board, Which::Kept) {
             Ok(Stored::Present(stored)) => {
                 let updates = stored.updates.iter().map(|(_, update)| update.len());
                 let bytes = updates.sum::<usize>() + stored.snapshot.map_or(0, |(_, state)| state.len());
@@ -339,6 +342,39 @@ impl<'a> Rows<'a> {
         let granted = agrees(&self.grants, &grant_key(&board, &principal))?;
         Ok((Some(board), live.and(granted)))
     }
+}
+
+/// Holds the index of the trash against the records.
+fn trash(
+    transaction: &ReadTransaction,
+    known: &BTreeMap<BoardId, State>,
+    mut found: impl FnMut(Option<BoardId>, Damage),
+) -> Result<(), StoreError> {
+    let mut listed = BTreeMap::new();
+    each_row(transaction, TRASH, |key, value| {
+        let board = rows::parse_board(key);
+        match (&board, rows::decode_trashed(key, value)) {
+            (Some(board), Ok(at)) => drop(listed.insert(board.clone(), at)),
+            (_, Err(cause)) => found(board, cause),
+            (None, Ok(_)) => found(None, Damage::Malformed),
+        }
+        Ok(())
+    })?;
+    for (board, state) in known {
+        let is_listed_at = listed.remove(board);
+        if matches!(state, State::Live(_)) {
+            let trashed = trashed_in(transaction, &Journal::default(), board)?;
+            if trashed.map(|trashed| trashed.at) != is_listed_at {
+                found(Some(board.clone()), Damage::Disagreement);
+            }
+        } else if matches!(state, State::Deleted) && is_listed_at.is_some() {
+            found(Some(board.clone()), Damage::Disagreement);
+        }
+    }
+    for board in listed.into_keys() {
+        found(Some(board), Damage::RecordMissing);
+    }
+    Ok(())
 }
 
 /// Reads every session, and holds it against the index of invitations; gives what is wrong.

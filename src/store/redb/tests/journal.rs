@@ -401,7 +401,7 @@ fn what_the_journal_held_before_a_later_commit_reads_right_with_that_one() {
                 assert!(store.journal().part(&id("a")).is_none(), "{name}");
             }
             let expected = store.load(&id("a"));
-            let found = store.with(|database| read::load(database, &before, &id("a")));
+            let found = store.with(|database| read::load((database, &before), &id("a"), Which::Live));
             match (found, expected) {
                 (Ok(Stored::Present(found)), Ok(Stored::Present(mut expected))) => {
                     // What was not known then may be missing, all of it, where it is in the journal still.

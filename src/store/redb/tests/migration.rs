@@ -137,10 +137,10 @@ fn a_file_of_format_1_is_brought_up_to_the_present_one_at_opening() {
     assert!(check(&path).unwrap().is_sound());
 }
 
-/// A file that the last version before the journal wrote: closed in order, or of a process that was killed.
-/// It is packed as stretches: a byte that is repeated (count u32 le, byte), then others (length u32 le,
+/// A file that the last version before a format wrote: closed in order, or of a process that was killed. It is
+/// packed as stretches: a byte that is repeated (count u32 le, byte), then others (length u32 le,
 /// bytes).
-fn of_format_3(mut packed: &[u8]) -> Vec<u8> {
+fn unpacked(mut packed: &[u8]) -> Vec<u8> {
     let mut content = Vec::new();
     let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap()) as usize;
     while let Some((head, rest)) = packed.split_first_chunk::<9>() {
@@ -154,6 +154,8 @@ fn of_format_3(mut packed: &[u8]) -> Vec<u8> {
 
 const CLOSED_3: &[u8] = include_bytes!("format-3/closed");
 const KILLED_3: &[u8] = include_bytes!("format-3/killed");
+const CLOSED_4: &[u8] = include_bytes!("format-4/closed");
+const KILLED_4: &[u8] = include_bytes!("format-4/killed");
 
 /// That a file has what that version wrote: `plan` with three notes, `sketch` with one, and `gone`, deleted.
 fn has_what_format_3_had(store: &RedbStore) {
@@ -190,13 +192,64 @@ fn a_file_of_format_3_gets_a_journal_and_keeps_what_it_has() {
     for packed in [CLOSED_3, KILLED_3] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("boards.redb");
-        fs::write(&path, of_format_3(packed)).unwrap();
+        fs::write(&path, unpacked(packed)).unwrap();
         let store = RedbStore::open(&path).unwrap();
         has_what_format_3_had(&store);
         let last = present(&store, "plan").last_sequence();
         store.commit(&[append("plan", last + 1, "more")]).unwrap();
         assert_eq!(rows_in(&store, JOURNAL), 1);
         let store = reopened(&directory, store);
+        assert_eq!(present(&store, "plan").last_sequence(), last + 1);
+        drop(store);
+        assert!(check(&path).unwrap().is_sound());
+    }
+}
+
+/// That a file has what the last version before the trash wrote: `plan` with three notes, a grant, a link and a
+/// key, `sketch` without content, and `gone`, deleted.
+fn has_what_format_4_had(store: &RedbStore) {
+    let plan = present(store, "plan");
+    let states = plan.snapshot.iter().chain(&plan.updates);
+    let texts: String = states
+        .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
+        .collect();
+    assert!((1..4).all(|number| texts.contains(&format!("note {number}"))));
+    assert_eq!(
+        store.grants(&id("plan"), None, 9).unwrap(),
+        [(principal("user:bob"), Level::Edit)]
+    );
+    for kind in [SecretKind::Link, SecretKind::Key] {
+        assert_eq!(store.secrets(&id("plan"), kind, None, 9).unwrap().len(), 1);
+    }
+    assert_eq!(
+        present(store, "sketch").record.title.as_deref(),
+        Some("The sketch")
+    );
+    assert_eq!(store.load(&id("gone")), Ok(Stored::Deleted));
+    assert_eq!(store.list(&owned_by("alice"), None, 9).unwrap().len(), 2);
+    assert_eq!(store.trash(&everything(), None, 9), Ok(Vec::new()));
+    assert!(store.check().unwrap().is_sound());
+    assert_eq!(rows_in(store, TRASH), 0);
+}
+
+#[test]
+fn a_file_of_format_4_gets_a_trash_and_keeps_what_it_has() {
+    for packed in [CLOSED_4, KILLED_4] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("boards.redb");
+        fs::write(&path, unpacked(packed)).unwrap();
+        let store = RedbStore::open(&path).unwrap();
+        has_what_format_4_had(&store);
+        let last = present(&store, "plan").last_sequence();
+        let changes = [
+            append("plan", last + 1, "more"),
+            trash("plan", 50),
+            trash("sketch", 51),
+        ];
+        assert_eq!(store.commit(&changes), Ok(vec![Applied::Done; 3]));
+        let store = reopened(&directory, store);
+        assert_eq!(store.trash(&everything(), None, 9).unwrap().len(), 2);
+        assert_eq!(does(&store, "plan", Act::Restore), Applied::Done);
         assert_eq!(present(&store, "plan").last_sequence(), last + 1);
         drop(store);
         assert!(check(&path).unwrap().is_sound());
@@ -211,8 +264,12 @@ fn after_a_power_cut_at_any_operation_of_the_migration_the_file_opens() {
     drop(database);
     cut_while_it_opens(&disk, is_migrated);
     for packed in [CLOSED_3, KILLED_3] {
-        let disk = SimDisk::with_content(of_format_3(packed));
+        let disk = SimDisk::with_content(unpacked(packed));
         cut_while_it_opens(&disk, has_what_format_3_had);
+    }
+    for packed in [CLOSED_4, KILLED_4] {
+        let disk = SimDisk::with_content(unpacked(packed));
+        cut_while_it_opens(&disk, has_what_format_4_had);
     }
 }
 

@@ -78,14 +78,14 @@ fn an_id_that_must_be_there_and_is_not_is_listed_as_one_that_cannot_be_read() {
         drop(boards.insert(&b"c"[..], &[9; 40][..]).unwrap())
     });
     let expected = [
-        ("a", Ok(None)),
+        ("a", Ok(Became::Live)),
         ("b", Err(Damage::RecordMissing)),
         ("c", Err(Damage::Checksum)),
         ("d", Err(Damage::RecordMissing)),
     ]
-    .map(|(board, deleted_at)| Used {
+    .map(|(board, became)| Used {
         board: id(board),
-        deleted_at,
+        became,
     });
     assert_eq!(store.used(None, 9).unwrap(), expected);
     assert_eq!(store.used(None, 3).unwrap(), expected[..3]);
