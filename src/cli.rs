@@ -5,18 +5,27 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use boardwire::server::config::{self, Config, Kind, Machine, SETTINGS, Setting, Values};
 use boardwire::store::postgres;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
 
+pub(crate) mod backup;
+pub(crate) mod board;
+pub(crate) mod check;
+pub(crate) mod compact;
 pub(crate) mod copy;
 pub(crate) mod health;
 pub(crate) mod invite;
 pub(crate) mod mcp;
 pub(crate) mod nodes;
+mod operator;
+mod part;
+mod place;
 mod progress;
+pub(crate) mod restore;
 pub(crate) mod sessions;
 #[cfg(test)]
 mod tests;
@@ -47,6 +56,16 @@ pub(crate) enum Command {
     Sessions(Box<sessions::Request>),
     /// `boardwire health`, of the server that listens there
     Health(SocketAddr),
+    /// `boardwire backup`
+    Backup(Box<backup::Request>),
+    /// `boardwire board`
+    Board(Box<board::Request>),
+    /// `boardwire restore`
+    Restore(Box<restore::Request>),
+    /// `boardwire check`, of the store there
+    Check(place::Where),
+    /// `boardwire compact`, of this data file
+    Compact(PathBuf),
     /// `boardwire copy`
     Copy(copy::Request),
     /// `boardwire mcp`
@@ -88,11 +107,34 @@ pub(crate) fn parse(
             .map(|request| Command::Invite(Box::new(request))),
         Some(("sessions", flags)) => values(flags)
             .map_err(|error| error.to_string())
-            .and_then(|values| sessions::Request::from_values(flags, &values))
+            .and_then(|values| sessions::Request::from_values(flags, &values, &variables))
             .map(|request| Command::Sessions(Box::new(request))),
         Some(("health", flags)) => values(flags)
             .and_then(|values| config::listen(&values))
             .map(Command::Health)
+            .map_err(|error| error.to_string()),
+        Some(("backup", flags)) => values(flags)
+            .map_err(|error| error.to_string())
+            .and_then(|values| backup::Request::from_values(flags, &values, &variables))
+            .map(|request| Command::Backup(Box::new(request))),
+        Some(("board", below)) => match below.subcommand() {
+            Some((name, flags)) => values(flags)
+                .map_err(|error| error.to_string())
+                .and_then(|values| board::Request::from_values((name, flags), &values, &variables))
+                .map(|request| Command::Board(Box::new(request))),
+            None => Err(format!("what to do with boards is missing: {BOARD_COMMANDS}")),
+        },
+        Some(("restore", flags)) => values(flags)
+            .map_err(|error| error.to_string())
+            .and_then(|values| restore::Request::from_values(flags, &values, &variables))
+            .map(|request| Command::Restore(Box::new(request))),
+        Some(("check", flags)) => values(flags)
+            .map_err(|error| error.to_string())
+            .and_then(|values| place::Where::of_settings(&values))
+            .map(Command::Check),
+        Some(("compact", flags)) => values(flags)
+            .and_then(|values| config::data(&values))
+            .map(Command::Compact)
             .map_err(|error| error.to_string()),
         Some(("copy", flags)) => copy::Request::from_values(flags, &variables).map(Command::Copy),
         Some(("mcp", flags)) => {
@@ -112,8 +154,12 @@ pub(crate) fn parse(
 ///
 /// Any text may be a value, also one that begins with a dash: so what is wrong with it can be said.
 fn swallowed(command: &clap::Command, arguments: &[OsString]) -> Option<String> {
-    let name = arguments.get(1)?.to_str()?;
-    let flags = command.find_subcommand(name)?.get_arguments();
+    let name = |at: usize| arguments.get(at)?.to_str();
+    let mut called = command.find_subcommand(name(1)?)?;
+    if called.has_subcommands() {
+        called = called.find_subcommand(name(2)?)?;
+    }
+    let flags = called.get_arguments();
     let flags: Vec<(&str, bool)> = flags
         .filter_map(|flag| Some((flag.get_long()?, flag.get_action().takes_values())))
         .collect();
@@ -129,6 +175,34 @@ fn swallowed(command: &clap::Command, arguments: &[OsString]) -> Option<String> 
         let lacks = flags.contains(&(first, true));
         lacks.then(|| format!("--{first} is missing its value; what follows it is the flag --{next}"))
     })
+}
+
+/// A flag with a value that may be any text.
+fn flag(name: &'static str, value: &'static str, help: &str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name(value)
+        .help(help.to_owned())
+        .action(ArgAction::Set)
+        .allow_hyphen_values(true)
+}
+
+/// An id as a segment of a path.
+fn percent(id: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    let byte = |b: u8| match plain(b) {
+        true => char::from(b).to_string(),
+        false => format!("%{b:02X}"),
+    };
+    id.bytes().map(byte).collect()
+}
+
+/// Whoever answers may be anybody: what is printed of it stays one line of plain characters.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .filter(|c| (' '..='~').contains(c))
+        .take(1_000)
+        .collect()
 }
 
 /// What `boardwire version` prints, as `boardwire --version` does.
@@ -152,8 +226,12 @@ fn given(flags: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
 }
 
 /// What a message says is expected.
-const COMMANDS: &str =
-    "serve, token or health, or copy, invite, mcp, nodes, sessions or version; `boardwire help` shows how";
+const COMMANDS: &str = "serve, token or health, or backup, board, check, compact, copy, invite, mcp, nodes, restore, sessions or version; \
+     `boardwire help` shows how";
+
+/// The same, of `boardwire board`.
+const BOARD_COMMANDS: &str =
+    "list, show, export, import, copy, rename, owner or delete; `boardwire board help` shows how";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -175,6 +253,21 @@ Examples:
 
   boardwire health
       Ask a server on this machine how it is: exit code 0 if it is well, else 1.
+
+  boardwire backup --to backups/ --keep 7d,4w
+      Back up the server that runs on this machine, or the file of one that does not.
+
+  boardwire restore --from backups/boardwire-20261129T031500Z.redb --board plan --as plan-of-yesterday
+      Take one board out of a backup, or all of them.
+
+  boardwire board export plan --to plan.tldr
+      List boards, show them, write them to files and make them of files, on a server or in a file at rest.
+
+  boardwire check --data boardwire.redb
+      Read everything that a store has, and say what is wrong with it.
+
+  boardwire compact --data boardwire.redb
+      Make a data file as small as it can be.
 
   boardwire copy --from boardwire.redb --to new.redb
       Copy all boards, to or from a PostgreSQL too; of a damaged file, what can be read.
@@ -250,6 +343,34 @@ fn command() -> clap::Command {
         .about("Ask a running server how it is")
         .after_help(HEALTH_HELP)
         .args(as_serve(&["listen"]));
+    let backup = clap::Command::new("backup")
+        .about("Back up everything, of a server that runs too")
+        .after_help(backup::HELP)
+        .args(backup::arguments())
+        .args(as_serve(&OF_TOKEN))
+        .args(as_serve(&["listen", "store"]));
+    let restore = clap::Command::new("restore")
+        .about("Restore everything, or one board, from a backup")
+        .after_help(restore::HELP)
+        .args(restore::arguments())
+        .args(as_serve(&OF_TOKEN))
+        .args(as_serve(&["listen", "store"]));
+    let board = clap::Command::new("board")
+        .about("List, show, export, import, copy, rename, give away and delete boards")
+        .after_help(board::HELP)
+        .subcommand_required(true)
+        .subcommands(board::commands(|| {
+            let more = as_serve(&["listen", "store"]);
+            as_serve(&OF_TOKEN).into_iter().chain(more).collect()
+        }));
+    let check = clap::Command::new("check")
+        .about("Read everything that a store has, and say what is wrong with it")
+        .after_help(check::HELP)
+        .args(as_serve(&["data", "store"]));
+    let compact = clap::Command::new("compact")
+        .about("Make a data file as small as it can be")
+        .after_help(compact::HELP)
+        .args(as_serve(&["data"]));
     let copy = clap::Command::new("copy")
         .about("Copy all boards from one store into another, of which no server runs")
         .after_help(copy::HELP)
@@ -269,7 +390,9 @@ fn command() -> clap::Command {
         .after_help(EXAMPLES)
         .max_term_width(110)
         .subcommand_required(true)
-        .subcommands([serve, invite, sessions, token, health, copy, mcp, nodes, version])
+        .subcommands([serve, invite, sessions, token, health])
+        .subcommands([backup, restore, board, check, compact, copy])
+        .subcommands([mcp, nodes, version])
 }
 
 /// The flag of a setting. Values stay text here; the configuration checks them wherever they come from.
@@ -319,7 +442,13 @@ fn usage(error: &clap::Error) -> Parsed {
             let name = text(ContextKind::InvalidSubcommand).unwrap_or_default();
             format!("unknown command {name:?}; expected {COMMANDS}")
         }
-        ErrorKind::MissingSubcommand => format!("a command is needed: {COMMANDS}"),
+        ErrorKind::MissingSubcommand => {
+            let of_board = error.to_string().contains("boardwire board");
+            format!(
+                "a command is needed: {}",
+                if of_board { BOARD_COMMANDS } else { COMMANDS }
+            )
+        }
         ErrorKind::ArgumentConflict => {
             format!(
                 "{} is given twice",

@@ -59,6 +59,10 @@ pub enum Verb {
     Get,
     /// `POST`.
     Post,
+    /// `PUT`.
+    Put,
+    /// `PATCH`.
+    Patch,
     /// `DELETE`, without a body.
     Delete,
 }
@@ -268,10 +272,13 @@ fn head_of(request: &Request<'_>) -> Result<Vec<u8>, ClientError> {
     if !request.fields.iter().all(is_fine) {
         return Err(ClientError::Field);
     }
+    let length = || format!("Content-Length: {}\r\n", request.body.len());
     let (verb, length) = match request.verb {
         Verb::Get => ("GET", String::new()),
         Verb::Delete => ("DELETE", String::new()),
-        Verb::Post => ("POST", format!("Content-Length: {}\r\n", request.body.len())),
+        Verb::Post => ("POST", length()),
+        Verb::Put => ("PUT", length()),
+        Verb::Patch => ("PATCH", length()),
     };
     let (target, authority) = (request.address.target(), request.address.authority());
     let version = env!("CARGO_PKG_VERSION");

@@ -1,17 +1,19 @@
 //! Moves all boards of one store into another, and the sessions of browsers.
 //!
-//! Owns [`copy`], and the words for what stays behind. Must not know how anything is stored, nor serve any of
-//! it. Key invariants: nothing is written to the source; a board is on the target whole or not at all, and is
+//! Owns [`copy`], [`Writing`] (the half of it that writes), and the words for what stays behind; `inspect`
+//! looks through a store. Must not know how anything is stored, nor serve any of it. Key invariants: nothing is written to the source; a board is on the target whole or not at all, and is
 //! counted only once it was read back and is equal; what is there already is left as it is. So a copy that
 //! was interrupted is made again, and goes on where it was. Tests: below, and tests/it/copy.rs.
 
+mod inspect;
 mod sessions;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 
+pub use self::inspect::{Inspected, Opens, Seen, Wrong, inspect, inspect_board, state_of};
 use crate::ids::{BoardId, SecretId};
-use crate::store::{Applied, Change, Damage, Store, StoreError, Used, Whole};
+use crate::store::{Applied, Change, Damage, Store, StoreError, StoredSession, Used, Whole};
 
 /// Ids that are asked for at a time; more than one, since the last one before is among them.
 const IDS_AT_ONCE: usize = 256;
@@ -63,6 +65,8 @@ impl fmt::Display for Stopped {
 pub enum Trouble {
     /// It cannot be read.
     Unreadable(Side, StoreError),
+    /// It cannot be read, in the words of whoever tried.
+    Told(String),
     /// The target has another one under its id.
     Differs,
     /// The target has another session of its id or of its invitation.
@@ -84,6 +88,7 @@ impl fmt::Display for Trouble {
                 write!(f, "cannot be read on {side}: {cause}")
             }
             Self::Unreadable(side, error) => write!(f, "cannot be read on {side}: {error}"),
+            Self::Told(words) => write!(f, "cannot be read on the source: {words}"),
             Self::Differs => f.write_str("the target has another board under this id, and keeps it"),
             Self::SessionDiffers => {
                 f.write_str("the target has another one of its id or invitation, and keeps it")
@@ -147,22 +152,14 @@ pub fn copy(from: &dyn Store, to: &dyn Store, tell: &mut dyn FnMut(Told<'_>)) ->
         count += 1;
     }
     tell(Told::Ids(count));
-    let mut copy = Copy {
-        from,
-        to,
-        tell: &mut *tell,
-        batch: Vec::new(),
-        weight: 0,
-        done: Copied::default(),
-        behind: BTreeSet::new(),
-    };
+    let mut writing = Writing::new(to);
     let mut ids = Ids::of(from, Side::Source);
     while let Some(used) = ids.next()? {
-        copy.take(used)?;
+        writing.take(from, used, tell)?;
     }
-    copy.flush()?;
-    copy.compare()?;
-    let mut done = copy.done;
+    writing.finish(tell)?;
+    writing.compare(from, tell)?;
+    let mut done = writing.done;
     sessions::copy((from, to), &mut done, tell)?;
     Ok(done)
 }
@@ -205,11 +202,12 @@ impl Side {
     }
 }
 
-/// A copy under way.
-struct Copy<'a> {
-    from: &'a dyn Store,
+/// Who is told.
+type Tell<'t> = &'t mut dyn FnMut(Told<'_>);
+
+/// A store into which boards are written, each read back.
+pub struct Writing<'a> {
     to: &'a dyn Store,
-    tell: &'a mut dyn FnMut(Told<'_>),
     /// Boards that go in the next commit, and what they weigh.
     batch: Vec<Whole>,
     weight: usize,
@@ -218,46 +216,83 @@ struct Copy<'a> {
     behind: BTreeSet<BoardId>,
 }
 
-impl Copy<'_> {
-    fn leave(&mut self, board: &BoardId, trouble: &Trouble) {
+impl<'a> Writing<'a> {
+    /// Into a store, with nothing written yet.
+    #[must_use]
+    pub fn new(to: &'a dyn Store) -> Self {
+        Self {
+            to,
+            batch: Vec::new(),
+            weight: 0,
+            done: Copied::default(),
+            behind: BTreeSet::new(),
+        }
+    }
+
+    /// What came of it so far.
+    #[must_use]
+    pub fn done(&self) -> Copied {
+        self.done
+    }
+
+    /// Notes that a board stays behind.
+    pub fn leave(&mut self, board: &BoardId, trouble: &Trouble, tell: Tell<'_>) {
         if self.behind.insert(board.clone()) {
             self.done.behind += 1;
         }
-        (self.tell)(Told::Behind(board, trouble));
+        tell(Told::Behind(board, trouble));
     }
 
-    /// Reads a board of the source.
-    fn take(&mut self, used: Used) -> Result<(), Stopped> {
-        let found = match used.became {
-            Ok(_) => Whole::read(self.from, &used.board),
-            Err(damage) => Err(StoreError::Unreadable(damage)),
-        };
-        match found {
-            Ok(Some(whole)) => {
-                self.weight = self.weight.saturating_add(whole.weight());
-                self.batch.push(whole);
-            }
-            Ok(None) => {
-                let error = StoreError::Unreadable(Damage::RecordMissing);
-                self.leave(&used.board, &Trouble::Unreadable(Side::Source, error));
-            }
-            Err(error) => {
-                if error.is_outage() {
-                    // Of a bad disk the other boards may still be read.
-                    let reopened = self.from.reopen();
-                    reopened.map_err(|_| Side::Source.stopped(error.clone()))?;
-                }
-                self.leave(&used.board, &Trouble::Unreadable(Side::Source, error));
-            }
-        }
+    /// Writes a board, now or with those that come next.
+    ///
+    /// # Errors
+    /// Where the store fails as a whole.
+    pub fn push(&mut self, whole: Whole, tell: Tell<'_>) -> Result<(), Stopped> {
+        self.weight = self.weight.saturating_add(whole.weight());
+        self.batch.push(whole);
         if self.batch.len() >= BOARDS_AT_ONCE_MAX || self.weight >= BYTES_AT_ONCE_MAX {
-            self.flush()?;
+            self.finish(tell)?;
         }
         Ok(())
     }
 
-    /// Writes the boards that were read, where they are not there, and reads all of them back.
-    fn flush(&mut self) -> Result<(), Stopped> {
+    /// Writes sessions, which belong to no board.
+    ///
+    /// # Errors
+    /// Where the store fails as a whole.
+    pub fn push_sessions(&mut self, page: &[StoredSession], tell: Tell<'_>) -> Result<(), Stopped> {
+        sessions::write(self.to, page, &mut self.done, tell)
+    }
+
+    /// Reads a board of the source.
+    fn take(&mut self, from: &dyn Store, used: Used, tell: Tell<'_>) -> Result<(), Stopped> {
+        let found = match used.became {
+            Ok(_) => Whole::read(from, &used.board),
+            Err(damage) => Err(StoreError::Unreadable(damage)),
+        };
+        match found {
+            Ok(Some(whole)) => return self.push(whole, tell),
+            Ok(None) => {
+                let error = StoreError::Unreadable(Damage::RecordMissing);
+                self.leave(&used.board, &Trouble::Unreadable(Side::Source, error), tell);
+            }
+            Err(error) => {
+                if error.is_outage() {
+                    // Of a bad disk the other boards may still be read.
+                    let reopened = from.reopen();
+                    reopened.map_err(|_| Side::Source.stopped(error.clone()))?;
+                }
+                self.leave(&used.board, &Trouble::Unreadable(Side::Source, error), tell);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the boards that wait, where they are not there, and reads all of them back.
+    ///
+    /// # Errors
+    /// Where the store fails as a whole.
+    pub fn finish(&mut self, tell: Tell<'_>) -> Result<(), Stopped> {
         let stopped = |error| Side::Target.stopped(error);
         self.weight = 0;
         let batch = std::mem::take(&mut self.batch);
@@ -271,7 +306,7 @@ impl Copy<'_> {
             let there = match Whole::read(self.to, &whole.board) {
                 Err(error) if error.is_outage() => return Err(stopped(error)),
                 Err(error) => {
-                    self.leave(&whole.board, &Trouble::Unreadable(Side::Target, error));
+                    self.leave(&whole.board, &Trouble::Unreadable(Side::Target, error), tell);
                     continue;
                 }
                 Ok(there) => there,
@@ -283,21 +318,21 @@ impl Copy<'_> {
                     let bytes = u64::try_from(whole.document_bytes()).unwrap_or(u64::MAX);
                     self.done.bytes = self.done.bytes.saturating_add(bytes);
                 }
-                Applied::Done => self.leave(&whole.board, &Trouble::NotAsWritten),
+                Applied::Done => self.leave(&whole.board, &Trouble::NotAsWritten, tell),
                 Applied::Exists | Applied::Deleted if is_equal => self.done.equal += 1,
-                Applied::Exists if there.is_none() => self.leave(&whole.board, &Trouble::SecretTaken),
-                Applied::Exists | Applied::Deleted => self.leave(&whole.board, &Trouble::Differs),
-                other => self.leave(&whole.board, &Trouble::Refused(other)),
+                Applied::Exists if there.is_none() => self.leave(&whole.board, &Trouble::SecretTaken, tell),
+                Applied::Exists | Applied::Deleted => self.leave(&whole.board, &Trouble::Differs, tell),
+                other => self.leave(&whole.board, &Trouble::Refused(other), tell),
             }
         }
-        (self.tell)(Told::Progress(&self.done));
+        tell(Told::Progress(&self.done));
         Ok(())
     }
 
     /// Whether the target has each id of the source, and what became of it, but for what was left behind.
-    fn compare(&mut self) -> Result<(), Stopped> {
+    fn compare(&mut self, from: &dyn Store, tell: Tell<'_>) -> Result<(), Stopped> {
         let mut theirs = Ids::of(self.to, Side::Target);
-        let mut ours = Ids::of(self.from, Side::Source);
+        let mut ours = Ids::of(from, Side::Source);
         let mut next = theirs.next()?;
         while let Some(used) = ours.next()? {
             while next.as_ref().is_some_and(|found| found.board < used.board) {
@@ -309,7 +344,7 @@ impl Copy<'_> {
                 next = theirs.next()?;
             }
             if found.as_ref() != Some(&used) && !self.behind.contains(&used.board) {
-                self.leave(&used.board, &Trouble::Missing);
+                self.leave(&used.board, &Trouble::Missing, tell);
             }
         }
         while next.is_some() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::meter::Allowance;
 
 mod awareness;
+mod backup;
 mod client;
 mod events;
 mod http;
@@ -20,6 +21,7 @@ mod socket;
 mod webhooks;
 
 pub use awareness::*;
+pub use backup::*;
 pub use client::*;
 pub use events::*;
 pub use http::*;

@@ -55,10 +55,7 @@ fn main() -> ExitCode {
             Ok(line) => print(&format!("{line}\n")),
             Err(line) => fail(&line, FAILURE),
         },
-        Parsed::Run(Command::Copy(request)) => match cli::copy::run(&request) {
-            Ok(line) => print(&format!("{line}\n")),
-            Err(line) => fail(&line, FAILURE),
-        },
+        Parsed::Run(Command::Copy(request)) => ended(cli::copy::run(&request).map(|line| line + "\n")),
         Parsed::Run(Command::Mcp(request)) => match cli::mcp::run(*request) {
             Ok(()) => ExitCode::SUCCESS,
             Err(line) => fail(&line, FAILURE),
@@ -67,13 +64,15 @@ fn main() -> ExitCode {
             Ok(table) => print(&table),
             Err(line) => fail(&line, FAILURE),
         },
-        Parsed::Run(Command::Sessions(mut request)) => {
-            let secret = dev_secret_into(&mut request.keys, request.dev_secret_file.as_deref());
-            match secret.and_then(|()| cli::sessions::run(&request, now())) {
-                Ok(text) => print(&text),
-                Err(line) => fail(&line, FAILURE),
-            }
-        }
+        Parsed::Run(Command::Sessions(request)) => ended(cli::sessions::run(&request)),
+        Parsed::Run(Command::Backup(request)) => ended(cli::backup::run(&request)),
+        Parsed::Run(Command::Board(request)) => match cli::board::run(&request) {
+            Ok(bytes) => print(&bytes),
+            Err(line) => fail(&line, FAILURE),
+        },
+        Parsed::Run(Command::Restore(request)) => ended(cli::restore::run(&request)),
+        Parsed::Run(Command::Check(store)) => ended(cli::check::run(&store)),
+        Parsed::Run(Command::Compact(file)) => ended(cli::compact::run(&file)),
         Parsed::Run(Command::Invite(mut request)) => {
             if let Err(line) = dev_secret_into(&mut request.keys, request.dev_secret_file.as_deref()) {
                 return fail(&line, FAILURE);
@@ -88,6 +87,14 @@ fn main() -> ExitCode {
             let token = cli::token::mint(&request, now());
             made(token, &cli::token::its_use(&request))
         }
+    }
+}
+
+/// Prints what a command has to say, or why it failed.
+fn ended(outcome: Result<String, String>) -> ExitCode {
+    match outcome {
+        Ok(text) => print(&text),
+        Err(line) => fail(&line, FAILURE),
     }
 }
 
@@ -183,8 +190,9 @@ fn now() -> UnixMillis {
 }
 
 /// Writes to the standard output; a reader that went away is no failure worth words.
-fn print(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
+fn print(text: impl AsRef<[u8]>) -> ExitCode {
+    let mut out = io::stdout();
+    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -19,6 +19,7 @@ macro_rules! bodies {
 }
 
 bodies! {
+    "backup_page" => store::pages::fuzzing::backup_page,
     "base64url" => jwt::fuzzing::base64url,
     "body" => http::fuzzing::body,
     "client_address" => client::fuzzing::address,

@@ -6,6 +6,7 @@
 //! tests/it/http.rs.
 
 mod audit;
+mod backup;
 mod boards;
 pub(crate) mod body;
 pub(crate) mod cors;

@@ -7,8 +7,8 @@ use crate::access::secret::SecretKind;
 use crate::api::permissions::Whose;
 use crate::api::route::{Parameters, Resource, Route, matches};
 use crate::api::{
-    audit, boards, document, events, health, items, mcp, metrics, openapi, page, permissions, picture,
-    presence, secrets, sessions, webhooks,
+    audit, backup, boards, document, events, health, items, mcp, metrics, openapi, page, permissions,
+    picture, presence, secrets, sessions, webhooks,
 };
 use crate::http::head::Method;
 
@@ -63,6 +63,12 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/invites",
         methods: &[(Method::Post, NONE, |call| Box::pin(sessions::invite(call)))],
+    },
+    Route {
+        path: "/v1/backup",
+        methods: &[(Method::Get, Parameters::Of(&["cursor"]), |call| {
+            Box::pin(backup::get(call))
+        })],
     },
     Route {
         path: "/v1/boards",

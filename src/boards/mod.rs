@@ -10,6 +10,7 @@ pub(crate) mod agents;
 pub(crate) mod answers;
 pub(crate) mod apart;
 pub(crate) mod audit;
+pub(crate) mod backup;
 mod commits;
 pub(crate) mod committer;
 pub(crate) mod content;
@@ -43,6 +44,7 @@ use smol::lock::Semaphore;
 use crate::access::Mode;
 use crate::boards::answers::Answers;
 use crate::boards::audit::Audit;
+use crate::boards::backup::Backups;
 use crate::boards::committer::{Committer, Finished, Status, Writer};
 use crate::boards::content::Documents;
 use crate::boards::hooks::Hooks;
@@ -111,6 +113,7 @@ pub(crate) struct Boards {
     store: Arc<dyn Store>,
     committer: Committer,
     audit: Audit,
+    backups: Backups,
     /// Sessions that were ended before their time.
     ended: Ended,
     stopping: AtomicBool,
@@ -166,6 +169,7 @@ impl Boards {
             tenure,
             documents: Documents::new(&host),
             audit: Audit::new(host.random()),
+            backups: Backups::new(),
             ended: Ended::default(),
             answers: Answers::new(limits::ANSWERS_BYTES_MAX),
             settings,

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use boardwire::client::{Address, Answer, Client, ClientError, Request, Verb, Wanted};
 
+use super::one_line;
+
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -40,14 +42,6 @@ pub(crate) fn check(listen: SocketAddr) -> Result<String, String> {
         200 => Ok(line),
         status => Err(format!("{address}: status {status}: {line}")),
     }
-}
-
-/// Whoever answers there may be anybody: what is printed of it stays one line of plain characters.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .filter(|c| (' '..='~').contains(c))
-        .take(1_000)
-        .collect()
 }
 
 fn ask(address: SocketAddr) -> Result<Answer, ClientError> {

@@ -15,13 +15,40 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     told: Option<Instant>,
     of: u64,
+    says: Says,
+}
+
+/// What is told.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Says {
+    #[default]
+    All,
+    /// How far it is, nobody wants to know.
+    Findings,
 }
 
 impl Progress {
+    /// One that says only what it is told to say.
+    pub(crate) fn quiet() -> Self {
+        let mut progress = Self::default();
+        progress.says = Says::Findings;
+        progress
+    }
+
+    /// Nobody knows how many boards are to come.
+    pub(crate) fn begin_unknown(&mut self) {
+        if io::stderr().is_terminal() {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{spinner} {pos} boards  {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            self.bar = Some(bar);
+        }
+    }
+
     /// So many boards are to come.
     pub(crate) fn begin(&mut self, of: u64) {
         self.of = of;
-        if io::stderr().is_terminal() {
+        if self.says == Says::All && io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(Some(of), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("[{bar:40}] {pos}/{len} boards  {msg}");
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -38,7 +65,10 @@ impl Progress {
             bar.set_position(boards);
             bar.set_message(text.to_owned());
         } else if self.told.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
-            self.line(&format!("{boards} of {} boards, {text}", self.of));
+            match self.of {
+                0 => self.line(&format!("{boards} boards, {text}")),
+                of => self.line(&format!("{boards} of {of} boards, {text}")),
+            }
         }
     }
 
@@ -55,6 +85,9 @@ impl Progress {
     }
 
     fn line(&mut self, text: &str) {
+        if self.says == Says::Findings {
+            return;
+        }
         self.told = Some(Instant::now());
         self.say(&text);
     }

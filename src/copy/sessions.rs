@@ -30,28 +30,39 @@ pub(super) fn copy(
         };
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.id());
-        let changes: Vec<Change> = page.iter().map(begin).collect();
-        let stopped = |error| Side::Target.stopped(error);
-        let applied = to.commit(&changes).map_err(stopped)?;
-        for (session, applied) in page.iter().zip(applied) {
-            let there = match to.session(&session.id()) {
-                Err(error) if error.is_outage() => return Err(stopped(error)),
-                there => there,
-            };
-            let trouble = match (there, applied) {
-                (Ok(Some(there)), Applied::Done | Applied::Exists) if there == *session => {
-                    done.sessions += 1;
-                    continue;
-                }
-                (Err(error), _) => Trouble::Unreadable(Side::Target, error),
-                (Ok(_), Applied::Done) => Trouble::NotAsWritten,
-                (Ok(_), Applied::Exists) => Trouble::SessionDiffers,
-                (Ok(_), other) => Trouble::Refused(other),
-            };
-            done.sessions_behind += 1;
-            tell(Told::Session(Some(&session.id()), &trouble));
-        }
+        write(to, &page, done, tell)?;
     }
+}
+
+/// Writes sessions where they are not there, and reads them back.
+pub(super) fn write(
+    to: &dyn Store,
+    page: &[StoredSession],
+    done: &mut Copied,
+    tell: &mut dyn FnMut(Told<'_>),
+) -> Result<(), Stopped> {
+    let changes: Vec<Change> = page.iter().map(begin).collect();
+    let stopped = |error| Side::Target.stopped(error);
+    let applied = to.commit(&changes).map_err(stopped)?;
+    for (session, applied) in page.iter().zip(applied) {
+        let there = match to.session(&session.id()) {
+            Err(error) if error.is_outage() => return Err(stopped(error)),
+            there => there,
+        };
+        let trouble = match (there, applied) {
+            (Ok(Some(there)), Applied::Done | Applied::Exists) if there == *session => {
+                done.sessions += 1;
+                continue;
+            }
+            (Err(error), _) => Trouble::Unreadable(Side::Target, error),
+            (Ok(_), Applied::Done) => Trouble::NotAsWritten,
+            (Ok(_), Applied::Exists) => Trouble::SessionDiffers,
+            (Ok(_), other) => Trouble::Refused(other),
+        };
+        done.sessions_behind += 1;
+        tell(Told::Session(Some(&session.id()), &trouble));
+    }
+    Ok(())
 }
 
 fn begin(session: &StoredSession) -> Change {

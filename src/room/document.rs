@@ -69,6 +69,16 @@ pub fn to_json(state: Bytes, reserve: &mut dyn FnMut(usize) -> bool) -> Result<V
     written.map(|()| out.bytes).map_err(|_| out.why)
 }
 
+/// Whether a board can be opened: what [`to_json`] does before it writes. `state` is any complete state of a
+/// board.
+///
+/// # Errors
+/// [`Unopened`]; [`Unopened::Unsupported`] is said of a board that is whole, and syncs.
+pub fn check(state: Bytes) -> Result<(), Unopened> {
+    let canonical = Canonical::of(state)?;
+    Document::empty(READER_CLIENT).apply(&canonical.state)
+}
+
 /// The least piece of memory that JSON is given.
 const JSON_PIECE_BYTES: usize = 16 * 1024;
 

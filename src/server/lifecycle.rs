@@ -4,6 +4,7 @@
 //! accepting, closes with the shutdown code, commits and compacts, and ends within `--drain`; a second signal
 //! ends at once.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use async_io::Timer;
 use async_signal::{Signal, Signals};
 use rustix::system::uname;
 use smol::Executor;
-use smol::future::{FutureExt, yield_now};
+use smol::future::{FutureExt, pending, yield_now};
 use smol::stream::StreamExt;
 
 use crate::boards::committer::{Finished, Writer};
@@ -121,6 +122,18 @@ pub enum Ended {
 /// # Errors
 /// [`StartError`]; nothing has been served then.
 pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, StartError> {
+    run_until(config, ready, pending())
+}
+
+/// As [`run`], or until `stopped` is over.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_until(
+    config: Config,
+    ready: impl FnOnce(SocketAddr),
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> Result<Ended, StartError> {
     let (store, ownership) = open_store(&config)?;
     let passing = descriptors::raise(&config);
     let (poller, mut driver) = Poller::new().map_err(StartError::System)?;
@@ -154,7 +167,8 @@ pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, Star
         drain: config.times.drain,
     };
     // A task like others: what is awaited beside the executor is polled each time that anything is.
-    let serving = executor.spawn(process.serve(Arc::clone(&executor), (listener, entrance), signals));
+    let serving =
+        executor.spawn(process.serve(Arc::clone(&executor), (listener, entrance), (signals, stopped)));
     let finished = driver.run(executor.run(serving));
     drop(helpers);
     tracing::info!(?finished, "stopped");
@@ -352,7 +366,7 @@ impl Process {
         self,
         executor: Arc<Executor<'static>>,
         (listener, entrance): (Listener, Option<Listener>),
-        mut signals: Signals,
+        (mut signals, stopped): (Signals, impl Future<Output = ()>),
     ) -> Finished {
         // Tasks of their own, so that each is polled when somebody comes, and not whenever a signal might
         // have.
@@ -366,7 +380,11 @@ impl Process {
                 };
                 executor.spawn(Arc::clone(&routing.nodes).accept(entrance, Arc::new(takes)))
             });
-        let signal = signals.next().await;
+        let told = async {
+            stopped.await;
+            None
+        };
+        let signal = signals.next().or(told).await;
         tracing::info!(signal = ?signal.and_then(Result::ok), "shutting down");
         accepting.cancel().await;
         if let Some(taking) = taking {

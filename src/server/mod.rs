@@ -16,4 +16,4 @@ mod routing;
 pub mod telemetry;
 mod threads;
 
-pub use lifecycle::{Ended, StartError, node_name, run};
+pub use lifecycle::{Ended, StartError, node_name, run, run_until};

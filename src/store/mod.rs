@@ -16,6 +16,7 @@ mod log;
 pub mod memory;
 pub mod owners;
 pub mod ownership;
+pub mod pages;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(not(feature = "postgres"))]

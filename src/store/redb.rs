@@ -55,7 +55,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ::redb::{Database, ReadableTable, TableDefinition};
 
-pub use self::file::check;
+pub use self::file::{Compacted, check, compact};
 use self::file::{copy, open_at, verify_file};
 use self::handle::{close, new_file, sync_parent, write_format};
 use self::journal::Journal;

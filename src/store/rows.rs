@@ -125,6 +125,10 @@ pub(crate) enum Tag {
     Invite = 14,
     /// `trash`.
     Trash = 15,
+    /// In a page of a backup only: a board that cannot be read.
+    Unreadable = 64,
+    /// In a page of a backup only: its end.
+    End = 65,
 }
 
 fn checksum(tag: Tag, key: &[u8], format: u8, body: &[&[u8]]) -> [u8; 8] {
@@ -156,6 +160,12 @@ fn seal(tag: Tag, key: &[u8], body: &[&[u8]]) -> Vec<u8> {
         value.extend_from_slice(part);
     }
     value
+}
+
+/// A value with any body, for tests of what reads it.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn sealed(tag: Tag, key: &[u8], body: &[u8]) -> Vec<u8> {
+    seal(tag, key, &[body])
 }
 
 /// Checks format and checksum and gives the body.
@@ -281,6 +291,29 @@ pub(crate) fn decode_trashed(key: &[u8], value: &[u8]) -> Result<UnixMillis, Dam
 pub(crate) fn leaves_free(key: &[u8], value: &[u8], id: &[u8]) -> Result<bool, Damage> {
     let next = decode_next(key, value)?;
     Ok(key < id && (next.is_empty() || id < next))
+}
+
+/// The row of a page which says in words why something is not there.
+pub(crate) fn encode_words(tag: Tag, key: &[u8], words: &str) -> Vec<u8> {
+    seal(tag, key, &[words.as_bytes()])
+}
+
+/// The words.
+pub(crate) fn decode_words<'a>(tag: Tag, key: &[u8], value: &'a [u8]) -> Result<&'a str, Damage> {
+    std::str::from_utf8(unseal(tag, key, value)?).map_err(|_| Damage::Malformed)
+}
+
+/// The end of a page: how many rows it has before, and the text of where the next one begins.
+pub(crate) fn encode_end(rows: u32, next: &str) -> Vec<u8> {
+    seal(Tag::End, &[], &[&rows.to_le_bytes(), next.as_bytes()])
+}
+
+/// The other way round.
+pub(crate) fn decode_end(value: &[u8]) -> Result<(u32, &str), Damage> {
+    let mut fields = Fields(unseal(Tag::End, &[], value)?);
+    let rows = fields.u32()?;
+    let next = std::str::from_utf8(fields.0).map_err(|_| Damage::Malformed)?;
+    Ok((rows, next))
 }
 
 /// The key of a chunk of a board; `sequence` is what a snapshot covers, or the first update of a blob.

@@ -67,12 +67,36 @@ pub struct Living {
 /// What a grant, a link or key, or an entry weighs, about.
 const ROW_WEIGHT: usize = 512;
 
+/// How often a board is read while acts on it come between. Each takes a commit, and a read some of the time
+/// of one: who comes so far has a board that is changed all the time, and gets it as it was read.
+const READ_TRIES_MAX: usize = 16;
+
 impl Whole {
-    /// Reads a board; `None` where the id was never used.
+    /// Reads a board, all of one moment; `None` where the id was never used.
+    ///
+    /// It takes several reads, and others may write between them. Whatever changes more than the document
+    /// writes an audit entry with it, so that what was read is of one moment where no entry came.
     ///
     /// # Errors
     /// [`StoreError::Unreadable`] where anything of it cannot be read; others as the store has them.
     pub fn read(store: &(impl Store + ?Sized), board: &BoardId) -> Result<Option<Self>, StoreError> {
+        let newest = |entries: &[Entry]| entries.first().map(|entry| entry.key);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let before = newest(&store.audit(board, None, 1)?);
+            let found = Self::read_once(store, board);
+            let after = match &found {
+                Ok(Some(whole)) => newest(&whole.audit),
+                Ok(None) | Err(_) => newest(&store.audit(board, None, 1)?),
+            };
+            if before == after || tries == READ_TRIES_MAX {
+                return found;
+            }
+        }
+    }
+
+    fn read_once(store: &(impl Store + ?Sized), board: &BoardId) -> Result<Option<Self>, StoreError> {
         let used = store.used(Some(board), 1)?;
         let Some(used) = used.into_iter().find(|used| used.board == *board) else {
             return Ok(None);

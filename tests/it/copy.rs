@@ -66,6 +66,16 @@ fn setting(key: &str, value: &str) -> Vec<u8> {
     Client::offline(7).setting(key, value)
 }
 
+/// What makes a board with one update.
+pub(crate) fn board(board: &str, update: Vec<u8>) -> Vec<Change> {
+    vec![create(board), append(board, 1, update)]
+}
+
+/// What deletes it.
+pub(crate) fn deletion(board: &str) -> Change {
+    act(board, 60, Act::Delete)
+}
+
 fn done(store: &RedbStore, changes: &[Change]) {
     assert_eq!(store.commit(changes), Ok(vec![Applied::Done; changes.len()]));
 }

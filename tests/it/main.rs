@@ -30,6 +30,7 @@ mod holes;
 mod hosts;
 mod http;
 mod items;
+mod keeping;
 mod layers;
 mod limits;
 mod logs;

@@ -30,6 +30,7 @@ const UNPROVOKED = [
   ['readPicturePng 404 png_unsupported', 'needs a build without the feature png'],
   ['deleteItem 413 board_too_large', 'needs a frame on a board that is full to the byte'],
   ['beginSession 409 too_many_sessions', 'needs 10,000 sessions; src/store/contract has it'],
+  ['readBackup 429 backup_busy', 'needs a store that takes 10 s for a page; src/boards/backup.rs has it'],
   ['* default body_timeout', 'takes two minutes; src/net/incoming/tests.rs has it']
 ]
 
@@ -773,12 +774,17 @@ describe('the server', () => {
     const share = (await to('createLink', 201, null, { path: { board: 'known' }, token: alice, json: { level: 'view', label: 'any' } })).value.token
     await to('listSessions', 403, 'forbidden', { share })
     await to('revokeSession', 403, 'forbidden', { path: { session: bob.id }, share })
+    await to('readBackup', 403, 'forbidden', { share })
     await to('revokeSession', 404, 'no_such_session', { path: { session: bob.id }, token: stranger })
     for (const id of ['revokeSession', 'endSession']) {
       await to(id, 403, 'origin_refused', { path: id === 'endSession' ? {} : { session: bob.id }, headers: { Cookie: bob.headers.Cookie } })
     }
     await to('invite', 403, 'origin_refused', { json: { name: 'Eve' }, headers: { Cookie: bob.headers.Cookie } })
     await to('invite', 403, 'forbidden', { json: { name: 'Eve' }, headers: bob.headers })
+    await to('readBackup', 403, 'forbidden', { headers: bob.headers })
+    await to('readBackup', 200, null, { token: admin })
+    await to('readBackup', 200, null, { token: admin, query: { cursor: 's:' } })
+    await to('readBackup', 400, 'invalid_parameter', { token: admin, query: { cursor: 'x' } })
     await to('revokeSession', 204, null, { path: { session: bob.id }, token: admin })
     await to('listSessions', 401, 'expired_credential', { headers: bob.headers })
     const eve = await begin(await invited('Eve'))

@@ -138,6 +138,13 @@ fn refuse_others(path: &Path) -> Result<(), OpenError> {
     }
 }
 
+fn is_missing(path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        found => found.map(|_| false),
+    }
+}
+
 pub(super) fn is_missing_or_empty(path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(found) => Ok(found.is_file() && found.len() == 0),
@@ -230,8 +237,11 @@ fn write_tables(database: &Database) -> Result<(), StoreError> {
 
 /// Copies all tables, as of one moment, to a new file, in which the journal is then empty.
 pub(super) fn copy(database: &Database, file: fs::File) -> Result<(), StoreError> {
+    copy_into(database, &builder().create_file(file).map_err(engine)?)
+}
+
+fn copy_into(database: &Database, copy: &Database) -> Result<(), StoreError> {
     let from = database.begin_read().map_err(engine)?;
-    let copy = builder().create_file(file).map_err(engine)?;
     let to = copy.begin_write().map_err(engine)?;
     for table in TABLES {
         let source = from.open_table(table).map_err(engine)?;
@@ -245,24 +255,80 @@ pub(super) fn copy(database: &Database, file: fs::File) -> Result<(), StoreError
         }
     }
     to.commit().map_err(engine)?;
-    batch::drain(&copy)
+    batch::drain(copy)
 }
 
 /// Verifies a data file that no server has open: the engine's page checksums, then every row of every board.
-/// Like any opening, it first recovers a file that was not closed in order.
+/// Not a byte of it changes: what opening it would recover or migrate, is done in memory.
 ///
 /// # Errors
 /// Where the file cannot be opened; damage inside it is in the report.
 pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
-    if is_missing_or_empty(path)? {
-        return Err(OpenError::NotAStore);
+    if is_missing(path)? {
+        return Err(io::Error::from(io::ErrorKind::NotFound).into());
     }
     let checked = catch_unwind(|| {
-        let mut database = open_file(path)?;
+        let mut database = open_place(&Place::Untouched(path.to_owned()))?;
         let sound = database.check_integrity().map_err(opening)?;
         let mut report = read::check::check(&database).map_err(OpenError::from)?;
-        report.mended = !sound;
+        report.damaged = !sound;
         Ok(report)
     });
     checked.unwrap_or(Err(OpenError::Panicked))
+}
+
+/// What [`compact`] did: how large the file was, and is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compacted {
+    /// Bytes before.
+    pub before: u64,
+    /// Bytes now; the same where nothing was to be gained.
+    pub after: u64,
+}
+
+/// Makes a data file that no server has open as small as it can be: a copy without what is free takes its
+/// place. A crash leaves one or the other, whole.
+///
+/// # Errors
+/// Where the file cannot be opened, is damaged, or has no room for a copy beside it; then it stays as it is.
+pub fn compact(path: &Path) -> Result<Compacted, OpenError> {
+    if is_missing(path)? {
+        return Err(io::Error::from(io::ErrorKind::NotFound).into());
+    }
+    if verify_file(path)? == Verified::Damaged {
+        return Err(OpenError::Engine(
+            "its pages are not those that were written".into(),
+        ));
+    }
+    let compacted = catch_unwind(|| {
+        let place = Place::file(path);
+        let (database, _) = open_at(&place)?;
+        let made = make_small(&place, &database);
+        close(Some(database));
+        if made.is_err() {
+            // What was made of the copy is of no use.
+            drop(place.remove_copy());
+        }
+        made
+    });
+    compacted.unwrap_or(Err(OpenError::Panicked))
+}
+
+fn make_small(place: &Place, database: &Database) -> Result<Compacted, OpenError> {
+    let before = place.bytes()?;
+    let mut copy = place.create_copy().map_err(opening)?;
+    copy_into(database, &copy).map_err(OpenError::from)?;
+    while copy.compact().map_err(|error| OpenError::from(engine(error)))? {}
+    close(Some(copy));
+    if place.copy_bytes()? >= before {
+        place.remove_copy()?;
+        return Ok(Compacted {
+            before,
+            after: before,
+        });
+    }
+    place.rename_copy()?;
+    place.sync_name()?;
+    let after = place.bytes()?;
+    Ok(Compacted { before, after })
 }

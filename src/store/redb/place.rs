@@ -134,6 +134,16 @@ impl Place {
         }
     }
 
+    /// The size of the copy.
+    pub(super) fn copy_bytes(&self) -> io::Result<u64> {
+        match self {
+            Self::File(path, _) => Ok(fs::metadata(names(path)?.1)?.len()),
+            Self::Untouched(_) => Err(untouched()),
+            #[cfg(any(test, fuzzing))]
+            Self::Disk(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Gives the copy the name of the file. Nothing may be written before [`Place::sync_name`].
     pub(super) fn rename_copy(&self) -> io::Result<()> {
         match self {

@@ -321,10 +321,13 @@ fn what_is_not_ours_is_refused_and_left_alone() {
         RedbStore::open(&path.join("no/such/file")),
         Err(OpenError::Io { .. })
     ));
-    assert_eq!(
+    assert!(matches!(
         check(&directory.path().join("none")).unwrap_err(),
-        OpenError::NotAStore
-    );
+        OpenError::Io {
+            kind: io::ErrorKind::NotFound,
+            ..
+        }
+    ));
 }
 
 #[test]

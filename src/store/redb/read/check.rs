@@ -51,15 +51,15 @@ pub struct CheckReport {
     pub sessions: u64,
     /// Boards that do not read, and why; by the id in the key, or `None` where the key is no board's.
     pub unreadable: Vec<(Option<BoardId>, StoreError)>,
-    /// The engine found and mended damage in its own structures; a board may have lost what was in them.
-    pub mended: bool,
+    /// The engine found damage in its own structures; a board may have lost what was in them.
+    pub damaged: bool,
 }
 
 impl CheckReport {
     /// Nothing is wrong.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.unreadable.is_empty() && !self.mended
+        self.unreadable.is_empty() && !self.damaged
     }
 }
 

@@ -1,0 +1,275 @@
+//! `boardwire board`, on a server that runs and on a data file at rest.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::{beside, command, done, ended, fill, names, refused, run, text};
+use crate::support::api::Api;
+use crate::support::client::Client;
+use crate::support::server::{Place, Server, Setup};
+
+/// Runs `boardwire board` on a server.
+fn on(server: &Server, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let url = format!("http://{}", server.address());
+    run(&[&["board"], arguments, &["--url", &url]].concat())
+}
+
+#[track_caller]
+fn done_on(server: &Server, arguments: &[&str]) -> String {
+    let (code, printed, said) = on(server, arguments);
+    assert_eq!(code, Some(0), "{printed}{said}");
+    printed
+}
+
+fn document(server: &Server, board: &str) -> Value {
+    let target = format!("/v1/boards/{board}/document?format=json");
+    Api::admin(server).get(&target).json()
+}
+
+#[test]
+fn boards_are_listed_shown_renamed_given_away_copied_and_deleted_on_a_server() {
+    let server = Server::start();
+    fill(&server);
+    let printed = done_on(&server, &["list"]);
+    let lines: Vec<&str> = printed.lines().collect();
+    assert!(
+        lines[0].starts_with("ID") && lines[0].ends_with("TITLE"),
+        "{printed}"
+    );
+    assert_eq!(lines.len(), 4, "{printed}");
+    assert!(
+        lines[1].starts_with("b ") && lines[1].ends_with("alice  Shared"),
+        "{printed}"
+    );
+    let listed: Value = serde_json::from_str(&done_on(&server, &["list", "--json"])).unwrap();
+    assert_eq!(listed[0]["id"], "b");
+
+    let shown: Value = serde_json::from_str(&done_on(&server, &["show", "b", "--json"])).unwrap();
+    assert_eq!(shown["permissions"].as_array().unwrap().len(), 3);
+    assert_eq!(shown["links"].as_array().unwrap().len(), 1);
+    let printed = done_on(&server, &["show", "c"]);
+    assert!(printed.contains("\nlinks        none\n"), "{printed}");
+
+    done_on(&server, &["rename", "b", "Shared by all"]);
+    done_on(&server, &["owner", "b", "carol"]);
+    let found = Api::admin(&server).get("/v1/boards/b").json();
+    assert_eq!(
+        (&found["title"], &found["owner"]),
+        (&json!("Shared by all"), &json!("carol"))
+    );
+    done_on(&server, &["copy", "b", "--as", "b2"]);
+    assert_eq!(document(&server, "b2"), document(&server, "b"));
+    let entries = Api::admin(&server).list("/v1/boards/b/audit", 100);
+    assert!(
+        entries
+            .iter()
+            .any(|entry| entry["actor"] == "user:boardwire board"),
+        "{entries:?}"
+    );
+
+    let (code, _, said) = on(&server, &["delete", "b2"]);
+    assert!(code == Some(2) && said.contains("--yes is missing"), "{said}");
+    done_on(&server, &["delete", "b2", "--yes"]);
+    assert_eq!(Api::admin(&server).get("/v1/boards/b2").status, 410);
+    let (code, _, said) = on(&server, &["show", "never"]);
+    assert!(code == Some(1) && said.contains("answers 404"), "{said}");
+}
+
+#[test]
+fn the_same_is_done_in_a_file_at_rest_and_through_the_server_that_has_it_open() {
+    let server = Server::start();
+    fill(&server);
+    let listen = server.address().to_string();
+    let data = server.place().data();
+    let here = ["--data", text(&data), "--listen", &listen];
+    let rename = |title: &str| done(&[&["board", "rename", "b", title][..], &here].concat());
+    rename("With its server");
+    assert_eq!(
+        Api::admin(&server).get("/v1/boards/b").json()["title"],
+        "With its server"
+    );
+    let place = server.stop();
+    let printed = rename("At rest");
+    assert!(printed.contains("At rest"), "{printed}");
+    done(&[&["board", "copy", "b", "--as", "b2"][..], &here].concat());
+    done(&[&["board", "delete", "c", "--yes"][..], &here].concat());
+    assert_eq!(names(data.parent().unwrap()), ["boards.redb"]);
+    assert!(done(&["check", "--data", text(&data)]).contains("checked 3 boards"));
+    let server = Setup::on(&place).start();
+    assert_eq!(Api::admin(&server).get("/v1/boards/b").json()["title"], "At rest");
+    assert_eq!(document(&server, "b2"), document(&server, "b"));
+    assert_eq!(Api::admin(&server).get("/v1/boards/c").status, 410);
+    let missing = data.with_file_name("missing.redb");
+    refused(
+        &["board", "list", "--data", text(&missing)],
+        1,
+        "is that the right path?",
+    );
+    assert!(!missing.exists());
+}
+
+/// What stands on a board of tldraw.
+fn drawn(server: &Server, board: &str) {
+    let admin = Api::admin(server);
+    admin.must("POST", "/v1/boards", &json!({"id": board}), 201);
+    let note = json!({"type": "sticky", "x": 1, "y": 2, "content": {"text": "kept"}});
+    admin.must("POST", &format!("/v1/boards/{board}/items"), &note, 201);
+}
+
+#[test]
+fn a_board_is_written_to_each_kind_of_file_and_comes_back_from_two_of_them() {
+    let server = Server::start();
+    drawn(&server, "drawn");
+    let directory = beside(&server.place().data(), "files");
+    let file = |name: &str| directory.join(name).to_str().unwrap().to_owned();
+    for name in ["drawn.tldr", "drawn.json", "drawn.yjs"] {
+        let printed = done_on(&server, &["export", "drawn", "--to", &file(name)]);
+        assert!(printed.ends_with(" bytes\n"), "{printed}");
+        let (code, _, said) = on(&server, &["export", "drawn", "--to", &file(name)]);
+        assert!(code == Some(1) && said.contains("cannot make"), "{said}");
+    }
+    let json: Value = serde_json::from_slice(&fs::read(file("drawn.json")).unwrap()).unwrap();
+    assert_eq!(json, document(&server, "drawn"));
+    let (_, printed, _) = on(&server, &["export", "drawn", "--to", "-", "--format", "json"]);
+    assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), json);
+    for (name, board) in [("drawn.tldr", "from-tldr"), ("drawn.yjs", "from-yjs")] {
+        done_on(
+            &server,
+            &["import", &file(name), "--as", board, "--title", "Moved in"],
+        );
+        assert_eq!(document(&server, board)["tldraw"], json["tldraw"], "{name}");
+        let items = Api::admin(&server).list(&format!("/v1/boards/{board}/items"), 10);
+        assert_eq!(items[0]["content"]["text"], "kept");
+        let made = Api::admin(&server).get(&format!("/v1/boards/{board}")).json();
+        assert_eq!(made["title"], "Moved in");
+    }
+    // And into a file that is not there yet.
+    let new_place = Place::new();
+    let new = new_place.data();
+    let import = [
+        "board",
+        "import",
+        &file("drawn.tldr"),
+        "--as",
+        "x",
+        "--data",
+        text(&new),
+    ];
+    done(&import);
+    assert!(done(&["check", "--data", text(&new)]).contains("checked 1 boards"));
+}
+
+#[test]
+fn what_is_no_document_makes_no_board() {
+    let server = Server::start();
+    let directory = beside(&server.place().data(), "files");
+    let cases: [(&str, &[u8], &str); 4] = [
+        (
+            "bad.yjs",
+            b"no update",
+            "the board that was made for it is removed again",
+        ),
+        ("bad.tldr", b"{}", "it is no .tldr file"),
+        ("bad.ysweet", b"12345678", "it is no file of y-sweet"),
+        ("empty.ysweet", &[0; 8], "it has no document"),
+    ];
+    for (name, bytes, words) in cases {
+        let file = directory.join(name);
+        fs::write(&file, bytes).unwrap();
+        let board = name.replace('.', "-");
+        let (code, _, said) = on(&server, &["import", text(&file), "--as", &board]);
+        assert!(code == Some(1) && said.contains(words), "{name}: {said}");
+        let left = Api::admin(&server).get(&format!("/v1/boards/{board}")).status;
+        assert_eq!(
+            left,
+            if words.contains("removed again") { 410 } else { 404 },
+            "{name}"
+        );
+    }
+    let (code, _, said) = on(&server, &["import", "no/such/file"]);
+    assert!(
+        code == Some(1) && said.contains("cannot read no/such/file"),
+        "{said}"
+    );
+}
+
+/// A file as y-sweet writes it: its own map of keys, with this state and this update.
+fn ysweet(state: &[u8], update: &[u8]) -> Vec<u8> {
+    let entries: [(&[u8], &[u8]); 4] = [
+        (&[0, 0, b'd', b'o', b'c', 0], &[0, 0, 0, 1]),
+        (&[0, 1, 0, 0, 0, 1, 0], state),
+        (&[0, 1, 0, 0, 0, 1, 1], &[0]),
+        (&[0, 1, 0, 0, 0, 1, 2, 0, 0, 0, 1, 0], update),
+    ];
+    let mut bytes = 4_u64.to_le_bytes().to_vec();
+    for piece in entries.iter().flat_map(|(key, value)| [key, value]) {
+        bytes.extend_from_slice(&(piece.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(piece);
+    }
+    bytes
+}
+
+#[test]
+fn a_store_of_y_sweet_becomes_boards() {
+    let server = Server::start();
+    let store = beside(&server.place().data(), "y-sweet");
+    for (board, value) in [("one", "1"), ("two", "2")] {
+        let directory = store.join(board);
+        fs::create_dir(&directory).unwrap();
+        let state = Client::offline(31).setting("state", value);
+        let update = Client::offline(32).setting("update", value);
+        fs::write(directory.join("data.ysweet"), ysweet(&state, &update)).unwrap();
+    }
+    let printed = done_on(&server, &["import", text(&store), "--json"]);
+    assert_eq!(printed.matches("\"id\"").count(), 2, "{printed}");
+    let drawn = document(&server, "two").to_string();
+    assert!(
+        drawn.contains("\"state\"") && drawn.contains("\"update\""),
+        "{drawn}"
+    );
+    let file = store.join("one/data.ysweet");
+    done_on(&server, &["import", text(&file), "--as", "three"]);
+    assert_eq!(document(&server, "three"), document(&server, "one"));
+    let (code, _, said) = on(&server, &["import", text(&store), "--as", "four"]);
+    assert!(
+        code == Some(1) && said.contains("each document has its name"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_makes_no_sense_is_said_in_one_line() {
+    for (arguments, words) in [
+        (&["board"][..], "a command is needed: list, show"),
+        (
+            &["board", "list", "--store", "postgres://a@localhost/b"],
+            "expected --url",
+        ),
+        (&["board", "export", "b"], "--to is missing"),
+        (
+            &["board", "export", "b", "--to", "x", "--format", "pdf"],
+            "expected update, json or tldr",
+        ),
+        (
+            &["board", "import", "x", "--format", "pdf"],
+            "expected update, tldr or y-sweet",
+        ),
+        (&["board", "copy", "b"], "--as is missing"),
+        (&["board", "show", "a/b"], "expected the id of a board"),
+        (&["board", "show"], "is missing"),
+        (
+            &["board", "list", "--url", "--json"],
+            "--url is missing its value",
+        ),
+    ] {
+        refused(arguments, 2, words);
+    }
+    let mut help = command(&["board", "--help"]);
+    let (code, printed, _) = ended(help.output().unwrap());
+    assert_eq!(code, Some(0));
+    assert!(
+        printed.contains("export") && !printed.contains("history"),
+        "{printed}"
+    );
+}
