@@ -5,6 +5,7 @@
 //! counted only once it was read back and is equal; what is there already is left as it is. So a copy that
 //! was interrupted is made again, and goes on where it was. Tests: below, and tests/it/copy.rs.
 
+mod assets;
 mod sessions;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -261,10 +262,12 @@ impl Copy<'_> {
         let stopped = |error| Side::Target.stopped(error);
         self.weight = 0;
         let batch = std::mem::take(&mut self.batch);
-        let changes: Vec<Change> = batch
-            .into_iter()
-            .map(|whole| Change::Import(Box::new(whole)))
-            .collect();
+        let mut changes = Vec::new();
+        for whole in batch {
+            if self.brought(&whole)? {
+                changes.push(Change::Import(Box::new(whole)));
+            }
+        }
         let applied = self.to.commit(&changes).map_err(stopped)?;
         for (change, applied) in changes.into_iter().zip(applied) {
             let Change::Import(whole) = change else { continue };
@@ -279,6 +282,10 @@ impl Copy<'_> {
             let is_equal = there.as_ref() == Some(&*whole);
             match applied {
                 Applied::Done if is_equal => {
+                    if let Err(trouble) = assets::are_there(self.to, &whole)? {
+                        self.leave(&whole.board, &trouble);
+                        continue;
+                    }
                     self.done.written += 1;
                     let bytes = u64::try_from(whole.document_bytes()).unwrap_or(u64::MAX);
                     self.done.bytes = self.done.bytes.saturating_add(bytes);
@@ -289,9 +296,30 @@ impl Copy<'_> {
                 Applied::Exists | Applied::Deleted => self.leave(&whole.board, &Trouble::Differs),
                 other => self.leave(&whole.board, &Trouble::Refused(other)),
             }
+            if applied != Applied::Done {
+                assets::give_up(self.to, &whole)?;
+            }
         }
         (self.tell)(Told::Progress(&self.done));
         Ok(())
+    }
+
+    /// Brings the parts of a board's assets, where the target does not know the board; false where they cannot
+    /// be read, and the board stays behind.
+    fn brought(&mut self, whole: &Whole) -> Result<bool, Stopped> {
+        let known = self.to.used(Some(&whole.board), 1);
+        let known = known.map_err(|error| Side::Target.stopped(error))?;
+        if known.iter().any(|used| used.board == whole.board) {
+            return Ok(true);
+        }
+        match assets::bring(self.from, self.to, whole)? {
+            Ok(()) => Ok(true),
+            Err(trouble) => {
+                self.leave(&whole.board, &trouble);
+                assets::give_up(self.to, whole)?;
+                Ok(false)
+            }
+        }
     }
 
     /// Whether the target has each id of the source, and what became of it, but for what was left behind.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::meter::Allowance;
 
+mod assets;
 mod awareness;
 mod client;
 mod events;
@@ -19,6 +20,7 @@ mod sessions;
 mod socket;
 mod webhooks;
 
+pub use assets::*;
 pub use awareness::*;
 pub use client::*;
 pub use events::*;

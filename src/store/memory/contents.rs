@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::super::{
-    Act, Applied, BoardRecord, Change, Holder, Life, Listed, SessionChange, Stored, StoredBoard,
-    StoredSecret, StoredSession, StoredWebhook, Summary, Used, WebhookId, WhichSessions, Whole,
+    Act, Applied, BoardRecord, Change, Holder, Life, Listed, SessionChange, Stored, StoredAsset, StoredBoard,
+    StoredSecret, StoredSession, StoredWebhook, Summary, UploadId, Used, WebhookId, WhichSessions, Whole,
 };
+use super::assets::Assets;
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
+use crate::asset::AssetHash;
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
 use crate::limits;
@@ -183,6 +185,7 @@ pub struct Contents {
     /// Kept when the board is deleted.
     audit: BTreeMap<(BoardId, EntryKey), Entry>,
     sessions: BTreeMap<SecretId, StoredSession>,
+    assets: Assets,
 }
 
 /// What is done, as [`Store::commit`](super::super::Store::commit) says.
@@ -208,6 +211,11 @@ impl Contents {
             Change::Audit { board, .. } => self.change(board, |_| Applied::Done),
             Change::Import(whole) => self.import(whole),
             Change::Session(change) => self.change_session(change),
+            Change::Asset(asset) => match change.board().map(|board| self.get(board)) {
+                Some(Stored::Absent) => Applied::Absent,
+                Some(Stored::Deleted) => Applied::Deleted,
+                Some(Stored::Present(_)) | None => self.assets.apply(asset),
+            },
         };
         if let (Applied::Done, Change::Act { board, entry, .. } | Change::Audit { board, entry }) =
             (applied, change)
@@ -251,6 +259,7 @@ impl Contents {
         });
         if matches!((act, applied), (Act::Delete, Applied::Done)) {
             self.boards.insert(id.clone(), Kept::Deleted(at));
+            self.assets.clear(id);
         }
         applied
     }
@@ -272,8 +281,12 @@ impl Contents {
                 if !self.find_secrets(&ids).is_empty() {
                     return Applied::Exists;
                 }
-                if !living.is_in_order() {
+                let are_whole = living.assets.iter().all(|asset| self.assets.is_whole(asset));
+                if !living.is_in_order() || !are_whole {
                     return Applied::OutOfOrder;
+                }
+                for asset in &living.assets {
+                    self.assets.put(&whole.board, asset);
                 }
                 Kept::Live(Board {
                     stored: living.document.clone(),
@@ -326,6 +339,11 @@ impl Contents {
         self.sessions.retain(|_, session| session.expires_at >= before);
     }
 
+    /// Removes the uploads that began before `before`, and what was given up.
+    pub fn prune_uploads(&mut self, before: UnixMillis) {
+        self.assets.prune(before);
+    }
+
     /// Removes the audit entries older than `before`.
     pub fn prune(&mut self, before: UnixMillis) {
         self.audit.retain(|(_, key), _| key.at >= before);
@@ -363,9 +381,10 @@ impl Contents {
         })
     }
 
-    /// Bytes of all documents.
+    /// Bytes of all documents and assets.
     pub(super) fn size_bytes(&self) -> u64 {
-        self.live().map(|(_, board)| board.size_bytes()).sum()
+        let documents: u64 = self.live().map(|(_, board)| board.size_bytes()).sum();
+        documents + self.assets.bytes()
     }
 
     /// See [`super::super::BoardLog::load`].
@@ -488,6 +507,24 @@ impl Contents {
             Stored::Present(board) => board.webhooks.values().cloned().collect(),
             Stored::Absent | Stored::Deleted => Vec::new(),
         }
+    }
+
+    /// See [`super::super::Registry::asset`].
+    #[must_use]
+    pub fn asset(&self, board: &BoardId, hash: &AssetHash) -> Option<StoredAsset> {
+        self.assets.get(board, hash)
+    }
+
+    /// See [`super::super::Registry::assets`].
+    #[must_use]
+    pub fn assets(&self, board: &BoardId, after: Option<&AssetHash>, limit: usize) -> Vec<StoredAsset> {
+        self.assets.list(board, after, limit)
+    }
+
+    /// See [`super::super::Registry::asset_part`].
+    #[must_use]
+    pub fn asset_part(&self, upload: UploadId, part: u32) -> Option<Bytes> {
+        self.assets.part(upload, part)
     }
 
     /// See [`super::super::Registry::session`].

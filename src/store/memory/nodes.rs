@@ -60,7 +60,9 @@ impl Nodes {
         match change {
             Change::Session(_) => true,
             Change::Append { .. } | Change::Snapshot { .. } => owner == node,
-            Change::Act { .. } | Change::Audit { .. } | Change::Import(_) => owner.is_none() || owner == node,
+            Change::Act { .. } | Change::Audit { .. } | Change::Import(_) | Change::Asset(_) => {
+                owner.is_none() || owner == node
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use super::link::{Link, sql};
 use crate::limits;
 
 /// The version of the tables, in table `format`.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// What makes the tables of version 1. Times are milliseconds since 1970; ids are compared by their bytes.
 pub(super) const MAKE: &[&str] = &[
@@ -87,7 +87,7 @@ pub(super) const MAKE: &[&str] = &[
 
 /// What the versions after the first add to the tables of the one before, by subject; new tables are made so,
 /// too.
-const ADDED: [(u32, &[&[&str]]); 2] = [(2, &[PAUSED, WEBHOOKS]), (3, &[SESSIONS])];
+const ADDED: [(u32, &[&[&str]]); 3] = [(2, &[PAUSED, WEBHOOKS]), (3, &[SESSIONS]), (4, &[ASSETS])];
 
 /// Keys that are paused.
 const PAUSED: &[&str] = &["ALTER TABLE secrets ADD COLUMN paused boolean NOT NULL DEFAULT false"];
@@ -120,6 +120,34 @@ const SESSIONS: &[&str] = &[
         revoked_at bigint,
         user_agent text)",
     "CREATE INDEX sessions_by_revocation ON sessions (revoked_at) WHERE revoked_at IS NOT NULL",
+];
+
+/// Assets, which go with their board, and the parts of uploads, whatever becomes of them. They hardly get
+/// smaller by compression.
+const ASSETS: &[&str] = &[
+    "CREATE TABLE assets (
+        board text COLLATE \"C\" NOT NULL,
+        hash bytea NOT NULL,
+        upload bytea NOT NULL,
+        kind text NOT NULL,
+        bytes bigint NOT NULL,
+        width bigint,
+        height bigint,
+        created_by text NOT NULL,
+        created_at bigint NOT NULL,
+        named_at bigint NOT NULL,
+        PRIMARY KEY (board, hash))",
+    "CREATE TABLE uploads (
+        id bytea PRIMARY KEY,
+        begun_at bigint NOT NULL,
+        parts bigint NOT NULL,
+        bytes bigint NOT NULL)",
+    "CREATE TABLE asset_parts (
+        upload bytea NOT NULL,
+        part bigint NOT NULL,
+        bytes bytea NOT NULL,
+        PRIMARY KEY (upload, part))",
+    "ALTER TABLE asset_parts ALTER COLUMN bytes SET STORAGE EXTERNAL",
 ];
 
 /// Sees to it that the tables are there, in the version that this program knows.

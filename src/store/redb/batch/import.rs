@@ -22,6 +22,7 @@ impl<'t> Batch<'t> {
             Life::Deleted(at) => self.create(board, pending, || Entry::Deleted(*at))?,
             Life::Live(living) if !living.is_in_order() => Applied::OutOfOrder,
             Life::Live(living) if self.access.has_any_of(living)? => Applied::Exists,
+            Life::Live(living) if !self.has_parts_of(living)? => Applied::OutOfOrder,
             Life::Live(living) => {
                 let made = unwritten(living);
                 self.create(board, pending, || Entry::Live(made))?
@@ -33,6 +34,9 @@ impl<'t> Batch<'t> {
         if let (Life::Live(living), Entry::Live(live)) = (&whole.life, &mut pending.entry) {
             self.write_document(board, live, living)?;
             self.access.import(board, &mut live.tallies, living)?;
+            for asset in &living.assets {
+                self.assets.put(board, asset)?;
+            }
             for webhook in &living.webhooks {
                 webhooks::put(&mut self.webhooks, board, webhook)?;
             }
@@ -43,6 +47,16 @@ impl<'t> Batch<'t> {
             self.write_entry(board, entry)?;
         }
         Ok(Applied::Done)
+    }
+
+    /// Whether the parts of all its assets came before it.
+    fn has_parts_of(&self, living: &Living) -> Result<bool, StoreError> {
+        for asset in &living.assets {
+            if !self.assets.is_whole(asset)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn write_document(
