@@ -148,9 +148,9 @@ fn crowded(crowded: Crowded) -> Response {
     Response::problem(&problem).field("Retry-After", "2")
 }
 
-/// `GET`: all of the board, for somebody with `view`.
+/// `GET`: all of the board, for somebody with `edit`: they are also those that no item shows any more.
 pub(crate) async fn list(call: Call<'_>) -> Answer {
-    let board = call.granted().await?.board;
+    let board = call.editor(call.granted().await?)?.board;
     let page = Page::of(call.request.target)?;
     let after = page.after(AssetHash::parse)?;
     let (asked, lookup) = (board.clone(), page.lookup());

@@ -18,8 +18,11 @@ export const FILE_BYTES_MAX = 64 * 1024 * 1024
 /** How long after a failure that may pass it is tried again. */
 const AGAIN_MS = 5_000
 
-/** After which times a picture is looked for again that the server does not have (yet): who brings it may be offline. */
-const LOOK_AGAIN_MS = [4_000, 15_000, 60_000] as const
+/**
+ * After which times a picture is looked for that the server does not have (yet): who brings it may be offline. Its record is
+ * changed when it is there, so this is for where that was lost.
+ */
+const LOOK_AGAIN_MS = [60_000, 300_000] as const
 
 /** Problems that pass by themselves, or when somebody signs in: what waits is kept. */
 const PASSING = new Set([0, 401, 403, 408, 429, 500, 502, 503, 504])
@@ -66,7 +69,12 @@ export class BoardAssets implements TLAssetStore {
     const address = assetAddress(src)
     if (address === null) return src
     // Read before anything is waited for: so tldraw asks again when it changes.
-    this.#tryOf(address.sha256).count.get()
+    const tried = this.#tryOf(address.sha256)
+    tried.count.get()
+    if (asset.meta['waiting'] === true && tried.timers === 0 && !await this.#isHere(address.sha256)) {
+      this.#lookAgain(address.sha256)
+      return null
+    }
     return await this.#urlFor(address)
   }
 
@@ -106,6 +114,10 @@ export class BoardAssets implements TLAssetStore {
   async read (address: AssetAddress): Promise<Blob> {
     const own = await this.#waiting.get(address.sha256)
     return own ?? await this.#connection.api.readAsset(address.board, address.sha256, this.#life.signal)
+  }
+
+  async #isHere (sha256: string): Promise<boolean> {
+    return this.#urls.has(sha256) || await this.#waiting.get(sha256) !== null
   }
 
   #urlFor (address: AssetAddress): Promise<string | null> {
