@@ -349,3 +349,29 @@ write('mcp_message', {
     style: { color: 'red' }, rotation: 1, locked: true, points: [[1, 2]], parent: 'c', x: 1, y: 2, width: 3, height: 4
   })
 })
+
+// --- kinds of assets
+// ------------------------------------------------------------------------------------------------------
+
+const box = (name, ...parts) => {
+  const content = Buffer.concat(parts.map(part => Buffer.from(part)))
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(content.length + 8)
+  return Buffer.concat([length, Buffer.from(name), content])
+}
+const latin = text => Buffer.from(text, 'latin1')
+write('asset_kind', {
+  png: latin('\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0\0\0\x02\0'),
+  jpeg: latin('\xff\xd8\xff\xe0\0\x04ab\xff\xff\xc4\0\x02\xff\xc2\0\x0b\x08\x02\0\x01\0'),
+  gif: latin('GIF89a\0\x01\0\x02'),
+  webp: latin('RIFF\0\0\0\0WEBPVP8X\0\0\0\0\0\0\0\0\xff\0\0\xff\x01\0'),
+  webp_lossless: latin('RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f\xff\xc0\x7f\0'),
+  avif: Buffer.concat([
+    box('ftyp', 'avif\0\0\0\0mif1'),
+    box('meta', [0, 0, 0, 0], box('iprp', box('ipco', box('ispe', [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0]))))
+  ]),
+  mp4: box('ftyp', 'isom\0\0\x02\0iso2mp41'),
+  webm: latin('\x1a\x45\xdf\xa3\x8b\x42\x86\x81\x01\x42\x82\x84webm\0'),
+  svg: '<?xml version="1.0"?><!-- a --><!DOCTYPE svg PUBLIC "a" "b"><svg xmlns="x"><script/></svg>',
+  address: '/v1/boards/a/assets/' + 'ab'.repeat(32) + '"'
+})

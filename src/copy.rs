@@ -5,15 +5,18 @@
 //! counted only once it was read back and is equal; what is there already is left as it is. So a copy that
 //! was interrupted is made again, and goes on where it was. Tests: below, and tests/it/copy.rs.
 
+mod assets;
 mod inspect;
 mod sessions;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 
+use bytes::Bytes;
+
 pub use self::inspect::{Inspected, Opens, Seen, Wrong, inspect, inspect_board, state_of};
 use crate::ids::{BoardId, SecretId};
-use crate::store::{Applied, Change, Damage, Store, StoreError, StoredSession, Used, Whole};
+use crate::store::{Applied, Change, Damage, Store, StoreError, StoredAsset, StoredSession, Used, Whole};
 
 /// Ids that are asked for at a time; more than one, since the last one before is among them.
 const IDS_AT_ONCE: usize = 256;
@@ -202,6 +205,9 @@ impl Side {
     }
 }
 
+/// What gives a part of an asset of the source; the trouble with it is that of its board.
+pub type Parts<'p> = &'p mut dyn FnMut(&StoredAsset, u32) -> Result<Result<Bytes, Trouble>, Stopped>;
+
 /// Who is told.
 type Tell<'t> = &'t mut dyn FnMut(Told<'_>);
 
@@ -247,7 +253,10 @@ impl<'a> Writing<'a> {
     ///
     /// # Errors
     /// Where the store fails as a whole.
-    pub fn push(&mut self, whole: Whole, tell: Tell<'_>) -> Result<(), Stopped> {
+    pub fn push(&mut self, whole: Whole, parts: Parts<'_>, tell: Tell<'_>) -> Result<(), Stopped> {
+        if !self.brought(&whole, parts, tell)? {
+            return Ok(());
+        }
         self.weight = self.weight.saturating_add(whole.weight());
         self.batch.push(whole);
         if self.batch.len() >= BOARDS_AT_ONCE_MAX || self.weight >= BYTES_AT_ONCE_MAX {
@@ -271,7 +280,11 @@ impl<'a> Writing<'a> {
             Err(damage) => Err(StoreError::Unreadable(damage)),
         };
         match found {
-            Ok(Some(whole)) => return self.push(whole, tell),
+            Ok(Some(whole)) => {
+                let mut parts =
+                    |asset: &StoredAsset, number| assets::part((from, Side::Source), asset, number);
+                return self.push(whole, &mut parts, tell);
+            }
             Ok(None) => {
                 let error = StoreError::Unreadable(Damage::RecordMissing);
                 self.leave(&used.board, &Trouble::Unreadable(Side::Source, error), tell);
@@ -314,6 +327,10 @@ impl<'a> Writing<'a> {
             let is_equal = there.as_ref() == Some(&*whole);
             match applied {
                 Applied::Done if is_equal => {
+                    if let Err(trouble) = assets::are_there(self.to, &whole)? {
+                        self.leave(&whole.board, &trouble, tell);
+                        continue;
+                    }
                     self.done.written += 1;
                     let bytes = u64::try_from(whole.document_bytes()).unwrap_or(u64::MAX);
                     self.done.bytes = self.done.bytes.saturating_add(bytes);
@@ -324,9 +341,30 @@ impl<'a> Writing<'a> {
                 Applied::Exists | Applied::Deleted => self.leave(&whole.board, &Trouble::Differs, tell),
                 other => self.leave(&whole.board, &Trouble::Refused(other), tell),
             }
+            if applied != Applied::Done {
+                assets::give_up(self.to, &whole)?;
+            }
         }
         tell(Told::Progress(&self.done));
         Ok(())
+    }
+
+    /// Brings the parts of a board's assets, where the target does not know the board; false where they cannot
+    /// be read, and the board stays behind.
+    fn brought(&mut self, whole: &Whole, parts: Parts<'_>, tell: Tell<'_>) -> Result<bool, Stopped> {
+        let known = self.to.used(Some(&whole.board), 1);
+        let known = known.map_err(|error| Side::Target.stopped(error))?;
+        if known.iter().any(|used| used.board == whole.board) {
+            return Ok(true);
+        }
+        match assets::bring(parts, self.to, whole)? {
+            Ok(()) => Ok(true),
+            Err(trouble) => {
+                self.leave(&whole.board, &trouble, tell);
+                assets::give_up(self.to, whole)?;
+                Ok(false)
+            }
+        }
     }
 
     /// Whether the target has each id of the source, and what became of it, but for what was left behind.

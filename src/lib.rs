@@ -5,7 +5,7 @@
 //! | layer | modules | what it is |
 //! | --- | --- | --- |
 //! | L0 | [`limits`] [`ids`] [`time`] [`fault`] [`meter`] | bounds, parsed names, instants, the closed list of refusals, what a walk may cost |
-//! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`audit`] [`items`] [`mcp`] | bytes to values and back, pure decisions |
+//! | L1 | [`lib0`] [`http`] [`jwt`] [`sync`] [`update`] [`ws`] [`access`] [`asset`] [`audit`] [`items`] [`mcp`] | bytes to values and back, pure decisions |
 //! | L2 | [`session`] [`room`] [`store`] [`metrics`] | state machines without I/O; what is counted |
 //! | L3 | `store::redb` `store::postgres` `tls` | the store in a file, and in a database: each alone names its engine; encrypted connections |
 //! | L4 | [`boards`] [`copy`] | boards in memory and on disk, on a host that is handed in; all boards of one store into another |
@@ -19,6 +19,7 @@
 
 pub mod access;
 pub mod api;
+pub mod asset;
 pub mod audit;
 pub mod boards;
 pub mod bridge;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::meter::Allowance;
 
+mod assets;
 mod awareness;
 mod backup;
 mod client;
@@ -20,6 +21,7 @@ mod sessions;
 mod socket;
 mod webhooks;
 
+pub use assets::*;
 pub use awareness::*;
 pub use backup::*;
 pub use client::*;

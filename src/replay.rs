@@ -9,7 +9,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use crate::{bridge, client, http, items, jwt, mcp, nodes, room, session, store, sync, update};
+use crate::{asset, bridge, client, http, items, jwt, mcp, nodes, room, session, store, sync, update};
 
 /// Each body, under the name of its target and by the path that the target calls it.
 macro_rules! bodies {
@@ -19,6 +19,7 @@ macro_rules! bodies {
 }
 
 bodies! {
+    "asset_kind" => asset::fuzzing::asset_kind,
     "backup_page" => store::pages::fuzzing::backup_page,
     "base64url" => jwt::fuzzing::base64url,
     "body" => http::fuzzing::body,

@@ -5,6 +5,7 @@
 //! a batch is one change. Tests: tests/it/items.rs.
 
 pub(crate) mod conditions;
+mod pictures;
 mod view;
 
 pub(crate) use view::{Wanted, list, look, room, space};
@@ -283,8 +284,13 @@ impl Write {
     }
 
     /// Makes the change, in one transaction, and tells everybody else.
-    async fn run(self, boards: &Arc<Boards>, granted: Granted) -> Result<Vec<Outcome>, Response> {
+    async fn run(mut self, boards: &Arc<Boards>, granted: Granted) -> Result<Vec<Outcome>, Response> {
         let place = self.place;
+        let at = |index: usize| match place {
+            Place::Alone => String::new(),
+            Place::Batch => format!("operations[{index}].item."),
+        };
+        pictures::resolve(boards, &granted.board, &mut self.operations, &at).await?;
         let basis = match self.condition {
             IfMatch::Absent => Basis::Any,
             IfMatch::Revisions(_) => Basis::Unchanged,

@@ -5,6 +5,7 @@
 //! `Allow`; a body is read only by a resource that wants one, after it has decided who may. Tests:
 //! tests/it/http.rs.
 
+mod assets;
 mod audit;
 mod backup;
 mod boards;
@@ -40,6 +41,7 @@ use serde::de::DeserializeOwned;
 use crate::access::{Manage, presented};
 use crate::api::route::Route;
 use crate::boards::Boards;
+use crate::boards::assets::Download;
 use crate::boards::content::Failed;
 use crate::boards::rights::Granted;
 use crate::fault::Fault;
@@ -47,10 +49,11 @@ use crate::http::head::{Head, Method};
 use crate::http::response::{Problem, Response};
 use crate::http::target::Target;
 use crate::ids::{BoardId, Level};
+use crate::limits;
 use crate::net::Shell;
 use crate::net::admission::{self, Identity, Request};
 use crate::net::events::Stream;
-use crate::net::incoming::Incoming;
+use crate::net::incoming::{Incoming, Parts};
 use crate::net::sign_in;
 
 /// What a resource answers; `Err` is a refusal, on the short way.
@@ -167,13 +170,42 @@ impl<'a> Call<'a> {
     /// # Errors
     /// The refusal: packed, too large, malformed, too slow.
     pub(crate) async fn body(&mut self) -> Result<Vec<u8>, Response> {
-        let mut codings = self.request.head.elements("content-encoding");
-        // That it is not packed need not be said (RFC 9110, 8.4), and may be.
-        if codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
-            return Err(encoded_body());
-        }
+        self.refuse_packed()?;
         let body = self.incoming.read_body().await;
         body.map_err(|why| Response::problem(&why.into()))
+    }
+
+    fn refuse_packed(&self) -> Result<(), Response> {
+        let mut codings = self.request.head.elements("content-encoding");
+        // That it is not packed need not be said (RFC 9110, 8.4), and may be.
+        match codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+            true => Err(encoded_body()),
+            false => Ok(()),
+        }
+    }
+
+    /// Begins to read the request's body part by part. Ask for it once, after access is decided.
+    ///
+    /// # Errors
+    /// As for [`Self::body`].
+    pub(crate) async fn open_parts(&mut self, bytes_max: usize) -> Result<Parts, Response> {
+        self.refuse_packed()?;
+        let parts = self.incoming.open_parts(bytes_max).await;
+        parts.map_err(|why| Response::problem(&why.into()))
+    }
+
+    /// The next part of the body; `None` at the end.
+    ///
+    /// # Errors
+    /// As for [`Self::body`].
+    pub(crate) async fn next_part(&mut self, parts: &mut Parts) -> Result<Option<Vec<u8>>, Response> {
+        let part = self.incoming.next_part(parts, limits::ASSET_PART_BYTES).await;
+        part.map_err(|why| Response::problem(&why.into()))
+    }
+
+    /// Says what gives the body of the answer, part by part.
+    pub(crate) fn download(&mut self, download: Download) {
+        self.incoming.download(download);
     }
 
     /// Keeps room for an answer of up to `bytes`, before it is made; waits for it where much is on its way to
@@ -237,6 +269,14 @@ pub(crate) async fn answer(shell: &Arc<Shell>, request: &Request<'_>, incoming: 
         incoming,
     };
     resource(call).await.unwrap_or_else(|refusal| refusal)
+}
+
+/// How large the body of a request may be. What is sent where there is nothing is not looked at.
+pub(crate) fn body_bytes_max(shell: &Shell, target: &Target<'_>) -> usize {
+    match target.path().as_slice() {
+        ["v1", "boards", _, "assets"] => shell.settings.asset_bytes,
+        _ => shell.settings.body_bytes,
+    }
 }
 
 /// Whether something answers under a path, the WebSocket left out.

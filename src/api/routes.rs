@@ -7,7 +7,7 @@ use crate::access::secret::SecretKind;
 use crate::api::permissions::Whose;
 use crate::api::route::{Parameters, Resource, Route, matches};
 use crate::api::{
-    audit, backup, boards, document, events, health, items, mcp, metrics, openapi, page, permissions,
+    assets, audit, backup, boards, document, events, health, items, mcp, metrics, openapi, page, permissions,
     picture, presence, secrets, sessions, webhooks,
 };
 use crate::http::head::Method;
@@ -198,6 +198,17 @@ pub(crate) const ROUTES: &[Route] = &[
             }),
             (Method::Post, NONE, |call| Box::pin(document::post(call))),
         ],
+    },
+    Route {
+        path: "/v1/boards/{board}/assets",
+        methods: &[
+            (Method::Get, LIST, |call| Box::pin(assets::list(call))),
+            (Method::Post, NONE, |call| Box::pin(assets::create(call))),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/assets/{asset}",
+        methods: &[(Method::Get, NONE, |call| Box::pin(assets::get(call)))],
     },
     Route {
         path: "/v1/boards/{board}/picture.svg",

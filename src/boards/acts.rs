@@ -171,9 +171,13 @@ impl Boards {
 
     pub(super) async fn submit_act(&self, change: Change) -> Result<Applied, Fault> {
         match self.committer.submit_awaited(change, None).recv().await {
-            Ok(applied @ (Applied::Done | Applied::Exists | Applied::NotThere | Applied::TooMany)) => {
-                Ok(applied)
-            }
+            Ok(
+                applied @ (Applied::Done
+                | Applied::Exists
+                | Applied::NotThere
+                | Applied::TooMany
+                | Applied::AssetsFull),
+            ) => Ok(applied),
             Ok(Applied::TooManyBoards) => Err(Fault::TooManyBoards),
             Ok(Applied::OwnerFull) => Err(Fault::OwnerFull),
             Ok(Applied::Deleted) => Err(Fault::BoardDeleted),

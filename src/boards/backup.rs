@@ -99,6 +99,21 @@ fn ready(page: Page) -> Ready {
 fn gather(store: &dyn Store, place: Place) -> Result<Page, StoreError> {
     let after = match place {
         Place::Board(after) => after,
+        Place::Part(upload, first) => {
+            let mut page = Page::default();
+            let mut weight = 0_usize;
+            for part in first.. {
+                let Some(bytes) = store.asset_part(upload, part)? else {
+                    break;
+                };
+                weight = weight.saturating_add(bytes.len());
+                page.parts.push((upload, part, bytes));
+                if weight >= limits::BACKUP_PAGE_BYTES {
+                    break;
+                }
+            }
+            return Ok(page);
+        }
         Place::Session(after) => {
             let which = WhichSessions::default();
             let sessions = store.sessions(&which, after.as_ref(), limits::BACKUP_PAGE_BOARDS_MAX)?;

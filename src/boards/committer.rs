@@ -152,6 +152,8 @@ struct Queue {
     prune: Option<UnixMillis>,
     /// Sessions that end before this are to be removed.
     prune_sessions: Option<UnixMillis>,
+    /// Uploads that began before this, and what was given up, are to be removed.
+    prune_uploads: Option<UnixMillis>,
     /// Reading failed, or the probe at the start, and the writer has not seen to it yet.
     outage: Option<StoreError>,
     /// Something changed since the writer last looked.
@@ -275,6 +277,14 @@ impl Committer {
         self.shared.stir(&mut queue);
     }
 
+    /// Asks for the uploads that began before `before`, and for what was given up, to be removed, when there is
+    /// time for it.
+    pub(crate) fn prune_uploads(&self, before: UnixMillis) {
+        let mut queue = self.shared.lock();
+        queue.prune_uploads = Some(before);
+        self.shared.stir(&mut queue);
+    }
+
     /// Tells the writer that reading failed: where the whole store is out of order it is opened again, since
     /// nothing else would, without a commit to fail. Who reads from the store passes each error on.
     pub(crate) fn note_read_error(&self, error: &StoreError) {
@@ -361,6 +371,7 @@ impl Queue {
             status: Status::Healthy,
             prune: None,
             prune_sessions: None,
+            prune_uploads: None,
             outage: None,
             stirred: false,
             stop_at: None,

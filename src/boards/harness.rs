@@ -93,6 +93,7 @@ pub(crate) fn settings() -> Settings {
     Settings {
         mode: Mode::Standard,
         board_bytes: 1 << 20,
+        assets_bytes: 1 << 20,
         messages_per_second: 1_000,
         room: RoomSettings {
             members_max: 100,

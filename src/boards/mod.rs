@@ -9,6 +9,7 @@ pub(crate) mod acts;
 pub(crate) mod agents;
 pub(crate) mod answers;
 pub(crate) mod apart;
+pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod backup;
 mod commits;
@@ -43,6 +44,7 @@ use smol::lock::Semaphore;
 
 use crate::access::Mode;
 use crate::boards::answers::Answers;
+use crate::boards::assets::Uploads;
 use crate::boards::audit::Audit;
 use crate::boards::backup::Backups;
 use crate::boards::committer::{Committer, Finished, Status, Writer};
@@ -69,6 +71,8 @@ pub(crate) struct Settings {
     pub(crate) mode: Mode,
     /// `--max-board-bytes`.
     pub(crate) board_bytes: usize,
+    /// `--max-assets-bytes`: of all assets of a board.
+    pub(crate) assets_bytes: u64,
     /// `--max-messages-per-second`: of one connection.
     pub(crate) messages_per_second: u32,
     /// Of each room.
@@ -114,6 +118,7 @@ pub(crate) struct Boards {
     committer: Committer,
     audit: Audit,
     backups: Backups,
+    uploads: Uploads,
     /// Sessions that were ended before their time.
     ended: Ended,
     stopping: AtomicBool,
@@ -170,6 +175,7 @@ impl Boards {
             documents: Documents::new(&host),
             audit: Audit::new(host.random()),
             backups: Backups::new(),
+            uploads: Uploads::default(),
             ended: Ended::default(),
             answers: Answers::new(limits::ANSWERS_BYTES_MAX),
             settings,
@@ -198,6 +204,7 @@ impl Boards {
         self.spawn(Arc::clone(self).keep_auditing());
         self.spawn(Arc::clone(self).keep_sessions());
         self.spawn(Arc::clone(self).keep_trash());
+        self.spawn(Arc::clone(self).keep_assets());
         if self.tenure.is_some() {
             self.spawn(Arc::clone(self).keep_lease());
             self.spawn(Arc::clone(self).keep_watch());

@@ -77,6 +77,7 @@ impl Boards {
                 self.committer
                     .prune_audit(UnixMillis(now.unix.0.saturating_sub(kept)));
                 self.committer.prune_sessions(now.unix);
+                self.committer.prune_uploads(self.oldest_upload());
             }
             self.host.sleep(limits::AUDIT_COUNT_EVERY).await;
             self.write_refusals();

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use boardwire::client::{Answer, Verb};
-use boardwire::copy::{Copied, Told, Writing, copy};
+use boardwire::copy::{Copied, Told, Trouble, Writing, copy};
 use boardwire::server::config::{Source as Given, Values};
 use boardwire::store::pages::{Page, Place};
 use boardwire::store::redb::RedbStore;
-use boardwire::store::{Damage, OpenError, Store, StoreError};
+use boardwire::store::{Damage, OpenError, Store, StoreError, StoredAsset, UploadId};
+use bytes::Bytes;
 use clap::{Arg, ArgMatches};
 use serde_json::Value;
 
@@ -261,17 +262,19 @@ fn judged(
 fn receive(operator: &Operator, target: &RedbStore, progress: &mut Progress) -> Result<Copied, String> {
     let mut writing = Writing::new(target);
     let mut place = Place::START;
+    let mut bytes = Ahead::default();
     progress.begin_unknown();
     loop {
         let page = page(operator, &place)?;
         let mut tell = |told: Told<'_>| show(progress, &told);
         let stopped = |stopped: boardwire::copy::Stopped| stopped.to_string();
         for (board, cause) in &page.unreadable {
-            let trouble = boardwire::copy::Trouble::Told(cause.clone());
+            let trouble = Trouble::Told(cause.clone());
             writing.leave(board, &trouble, &mut tell);
         }
         for whole in page.boards {
-            writing.push(whole, &mut tell).map_err(stopped)?;
+            let mut parts = |asset: &StoredAsset, number| Ok(bytes.part(operator, asset, number));
+            writing.push(whole, &mut parts, &mut tell).map_err(stopped)?;
         }
         writing.finish(&mut tell).map_err(stopped)?;
         writing
@@ -282,6 +285,24 @@ fn receive(operator: &Operator, target: &RedbStore, progress: &mut Progress) -> 
             Some(_) => return Err(format!("{} gives the same page again", operator.url())),
             None => return Ok(writing.done()),
         }
+    }
+}
+
+/// Parts of an asset that came with one that was asked for.
+#[derive(Default)]
+struct Ahead(Vec<(UploadId, u32, Bytes)>);
+
+impl Ahead {
+    /// A part of an asset of the server.
+    fn part(&mut self, operator: &Operator, asset: &StoredAsset, number: u32) -> Result<Bytes, Trouble> {
+        let wanted = |(upload, part, _): &(UploadId, u32, Bytes)| (*upload, *part) == (asset.upload, number);
+        if !self.0.iter().any(wanted) {
+            let page = page(operator, &Place::Part(asset.upload, number)).map_err(Trouble::Told)?;
+            self.0 = page.parts;
+        }
+        let at = self.0.iter().position(wanted);
+        let at = at.ok_or_else(|| Trouble::Told("an asset has not all of its bytes".to_owned()))?;
+        Ok(self.0.swap_remove(at).2)
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Ids, Side, Stopped};
 use crate::ids::BoardId;
 use crate::room::board::{Accepted, Board};
 use crate::room::document::{self, Unopened};
-use crate::store::{Damage, Life, Living, Store, StoreError, Used, WhichSessions, Whole};
+use crate::store::{Damage, Living, Store, StoreError, Used, WhichSessions, Whole};
 use crate::update::Budgets;
 
 /// Sessions that are asked for at a time.

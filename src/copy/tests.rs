@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 use crate::access::secret::SecretHash;
+use crate::asset::{AssetHash, AssetKind};
 use crate::audit::{Action, Actor, Entry, EntryKey};
 use crate::ids::{Level, Principal, UserId};
+use crate::limits;
 use crate::store::front::Front;
 use crate::store::memory::MemoryStore;
 use crate::store::{
-    Act, BoardLog as _, INVITE_BYTES, Life, Registry as _, SessionChange, Stored, StoredSession,
+    Act, AssetChange, BoardLog as _, INVITE_BYTES, Life, Registry as _, SessionChange, Stored, StoredAsset,
+    StoredSession, UploadId,
 };
 use crate::time::UnixMillis;
 
@@ -279,4 +284,83 @@ fn sessions_are_copied_also_those_that_were_revoked_and_what_differs_is_named() 
         let kept = session(number, "Alice");
         assert_eq!(to.session(&kept.id()), Ok(Some(kept)));
     }
+}
+
+/// An asset of a board that has two parts, with its bytes.
+fn with_asset(store: &MemoryStore, board: &BoardId) -> StoredAsset {
+    let parts = [vec![1; limits::ASSET_PART_BYTES], vec![2; 17]];
+    let asset = StoredAsset {
+        hash: AssetHash(Sha256::digest(parts.concat()).into()),
+        upload: UploadId([7; 16]),
+        kind: AssetKind::Png,
+        bytes: u64::try_from(parts.concat().len()).unwrap(),
+        size: None,
+        created_by: Actor::unknown().subject,
+        created_at: UnixMillis(1),
+        named_at: UnixMillis(1),
+    };
+    let mut changes: Vec<Change> = (0..)
+        .zip(parts)
+        .map(|(part, bytes)| {
+            Change::Asset(AssetChange::Part {
+                upload: asset.upload,
+                part,
+                bytes: bytes.into(),
+                at: UnixMillis(1),
+            })
+        })
+        .collect();
+    changes.push(Change::Asset(AssetChange::Finish {
+        board: board.clone(),
+        asset: Box::new(asset.clone()),
+        bytes_max: u64::MAX,
+    }));
+    assert_eq!(store.commit(&changes), Ok(vec![Applied::Done; 3]));
+    asset
+}
+
+#[test]
+fn assets_come_along_with_all_their_bytes_and_a_copy_that_was_cut_off_goes_on() {
+    let from = filled(3);
+    let asset = with_asset(&from, &id(1));
+    for brought in 0..=2 {
+        let to = MemoryStore::default();
+        for part in 0..brought {
+            let bytes = from.asset_part(asset.upload, part).unwrap().unwrap();
+            let part = AssetChange::Part {
+                upload: asset.upload,
+                part,
+                bytes,
+                at: UnixMillis(9),
+            };
+            to.commit(&[Change::Asset(part)]).unwrap();
+        }
+        let (done, said) = copied(&from, &to);
+        assert_eq!((done.unwrap().written, behind(&said)), (3, vec![]));
+        assert_eq!(to.assets(&id(1), None, 9), Ok(vec![asset.clone()]));
+        for part in 0..asset.parts() {
+            assert_eq!(
+                to.asset_part(asset.upload, part),
+                from.asset_part(asset.upload, part)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_board_whose_assets_are_not_what_they_are_called_stays_behind() {
+    let from = filled(3);
+    let asset = with_asset(&from, &id(1));
+    let to = MemoryStore::default();
+    let part = AssetChange::Part {
+        upload: asset.upload,
+        part: 0,
+        bytes: vec![9; limits::ASSET_PART_BYTES].into(),
+        at: UnixMillis(9),
+    };
+    to.commit(&[Change::Asset(part)]).unwrap();
+    let (done, said) = copied(&from, &to);
+    assert_eq!(done.unwrap().behind, 1);
+    let words = "board-0001: what the target gives back is not what was written";
+    assert_eq!(behind(&said), [words]);
 }

@@ -55,6 +55,8 @@ enum Body {
     Held(Bytes),
     /// What others send behind the head until the connection ends.
     Stream,
+    /// So many bytes that others send behind the head.
+    Parts(u64),
 }
 
 /// What is to be kept as long as a response is.
@@ -167,7 +169,20 @@ impl Response {
         self.field("Content-Type", media_type)
     }
 
-    /// Whether somebody else sends the body.
+    /// The same with a body of so many bytes that somebody else sends, part by part.
+    #[must_use]
+    pub fn with_parts(mut self, media_type: &'static str, bytes: u64) -> Self {
+        self.body = Body::Parts(bytes);
+        self.field("Content-Type", media_type)
+    }
+
+    /// Whether somebody else sends the body, of a length that the head says.
+    #[must_use]
+    pub fn is_in_parts(&self) -> bool {
+        matches!(self.body, Body::Parts(_))
+    }
+
+    /// Whether somebody else sends the body until the connection ends.
     #[must_use]
     pub fn is_stream(&self) -> bool {
         matches!(self.body, Body::Stream)
@@ -232,7 +247,7 @@ impl Response {
         match &self.body {
             Body::BuiltIn(body) => body,
             Body::Held(body) => body,
-            Body::Stream => &[],
+            Body::Stream | Body::Parts(_) => &[],
         }
     }
 
@@ -240,7 +255,7 @@ impl Response {
     #[must_use]
     pub fn held(&self) -> Option<&Bytes> {
         match &self.body {
-            Body::BuiltIn(_) | Body::Stream => None,
+            Body::BuiltIn(_) | Body::Stream | Body::Parts(_) => None,
             Body::Held(body) => Some(body),
         }
     }
@@ -263,7 +278,11 @@ impl Response {
             }
         }
         if self.may_have_body() && !self.is_stream() {
-            push_field(&mut head, "Content-Length", &self.body().len().to_string());
+            let length = match self.body {
+                Body::Parts(bytes) => bytes.to_string(),
+                _ => self.body().len().to_string(),
+            };
+            push_field(&mut head, "Content-Length", &length);
         }
         let connection = match persistence {
             Persistence::KeepAlive => "keep-alive",
@@ -362,6 +381,7 @@ pub fn phrase(status: u16) -> &'static str {
         200 => "OK",
         201 => "Created",
         204 => "No Content",
+        206 => "Partial Content",
         304 => "Not Modified",
         308 => "Permanent Redirect",
         400 => "Bad Request",
@@ -375,6 +395,7 @@ pub fn phrase(status: u16) -> &'static str {
         412 => "Precondition Failed",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
         421 => "Misdirected Request",
         422 => "Unprocessable Content",
         426 => "Upgrade Required",
@@ -451,6 +472,18 @@ mod tests {
             unchanged,
             "HTTP/1.1 304 Not Modified\r\nConnection: keep-alive\r\n\r\n"
         );
+    }
+
+    #[test]
+    fn a_body_in_parts_has_its_length_and_no_bytes_here() {
+        let response = Response::new(206).with_parts("video/mp4", 5_000_000_000);
+        let text = text(&response, Method::Get, Persistence::KeepAlive);
+        assert!(text.starts_with("HTTP/1.1 206 Partial Content\r\n"), "{text}");
+        assert!(
+            text.ends_with("Content-Length: 5000000000\r\nConnection: keep-alive\r\n\r\n"),
+            "{text}"
+        );
+        assert!(response.is_in_parts() && !response.is_stream() && response.held().is_none());
     }
 
     #[test]

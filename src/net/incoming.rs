@@ -15,6 +15,7 @@ use async_io::Timer;
 use bytes::Bytes;
 
 use crate::boards::answers::{Answers, Permit};
+use crate::boards::assets::Download;
 use crate::http::body::{BodyError, Decoder, Progress};
 use crate::http::head::{Framing, Head, Method, Persistence};
 use crate::http::response::{CONTINUE, Problem, Response};
@@ -26,6 +27,10 @@ use crate::net::socket::{READ_BYTES, Socket};
 
 use crate::net::{Late, within};
 use crate::ws::reader::{make_room, room_after};
+
+mod parts;
+
+pub(crate) use parts::Parts;
 
 /// Bytes read at once while a head is incomplete: as much as is received without being counted.
 const HEAD_READ_BYTES: usize = limits::RECEIVING_FREE_BYTES;
@@ -118,6 +123,8 @@ pub(crate) struct Incoming {
     permit: Option<Permit>,
     /// What sends the body of the answer, where that is a stream.
     stream: Option<Box<Stream>>,
+    /// What gives the body of the answer part by part.
+    download: Option<Box<Download>>,
 }
 
 impl Incoming {
@@ -134,6 +141,7 @@ impl Incoming {
             place,
             permit: None,
             stream: None,
+            download: None,
         }
     }
 
@@ -208,13 +216,13 @@ impl Incoming {
         received?
     }
 
-    /// Begins the request with `head`; what was received behind it is its body.
+    /// Begins the request with `head`; what was received behind it is its body, of up to so many bytes.
     ///
     /// # Errors
     /// The body is known to be too large; there is no finding the next request then.
-    pub(crate) fn begin(&mut self, head: &Head<'_>) -> Result<(), NoBody> {
+    pub(crate) fn begin(&mut self, head: &Head<'_>, bytes_max: usize) -> Result<(), NoBody> {
         self.body = Body::Lost;
-        let decoder = Decoder::new(head.framing, self.bounds.body_bytes).map_err(NoBody::Body)?;
+        let decoder = Decoder::new(head.framing, bytes_max).map_err(NoBody::Body)?;
         self.body = match decoder.is_done() {
             true => Body::Ended,
             false if head.expects_continue() => Body::Unread(head.framing, Expectation::Continue),
@@ -249,24 +257,32 @@ impl Incoming {
         body
     }
 
-    async fn read_body_now(&mut self) -> Result<Vec<u8>, NoBody> {
+    /// Has the peer send its body, of up to so many bytes; `None` where there is none, or it was read before.
+    async fn open_body(&mut self, bytes_max: usize) -> Result<Option<Decoder>, NoBody> {
         let (framing, expectation) = match std::mem::replace(&mut self.body, Body::Lost) {
             Body::Unread(framing, expectation) => (framing, expectation),
             Body::Ended => {
                 self.body = Body::Ended;
-                return Ok(Vec::new());
+                return Ok(None);
             }
             Body::Lost => return Err(NoBody::CutOff),
         };
-        let bytes_max = self.bounds.body_bytes;
-        let mut decoder = Decoder::new(framing, bytes_max).map_err(NoBody::Body)?;
-        let mut time = self.bounds.body_time;
+        let decoder = Decoder::new(framing, bytes_max).map_err(NoBody::Body)?;
         if expectation == Expectation::Continue {
-            match within(time, self.socket.send_all(CONTINUE)).await {
+            match within(self.bounds.body_time, self.socket.send_all(CONTINUE)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(Late) => return Err(NoBody::CutOff),
             }
         }
+        Ok(Some(decoder))
+    }
+
+    async fn read_body_now(&mut self) -> Result<Vec<u8>, NoBody> {
+        let bytes_max = self.bounds.body_bytes;
+        let Some(mut decoder) = self.open_body(bytes_max).await? else {
+            return Ok(Vec::new());
+        };
+        let mut time = self.bounds.body_time;
         let mut body = Vec::new();
         loop {
             let progress = self.decode(&mut decoder, |data| {
@@ -391,6 +407,10 @@ impl Incoming {
     /// nobody kept room for becomes another where there is none: 503 to who only asked.
     pub(crate) fn admit(&mut self, response: Response, method: Method) -> Response {
         let permit = self.permit.take();
+        if response.is_in_parts() {
+            self.permit = permit;
+            return response;
+        }
         let Some(body) = response.held().filter(|_| !response.payload(method).is_empty()) else {
             return response;
         };
@@ -415,6 +435,7 @@ impl Incoming {
         persistence: Persistence,
     ) -> io::Result<()> {
         let head = response.encode_head(persistence);
+        let is_in_parts = response.is_in_parts();
         // A body that is not sent is not kept either.
         let response = Some(response).filter(|response| !response.payload(method).is_empty());
         let payload = response
@@ -428,8 +449,12 @@ impl Incoming {
             true => Leaving::Whole(limits::PAGE_TIME_MAX),
             false => Leaving::Moving(self.bounds.answer_time),
         };
-        let sent = self.socket.send_paced(&head, payload, time).await;
+        let mut sent = self.socket.send_paced(&head, payload, time).await;
+        if sent.is_ok() && is_in_parts {
+            sent = self.send_parts(method).await;
+        }
         self.permit = None;
+        self.download = None;
         sent
     }
 

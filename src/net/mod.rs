@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) message_bytes: usize,
     /// `--max-body-bytes`.
     pub(crate) body_bytes: usize,
+    /// `--max-asset-bytes`.
+    pub(crate) asset_bytes: usize,
     /// `--max-outbox-bytes`.
     pub(crate) outbox_bytes: usize,
     /// `--max-connections`.

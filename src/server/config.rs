@@ -105,6 +105,10 @@ pub struct Bounds {
     pub board_bytes: usize,
     /// `--max-body-bytes`: of an HTTP request body.
     pub body_bytes: usize,
+    /// `--max-asset-bytes`: of one asset.
+    pub asset_bytes: usize,
+    /// `--max-assets-bytes`: of all assets of a board.
+    pub assets_bytes: u64,
     /// `--max-outbox-bytes`: that a member may be behind.
     pub outbox_bytes: usize,
     /// `--max-connections`: open in all.
@@ -326,6 +330,8 @@ impl Bounds {
             message_bytes: bytes("max-message-bytes")?,
             board_bytes: bytes("max-board-bytes")?,
             body_bytes: bytes("max-body-bytes")?,
+            asset_bytes: bytes("max-asset-bytes")?,
+            assets_bytes: assets_bytes(values)?,
             outbox_bytes: bytes("max-outbox-bytes")?,
             connections: count("max-connections")?,
             connections_per_address: count("max-connections-per-address")?,
@@ -333,6 +339,15 @@ impl Bounds {
             messages_per_second: u32::try_from(count("max-messages-per-second")?).unwrap_or(u32::MAX),
         })
     }
+}
+
+/// What all assets of a board may take; none for 0.
+fn assets_bytes(values: &Values) -> Result<u64, ConfigError> {
+    let expected = "a size from 0 to 1024GiB: bytes, or such as 64MiB or 4GiB";
+    let bytes = values.one("max-assets-bytes", expected, |text| {
+        values::size(text).filter(|size| *size <= 1 << 40)
+    })?;
+    Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
 }
 
 /// What one owner may have.

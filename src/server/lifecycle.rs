@@ -313,6 +313,7 @@ fn board_settings(config: &Config) -> boards::Settings {
     boards::Settings {
         mode: config.mode,
         board_bytes: config.bounds.board_bytes,
+        assets_bytes: config.bounds.assets_bytes,
         messages_per_second: config.bounds.messages_per_second,
         room: RoomSettings {
             members_max: config.bounds.connections_per_board,
@@ -334,6 +335,7 @@ fn net_settings(config: &Config) -> net::Settings {
         keys: config.keys.clone(),
         message_bytes: config.bounds.message_bytes,
         body_bytes: config.bounds.body_bytes,
+        asset_bytes: config.bounds.asset_bytes,
         outbox_bytes: config.bounds.outbox_bytes,
         connections: config.bounds.connections,
         connections_per_address: config.bounds.connections_per_address,

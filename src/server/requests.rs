@@ -268,10 +268,13 @@ async fn decide(
         // The other node has looked at that.
         Came::FromNode => peer,
     };
-    let begun = incoming.begin(head);
+    let target = Target::parse(head.target).map(|target| local(target, &shell.settings.base_path));
+    let bytes_max = target
+        .as_ref()
+        .map_or(0, |target| api::body_bytes_max(shell, target));
+    let begun = incoming.begin(head, bytes_max);
     hosts::check(shell, head.host)?;
-    let target = Target::parse(head.target).map_err(|error| Response::problem(&error.into()))?;
-    let target = local(target, &shell.settings.base_path);
+    let target = target.map_err(|error| Response::problem(&error.into()))?;
     begun.map_err(|why| Response::problem(&why.into()))?;
     if came == Came::Directly {
         sign_in::check_proxy(shell, head, peer).map_err(admission::problem)?;

@@ -171,6 +171,7 @@ fn plan(random: &mut Random) -> Plan {
     let settings = Settings {
         mode: Mode::Standard,
         board_bytes: 4 << 20,
+        assets_bytes: 1 << 20,
         messages_per_second: random.between(20, 300) as u32,
         room,
         room_idle: random.time(ms(1_000), ms(20_000)),

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::{SessionChange, StoredSecret, StoredWebhook, WebhookId, Whole};
+use super::{AssetChange, SessionChange, StoredSecret, StoredWebhook, WebhookId, Whole};
 use crate::access::secret::SecretKind;
 use crate::audit::Entry;
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
@@ -67,6 +67,8 @@ pub enum Change {
     },
     /// Changes a session. It belongs to no board, and whichever node may do it.
     Session(SessionChange),
+    /// Changes an upload or an asset.
+    Asset(AssetChange),
 }
 
 /// What can be done to a board as a whole.
@@ -142,6 +144,7 @@ impl Change {
             | Self::Audit { board, .. }
             | Self::Purge { board, .. } => Some(board),
             Self::Import(whole) => Some(&whole.board),
+            Self::Asset(change) => change.board(),
             Self::Session(_) => None,
         }
     }
@@ -152,6 +155,7 @@ impl Change {
         let payload = match self {
             Self::Append { update, .. } => update.len(),
             Self::Snapshot { state, .. } => state.len(),
+            Self::Asset(change) => change.weight(),
             Self::Session(SessionChange::Open(session)) => session.weight(),
             Self::Act { .. } | Self::Audit { .. } | Self::Purge { .. } | Self::Session(_) => ACT_WEIGHT,
             Self::Import(whole) => whole.weight(),
@@ -167,7 +171,7 @@ pub enum Applied {
     Done,
     /// `Create`: the board is there already. `AddSecret`, `AddWebhook`: one with this id is. `Import`: the
     /// board is, or a link or key of it on another board. `Open`: a session with this id or of this
-    /// invitation is.
+    /// invitation is. `Part`: the upload has this part. `Finish`: the board has this asset.
     Exists,
     /// The board was deleted; it may be in the trash.
     Deleted,
@@ -175,11 +179,14 @@ pub enum Applied {
     Absent,
     /// `Ungrant`, `Revoke`, `Pause`, `RemoveWebhook`: the board has no such grant, link, key or webhook.
     /// `Restore`, `Purge`: the board is not in the trash, or not for so long.
-    /// `Renew`, `Revoke` of a session: there is none, or it was revoked.
+    /// `Renew`, `Revoke` of a session: there is none, or it was revoked. `Part`, `Drop`, `Finish`: there is no
+    /// such upload any more, or it is not whole. `Name`, `Remove`: the board has none of these assets.
     NotThere,
     /// `Grant`, `AddSecret`, `AddWebhook`: the board has as many as `limits` allows. `Open`: the
-    /// store has as many sessions.
+    /// store has as many sessions. `Finish`: the board has as many assets.
     TooMany,
+    /// `Finish`: with this asset those of the board would have more bytes than they may.
+    AssetsFull,
     /// `Create`, `Update`: whoever would own the board has as many as [`super::owners::Quotas`] allow.
     TooManyBoards,
     /// `Update`: with the board its new owner would have more bytes than [`super::owners::Quotas`] allow.
@@ -188,7 +195,7 @@ pub enum Applied {
     NotOwner,
     /// `Append`: the sequence is not the last one plus one. `Snapshot`: it covers what is not stored, or less
     /// than the snapshot that is there. A bug of ours, or a room that outlived a failed commit. `Import`: an
-    /// update is missing.
+    /// update is missing, or the parts of an asset. `Part`: one before it is missing.
     OutOfOrder,
     /// The board's rows cannot be read; [`super::BoardLog::load`] names the cause.
     Unreadable,

@@ -5,6 +5,7 @@
 //! and a line at the end of this file.
 
 mod acts;
+pub(super) mod assets;
 mod audit;
 pub(super) mod changes;
 mod faults;
@@ -158,7 +159,7 @@ impl Place for Schema {
     fn verify(&self) {
         let schema = &self.name;
         // What belongs to no board that is there, and sizes that are not those of what is stored.
-        let stray = ["states", "updates", "grants", "secrets"].map(|table| {
+        let stray = ["states", "updates", "grants", "secrets", "assets"].map(|table| {
             format!(
                 "SELECT '{table}' FROM {schema}.{table} t WHERE NOT EXISTS (
                     SELECT FROM {schema}.boards b WHERE b.id = t.board AND (b.deleted_at IS NULL OR b.trashed))"
@@ -169,7 +170,19 @@ impl Place for Schema {
                 state_bytes <> coalesce((SELECT sum(octet_length(state)) FROM {schema}.states WHERE board = b.id), 0)
                 OR log_bytes <> coalesce((SELECT sum(octet_length(updates)) FROM {schema}.updates WHERE board = b.id), 0))"
         );
-        let found = Postgres::shared().ask(&format!("{} UNION ALL {wrong}", stray.join(" UNION ALL ")));
+        // Assets and uploads without all their parts, and parts of nothing.
+        let parts = format!(
+            "SELECT encode(id, 'hex') FROM (
+                SELECT upload AS id, bytes, 1 AS begun FROM {schema}.assets
+                UNION ALL SELECT id, bytes, begun_at FROM {schema}.uploads) u
+             WHERE begun > 0 AND bytes <> coalesce(
+                (SELECT sum(octet_length(bytes)) FROM {schema}.asset_parts WHERE upload = u.id), 0)
+             UNION ALL SELECT encode(upload, 'hex') FROM {schema}.asset_parts p
+             WHERE NOT EXISTS (SELECT FROM {schema}.assets WHERE upload = p.upload)
+                AND NOT EXISTS (SELECT FROM {schema}.uploads WHERE id = p.upload)"
+        );
+        let stray = stray.join(" UNION ALL ");
+        let found = Postgres::shared().ask(&format!("{stray} UNION ALL {wrong} UNION ALL {parts}"));
         assert_eq!(found, "");
     }
 }
@@ -254,7 +267,7 @@ impl<P: Place> Tried<P> {
         let everyone = ["user:alice", "user:bob", "team:bob", "public"];
         let board = id(board);
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             self.load(&board),
             self.load_kept(&board),
             self.trashed(&board),
@@ -264,6 +277,7 @@ impl<P: Place> Tried<P> {
             self.secrets(&board, SecretKind::Link, None, usize::MAX),
             self.secrets(&board, SecretKind::Key, None, usize::MAX),
             self.webhooks(&board),
+            self.assets(&board, None, usize::MAX),
             self.audit(&board, None, usize::MAX),
             self.list(&everything(), None, usize::MAX),
             self.trash(&everything(), None, usize::MAX),
@@ -330,6 +344,14 @@ macro_rules! keeps_the_rules {
                 sessions_are_listed_in_order_and_in_pages_of_one_user_or_of_all
                 sessions_that_are_over_are_removed_and_free_their_invitations
                 a_session_too_many_is_refused;
+            assets:
+                an_upload_becomes_an_asset_that_is_read_back_part_by_part
+                a_part_comes_once_and_in_its_order
+                a_board_has_each_asset_once_and_no_more_than_it_may
+                an_asset_that_is_not_named_is_removed_and_one_that_is_stays
+                deleting_a_board_takes_its_assets_along_and_those_of_no_other
+                what_uploads_leave_is_removed_a_little_at_a_time
+                what_assets_take_lives;
             whole:
                 a_board_that_was_imported_is_what_it_was_and_goes_on
                 what_is_there_already_or_has_a_gap_is_not_imported
@@ -347,7 +369,8 @@ macro_rules! keeps_the_rules_while_it_fails {
                 after_a_failure_nothing_is_written_until_the_store_is_open_again
                 a_probe_finds_what_a_commit_would_and_changes_nothing
                 after_a_failed_commit_the_accounts_say_what_is_stored
-                pruning_that_fails_is_a_failed_commit;
+                pruning_that_fails_is_a_failed_commit
+                uploads_that_fail_at_any_operation_are_whole_or_not_there;
         }
     };
 }

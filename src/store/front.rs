@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::owners::Account;
 use super::{
     Applied, BoardLog, Change, Footprint, Holder, Listed, Reclaimed, Registry, Store, StoreError, Stored,
-    StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Used, WhichSessions,
+    StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, UploadId, Used,
+    WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
+use crate::asset::AssetHash;
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
 use crate::time::UnixMillis;
@@ -37,6 +41,10 @@ pub(crate) trait Front: Send + Sync {
 
     fn prune_sessions(&self, before: UnixMillis) -> Result<(), StoreError> {
         self.behind().prune_sessions(before)
+    }
+
+    fn prune_uploads(&self, before: UnixMillis) -> Result<bool, StoreError> {
+        self.behind().prune_uploads(before)
     }
 
     fn probe(&self) -> Result<(), StoreError> {
@@ -120,6 +128,27 @@ impl<T: Front> Registry for T {
         self.behind().webhooks(board)
     }
 
+    fn asset(&self, board: &BoardId, hash: &AssetHash) -> Result<Option<StoredAsset>, StoreError> {
+        self.behind().asset(board, hash)
+    }
+
+    fn assets(
+        &self,
+        board: &BoardId,
+        after: Option<&AssetHash>,
+        limit: usize,
+    ) -> Result<Vec<StoredAsset>, StoreError> {
+        self.behind().assets(board, after, limit)
+    }
+
+    fn asset_part(&self, upload: UploadId, part: u32) -> Result<Option<Bytes>, StoreError> {
+        self.behind().asset_part(upload, part)
+    }
+
+    fn assets_of_versions(&self, board: &BoardId) -> Result<Vec<AssetHash>, StoreError> {
+        self.behind().assets_of_versions(board)
+    }
+
     fn audit(
         &self,
         board: &BoardId,
@@ -166,6 +195,10 @@ impl<T: Front> Store for T {
 
     fn prune_sessions(&self, before: UnixMillis) -> Result<(), StoreError> {
         Front::prune_sessions(self, before)
+    }
+
+    fn prune_uploads(&self, before: UnixMillis) -> Result<bool, StoreError> {
+        Front::prune_uploads(self, before)
     }
 
     fn probe(&self) -> Result<(), StoreError> {

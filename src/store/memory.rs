@@ -4,6 +4,7 @@
 //! hold is in `contents`, and who has it in `nodes`. Key invariant: what is on the disk is what there was
 //! before a commit, or after it. Tests: `contract/`.
 
+mod assets;
 mod contents;
 mod nodes;
 
@@ -12,17 +13,20 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 pub use self::contents::Contents;
 use self::nodes::Nodes;
 use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeId, NodeSeen, Ownership, Whereabouts};
 use super::{
     Act, Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Used,
-    WhichSessions,
+    StoreError, Stored, StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary,
+    Trashed, UploadId, Used, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
+use crate::asset::AssetHash;
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
 use crate::time::UnixMillis;
@@ -361,6 +365,23 @@ impl Registry for MemoryStore {
         self.ask(|contents| contents.webhooks(board))
     }
 
+    fn asset(&self, board: &BoardId, hash: &AssetHash) -> Result<Option<StoredAsset>, StoreError> {
+        self.ask(|contents| contents.asset(board, hash))
+    }
+
+    fn assets(
+        &self,
+        board: &BoardId,
+        after: Option<&AssetHash>,
+        limit: usize,
+    ) -> Result<Vec<StoredAsset>, StoreError> {
+        self.ask(|contents| contents.assets(board, after, limit))
+    }
+
+    fn asset_part(&self, upload: UploadId, part: u32) -> Result<Option<Bytes>, StoreError> {
+        self.ask(|contents| contents.asset_part(upload, part))
+    }
+
     fn audit(
         &self,
         board: &BoardId,
@@ -425,6 +446,13 @@ impl Store for MemoryStore {
         self.change(|state, _, _| {
             state.contents.prune_sessions(before);
             Ok(())
+        })
+    }
+
+    fn prune_uploads(&self, before: UnixMillis) -> Result<bool, StoreError> {
+        self.change(|state, _, _| {
+            state.contents.prune_uploads(before);
+            Ok(false)
         })
     }
 

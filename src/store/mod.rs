@@ -7,6 +7,7 @@
 //!
 //! The bytes of keys and values in the data file are in `rows`; `memory` is the plainest store, for tests.
 
+mod asset;
 mod change;
 mod error;
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod contract;
 
 use std::sync::Arc;
 
+pub use self::asset::{AssetChange, StoredAsset, UploadId};
 pub use self::change::{Act, Applied, Change};
 pub use self::error::{Damage, OpenError, StoreError, Trouble};
 pub use self::log::{BoardLog, StoredBoard};
@@ -138,4 +140,11 @@ pub trait Store: BoardLog + Registry {
     /// # Errors
     /// As `commit`.
     fn prune_sessions(&self, before: UnixMillis) -> Result<(), StoreError>;
+
+    /// Removes parts of uploads that began before `before` or are no asset's any more, in one transaction of
+    /// bounded length; true if there may be more. Called by who calls `commit`.
+    ///
+    /// # Errors
+    /// As `commit`.
+    fn prune_uploads(&self, before: UnixMillis) -> Result<bool, StoreError>;
 }

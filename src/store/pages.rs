@@ -9,8 +9,8 @@
 //! row  = tag (u8), length of key (u16 le), length of value (u32 le), key, value
 //! ```
 //! Keys and values are those of the data file, with their checksums (`rows`): of each board its record, then
-//! its full state and its updates, each as one chunk, its grants, links, keys, webhooks and audit entries. Of
-//! two tags only a page knows: a board that cannot be read (key: its id, value: why) and the end (value: how
+//! its full state and its updates, each as one chunk, its grants, links, keys, assets, webhooks and audit
+//! entries; of the bytes of an asset each part as one chunk. Of two tags only a page knows: a board that cannot be read (key: its id, value: why) and the end (value: how
 //! many rows came before, u32 le, and where the next page begins).
 
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
@@ -22,11 +22,12 @@ use bytes::Bytes;
 use super::rows::access::{
     decode_grant, decode_secret, encode_grant, encode_secret, grant_key, parse_grant_key, secret_key,
 };
+use super::rows::assets::{asset_key, decode_asset, encode_asset, parse_part_key, part_key};
 use super::rows::audit::{decode_entry, encode_entry, entry_key};
 use super::rows::sessions::{decode_session, encode_session};
 use super::rows::webhooks::{decode_webhook, encode_webhook, webhook_key};
 use super::rows::{self, BoardRow, Chunk, LiveBoard, Tag};
-use super::{Damage, Life, Living, StoredBoard, StoredSession, Whole};
+use super::{Damage, Life, Living, StoredBoard, StoredSession, UploadId, Whole};
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, SecretId};
 
@@ -48,6 +49,8 @@ pub enum Place {
     Board(Option<BoardId>),
     /// Behind this session; at the first one for `None`.
     Session(Option<SecretId>),
+    /// At this part of an asset's bytes, which a page of boards has named.
+    Part(UploadId, u32),
 }
 
 impl Place {
@@ -63,6 +66,10 @@ impl Place {
             ("b", id) => BoardId::parse(id).map(|id| Self::Board(Some(id))),
             ("s", "") => Some(Self::Session(None)),
             ("s", id) => SecretId::parse(id).map(|id| Self::Session(Some(id))),
+            ("a", part) => {
+                let (upload, part) = part.split_once(':')?;
+                Some(Self::Part(UploadId::parse(upload)?, part.parse().ok()?))
+            }
             _ => None,
         }
     }
@@ -73,6 +80,7 @@ impl fmt::Display for Place {
         match self {
             Self::Board(id) => write!(f, "b:{}", id.as_ref().map_or("", BoardId::as_str)),
             Self::Session(id) => write!(f, "s:{}", id.as_ref().map_or("", SecretId::as_str)),
+            Self::Part(upload, part) => write!(f, "a:{upload:?}:{part}"),
         }
     }
 }
@@ -86,6 +94,8 @@ pub struct Page {
     pub unreadable: Vec<(BoardId, String)>,
     /// Sessions.
     pub sessions: Vec<StoredSession>,
+    /// Parts of the bytes of an asset.
+    pub parts: Vec<(UploadId, u32, Bytes)>,
     /// Where the next page begins; `None` after the last.
     pub next: Option<Place>,
 }
@@ -157,6 +167,10 @@ impl Writer {
             };
             self.row(tag, &key, &encode_secret(&key, secret));
         }
+        for asset in &living.assets {
+            let key = asset_key(board, &asset.hash);
+            self.row(Tag::Asset, &key, &encode_asset(&key, asset));
+        }
         for webhook in &living.webhooks {
             let key = webhook_key(board, &webhook.id);
             self.row(Tag::Webhook, &key, &encode_webhook(&key, webhook));
@@ -196,6 +210,9 @@ impl Page {
             let id = session.id();
             let key = id.as_str().as_bytes();
             writer.row(Tag::Session, key, &encode_session(key, session));
+        }
+        for (upload, part, bytes) in &self.parts {
+            writer.chunk(Tag::AssetPart, &part_key(*upload, *part), (0, bytes));
         }
         let next = self.next.as_ref().map(Place::to_string).unwrap_or_default();
         let value = rows::encode_end(writer.rows, &next);
@@ -272,6 +289,7 @@ fn begun(board: BoardId, row: BoardRow) -> (Whole, Option<LiveBoard>) {
                 grants: Vec::new(),
                 secrets: Vec::new(),
                 webhooks: Vec::new(),
+                assets: Vec::new(),
             };
             let life = match live.trashed_at {
                 None => Life::Live(Box::new(living)),
@@ -306,6 +324,16 @@ impl Reader {
             tag if tag == Tag::Session as u8 => {
                 self.end_board()?;
                 self.page.sessions.push(decode_session(key, value)?);
+            }
+            tag if tag == Tag::AssetPart as u8 => {
+                self.end_board()?;
+                let (upload, part) = parse_part_key(key)?;
+                let chunk = Chunk::decode(Tag::AssetPart, key, value)?;
+                if (chunk.parts, chunk.updates) != (1, 0) {
+                    return Err(Damage::Malformed);
+                }
+                let bytes = Bytes::copy_from_slice(chunk.bytes);
+                self.page.parts.push((upload, part, bytes));
             }
             _ => self.of_board(row)?,
         }
@@ -355,6 +383,7 @@ impl Reader {
             tag if tag == Tag::Key as u8 => {
                 (living.secrets).push(decode_secret(SecretKind::Key, key, value)?)
             }
+            tag if tag == Tag::Asset as u8 => living.assets.push(decode_asset(key, value)?),
             tag if tag == Tag::Webhook as u8 => living.webhooks.push(decode_webhook(key, value)?),
             _ => return Err(Damage::Malformed),
         }

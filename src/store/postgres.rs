@@ -11,6 +11,7 @@
 
 mod access;
 mod address;
+mod assets;
 mod batch;
 mod commit;
 mod link;
@@ -36,6 +37,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+
 pub use self::address::{Address, EXPECTED};
 use self::link::{Link, sql};
 use self::links::{Links, Purpose};
@@ -44,11 +47,12 @@ use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeSeen, Ownership, Whereabouts};
 use super::{
     Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Shared, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Trouble,
-    Used, WhichSessions,
+    StoreError, Stored, StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary,
+    Trashed, Trouble, UploadId, Used, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
+use crate::asset::AssetHash;
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
 use crate::limits;
@@ -61,8 +65,8 @@ const UNDONE: [&str; 3] = ["40001", "40P01", "23505"];
 const MEASURE: &str = "
     SELECT coalesce((SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c
             WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'), 0)::bigint AS file,
-        coalesce((SELECT sum(state_bytes + log_bytes) FROM boards WHERE deleted_at IS NULL OR trashed), 0)
-            ::bigint AS live";
+        (coalesce((SELECT sum(state_bytes + log_bytes) FROM boards WHERE deleted_at IS NULL OR trashed), 0)
+            + coalesce((SELECT sum(bytes) FROM assets), 0))::bigint AS live";
 
 const PRUNE: &str = "
     DELETE FROM audit WHERE (board, at, n) IN (SELECT board, at, n FROM audit WHERE at < $1 ORDER BY at LIMIT $2)
@@ -319,6 +323,23 @@ impl Registry for PgStore {
         self.ask(|links| read::webhooks(links, board))
     }
 
+    fn asset(&self, board: &BoardId, hash: &AssetHash) -> Result<Option<StoredAsset>, StoreError> {
+        self.ask(|links| assets::one(links, board, hash))
+    }
+
+    fn assets(
+        &self,
+        board: &BoardId,
+        after: Option<&AssetHash>,
+        limit: usize,
+    ) -> Result<Vec<StoredAsset>, StoreError> {
+        self.ask(|links| assets::some(links, board, after, limit))
+    }
+
+    fn asset_part(&self, upload: UploadId, part: u32) -> Result<Option<Bytes>, StoreError> {
+        self.ask(|links| assets::part(links, upload, part))
+    }
+
     fn audit(
         &self,
         board: &BoardId,
@@ -414,6 +435,22 @@ impl Store for PgStore {
         self.closed.store(true, Ordering::Release);
         self.poisoned.store(true, Ordering::Release);
         self.links.renew();
+    }
+
+    fn prune_uploads(&self, before: UnixMillis) -> Result<bool, StoreError> {
+        let most = limits::UPLOAD_PARTS_PRUNED_AT_ONCE;
+        self.change(|link| {
+            let prune = [
+                sql("BEGIN"),
+                sql(commit::LOCK).number(self.key),
+                sql(assets::GIVE_UP).number(rows::signed(before.0)),
+                sql(assets::PRUNE_PARTS).number(i64::try_from(most).unwrap_or(i64::MAX)),
+                sql(assets::PRUNE),
+                sql("COMMIT"),
+            ];
+            let answers = link.run(&prune, limits::DATABASE_ANSWER_TIME_MAX)?;
+            Ok(answers.get(3).is_some_and(|parts| parts.len() >= most))
+        })
     }
 
     fn prune_sessions(&self, before: UnixMillis) -> Result<(), StoreError> {

@@ -13,7 +13,7 @@
 //! nothing, leaves it out of the copy when it makes the file smaller, and cannot read the audit entries of
 //! webhooks. So did `sessions` and the index `invites`: a program that does not know them knows nobody by a
 //! session, and leaves them out of such a copy too. Format 5 adds boards in the trash, with the index `trash`
-//! over them. Bytes are in `rows`. Deleting a board must delete its
+//! over them, and `assets`, `uploads` and `asset_parts`. Bytes are in `rows`. Deleting a board must delete its
 //! rows in each table that knows boards, but its audit entries.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the
@@ -54,6 +54,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ::redb::{Database, ReadableTable, TableDefinition};
+use bytes::Bytes;
 
 pub use self::file::{Compacted, check, compact};
 use self::file::{copy, open_at, verify_file};
@@ -71,11 +72,12 @@ use super::owners::{Account, Quotas};
 use super::rows::{self, Tally};
 use super::{
     Applied, BoardLog, Change, Damage, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Used,
-    WhichSessions,
+    StoreError, Stored, StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary,
+    Trashed, UploadId, Used, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
+use crate::asset::AssetHash;
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
 use crate::time::UnixMillis;
@@ -99,9 +101,29 @@ const WEBHOOKS: Table = TableDefinition::new("webhooks");
 const SESSIONS: Table = TableDefinition::new("sessions");
 const INVITES: Table = TableDefinition::new("invites");
 const TRASH: Table = TableDefinition::new("trash");
-const TABLES: [Table; 16] = [
-    META, BOARDS, IDS, SNAPSHOTS, UPDATES, GRANTS, LINKS, KEYS, SECRETS, HOLDERS, AUDIT, JOURNAL, WEBHOOKS,
-    SESSIONS, INVITES, TRASH,
+const ASSETS: Table = TableDefinition::new("assets");
+const UPLOADS: Table = TableDefinition::new("uploads");
+const ASSET_PARTS: Table = TableDefinition::new("asset_parts");
+const TABLES: [Table; 19] = [
+    META,
+    BOARDS,
+    IDS,
+    SNAPSHOTS,
+    UPDATES,
+    GRANTS,
+    LINKS,
+    KEYS,
+    SECRETS,
+    HOLDERS,
+    AUDIT,
+    JOURNAL,
+    WEBHOOKS,
+    SESSIONS,
+    INVITES,
+    TRASH,
+    ASSETS,
+    UPLOADS,
+    ASSET_PARTS,
 ];
 
 /// Memory redb may use for pages it read or is about to write. Small on purpose: a room holds its board, so
@@ -133,6 +155,8 @@ pub struct RedbStore {
     stuck: Mutex<Option<Footprint>>,
     file_bytes: AtomicU64,
     rows: AtomicU64,
+    /// Of all assets.
+    asset_bytes: AtomicU64,
 }
 
 impl std::fmt::Debug for RedbStore {
@@ -224,6 +248,7 @@ impl RedbStore {
             stuck: Mutex::new(None),
             file_bytes: AtomicU64::new(0),
             rows: AtomicU64::new(0),
+            asset_bytes: AtomicU64::new(0),
         };
         store.count_owners();
         store.measure()?;
@@ -392,6 +417,28 @@ impl Registry for RedbStore {
         self.with(|database| read::access::webhooks(database, board))
     }
 
+    fn asset(&self, board: &BoardId, hash: &AssetHash) -> Result<Option<StoredAsset>, StoreError> {
+        let found = self.with(|database| read::assets::asset(database, board, hash))?;
+        if found.is_none() {
+            self.refuse_if_damaged()?;
+        }
+        Ok(found)
+    }
+
+    fn assets(
+        &self,
+        board: &BoardId,
+        after: Option<&AssetHash>,
+        limit: usize,
+    ) -> Result<Vec<StoredAsset>, StoreError> {
+        self.refuse_if_damaged()?;
+        self.with(|database| read::assets::assets(database, board, after, limit))
+    }
+
+    fn asset_part(&self, upload: UploadId, part: u32) -> Result<Option<Bytes>, StoreError> {
+        self.with(|database| read::assets::part(database, upload, part))
+    }
+
     fn audit(
         &self,
         board: &BoardId,
@@ -449,6 +496,11 @@ impl Store for RedbStore {
         self.with_touched(|database, touched| prune::sessions(database, before, touched))
     }
 
+    fn prune_uploads(&self, before: UnixMillis) -> Result<bool, StoreError> {
+        self.refuse_if_poisoned()?;
+        self.with_touched(|database, touched| prune::uploads(database, before, touched))
+    }
+
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>, StoreError> {
         self.refuse_if_poisoned()?;
         let (applied, changed) = self.with_touched(|database, touched| {
@@ -462,6 +514,9 @@ impl Store for RedbStore {
         })?;
         self.change_journal(|journal| journal.apply(changed.journal));
         self.owners.apply(changed.moves);
+        if let Some(bytes) = changed.asset_bytes {
+            self.asset_bytes.store(bytes, Ordering::Relaxed);
+        }
         if let Ok(bytes) = self.place.bytes() {
             self.file_bytes.store(bytes, Ordering::Relaxed);
         }

@@ -6,10 +6,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::owners::Account;
-use super::{Damage, StoreError, Stored, StoredSession, StoredWebhook, Used, WhichSessions};
+use super::{
+    Damage, StoreError, Stored, StoredAsset, StoredSession, StoredWebhook, UploadId, Used, WhichSessions,
+};
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
+use crate::asset::AssetHash;
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId, Subject, UserId};
 use crate::time::UnixMillis;
@@ -176,6 +181,39 @@ pub trait Registry: Send + Sync {
     /// # Errors
     /// As `load`, of the webhooks.
     fn webhooks(&self, board: &BoardId) -> Result<Vec<StoredWebhook>, StoreError>;
+
+    /// An asset of a board.
+    ///
+    /// # Errors
+    /// As `load`, of the asset.
+    fn asset(&self, board: &BoardId, hash: &AssetHash) -> Result<Option<StoredAsset>, StoreError>;
+
+    /// The assets of a board by hash; the first `limit` after `after`.
+    ///
+    /// # Errors
+    /// As `load`, of the assets.
+    fn assets(
+        &self,
+        board: &BoardId,
+        after: Option<&AssetHash>,
+        limit: usize,
+    ) -> Result<Vec<StoredAsset>, StoreError>;
+
+    /// A part of an upload, or of the asset that was made of it.
+    ///
+    /// # Errors
+    /// As `load`, of the part.
+    fn asset_part(&self, upload: UploadId, part: u32) -> Result<Option<Bytes>, StoreError>;
+
+    /// The assets that kept versions of a board name, besides those that its document does: they stay as long
+    /// as the versions do. There are no versions yet.
+    ///
+    /// # Errors
+    /// As `load`, of the versions.
+    fn assets_of_versions(&self, board: &BoardId) -> Result<Vec<AssetHash>, StoreError> {
+        let _ = board;
+        Ok(Vec::new())
+    }
 
     /// The audit entries of a board, newest first: the first `limit` before `before`.
     ///

@@ -21,6 +21,10 @@
 //! trash      key: board id                                        value: when it went there (u64 le)
 //! sessions   key: session id                                       value: session
 //! invites    key: invitation (16 bytes)                           value: session id
+//! assets     key: board id, 00, SHA-256 of its bytes              value: asset
+//!            key: board id, 00; or nothing                        value: sums, of the board; of all boards
+//! uploads    key: upload (16 bytes)                               value: upload
+//! asset_parts  key: upload, part (u64 be), piece (u32 be)         value: chunk
 //! meta       key: "format"                                        value: version (u32 le)
 //!
 //! value  = row format (u8, 1), first 8 bytes of SHA-256(table tag, key length (u16 le), key, row format, body), body
@@ -39,6 +43,10 @@
 //! webhook = secret (32 bytes), created (u64 le), created by, address, types, kinds (each with commas)
 //! session = SHA-256 of its text, invitation, created, used, expires, revoked (u64 le each; the greatest: not),
 //!          admin (u8), user, name, user agent, boards (u32 le), of each its level and its id
+//! asset  = upload, length (u64 le), width, height (u32 le each; 0: not known), created, named (u64 le each), created by,
+//!          media type
+//! sums   = assets, bytes of them (u64 le each)
+//! upload = begun (u64 le; 0: given up), parts (u32 le), bytes (u64 le)
 //! entry  = action, level, subject, address (0 | 4, 4 bytes | 6, 16 bytes), user agent, detail as JSON or nothing
 //! ```
 //! Action, subject, user agent, created by, name and the board id of a run are texts. Of a secret's text
@@ -61,6 +69,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
 pub(crate) mod access;
+pub(crate) mod assets;
 pub(crate) mod audit;
 mod board;
 pub(crate) mod journal;
@@ -125,6 +134,12 @@ pub(crate) enum Tag {
     Invite = 14,
     /// `trash`.
     Trash = 15,
+    /// `assets`.
+    Asset = 16,
+    /// `uploads`.
+    Upload = 17,
+    /// `asset_parts`.
+    AssetPart = 18,
     /// In a page of a backup only: a board that cannot be read.
     Unreadable = 64,
     /// In a page of a backup only: its end.

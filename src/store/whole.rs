@@ -3,7 +3,7 @@
 //! Owns [`Whole`], and how it is read through the seams. Must not know how anything is stored. Key invariant:
 //! what cannot be read whole is an error, and never less of a board. Tests: `contract/whole.rs`.
 
-use super::{Damage, Store, StoreError, Stored, StoredBoard, StoredSecret, StoredWebhook};
+use super::{Damage, Store, StoreError, Stored, StoredAsset, StoredBoard, StoredSecret, StoredWebhook};
 use crate::access::secret::SecretKind;
 use crate::audit::Entry;
 use crate::ids::{BoardId, Level, Principal};
@@ -62,6 +62,8 @@ pub struct Living {
     pub secrets: Vec<StoredSecret>,
     /// Its webhooks, by id.
     pub webhooks: Vec<StoredWebhook>,
+    /// Its assets, by hash. Their parts go apart, and before it.
+    pub assets: Vec<StoredAsset>,
 }
 
 /// What a grant, a link or key, or an entry weighs, about.
@@ -123,6 +125,7 @@ impl Whole {
             // A webhook has an address of up to 2 KiB.
             Some(living) => (living.grants.len())
                 .saturating_add(living.secrets.len())
+                .saturating_add(living.assets.len())
                 .saturating_add(living.webhooks.len().saturating_mul(8)),
         };
         rows.saturating_add(self.audit.len())
@@ -181,6 +184,7 @@ impl Living {
             grants: store.grants(board, None, usize::MAX)?,
             secrets,
             webhooks: store.webhooks(board)?,
+            assets: store.assets(board, None, usize::MAX)?,
         })
     }
 

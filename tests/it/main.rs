@@ -13,6 +13,7 @@
 
 mod support;
 
+mod assets;
 mod audit;
 mod auth;
 mod awareness;

@@ -31,6 +31,7 @@ const UNPROVOKED = [
   ['deleteItem 413 board_too_large', 'needs a frame on a board that is full to the byte'],
   ['beginSession 409 too_many_sessions', 'needs 10,000 sessions; src/store/contract has it'],
   ['readBackup 429 backup_busy', 'needs a store that takes 10 s for a page; src/boards/backup.rs has it'],
+  ['createAsset 429 too_many_uploads', 'needs uploads that pause; tests/it/assets.rs has it'],
   ['* default body_timeout', 'takes two minutes; src/net/incoming/tests.rs has it']
 ]
 
@@ -48,8 +49,16 @@ const update = build => {
 }
 const anUpdate = text => update(doc => doc.getMap('map').set('text', text))
 
+/** A picture by its head, of so many pixels a side. */
+const picture = (number, side = 640) => {
+  const bytes = Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR________' + number, 'latin1')
+  bytes.writeUInt32BE(side, 16)
+  bytes.writeUInt32BE(side, 20)
+  return bytes
+}
+
 /** A member of a request for each path, valid, and unused unless a test says otherwise. */
-const NAMES = { user: 'bob', team: 'design', link: 'AAAAAAAAAAAAAAAA', session: 'AAAAAAAAAAAAAAAA', key: 'AAAAAAAAAAAAAAAA', webhook: 'AAAAAAAAAAAAAAAA', item: 'drawn' }
+const NAMES = { user: 'bob', team: 'design', link: 'AAAAAAAAAAAAAAAA', session: 'AAAAAAAAAAAAAAAA', key: 'AAAAAAAAAAAAAAAA', asset: 'ab'.repeat(32), webhook: 'AAAAAAAAAAAAAAAA', item: 'drawn' }
 const pathOf = (operation, board) => {
   const names = { board, ...NAMES }
   return Object.fromEntries([...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name, names[name]]))
@@ -69,6 +78,7 @@ const BODIES = {
   createKey: { json: { level: 'view', name: 'any' } },
   createWebhook: { json: { url: 'https://example.com/' } },
   writeDocument: { body: anUpdate('any') },
+  createAsset: { body: picture(1) },
   createItem: { json: { type: 'sticky', x: 0, y: 0 } },
   updateItem: { json: { x: 1 } },
   batchItems: { json: { operations: [] } },
@@ -186,7 +196,9 @@ describe('the server', () => {
   const create = (id, token = alice) => to('createBoard', 201, null, { json: { id }, token })
 
   before(async () => {
-    server = await Server.start({ 'max-body-bytes': BODY_BYTES_MAX, 'max-board-bytes': BOARD_BYTES_MAX })
+    server = await Server.start({
+      'max-body-bytes': BODY_BYTES_MAX, 'max-board-bytes': BOARD_BYTES_MAX, 'max-asset-bytes': BODY_BYTES_MAX, 'max-assets-bytes': BODY_BYTES_MAX
+    })
     await create('known')
     await create('deleted')
     await to('deleteBoard', 204, null, { path: { board: 'deleted' }, token: alice })
@@ -707,6 +719,26 @@ describe('the server', () => {
       }
       await to(id, 400, 'invalid_parameter', { ...sent, query: { bbox: '1' } })
     }
+  })
+
+  test('a picture is brought, listed, read whole and in part, and refused where it is none', async () => {
+    const sent = { path: { board: 'assets' }, token: alice }
+    await create('assets')
+    const made = (await to('createAsset', 201, null, { ...sent, body: picture(1) })).value
+    assert.deepEqual((await to('createAsset', 200, null, { ...sent, body: picture(1) })).value, made)
+    assert.deepEqual((await to('listAssets', 200, null, sent)).value.items, [made])
+    await to('createAsset', 415, 'unsupported_asset', { ...sent, body: '<html>' })
+    await to('createAsset', 422, 'picture_too_large', { ...sent, body: picture(2, 40_000) })
+    await to('createAsset', 413, 'assets_full', { ...sent, body: Buffer.concat([picture(3), Buffer.alloc(BODY_BYTES_MAX - 100)]) })
+    const asset = { path: { board: 'assets', asset: made.sha256 }, token: alice }
+    const whole = await to('readAsset', 200, null, asset)
+    await to('readAsset', 304, null, { ...asset, headers: { 'If-None-Match': whole.headers.etag } })
+    await to('readAsset', 206, null, { ...asset, headers: { Range: 'bytes=0-3' } })
+    await to('readAsset', 416, 'range_not_satisfiable', { ...asset, headers: { Range: 'bytes=999-' } })
+    await to('readAsset', 404, 'no_such_asset', { ...sent, path: { board: 'assets', asset: NAMES.asset } })
+    const drawing = (await to('createAsset', 201, null, { ...sent, body: '<svg xmlns="http://www.w3.org/2000/svg"/>' })).value
+    const read = await to('readAsset', 200, null, { ...sent, path: { board: 'assets', asset: drawing.sha256 } })
+    assert.equal(read.headers['content-disposition'], 'attachment')
   })
 
   test('the same request does nothing again', async () => {

@@ -141,6 +141,14 @@ export interface Item {
   readonly content?: Readonly<Record<string, unknown>> | null
 }
 
+/** A picture or film beside a board. */
+export interface StoredAsset {
+  readonly sha256: string
+  readonly url: string
+  readonly bytes: number
+  readonly type: string
+}
+
 /** A new API key. The secret is never shown again. */
 export interface CreatedKey extends Key {
   readonly key: string
@@ -207,6 +215,10 @@ export interface Api {
   listAudit (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<AuditEntry>>
   /** The first thing on the board that has these words; null where there is none. */
   findItem (board: string, text: string, signal?: AbortSignal): Promise<Item | null>
+  /** Brings a picture or film beside a board; tells how much has left, from 0 to 1. */
+  uploadAsset (board: string, file: Blob, onPart: (part: number) => void, signal: AbortSignal): Promise<StoredAsset>
+  /** The bytes of one, under the type that the server found them to be. */
+  readAsset (board: string, sha256: string, signal: AbortSignal): Promise<Blob>
   /** The whole document, as a Yjs update. */
   readDocument (board: string, signal?: AbortSignal): Promise<Uint8Array>
   /** Merges a Yjs update into the document; done once it is on disk. */
@@ -229,8 +241,8 @@ interface Call {
   /** Bytes as they are, all else as JSON. */
   readonly body?: unknown
   readonly signal?: AbortSignal | undefined
-  /** Whether the browser may keep the answer, and ask whether it is still good; else it keeps nothing. */
-  readonly isKept?: boolean
+  /** Whether the browser may keep the answer, `no-cache` if it asks whether that is still good; else it keeps nothing. */
+  readonly cache?: 'default' | 'no-cache'
 }
 
 /** As many items of a list as a page of it may have. */
@@ -251,9 +263,12 @@ export function createApi (credentials: Credentials, fetcher: typeof fetch = fet
     createBoard: async title => await send({ method: 'POST', path: '/v1/boards', body: { title } }),
     readBoard: async (board, signal) => await send({ method: 'GET', path: at(board), signal }),
     readPicture: async (board, look, signal) =>
-      await (await load({ method: 'GET', path: at(board, 'picture.svg'), query: { ...look }, signal, isKept: true })).blob(),
+      await (await load({ method: 'GET', path: at(board, 'picture.svg'), query: { ...look }, signal, cache: 'no-cache' })).blob(),
     readDocument: async (board, signal) =>
       new Uint8Array(await (await load({ method: 'GET', path: at(board, 'document'), signal })).arrayBuffer()),
+    uploadAsset: async (board, file, onPart, signal) => await upload(at(board, 'assets'), file, credentials, onPart, signal),
+    // The browser may keep it for as long as it likes: under its hash the bytes are never others.
+    readAsset: async (board, sha256, signal) => await (await load({ method: 'GET', path: at(board, 'assets', sha256), signal, cache: 'default' })).blob(),
     writeDocument: async (board, update) => await send({ method: 'POST', path: at(board, 'document'), body: update }),
     findItem: async (board, text, signal) => {
       let cursor: string | null = null
@@ -326,10 +341,45 @@ export function cookiesFor ({ token, apiKey }: Credentials): RequestCredentials 
   return (token ?? apiKey) === undefined ? 'same-origin' : 'omit'
 }
 
-async function request (call: Call, credentials: Credentials, fetcher: typeof fetch): Promise<Response> {
+function headersOf (credentials: Credentials): Headers {
   const headers = new Headers({ accept: 'application/json' })
   if (credentials.token !== undefined) headers.set('authorization', 'Bearer ' + credentials.token)
   if (credentials.apiKey !== undefined) headers.set('x-api-key', credentials.apiKey)
+  return headers
+}
+
+// `fetch` does not tell how much of a body has left.
+async function upload (path: string, file: Blob, credentials: Credentials, onPart: (part: number) => void, signal: AbortSignal): Promise<StoredAsset> {
+  return await new Promise((resolve, reject) => {
+    const call = new XMLHttpRequest()
+    const query = new URLSearchParams(credentials.share === undefined ? {} : { share: credentials.share }).toString()
+    call.open('POST', under(path) + (query && '?' + query))
+    headersOf(credentials).forEach((value, name) => call.setRequestHeader(name, value))
+    call.setRequestHeader('content-type', 'application/octet-stream')
+    call.upload.onprogress = ({ loaded, total }) => onPart(total > 0 ? loaded / total : 0)
+    call.onload = () => {
+      const body = parsed(call.responseText)
+      if (call.status >= 200 && call.status < 300 && body !== undefined) resolve(body as StoredAsset)
+      else reject(problemOf(call.status, body))
+    }
+    call.onerror = () => reject(new ApiProblem('unreachable', 0, 'The server cannot be reached.'))
+    call.onabort = () => reject(signal.reason)
+    signal.addEventListener('abort', () => call.abort())
+    if (signal.aborted) reject(signal.reason)
+    else call.send(file)
+  })
+}
+
+function parsed (text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+async function request (call: Call, credentials: Credentials, fetcher: typeof fetch): Promise<Response> {
+  const headers = headersOf(credentials)
   const isBytes = call.body instanceof Uint8Array
   if (call.body !== undefined) headers.set('content-type', isBytes ? 'application/octet-stream' : 'application/json')
   const query = new URLSearchParams()
@@ -342,7 +392,7 @@ async function request (call: Call, credentials: Credentials, fetcher: typeof fe
       method: call.method,
       headers,
       credentials: cookiesFor(credentials),
-      cache: call.isKept === true ? 'no-cache' : 'no-store',
+      cache: call.cache ?? 'no-store',
       ...(call.body !== undefined && { body: isBytes ? call.body as BodyInit : JSON.stringify(call.body) }),
       ...(call.signal && { signal: call.signal })
     })

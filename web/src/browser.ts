@@ -4,6 +4,8 @@
 // With site data blocked, reading `sessionStorage` already throws. Over plain http on a host name that is not
 // localhost there is no `navigator.clipboard`, no `crypto.randomUUID` and no service worker.
 
+import { digest } from 'lib0/hash/sha256'
+
 /** Keeps small texts by name; what is `fleeting` is gone with this page. */
 export interface Keep extends Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> {
   readonly fleeting?: boolean
@@ -63,6 +65,11 @@ export function randomId (): string {
   } catch {
     return Array.from(crypto.getRandomValues(new Uint32Array(4)), part => part.toString(36)).join('-')
   }
+}
+
+/** The SHA-256 of bytes, in hexadecimal digits. `crypto.subtle` is withheld over plain http. */
+export function hashOf (bytes: Uint8Array): string {
+  return Array.from(digest(bytes), byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /** A channel between the pages of this origin; null where there is none. */

@@ -56,6 +56,7 @@ enum Next {
     Commit(Group),
     Prune(UnixMillis),
     PruneSessions(UnixMillis),
+    PruneUploads(UnixMillis),
     Recover(StoreError),
     Reclaim,
     End,
@@ -157,6 +158,7 @@ impl Writer {
             Next::Commit(group) => self.commit(group),
             Next::Prune(before) => self.prune(before),
             Next::PruneSessions(before) => self.prune_sessions(before),
+            Next::PruneUploads(before) => self.prune_uploads(before),
             Next::Recover(error) => {
                 self.fail(Vec::new(), error, 0);
                 self.recover();
@@ -209,6 +211,11 @@ impl Writer {
             && let Some(before) = queue.prune_sessions.take()
         {
             return Next::PruneSessions(before);
+        }
+        if due.is_none_or(|due| due > now)
+            && let Some(before) = queue.prune_uploads.take()
+        {
+            return Next::PruneUploads(before);
         }
         if due.is_some_and(|due| due <= now) {
             return Next::Commit(take_group(&mut queue));
@@ -362,6 +369,21 @@ impl Writer {
         }
     }
 
+    /// Removes a part of what uploads left, and asks for the next.
+    fn prune_uploads(&mut self, before: UnixMillis) {
+        match guarded(|| self.store.prune_uploads(before)) {
+            Ok(true) => {
+                self.shared.lock().prune_uploads.get_or_insert(before);
+                self.reclaim_soon();
+            }
+            Ok(false) => self.reclaim_soon(),
+            Err(error) => {
+                self.fail(Vec::new(), error, 0);
+                self.recover();
+            }
+        }
+    }
+
     /// Something has changed: the file is to be looked at before long.
     fn reclaim_soon(&mut self) {
         if self.reclaim_at.is_none() {
@@ -481,7 +503,8 @@ fn sort_out(changes: &[Change], chains: &[Option<Arc<Chain>>], applied: &[Applie
             | Change::Snapshot { .. }
             | Change::Import(_)
             | Change::Purge { .. }
-            | Change::Session(_) => false,
+            | Change::Session(_)
+            | Change::Asset(_) => false,
             Change::Append { sequence, .. } if applied == Applied::Done => {
                 let at = *durable.entry(board).or_insert(committed.durable.len());
                 match committed.durable.get_mut(at) {

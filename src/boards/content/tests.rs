@@ -250,6 +250,7 @@ fn a_room_that_is_given_up_meanwhile_is_written_to_after_it_was_loaded_anew() {
 fn a_write_over_a_budget_is_refused_and_the_next_one_works() {
     let stage = Stage::with(Settings {
         board_bytes: 1024,
+        assets_bytes: 1 << 20,
         ..harness::settings()
     });
     let large = stage.write(Basis::Any, |_| {

@@ -41,7 +41,7 @@ fn begin(incoming: &mut Incoming) -> Result<(), NoBody> {
         };
         let bytes = incoming.take(bytes);
         let (head, _) = head::parse(&bytes).unwrap().unwrap();
-        incoming.begin(&head)
+        incoming.begin(&head, incoming.bounds.body_bytes)
     })
 }
 

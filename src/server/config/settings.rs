@@ -300,6 +300,18 @@ pub const SETTINGS: &[Setting] = &[
     ),
     bound("max-body-bytes", "SIZE", "32MiB", "One HTTP request body"),
     bound(
+        "max-asset-bytes",
+        "SIZE",
+        "20MiB",
+        "One picture or film beside a board",
+    ),
+    bound(
+        "max-assets-bytes",
+        "SIZE",
+        "512MiB",
+        "All pictures and films of one board; 0: none are taken",
+    ),
+    bound(
         "max-outbox-bytes",
         "SIZE",
         "8MiB",

@@ -80,6 +80,8 @@ fn defaults_are_those_of_the_contract() {
             message_bytes: limits::MESSAGE_BYTES_MAX,
             board_bytes: limits::BOARD_BYTES_MAX,
             body_bytes: limits::BODY_BYTES_MAX,
+            asset_bytes: limits::ASSET_BYTES,
+            assets_bytes: limits::BOARD_ASSETS_BYTES,
             outbox_bytes: limits::OUTBOX_BYTES_MAX,
             connections: limits::CONNECTIONS_MAX,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS_MAX,
@@ -393,6 +395,8 @@ fn sizes_and_counts_are_checked_at_their_edges() {
         "max-message-bytes",
         "max-board-bytes",
         "max-body-bytes",
+        "max-asset-bytes",
+        "max-assets-bytes",
         "max-outbox-bytes",
     ] {
         for text in ["1024", "1KiB", "1025", "1073741823", "1GiB"] {

@@ -94,6 +94,7 @@ fn settings() -> net::Settings {
         keys: Keys::single(Secret::new(SECRET)),
         message_bytes: 1 << 20,
         body_bytes: 1 << 20,
+        asset_bytes: 1 << 20,
         outbox_bytes: 1 << 20,
         connections: 100,
         connections_per_address: 1,

@@ -16,6 +16,8 @@ fn filled<P: Failing>() -> Tried<P> {
         act("a", 21, secret("a", SecretKind::Link, "link")),
         create("b"),
     ]);
+    assets::bring(&store, "b", &assets::asset(1, 40_000));
+    store.done(&assets::parts_of(&assets::asset(2, 40_000)));
     store
 }
 
@@ -33,6 +35,9 @@ fn changes() -> Vec<Change> {
         event("c", (33, 0)),
         delete("b"),
         Change::Import(Box::new(moved())),
+        assets::parts_of(&assets::asset(3, 40_000)).remove(0),
+        assets::finish("a", &assets::asset(2, 40_000)),
+        assets::finish("c", &assets::asset(3, 40_000)),
     ]
 }
 
@@ -178,6 +183,36 @@ pub(super) fn pruning_that_fails_is_a_failed_commit<P: Failing>() {
             found == before || found == pruned,
             "operation {count}: {found:#?}"
         );
+    }
+    assert!(failures > 1 && failures < MANY, "{failures} failures");
+}
+
+pub(super) fn uploads_that_fail_at_any_operation_are_whole_or_not_there<P: Failing>() {
+    let upload = assets::asset(2, 40_000).upload;
+    let mut failures = 0;
+    for count in 0..MANY {
+        let mut store = filled::<P>();
+        store.place.fail_after(Some(count));
+        let done = store.prune_uploads(UnixMillis(99));
+        store.place.fail_after(None);
+        if done.is_err() {
+            failures += 1;
+            assert_eq!(store.commit(&changes()), Err(StoreError::Poisoned));
+            assert_eq!(store.reopen(), Ok(()));
+        }
+        store.restart();
+        let is_there = store.asset_part(upload, 0).unwrap().is_some();
+        let finished = store
+            .commit(&[assets::finish("a", &assets::asset(2, 40_000))])
+            .unwrap();
+        match is_there {
+            true => assert_eq!(finished, [Applied::Done], "operation {count}"),
+            false => assert_eq!(finished, [Applied::NotThere], "operation {count}"),
+        }
+        if done.is_ok() {
+            assert!(!is_there);
+            break;
+        }
     }
     assert!(failures > 1 && failures < MANY, "{failures} failures");
 }

@@ -32,6 +32,9 @@ fn filled<P: Place>() -> Tried<P> {
         store.does("a", add_webhook(number));
     }
     store.does("gone", add_webhook(1));
+    for (number, board) in [(3, "a"), (2, "a"), (1, "~"), (4, "gone")] {
+        assets::bring(&store, board, &assets::asset(number, 300_000));
+    }
     store.does("gone", secret("gone", SecretKind::Key, "key"));
     store.done(&[event("a", (5, 1)), event("gone", (5, 2)), delete("gone")]);
     store.does("trashed", grant("user:bob", Level::Edit));
@@ -44,6 +47,13 @@ fn filled<P: Place>() -> Tried<P> {
 
 fn read<P: Place>(store: &Tried<P>, board: &str) -> Whole {
     Whole::read(&**store, &id(board)).unwrap().unwrap()
+}
+
+/// Brings the parts of a board's assets.
+fn bring_parts<P: Place>(to: &Tried<P>, whole: &Whole) {
+    if let Life::Live(living) = &whole.life {
+        (living.assets.iter()).for_each(|asset| to.done(&assets::parts_of(asset)));
+    }
 }
 
 fn import(whole: &Whole) -> Change {
@@ -59,6 +69,9 @@ pub(super) fn a_board_that_was_imported_is_what_it_was_and_goes_on<P: Place>() {
     let wholes: Vec<Whole> = BOARDS.iter().map(|board| read(&from, board)).collect();
     // No quota is in the way, and no order.
     let mut to = limited::<P>(Quotas { boards: 0, bytes: 0 });
+    // Whose parts are missing is not taken.
+    assert_eq!(to.commit(&[import(&wholes[0])]), Ok(vec![Applied::OutOfOrder]));
+    wholes.iter().for_each(|whole| bring_parts(&to, whole));
     to.done(&wholes.iter().rev().take(5).map(import).collect::<Vec<_>>());
     to.done(&wholes.iter().take(2).map(import).collect::<Vec<_>>());
     let has = |store: &Tried<P>| {
@@ -118,7 +131,7 @@ pub(super) fn what_is_there_already_or_has_a_gap_is_not_imported<P: Place>() {
         (revived, Applied::Deleted),
         (read(&store, "trashed"), Applied::Deleted),
         (brought_back, Applied::Deleted),
-        // Its links and keys are those of another board.
+        // Its links and keys are those of another board; and so are its assets.
         (never, Applied::Exists),
         (gap, Applied::OutOfOrder),
     ] {

@@ -10,11 +10,13 @@ use bytes::Bytes;
 
 use super::super::{
     Act, Applied, Became, BoardRecord, Change, Holder, Life, Listed, Living, SessionChange, Stored,
-    StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Used, WebhookId,
-    WhichSessions, Whole,
+    StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, UploadId, Used,
+    WebhookId, WhichSessions, Whole,
 };
+use super::assets::Assets;
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
+use crate::asset::AssetHash;
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
 use crate::limits;
@@ -185,6 +187,7 @@ pub struct Contents {
     /// Kept when the board is deleted.
     audit: BTreeMap<(BoardId, EntryKey), Entry>,
     sessions: BTreeMap<SecretId, StoredSession>,
+    assets: Assets,
 }
 
 /// What is done, as [`Store::commit`](super::super::Store::commit) says.
@@ -211,6 +214,11 @@ impl Contents {
             Change::Import(whole) => self.import(whole),
             Change::Purge { board, before } => self.purge(board, *before),
             Change::Session(change) => self.change_session(change),
+            Change::Asset(asset) => match change.board().map(|board| self.get(board)) {
+                Some(Stored::Absent) => Applied::Absent,
+                Some(Stored::Deleted) => Applied::Deleted,
+                Some(Stored::Present(_)) | None => self.assets.apply(asset),
+            },
         };
         if let (Applied::Done, Change::Act { board, entry, .. } | Change::Audit { board, entry }) =
             (applied, change)
@@ -290,7 +298,10 @@ impl Contents {
             Act::RemoveWebhook(id) => there(board.webhooks.remove(id)),
         });
         match (act, applied, self.boards.get(id)) {
-            (Act::Delete, Applied::Done, _) => drop(self.boards.insert(id.clone(), Kept::Deleted(at))),
+            (Act::Delete, Applied::Done, _) => {
+                self.boards.insert(id.clone(), Kept::Deleted(at));
+                self.assets.clear(id);
+            }
             (Act::Trash, Applied::Done, Some(Kept::Live(board))) => {
                 let board = board.clone();
                 self.boards.insert(id.clone(), Kept::Trashed(at, board));
@@ -310,7 +321,8 @@ impl Contents {
         if !self.find_secrets(&ids).is_empty() {
             return Err(Applied::Exists);
         }
-        if !living.is_in_order() {
+        let are_whole = living.assets.iter().all(|asset| self.assets.is_whole(asset));
+        if !living.is_in_order() || !are_whole {
             return Err(Applied::OutOfOrder);
         }
         Ok(Board {
@@ -338,6 +350,9 @@ impl Contents {
             Ok(kept) => kept,
             Err(applied) => return applied,
         };
+        for asset in whole.life.living().into_iter().flat_map(|living| &living.assets) {
+            self.assets.put(&whole.board, asset);
+        }
         self.boards.insert(whole.board.clone(), kept);
         let entries = whole.audit.iter();
         (self.audit).extend(entries.map(|entry| ((whole.board.clone(), entry.key), entry.clone())));
@@ -377,6 +392,11 @@ impl Contents {
     /// Removes the sessions that end before `before`.
     pub fn prune_sessions(&mut self, before: UnixMillis) {
         self.sessions.retain(|_, session| session.expires_at >= before);
+    }
+
+    /// Removes the uploads that began before `before`, and what was given up.
+    pub fn prune_uploads(&mut self, before: UnixMillis) {
+        self.assets.prune(before);
     }
 
     /// Removes the audit entries older than `before`.
@@ -443,9 +463,9 @@ impl Contents {
         })
     }
 
-    /// Bytes of all documents.
+    /// Bytes of all documents and assets.
     pub(super) fn size_bytes(&self) -> u64 {
-        self.kept().map(Board::size_bytes).sum()
+        self.kept().map(Board::size_bytes).sum::<u64>() + self.assets.bytes()
     }
 
     /// See [`super::super::BoardLog::load`].
@@ -593,6 +613,24 @@ impl Contents {
             Stored::Present(board) => board.webhooks.values().cloned().collect(),
             Stored::Absent | Stored::Deleted => Vec::new(),
         }
+    }
+
+    /// See [`super::super::Registry::asset`].
+    #[must_use]
+    pub fn asset(&self, board: &BoardId, hash: &AssetHash) -> Option<StoredAsset> {
+        self.assets.get(board, hash)
+    }
+
+    /// See [`super::super::Registry::assets`].
+    #[must_use]
+    pub fn assets(&self, board: &BoardId, after: Option<&AssetHash>, limit: usize) -> Vec<StoredAsset> {
+        self.assets.list(board, after, limit)
+    }
+
+    /// See [`super::super::Registry::asset_part`].
+    #[must_use]
+    pub fn asset_part(&self, upload: UploadId, part: u32) -> Option<Bytes> {
+        self.assets.part(upload, part)
     }
 
     /// See [`super::super::Registry::session`].

@@ -5,10 +5,13 @@ use super::fuzzing::{backup_page, put, with_checksums};
 use super::*;
 use crate::access::SecretFacts;
 use crate::access::secret::SecretHash;
+use crate::asset::{AssetHash, AssetKind};
 use crate::audit::{Action, Actor, Entry, EntryKey};
 use crate::ids::{Level, Principal, Subject, UserId};
 use crate::mutation::{drive, drive_committed};
-use crate::store::{BoardRecord, INVITE_BYTES, SigningSecret, StoredSecret, StoredWebhook, WebhookId};
+use crate::store::{
+    BoardRecord, INVITE_BYTES, SigningSecret, StoredAsset, StoredSecret, StoredWebhook, UploadId, WebhookId,
+};
 use crate::time::UnixMillis;
 
 fn id(text: &str) -> BoardId {
@@ -72,11 +75,25 @@ fn full() -> Whole {
             secret(SecretKind::Key, &board, 2),
         ],
         webhooks: vec![webhook],
+        assets: vec![asset()],
     };
     Whole {
         board,
         life: Life::Live(Box::new(living)),
         audit: vec![entry(7, 1), entry(7, 0), entry(6, 0)],
+    }
+}
+
+fn asset() -> StoredAsset {
+    StoredAsset {
+        hash: AssetHash([7; 32]),
+        upload: UploadId([9; 16]),
+        kind: AssetKind::Png,
+        bytes: 300_000,
+        size: Some((30, 20)),
+        created_by: Subject::parse("user:alice").unwrap(),
+        created_at: UnixMillis(4),
+        named_at: UnixMillis(5),
     }
 }
 
@@ -114,6 +131,7 @@ fn page() -> Page {
         boards: vec![full(), trashed, gone],
         unreadable: vec![(id("rotten"), "a row does not match its checksum".to_owned())],
         sessions: vec![session()],
+        parts: vec![(asset().upload, 3, Bytes::from_static(b"some bytes"))],
         next: Some(Place::Session(Some(session().id()))),
     }
 }
@@ -132,10 +150,21 @@ fn places_round_trip_as_text_and_nothing_else_is_one() {
         Place::Board(Some(id("a:b"))),
         Place::Session(None),
         Place::Session(Some(session().id())),
+        Place::Part(asset().upload, 7),
     ] {
         assert_eq!(Place::parse(&place.to_string()), Some(place));
     }
-    for text in ["", "b", "x:", "b:a/b", "s:a", "B:a"] {
+    for text in [
+        "",
+        "b",
+        "x:",
+        "b:a/b",
+        "s:a",
+        "B:a",
+        "a:",
+        "a:0909:1",
+        "a:0909090909090909090909090909090G:1",
+    ] {
         assert_eq!(Place::parse(text), None, "{text:?}");
     }
 }

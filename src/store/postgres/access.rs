@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Act, Applied, Living, StoredSecret};
+use super::assets::Assets;
 use super::webhooks::Webhooks;
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Level, Principal, SecretId};
@@ -38,6 +39,7 @@ pub(super) struct Access {
     /// Boards of which nothing stays, before others are written.
     pub(super) cleared: BTreeSet<BoardId>,
     pub(super) webhooks: Webhooks,
+    pub(super) assets: Assets,
 }
 
 impl Access {
@@ -50,6 +52,7 @@ impl Access {
         let secrets = &self.secrets;
         self.paused.retain(|id, _| secrets.contains_key(id));
         self.webhooks.clear(board);
+        self.assets.clear(board);
         self.cleared.insert(board.clone());
     }
 
@@ -158,6 +161,10 @@ impl Access {
         if ids.any(|id| self.secrets.contains_key(&id)) {
             return Err(Applied::Exists);
         }
+        if !living.assets.iter().all(|asset| self.assets.is_whole(asset)) {
+            return Err(Applied::OutOfOrder);
+        }
+        (living.assets.iter()).for_each(|asset| self.assets.put(board, asset));
         living.secrets.iter().for_each(|secret| self.put(board, secret));
         (living.webhooks.iter()).for_each(|webhook| self.webhooks.put(board, webhook));
         for (principal, level) in &living.grants {

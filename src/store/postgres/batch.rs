@@ -249,6 +249,10 @@ impl Batch {
             | Change::Purge { board, .. } => board,
             Change::Import(whole) => &whole.board,
             Change::Session(change) => return self.sessions.apply(change),
+            Change::Asset(asset) => match asset.board() {
+                Some(board) => board,
+                None => return self.access.assets.apply(asset).err().unwrap_or(Applied::Done),
+            },
         };
         let new = || Pending::new(Found::Absent, Vec::new());
         let mut pending = self.boards.remove(id).unwrap_or_else(new);
@@ -282,6 +286,11 @@ impl Batch {
             Change::Audit { .. } => {
                 let node = pending.live()?.node;
                 self.is_ours(node)
+            }
+            Change::Asset(change) => {
+                let node = pending.live()?.node;
+                self.is_ours(node)?;
+                self.access.assets.apply(change)
             }
             Change::Act {
                 act: Act::Create { owner, title },

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Act, Change, Damage, SessionChange, StoreError, Trouble, WebhookId};
 use super::access::{Access, Known};
+use super::assets::{self, Assets};
 use super::batch::{Batch, Found, Logged, Nodes, Pending};
 use super::link::{Link, Statement, sql};
 use super::owners::{Counted, Owners};
@@ -82,6 +83,7 @@ impl<'a> Needs<'a> {
                     continue;
                 }
                 (_, Some(board)) => board.as_str(),
+                // Of uploads, what is needed is in a list of its own.
                 (_, None) => continue,
             };
             needs.boards.insert(board);
@@ -90,7 +92,7 @@ impl<'a> Needs<'a> {
                 Change::Snapshot { .. } => {
                     needs.replaced.insert(board);
                 }
-                Change::Audit { .. } | Change::Purge { .. } => {
+                Change::Audit { .. } | Change::Purge { .. } | Change::Asset(_) => {
                     needs.acted_on.insert(board);
                 }
                 Change::Import(whole) => {
@@ -170,6 +172,7 @@ pub(super) fn begin(
     changes: &[Change],
 ) -> Result<Batch, StoreError> {
     let needs = Needs::of(changes);
+    let of_assets = assets::Needs::of(changes);
     let (gaining, stale): (Vec<UserId>, Vec<UserId>) =
         (needs.owners.iter().cloned().collect(), owners.stale());
     let counting: Vec<UserId> = gaining.iter().chain(&stale).cloned().collect();
@@ -200,6 +203,19 @@ pub(super) fn begin(
         let ids = needs.sessions.iter().map(SecretId::as_str).collect();
         sql(sessions::LOCK).texts(ids).blobs(needs.invites.clone())
     });
+    let uploads = script.ask(!of_assets.uploads.is_empty(), || {
+        sql(assets::LOCK).blobs(of_assets.uploads.clone())
+    });
+    let begun = script.ask(!of_assets.uploads.is_empty(), || {
+        sql(assets::BEGUN).blobs(of_assets.uploads.clone())
+    });
+    let assets = script.ask(!of_assets.hashes.is_empty(), || {
+        let asked = sql(assets::FOUND).texts(of_assets.boards.clone());
+        asked.blobs(of_assets.hashes.clone())
+    });
+    let summed = script.ask(!of_assets.boards.is_empty(), || {
+        sql(assets::SUMS).texts(of_assets.boards.clone())
+    });
     let kept = script.ask(!needs.invites.is_empty(), || sql(sessions::COUNT));
     let counted = script.ask(!counting.is_empty(), || sql(COUNT).texts(texts(&counting)));
     let answers = link.run(&script.0, limits::DATABASE_ANSWER_TIME_MAX)?;
@@ -229,6 +245,7 @@ pub(super) fn begin(
                 .collect(),
             ..Webhooks::default()
         },
+        assets: Assets::read((rows(uploads), rows(begun)), (rows(assets), rows(summed)))?,
         ..Access::default()
     };
     let boards = pending(rows(Some(found)), rows(logged))?;

@@ -87,7 +87,7 @@ pub(super) const MAKE: &[&str] = &[
 
 /// What the versions after the first add to the tables of the one before, by subject; new tables are made so,
 /// too.
-const ADDED: [(u32, &[&[&str]]); 3] = [(2, &[PAUSED, WEBHOOKS]), (3, &[SESSIONS]), (4, &[TRASH])];
+const ADDED: [(u32, &[&[&str]]); 3] = [(2, &[PAUSED, WEBHOOKS]), (3, &[SESSIONS]), (4, &[TRASH, ASSETS])];
 
 /// Keys that are paused.
 const PAUSED: &[&str] = &["ALTER TABLE secrets ADD COLUMN paused boolean NOT NULL DEFAULT false"];
@@ -127,6 +127,34 @@ const SESSIONS: &[&str] = &[
 const TRASH: &[&str] = &[
     "ALTER TABLE boards ADD COLUMN trashed boolean NOT NULL DEFAULT false",
     "CREATE INDEX boards_in_trash ON boards (owner, id) WHERE trashed",
+];
+
+/// Assets, which go with their board, and the parts of uploads, whatever becomes of them. They hardly get
+/// smaller by compression.
+const ASSETS: &[&str] = &[
+    "CREATE TABLE assets (
+        board text COLLATE \"C\" NOT NULL,
+        hash bytea NOT NULL,
+        upload bytea NOT NULL,
+        kind text NOT NULL,
+        bytes bigint NOT NULL,
+        width bigint,
+        height bigint,
+        created_by text NOT NULL,
+        created_at bigint NOT NULL,
+        named_at bigint NOT NULL,
+        PRIMARY KEY (board, hash))",
+    "CREATE TABLE uploads (
+        id bytea PRIMARY KEY,
+        begun_at bigint NOT NULL,
+        parts bigint NOT NULL,
+        bytes bigint NOT NULL)",
+    "CREATE TABLE asset_parts (
+        upload bytea NOT NULL,
+        part bigint NOT NULL,
+        bytes bytea NOT NULL,
+        PRIMARY KEY (upload, part))",
+    "ALTER TABLE asset_parts ALTER COLUMN bytes SET STORAGE EXTERNAL",
 ];
 
 /// Sees to it that the tables are there, in the version that this program knows.

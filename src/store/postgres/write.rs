@@ -13,12 +13,15 @@ use super::rows::{self, signed};
 use crate::audit::Entry;
 use crate::ids::{BoardId, SecretId};
 
-const CLEAR: [&str; 5] = [
+const CLEAR: [&str; 7] = [
     "DELETE FROM states WHERE board = ANY($1)",
     "DELETE FROM updates WHERE board = ANY($1)",
     "DELETE FROM grants WHERE board = ANY($1)",
     "DELETE FROM secrets WHERE board = ANY($1)",
     "DELETE FROM webhooks WHERE board = ANY($1)",
+    // Parts go a few at a time.
+    "INSERT INTO uploads (id, begun_at, parts, bytes) SELECT upload, 0, 0, bytes FROM assets WHERE board = ANY($1)",
+    "DELETE FROM assets WHERE board = ANY($1)",
 ];
 
 const INSERT_BOARDS: &str = "
@@ -262,6 +265,7 @@ impl<'a> Written<'a> {
         self.grants(&mut out);
         self.secrets(&mut out);
         self.webhooks(&mut out);
+        self.batch.access.assets.statements(&mut out);
         self.sessions(&mut out);
         self.audit(&mut out);
         out

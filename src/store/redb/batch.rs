@@ -6,6 +6,7 @@
 //! no record is written for them (`journal`); the audit entry of an act is written if and only if it is done.
 
 mod access;
+mod assets;
 mod import;
 mod journal;
 mod pending;
@@ -18,6 +19,7 @@ use ::redb::{Database, ReadableTable, WriteTransaction};
 use bytes::Bytes;
 
 use self::access::Access;
+use self::assets::Assets;
 pub(super) use self::journal::drain;
 use self::pending::{Entry, Pending, kept, live, size_of};
 use self::sessions::Sessions;
@@ -46,6 +48,7 @@ struct Batch<'t> {
     access: Access<'t>,
     webhooks: Rows<'t>,
     trash: Rows<'t>,
+    assets: Assets<'t>,
     sessions: Sessions<'t>,
     pending: BTreeMap<BoardId, Pending<'t>>,
     gains: Gains<'t>,
@@ -68,6 +71,8 @@ pub(super) struct Known<'t> {
 pub(super) struct Changed {
     pub(super) moves: Moves,
     pub(super) journal: Delta,
+    /// Bytes of all assets, where they are others now.
+    pub(super) asset_bytes: Option<u64>,
 }
 
 /// See `Store::commit`. Gives also how that changes what is known.
@@ -115,6 +120,7 @@ impl<'t> Batch<'t> {
             access: Access::open(transaction, touched)?,
             webhooks: open(WEBHOOKS)?,
             trash: open(TRASH)?,
+            assets: Assets::open(transaction, touched)?,
             sessions: Sessions::open(transaction, known.verified, touched)?,
             pending: BTreeMap::new(),
             gains: Gains::new(known.owners),
@@ -141,6 +147,10 @@ impl<'t> Batch<'t> {
             | Change::Purge { board, .. } => board,
             Change::Import(whole) => &whole.board,
             Change::Session(change) => return self.sessions.apply(change),
+            Change::Asset(asset) => match change.board() {
+                Some(board) => board,
+                None => return self.assets.apply(asset),
+            },
         };
         let mut pending = self.take(board)?;
         let applied = match change {
@@ -160,6 +170,10 @@ impl<'t> Batch<'t> {
             }
             Change::Import(whole) => self.import(whole, &mut pending)?,
             Change::Purge { before, .. } => self.purge(board, &mut pending, *before)?,
+            Change::Asset(change) => match live(&mut pending.entry) {
+                Ok(_) => self.assets.apply(change)?,
+                Err(applied) => applied,
+            },
             Change::Audit { entry, .. } => match live(&mut pending.entry) {
                 Ok(_) => {
                     self.write_entry(board, entry)?;
@@ -462,6 +476,7 @@ impl<'t> Batch<'t> {
         clear(&mut self.snapshots, board)?;
         clear(&mut self.updates, board)?;
         clear(&mut self.webhooks, board)?;
+        self.assets.clear(board)?;
         *pending = Pending {
             dirty: true,
             before: pending.before.take(),
@@ -502,6 +517,7 @@ impl<'t> Batch<'t> {
         Ok(Changed {
             moves,
             journal: self.delta,
+            asset_bytes: self.assets.bytes,
         })
     }
 }

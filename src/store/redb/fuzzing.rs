@@ -11,12 +11,13 @@ use super::simdisk::SimDisk;
 use super::{BoardLog, RedbStore, Registry, Store, Stored};
 use crate::access::secret::{SecretHash, SecretKind};
 use crate::access::{Asked, SecretFacts};
+use crate::asset::{AssetHash, AssetKind};
 use crate::audit::{Action, Actor, Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, Subject, UserId};
 use crate::store::memory::Contents;
 use crate::store::{
-    Act, Change, Holder, Listed, Reclaimed, SessionChange, SigningSecret, StoreError, StoredSecret,
-    StoredSession, StoredWebhook, Trashed, WebhookId, WhichSessions,
+    Act, AssetChange, Change, Holder, Listed, Reclaimed, SessionChange, SigningSecret, StoreError,
+    StoredAsset, StoredSecret, StoredSession, StoredWebhook, Trashed, UploadId, WebhookId, WhichSessions,
 };
 use crate::time::UnixMillis;
 
@@ -31,6 +32,9 @@ const PRINCIPALS: [&str; 4] = ["user:alice", "user:bob", "team:alice", "public"]
 
 /// Links and keys there may be at a time.
 const SECRETS: u8 = 6;
+
+/// Uploads, and assets of them, there may be at a time.
+const ASSETS: u8 = 6;
 
 /// More than any list has.
 const MANY: usize = 1_000;
@@ -58,7 +62,12 @@ pub(super) fn difference(model: &Contents, store: &RedbStore, refusals: Refusals
             refusals.same(text, store.secrets(&id, kind, None, MANY), secrets)?;
         }
         refusals.same(text, store.webhooks(&id), model.webhooks(&id))?;
+        refusals.same(text, store.assets(&id, None, MANY), model.assets(&id, None, MANY))?;
         refusals.same(text, store.audit(&id, None, MANY), model.audit(&id, None, MANY))?;
+    }
+    for number in 0..ASSETS {
+        let upload = asset(number).upload;
+        refusals.same("part", store.asset_part(upload, 0), model.asset_part(upload, 0))?;
     }
     let all = WhichSessions::default();
     let sessions = model.sessions(&all, None, MANY);
@@ -229,6 +238,7 @@ impl<'a> Steps<'a> {
                 board,
                 before: UnixMillis(self.count.saturating_sub(u64::from(self.byte()? % 16))),
             }),
+            17 if self.count.is_multiple_of(3) => Step::Change(Change::Asset(self.asset(board)?)),
             17 if self.count.is_multiple_of(2) => Step::Change(Change::Session(self.session()?)),
             17 => Step::Change(Change::Audit {
                 board,
@@ -270,6 +280,32 @@ impl<'a> Steps<'a> {
                 expires_at: UnixMillis(self.count + u64::from(byte % 32)),
             },
             _ => SessionChange::Revoke { id: hash.id(), at },
+        })
+    }
+
+    fn asset(&mut self, board: BoardId) -> Option<AssetChange> {
+        let byte = self.byte()?;
+        let asset = asset(byte % ASSETS);
+        let (hashes, at) = (vec![asset.hash], UnixMillis(self.count));
+        Some(match byte >> 5 {
+            0..=2 => AssetChange::Part {
+                upload: asset.upload,
+                part: u32::from(byte >> 5 == 2),
+                bytes: vec![byte % ASSETS; usize::try_from(asset.bytes).unwrap_or_default()].into(),
+                at,
+            },
+            3 | 4 => AssetChange::Finish {
+                board,
+                asset: Box::new(asset),
+                bytes_max: 120_000,
+            },
+            5 => AssetChange::Drop(asset.upload),
+            6 => AssetChange::Name { board, hashes, at },
+            _ => AssetChange::Remove {
+                board,
+                hashes,
+                before: at,
+            },
         })
     }
 
@@ -332,6 +368,20 @@ impl<'a> Steps<'a> {
             })),
             _ => Act::RemoveWebhook(WebhookId::from_bytes([byte % 12; WebhookId::BYTES])),
         })
+    }
+}
+
+/// An asset of one part, of some rows.
+fn asset(number: u8) -> StoredAsset {
+    StoredAsset {
+        hash: AssetHash([number; 32]),
+        upload: UploadId([number; 16]),
+        kind: AssetKind::Png,
+        bytes: u64::from(number) * 20_000 + 1,
+        size: None,
+        created_by: Subject::anonymous(),
+        created_at: UnixMillis(1),
+        named_at: UnixMillis(1),
     }
 }
 
@@ -402,6 +452,8 @@ pub fn store_ops(data: &[u8]) {
             model.prune(before);
             assert_eq!(store.prune_sessions(before), Ok(()));
             model.prune_sessions(before);
+            while store.prune_uploads(before) == Ok(true) {}
+            model.prune_uploads(before);
         }
         // Not each time: a copy that is under way would never come to its end.
         if steps.count.is_multiple_of(4) {

@@ -1,4 +1,5 @@
-//! Removing audit entries that are too old, a little at a time, and sessions that are over.
+//! Removing audit entries that are too old and parts of what is no asset, a little at a time, and sessions
+//! that are over.
 //!
 //! Owns the walk from board to board. Must not read entries: their keys say how old they are; sessions are
 //! few, and are read. Key invariant: each call visits a bounded number of rows and goes on where the last one
@@ -8,11 +9,13 @@ use ::redb::{Database, ReadableTable};
 
 use super::super::StoreError;
 use super::super::rows;
+use super::super::rows::assets::{Upload, decode_upload, encode_upload};
 use super::super::rows::audit::entry_key;
 use super::super::rows::sessions::decode_session;
 use super::table::{Rows, Touched};
-use super::{AUDIT, INVITES, SESSIONS, engine};
+use super::{ASSET_PARTS, AUDIT, INVITES, SESSIONS, UPLOADS, engine};
 use crate::audit::EntryKey;
+use crate::limits;
 use crate::time::UnixMillis;
 
 /// Rows visited by one call, inclusive: each removed one, and one more of each board. Some 50 ms.
@@ -91,6 +94,72 @@ pub(super) fn sessions(database: &Database, before: UnixMillis, touched: &Touche
         false => transaction.commit().map_err(engine),
         true => transaction.abort().map_err(engine),
     }
+}
+
+/// Rows of the parts that one call removes: a part is of eight at most.
+const PART_ROWS_MAX: usize = limits::UPLOAD_PARTS_PRUNED_AT_ONCE * 8;
+
+/// Uploads that one call looks at, inclusive.
+const UPLOADS_MAX: usize = 1_000;
+
+/// Removes parts of uploads that began before `before`, or were given up; says whether there may be more. An
+/// upload of which parts stay is given up, so that it is never finished.
+pub(super) fn uploads(
+    database: &Database,
+    before: UnixMillis,
+    touched: &Touched,
+) -> Result<bool, StoreError> {
+    let transaction = database.begin_write().map_err(engine)?;
+    let mut table = Rows::open(&transaction, UPLOADS, touched)?;
+    let mut parts = Rows::open(&transaction, ASSET_PARTS, touched)?;
+    let mut over = Vec::new();
+    for row in table.iter().map_err(engine)? {
+        if over.len() >= UPLOADS_MAX {
+            break;
+        }
+        let (key, value) = row.map_err(engine)?;
+        // One that cannot be read stays, and `check` reports it.
+        if let Ok(upload) = decode_upload(key.value(), value.value())
+            && upload.begun_at < before.max(UnixMillis(1))
+        {
+            over.push((key.value().to_vec(), upload));
+        }
+    }
+    let mut is_more = over.len() >= UPLOADS_MAX;
+    let mut left = PART_ROWS_MAX;
+    for (key, upload) in &over {
+        let mut end = key.clone();
+        end.extend([u8::MAX; 13]);
+        let mut found = Vec::new();
+        for row in parts
+            .range::<&[u8]>(key.as_slice()..end.as_slice())
+            .map_err(engine)?
+            .take(left)
+        {
+            found.push(row.map_err(engine)?.0.value().to_vec());
+        }
+        left -= found.len();
+        for part in &found {
+            parts.remove(part)?;
+        }
+        if left > 0 {
+            table.remove(key)?;
+            continue;
+        }
+        is_more = true;
+        let upload = Upload {
+            begun_at: UnixMillis(0),
+            ..*upload
+        };
+        table.insert(key, &encode_upload(key, upload))?;
+        break;
+    }
+    drop((table, parts));
+    match over.is_empty() {
+        false => transaction.commit().map_err(engine)?,
+        true => transaction.abort().map_err(engine)?,
+    }
+    Ok(is_more)
 }
 
 /// The first key that is not below `from`.

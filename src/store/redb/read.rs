@@ -4,6 +4,7 @@
 //! is there in full, row by row, or the board is refused; so are its grants, links and keys.
 
 pub(super) mod access;
+pub(super) mod assets;
 pub(super) mod check;
 pub(super) mod sessions;
 

@@ -38,7 +38,9 @@ impl RedbStore {
         let rows = self.rows.load(Ordering::Relaxed);
         Footprint {
             file_bytes: self.file_bytes.load(Ordering::Relaxed),
-            live_bytes: (self.owners.all_bytes()).saturating_add(rows.saturating_mul(ROW_BYTES)),
+            live_bytes: (self.owners.all_bytes())
+                .saturating_add(self.asset_bytes.load(Ordering::Relaxed))
+                .saturating_add(rows.saturating_mul(ROW_BYTES)),
         }
     }
 
@@ -77,6 +79,9 @@ impl RedbStore {
         // What cannot be counted keeps its last count: whatever is wrong is found where it is read.
         if let Ok(rows) = self.with(read::rows) {
             self.rows.store(rows, Ordering::Relaxed);
+        }
+        if let Ok(bytes) = self.with(read::assets::bytes) {
+            self.asset_bytes.store(bytes, Ordering::Relaxed);
         }
         Ok(self.measured())
     }

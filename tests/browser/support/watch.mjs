@@ -14,7 +14,7 @@ const KINDS = {
   // The page goes where the operator sends people to sign in, or is in the page of somebody who embeds it.
   elsewhere: /^(request|content security policy).*: to another origin: http:\/\/127\.0\.0\.1:\d+\/(in\b|around|favicon)/,
   // Chromium prints each answer of 400 and above as an error: what a test of a refusal is about.
-  refused: /the server responded with a status of (401|403|404|409|410|503)/
+  refused: /the server responded with a status of (401|403|404|409|410|413|503)/
 }
 
 /** Watches every page of a context. */

@@ -13,7 +13,8 @@ import { copyFromMenu } from './clipboard'
 import type { BoardConnection } from './connection'
 import { cutMeasured, textOptions } from './endlessText'
 import { exportActions } from './exports'
-import { assetStore, IMAGE_BYTES_MAX, IMAGE_TOO_LARGE, saveImages } from './external'
+import { BoardAssets, FILE_BYTES_MAX } from './assets'
+import { saveImages } from './external'
 import { chooseFiles } from '../import/files'
 import { BoardMenu, IMPORT } from './Menu'
 import { Following } from './Following'
@@ -65,9 +66,10 @@ const overridesOf = (connection: BoardConnection, signals: Signals): TLUiOverrid
       [IMPORT]: { id: IMPORT, label: 'Import a drawing (.tldr, .excalidraw)', kbd: 'cmd+shift+o,ctrl+shift+o', onSelect: () => chooseFiles(editor, signals) }
     }
   },
-  translations: { en: { 'assets.files.size-too-big': IMAGE_TOO_LARGE } }
+  translations: { en: { 'assets.files.size-too-big': FILE_TOO_LARGE } }
 })
 
+const FILE_TOO_LARGE = 'Pictures and films may have at most 64 MiB. Make it smaller and try again.'
 const NOT_COPIED = 'This browser does not let the page copy. Nothing was cut. Press Ctrl+C or Ctrl+X instead.'
 
 interface CanvasProps {
@@ -78,7 +80,8 @@ interface CanvasProps {
 
 /** Renders once for each language: everything later goes through the store and the signals. */
 export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: CanvasProps) {
-  const store = useMemo(() => createTLStore({ shapeUtils, bindingUtils: defaultBindingUtils, assets: assetStore }), [connection])
+  const assets = useMemo(() => new BoardAssets(connection, signals), [connection, signals])
+  const store = useMemo(() => createTLStore({ shapeUtils, bindingUtils: defaultBindingUtils, assets }), [assets])
   const user = useMemo(() => userOf(connection.identity, browserKeep), [connection])
   useEffect(() => react('theme', () => showTheme(user.userPreferences.get().colorScheme)), [user])
   // The words of tldraw's controls are looked up when it is rendered.
@@ -90,7 +93,7 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
     const stopSeen = drawSeen(editor)
     // A large board takes a while to be measured: that is for after the first paint, when layout is at rest.
     const timer = setTimeout(() => {
-      close = openCanvas(editor, connection, signals)
+      close = openCanvas(editor, connection, signals, assets)
       onEditor(editor)
     })
     return () => {
@@ -110,8 +113,9 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
         overrides={overrides}
         user={user}
         onMount={onMount}
-        maxAssetSize={IMAGE_BYTES_MAX}
-        acceptedVideoMimeTypes={NO_VIDEOS}
+        maxAssetSize={FILE_BYTES_MAX}
+        acceptedImageMimeTypes={PICTURES}
+        acceptedVideoMimeTypes={FILMS}
         options={OPTIONS}
         textOptions={textOptions}
         autoFocus
@@ -120,7 +124,9 @@ export const Canvas = memo(function Canvas ({ connection, signals, onEditor }: C
   )
 })
 
-const NO_VIDEOS: readonly string[] = []
+// What the server takes.
+const PICTURES: readonly string[] = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'image/svg+xml']
+const FILMS: readonly string[] = ['video/mp4', 'video/webm']
 
 // tldraw stops at 4,000, which bounds what one draws but not what others send.
 const OPTIONS = { maxShapesPerPage: 20_000 }

@@ -9,6 +9,7 @@ export function Hints ({ connection, state, signals }: { connection: BoardConnec
   const hint = useValue('hint', () => signals.hint.get(), [signals])
   const hidden = useValue('hidden', () => signals.hidden.get(), [signals])
   const notice = useValue('notice', () => signals.notice.get(), [signals])
+  const uploads = useValue('uploads', () => signals.uploads.get(), [signals])
   const [seen, setSeen] = useState(0)
   const [knows, setKnows] = useState(false)
   const isRefused = state.saving === 'refused' && state.verdict === null
@@ -16,6 +17,12 @@ export function Hints ({ connection, state, signals }: { connection: BoardConnec
     <div className='bw-hints' data-testid='hints'>
       <div role='status' className='bw-live'>
         {hint !== null && !isRefused && <p className='bw-hint' data-testid='hint'>{hint}</p>}
+        {uploads !== null && (
+          <p className='bw-hint bw-hint-quiet' data-testid='uploads'>
+            <span>{uploadWords(uploads.count, state.link === 'connected')}</span>
+            {uploads.part !== null && <progress className='bw-progress' aria-label='Sent' max={1} value={uploads.part} />}
+          </p>
+        )}
         {notice?.isBad === false && <Told notice={notice} onDismiss={() => signals.notice.set(null)} />}
         {state.fleeting === true && !knows && (
           <p className='bw-hint bw-hint-quiet' data-testid='fleeting'>
@@ -44,6 +51,11 @@ export function Hints ({ connection, state, signals }: { connection: BoardConnec
       </div>
     </div>
   )
+}
+
+function uploadWords (count: number, isConnected: boolean): string {
+  if (isConnected) return count === 1 ? 'Sending a picture' : `Sending ${count} pictures`
+  return count === 1 ? 'A picture waits in this browser until the server is back.' : `${count} pictures wait in this browser until the server is back.`
 }
 
 function Told ({ notice, onDismiss }: { notice: { readonly text: string, readonly isBad: boolean }, onDismiss: () => void }) {

@@ -3,6 +3,7 @@ import type { Editor, TLShapeId } from 'tldraw'
 import { tabKeep } from '../browser'
 import { actorName, stampChanges } from './authorship'
 import { Binding } from './binding'
+import type { BoardAssets } from './assets'
 import { awayFrom, Conflicts, type Away } from './changes'
 import { copyShapes } from './clipboard'
 import type { BoardConnection } from './connection'
@@ -11,6 +12,7 @@ import { importFiles, importPasted } from '../import/files'
 import { keepContentLocal } from './external'
 import { watchFollowed } from './follow'
 import { guardLinks } from './links'
+import { movePicturesOut } from './moveOut'
 import { deleteShapesWithPage } from './pages'
 import type { Signals } from './signals'
 import { undoOwnOnly } from './undo'
@@ -24,7 +26,7 @@ const CONFLICT_HINT_MS = 3500
 const HOLDING = ['select.translating', 'select.resizing', 'select.rotating', 'select.dragging_handle', 'select.editing_shape']
 
 /** Joins them. Returns how to take them apart. */
-export function openCanvas (editor: Editor, connection: BoardConnection, signals: Signals): () => void {
+export function openCanvas (editor: Editor, connection: BoardConnection, signals: Signals, assets: BoardAssets): () => void {
   const { store } = editor
   const conflicts = new Conflicts()
   const undo = undoOwnOnly(store)
@@ -68,6 +70,8 @@ export function openCanvas (editor: Editor, connection: BoardConnection, signals
   stops.push(
     copyShapes(editor),
     guardLinks(),
+    assets.open(editor),
+    movePicturesOut(editor, connection, assets),
     deleteShapesWithPage(editor),
     followLevel(editor, connection, bound, text => show.hint(text)),
     tellPresence(editor, connection.provider.awareness, connection.identity),

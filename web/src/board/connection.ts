@@ -5,6 +5,7 @@ import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { ApiProblem, createApi, type Api, type Level } from '../api'
 import { serverAddress, under } from '../base'
+import { deleteDatabase } from '../browser'
 import { credentialParams, type Credentials } from '../credentials'
 import { isAmbient, isOver, readSession, type Session } from '../session'
 import { sendDocument } from './confirm'
@@ -13,6 +14,7 @@ import { firstPresence } from './presence'
 import { Unsaved } from './saved'
 import { BoardStorage, storageName } from './storage'
 import { verdictOf, verdictOfRefusal, verdictOfStatus, type Sent, type Verdict } from './verdict'
+import { waitingName } from './waiting'
 import { listen } from './wire'
 
 /** How the page stands with the server. */
@@ -57,6 +59,8 @@ const CONFIRM_AFTER_MS = 5_000
 export class BoardConnection {
   readonly id: string
   readonly identity: Identity
+  /** What this browser's copy is called. */
+  readonly storageName: string
   readonly doc = new Y.Doc()
   readonly provider: WebsocketProvider
   session: Session
@@ -90,7 +94,8 @@ export class BoardConnection {
     this.session = session
     this.identity = identityOf(this.session)
     this.api = createApi(credentials)
-    this.#storage = new BoardStorage(storageName(id, this.session.sub, credentials), this.doc)
+    this.storageName = storageName(id, this.session.sub, credentials)
+    this.#storage = new BoardStorage(this.storageName, this.doc)
     this.provider = new WebsocketProvider(serverUrl(), id, this.doc, {
       connect: false,
       params: credentialParams(credentials),
@@ -144,6 +149,7 @@ export class BoardConnection {
     this.provider.disconnect()
     this.#made = this.#stored
     await this.#storage.remove()
+    deleteDatabase(waitingName(this.storageName))
     location.reload()
   }
 

@@ -1,20 +1,15 @@
 // What comes in by paste and drop, and where images come from. Nothing here asks another server: the content
 // policy forbids it, and a board must not tell strangers who looks at it.
 import {
-  AssetRecordType, createShapeId, defaultHandleExternalTldrawContent, getHashForString, renderHtmlFromRichText, toRichText, type Editor, type TLAssetStore,
+  AssetRecordType, createShapeId, defaultHandleExternalTldrawContent, getHashForString, renderHtmlFromRichText, toRichText, type Editor,
   type TLBookmarkAsset, type TLImageShape, type TLRichText, type TLShape
 } from 'tldraw'
+import { assetAddress } from './assetAddress'
 import { saveAs, stemOf } from './files'
 import { textOf } from './tame'
 
-/** Images go into the document, so they are small. */
-export const IMAGE_BYTES_MAX = 1024 * 1024
-
-/** The same as a data URL: base64 takes four bytes for three. */
-export const DATA_URL_MAX = IMAGE_BYTES_MAX / 3 * 4 + 100
-
-/** Said where a larger one is pasted. */
-export const IMAGE_TOO_LARGE = 'Images may have at most 1 MiB. Make it smaller and try again.'
+/** Images of a drawing that is imported or pasted go into the document first, so they are small: 1 MiB in base64. */
+export const DATA_URL_MAX = 1024 * 1024 / 3 * 4 + 100
 
 /** Whether an address may be loaded under the content policy: our own, or data that is here already. */
 export function isLocal (src: string, origin: string = location.origin): boolean {
@@ -38,22 +33,19 @@ const ENDINGS: Record<string, string> = {
 
 /**
  * What an image of a board is called when it is saved: others chose its name, so of that only plain letters count, and the
- * ending is of what it is. Null for what is no image in the document itself.
+ * ending is of what it is. Null for what is no image that this page shows.
  */
-export function fileName (name: string, src: string): string | null {
-  const kind = /^data:image\/([a-z+]+)[;,]/i.exec(src)?.[1]?.toLowerCase()
+export function fileName (name: string, src: string, type: string | null = null): string | null {
+  const known = assetAddress(src) === null ? src : `data:${type ?? ''};`
+  const kind = /^data:image\/([a-z+]+)[;,]/i.exec(known)?.[1]?.toLowerCase()
   const ending = kind !== undefined && Object.hasOwn(ENDINGS, kind) ? ENDINGS[kind] : undefined
   if (ending === undefined) return null
   return `${stemOf(name.replace(/\.[^.]*$/, ''), 'image')}.${ending}`
 }
 
-/** Keeps images in the document itself. */
-export const assetStore: TLAssetStore = {
-  upload: async (_, file) => ({ src: await readAsDataUrl(file) }),
-  resolve: asset => {
-    const { src } = asset.props
-    return src !== null && isLocal(src) ? src : null
-  }
+/** Whether a picture may come along with what is pasted: it lies there itself, or beside a board. */
+function isOfBoards (src: string): boolean {
+  return assetAddress(src) !== null || (src.startsWith('data:image') && src.length <= DATA_URL_MAX)
 }
 
 /** Replaces the ways of tldraw that would fetch what a pasted address names. */
@@ -67,7 +59,7 @@ export function keepContentLocal (editor: Editor): void {
     // tldraw would fetch the data URLs of images from other boards to upload them; they are stored as they
     // are.
     editor.createAssets(content.content.assets.filter(({ id, props }) =>
-      !editor.store.has(id) && props.src?.startsWith('data:image') === true && props.src.length <= DATA_URL_MAX))
+      !editor.store.has(id) && props.src != null && isOfBoards(props.src)))
     const shapes = content.content.shapes.map(shape => withKnownText(editor, shape))
     return defaultHandleExternalTldrawContent(editor, { ...content, content: { ...content.content, shapes } })
   })
@@ -104,16 +96,8 @@ export function saveImages (editor: Editor): void {
     const id = editor.isShapeOfType<TLImageShape>(shape, 'image') ? shape.props.assetId : null
     const asset = id === null ? undefined : editor.getAsset(id)
     if (asset?.type !== 'image' || asset.props.src === null) continue
-    const name = fileName(asset.props.name, asset.props.src)
-    if (name !== null) saveAs(name, asset.props.src)
+    const name = fileName(asset.props.name, asset.props.src, asset.props.mimeType)
+    if (name === null) continue
+    void editor.resolveAssetUrl(asset.id, { shouldResolveToOriginal: true }).then(url => { if (url !== null) saveAs(name, url) })
   }
-}
-
-async function readAsDataUrl (file: Blob): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    const reader = new FileReader()
-    reader.onload = () => resolve(String(reader.result))
-    reader.onerror = () => reject(reader.error ?? new Error('the file could not be read'))
-    reader.readAsDataURL(file)
-  })
 }

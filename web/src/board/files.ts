@@ -13,6 +13,16 @@ export function saveAs (name: string, href: string): void {
   link.click()
 }
 
+/** What a file holds, as an address. */
+export async function readAsDataUrl (file: Blob): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const reader = new FileReader()
+    reader.onload = () => resolve(String(reader.result))
+    reader.onerror = () => reject(reader.error ?? new Error('the file could not be read'))
+    reader.readAsDataURL(file)
+  })
+}
+
 /** Saves a value as JSON. */
 export function saveJson (name: string, value: unknown): void {
   saveText(name, JSON.stringify(value, null, 2), 'application/json')

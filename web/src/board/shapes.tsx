@@ -4,6 +4,7 @@ import {
   ArrowShapeUtil, BookmarkShapeUtil, EmbedShapeUtil, HTMLContainer, ImageShapeUtil, stopEventPropagation, VideoShapeUtil,
   type TLArrowShape, type TLAssetId, type TLBookmarkShape, type TLEmbedShape, type TLImageShape, type TLShape, type TLVideoShape
 } from 'tldraw'
+import { assetAddress } from './assetAddress'
 import { ENDLESS_CLASS, withCuts } from './endless'
 import { isLinkable, isLocal } from './external'
 
@@ -53,6 +54,8 @@ class LocalImageShapeUtil extends ImageShapeUtil {
 class LocalVideoShapeUtil extends VideoShapeUtil {
   override component (shape: TLVideoShape) {
     const src = sourceOf(this, shape.props.assetId)
+    // Empty while it is brought.
+    if (src === '' || (src !== null && assetAddress(src) !== null)) return super.component(shape)
     return <Elsewhere shape={shape} kind='Video' label={shape.props.altText} url={src} />
   }
 }

@@ -16,6 +16,8 @@ export class Signals {
   readonly hint = atom<string | null>('hint', null)
   /** What became of an import or export, until it is dismissed. */
   readonly notice = atom<{ readonly text: string, readonly isBad: boolean } | null>('notice', null)
+  /** How many pictures and films wait to be sent, and how much of one has left, from 0 to 1; null where none wait. */
+  readonly uploads = atom<{ readonly count: number, readonly part: number | null } | null>('uploads', null)
   /** How many things on this board this page cannot show. */
   readonly hidden = atom('hidden', 0)
   /** Those things, as they stand in the document. */

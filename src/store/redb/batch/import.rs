@@ -24,6 +24,9 @@ impl<'t> Batch<'t> {
             Life::Live(living) | Life::Trashed(_, living) if self.access.has_any_of(living)? => {
                 Applied::Exists
             }
+            Life::Live(living) | Life::Trashed(_, living) if !self.has_parts_of(living)? => {
+                Applied::OutOfOrder
+            }
             Life::Live(living) | Life::Trashed(_, living) => {
                 let made = LiveBoard {
                     trashed_at: whole.life.trashed_at(),
@@ -38,6 +41,9 @@ impl<'t> Batch<'t> {
         if let (Some(living), Entry::Live(live)) = (whole.life.living(), &mut pending.entry) {
             self.write_document(board, live, living)?;
             self.access.import(board, &mut live.tallies, living)?;
+            for asset in &living.assets {
+                self.assets.put(board, asset)?;
+            }
             for webhook in &living.webhooks {
                 webhooks::put(&mut self.webhooks, board, webhook)?;
             }
@@ -52,6 +58,16 @@ impl<'t> Batch<'t> {
             self.write_entry(board, entry)?;
         }
         Ok(Applied::Done)
+    }
+
+    /// Whether the parts of all its assets came before it.
+    fn has_parts_of(&self, living: &Living) -> Result<bool, StoreError> {
+        for asset in &living.assets {
+            if !self.assets.is_whole(asset)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn write_document(

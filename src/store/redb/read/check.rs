@@ -13,14 +13,17 @@ use super::super::super::rows::access::{
     HolderKey, decode_grant, decode_holder, decode_place, decode_secret, grant_key, parse_grant_key,
     parse_secret_id, parse_secret_key, secret_key,
 };
+use super::super::super::rows::assets::{
+    ALL_SUMS, Sums, decode_asset, decode_sums, decode_upload, parse_asset_key,
+};
 use super::super::super::rows::audit::decode_entry;
 use super::super::super::rows::sessions::{decode_invite, decode_session};
 use super::super::super::rows::webhooks::decode_webhook;
 use super::super::super::{Damage, StoreError, Stored};
 use super::super::journal::Journal;
 use super::super::{
-    AUDIT, BOARDS, GRANTS, HOLDERS, IDS, INVITES, KEYS, LINKS, SECRETS, SESSIONS, SNAPSHOTS, TRASH, Table,
-    UPDATES, WEBHOOKS, engine, tally_of,
+    ASSET_PARTS, ASSETS, AUDIT, BOARDS, GRANTS, HOLDERS, IDS, INVITES, KEYS, LINKS, SECRETS, SESSIONS,
+    SNAPSHOTS, TRASH, Table, UPDATES, UPLOADS, WEBHOOKS, engine, tally_of,
 };
 use super::access::tallies;
 use super::{Which, begin, broken, load_in, trashed_in};
@@ -97,6 +100,9 @@ pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreE
     })?;
     trash(&transaction, &known, |board, cause| {
         findings.entry(board).or_insert(cause);
+    })?;
+    assets(&transaction, &known, |finding| {
+        findings.entry(finding.0).or_insert(finding.1);
     })?;
     for cause in sessions(&transaction, &mut report.sessions)? {
         findings.entry(None).or_insert(cause);
@@ -401,6 +407,104 @@ fn sessions(transaction: &ReadTransaction, count: &mut u64) -> Result<Vec<Damage
     })?;
     wrong.extend(began.into_iter().map(|_| Damage::Disagreement));
     Ok(wrong)
+}
+
+/// Reads every asset, part and upload: each asset has all its parts, the sums are those of the assets, and no
+/// part is of nothing.
+fn assets(
+    transaction: &ReadTransaction,
+    known: &BTreeMap<BoardId, State>,
+    mut found: impl FnMut(Finding),
+) -> Result<(), StoreError> {
+    let (mut sums, mut told) = (BTreeMap::<Option<BoardId>, Sums>::new(), BTreeMap::new());
+    // Of each upload, of which board it is an asset, and how many parts and bytes there should be.
+    let mut expected = BTreeMap::new();
+    each_row(transaction, ASSETS, |key, value| {
+        if key == ALL_SUMS {
+            told.insert(None, decode_sums(key, value));
+            return Ok(());
+        }
+        let board = match parse_asset_key(key) {
+            Ok((board, None)) => {
+                told.insert(Some(board), decode_sums(key, value));
+                return Ok(());
+            }
+            Ok((board, Some(_))) => board,
+            Err(cause) => {
+                found((None, cause));
+                return Ok(());
+            }
+        };
+        if !matches!(known.get(&board), Some(State::Live(_) | State::Unreadable)) {
+            found((Some(board.clone()), Damage::Disagreement));
+        }
+        match decode_asset(key, value) {
+            Ok(asset) => {
+                for of in [None, Some(board.clone())] {
+                    let sums = sums.entry(of).or_default();
+                    sums.assets = sums.assets.saturating_add(1);
+                    sums.bytes = sums.bytes.saturating_add(asset.bytes);
+                }
+                let (parts, bytes) = (asset.parts(), asset.bytes);
+                expected.insert(asset.upload.0.to_vec(), (Some(board), parts, bytes));
+            }
+            Err(cause) => found((Some(board), cause)),
+        }
+        Ok(())
+    })?;
+    for (board, sums) in &sums {
+        match told.remove(board) {
+            Some(Ok(told)) if told == *sums => {}
+            Some(Err(cause)) => found((board.clone(), cause)),
+            Some(Ok(_)) | None => found((board.clone(), Damage::Tally)),
+        }
+    }
+    told.into_keys().for_each(|board| found((board, Damage::Tally)));
+    each_row(transaction, UPLOADS, |key, value| {
+        match decode_upload(key, value) {
+            // Of one that was given up some parts may be gone.
+            Ok(upload) if upload.begun_at.0 == 0 => drop(expected.insert(key.to_vec(), (None, 0, 0))),
+            Ok(upload) => drop(expected.insert(key.to_vec(), (None, upload.parts, upload.bytes))),
+            Err(cause) => found((None, cause)),
+        }
+        Ok(())
+    })?;
+    parts(transaction, &expected, found)
+}
+
+/// What an upload should have: the board that it is an asset of, its parts and their bytes.
+type Expected = BTreeMap<Vec<u8>, (Option<BoardId>, u32, u64)>;
+
+/// Reads every part, and holds them against what uploads should have.
+fn parts(
+    transaction: &ReadTransaction,
+    expected: &Expected,
+    mut found: impl FnMut(Finding),
+) -> Result<(), StoreError> {
+    let mut seen: BTreeMap<Vec<u8>, (u32, u64)> = BTreeMap::new();
+    each_row(transaction, ASSET_PARTS, |key, value| {
+        let row = rows::split_blob_key(key).and_then(|(upload, _, piece)| {
+            let chunk = rows::Chunk::decode(rows::Tag::AssetPart, key, value)?;
+            Ok((upload, piece, chunk.bytes.len()))
+        });
+        match row {
+            Ok((upload, piece, length)) if expected.contains_key(upload) => {
+                let (parts, bytes) = seen.entry(upload.to_vec()).or_default();
+                *parts = parts.saturating_add(u32::from(piece == 0));
+                *bytes = bytes.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+            }
+            Ok(_) => found((None, Damage::Disagreement)),
+            Err(cause) => found((None, cause)),
+        }
+        Ok(())
+    })?;
+    for (upload, (board, parts, bytes)) in expected {
+        let is_whole = seen.get(upload).copied().unwrap_or_default() == (*parts, *bytes);
+        if !is_whole && *parts > 0 {
+            found((board.clone(), Damage::Disagreement));
+        }
+    }
+    Ok(())
 }
 
 fn note(board: Option<BoardId>, verified: Result<(), Damage>, found: &mut impl FnMut(Finding)) {

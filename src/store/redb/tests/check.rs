@@ -1,6 +1,7 @@
 //! Tests of verifying the rows of who may do what and of the audit.
 
 use super::*;
+use crate::store::contract::assets;
 use crate::store::rows::access::{
     HolderKey, encode_grant, encode_holder, encode_place, encode_secret, grant_key, secret_key,
 };
@@ -152,6 +153,17 @@ fn a_backup_has_every_table() {
     let begun = Change::Session(SessionChange::Open(Box::new(session)));
     assert_eq!(store.commit(&[begun]), Ok(vec![Applied::Done]));
     store.commit(&[create("trashed"), trash("trashed", 50)]).unwrap();
+    // One of which an asset is made, and one under way.
+    let [one, other] = [1, 2].map(|number| assets::asset(number, 40_000));
+    for change in [
+        assets::parts_of(&one),
+        vec![assets::finish("a", &one)],
+        assets::parts_of(&other),
+    ]
+    .concat()
+    {
+        assert_eq!(store.commit(&[change]), Ok(vec![Applied::Done]));
+    }
     assert_eq!(store.check().unwrap().sessions, 1);
     store.backup(&copy).unwrap();
     assert!(check(&copy).unwrap().is_sound());
