@@ -208,6 +208,35 @@ impl Side {
 /// What gives a part of an asset of the source; the trouble with it is that of its board.
 pub type Parts<'p> = &'p mut dyn FnMut(&StoredAsset, u32) -> Result<Result<Bytes, Trouble>, Stopped>;
 
+/// Brings the bytes of a board's assets from one store to the other, which goes before the board.
+///
+/// # Errors
+/// What is wrong, in one line.
+pub fn bring_assets(from: &dyn Store, to: &dyn Store, whole: &Whole) -> Result<(), String> {
+    let mut parts = |asset: &StoredAsset, number| assets::part((from, Side::Source), asset, number);
+    match assets::bring(&mut parts, to, whole) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(trouble)) => Err(trouble.to_string()),
+        Err(stopped) => Err(stopped.to_string()),
+    }
+}
+
+/// All bytes of an asset of a store.
+///
+/// # Errors
+/// What is wrong, in one line.
+pub fn asset_bytes(store: &dyn Store, asset: &StoredAsset) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    for number in 0..asset.parts() {
+        match assets::part((store, Side::Source), asset, number) {
+            Ok(Ok(part)) => bytes.extend_from_slice(&part),
+            Ok(Err(trouble)) => return Err(trouble.to_string()),
+            Err(stopped) => return Err(stopped.to_string()),
+        }
+    }
+    Ok(bytes)
+}
+
 /// Who is told.
 type Tell<'t> = &'t mut dyn FnMut(Told<'_>);
 

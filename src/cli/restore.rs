@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use boardwire::audit::{Action, Actor, Entry, EntryKey};
-use boardwire::copy::{Told, copy, inspect_board};
+use boardwire::copy::{Told, bring_assets, copy, inspect_board};
 use boardwire::ids::BoardId;
 use boardwire::server::config::{Source as Given, Values};
 use boardwire::store::redb::RedbStore;
@@ -355,7 +355,7 @@ fn one(request: &Request, wanted: &Wanted) -> Result<String, String> {
     };
     inspect_board(&whole).map_err(|wrong| format!("{backup}: board {board:?}: {wrong}"))?;
     if request.asks == Asks::Server {
-        return server::restore(&request.operator, &whole, &wanted.to_be);
+        return server::restore(&request.operator, (&*opened.store, &whole), &wanted.to_be);
     }
     if let Where::File(path) = &request.store
         && matches!(RedbStore::open_untouched(path), Err(OpenError::InUse))
@@ -365,10 +365,12 @@ fn one(request: &Request, wanted: &Wanted) -> Result<String, String> {
             request.store,
             request.operator.url()
         ));
-        return server::restore(&request.operator, &whole, &wanted.to_be);
+        return server::restore(&request.operator, (&*opened.store, &whole), &wanted.to_be);
     }
     let store = request.store.open_target()?;
-    let outcome = import(&*store, renamed(whole, &wanted.to_be));
+    let whole = renamed(whole, &wanted.to_be);
+    let brought = bring_assets(&*opened.store, &*store, &whole);
+    let outcome = brought.and_then(|()| import(&*store, whole));
     store.close();
     outcome.map_err(|why| format!("{}: board {:?}: {why}", request.store, wanted.to_be.as_str()))?;
     Ok(format!(
@@ -385,9 +387,10 @@ fn renamed(mut whole: Whole, to_be: &BoardId) -> Whole {
         return whole;
     }
     if let Life::Live(living) = &mut whole.life {
-        // Those are of the board that it is a copy of: a link leads there.
+        // Those are of the board that it is a copy of: a link leads there, and what shows a picture names it.
         living.secrets.clear();
         living.webhooks.clear();
+        living.assets.clear();
     }
     let key = EntryKey {
         at: operator::now(),

@@ -4,9 +4,9 @@
 //! not arrive, the board that was made for it is removed again. Tests: tests/it/restore.rs.
 
 use boardwire::client::Verb;
-use boardwire::copy::state_of;
+use boardwire::copy::{asset_bytes, state_of};
 use boardwire::ids::{BoardId, Principal};
-use boardwire::store::{Life, Whole};
+use boardwire::store::{Life, Store, StoredAsset, Whole};
 use serde_json::json;
 
 use super::super::operator::{Operator, Server};
@@ -19,7 +19,11 @@ const OPERATOR: &str = "boardwire restore";
 ///
 /// # Errors
 /// What the server refused, in one line.
-pub(super) fn restore(operator: &Operator, whole: &Whole, to_be: &BoardId) -> Result<String, String> {
+pub(super) fn restore(
+    operator: &Operator,
+    (backup, whole): (&dyn Store, &Whole),
+    to_be: &BoardId,
+) -> Result<String, String> {
     let Life::Live(living) = &whole.life else {
         return Err("it was deleted".to_owned());
     };
@@ -29,7 +33,12 @@ pub(super) fn restore(operator: &Operator, whole: &Whole, to_be: &BoardId) -> Re
     let made = json!({ "id": to_be.as_str(), "title": record.title });
     server.json(Verb::Post, "/v1/boards", Some(&made))?;
     let path = format!("/v1/boards/{}", percent(to_be.as_str()));
-    let filled = fill(&server, &path, (whole, &state));
+    let brought = match whole.board == *to_be {
+        true => bring(&server, &path, (backup, &living.assets)),
+        // What shows a picture names the board that this is a copy of.
+        false => Ok(()),
+    };
+    let filled = brought.and_then(|()| fill(&server, &path, (whole, &state)));
     if let Err(why) = filled {
         let removed = server.ask(Verb::Delete, &path, b"");
         let left = match removed {
@@ -52,6 +61,15 @@ pub(super) fn restore(operator: &Operator, whole: &Whole, to_be: &BoardId) -> Re
     }
     line.push('\n');
     Ok(line)
+}
+
+/// Brings pictures and films, one after the other.
+fn bring(server: &Server, path: &str, (backup, assets): (&dyn Store, &[StoredAsset])) -> Result<(), String> {
+    for asset in assets {
+        let bytes = asset_bytes(backup, asset)?;
+        server.ask(Verb::Post, &format!("{path}/assets"), &bytes)?;
+    }
+    Ok(())
 }
 
 fn fill(server: &Server, path: &str, (whole, state): (&Whole, &[u8])) -> Result<(), String> {

@@ -32,7 +32,7 @@ fn filled<P: Place>() -> Tried<P> {
         store.does("a", add_webhook(number));
     }
     store.does("gone", add_webhook(1));
-    for (number, board) in [(3, "a"), (2, "a"), (1, "~"), (4, "gone")] {
+    for (number, board) in [(3, "a"), (2, "a"), (1, "~"), (4, "gone"), (5, "trashed")] {
         assets::bring(&store, board, &assets::asset(number, 300_000));
     }
     store.does("gone", secret("gone", SecretKind::Key, "key"));

@@ -247,6 +247,7 @@ impl Contents {
             return Applied::NotThere;
         }
         self.boards.insert(id.clone(), Kept::Deleted(at));
+        self.assets.clear(id);
         Applied::Done
     }
 
@@ -262,7 +263,10 @@ impl Contents {
             return Some(Applied::NotOwner);
         }
         let next = match act {
-            Act::Delete => Kept::Deleted(*at),
+            Act::Delete => {
+                self.assets.clear(id);
+                Kept::Deleted(*at)
+            }
             _ => Kept::Live(board.clone()),
         };
         self.boards.insert(id.clone(), next);
