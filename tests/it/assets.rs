@@ -345,11 +345,7 @@ fn an_image_takes_what_was_brought_by_its_hash_and_has_its_shape() {
     let item = alice.must("POST", items, &image(json!({"asset": hash, "alt": "It"})), 201);
     assert_eq!(
         (&item["content"], &item["width"], &item["height"]),
-        (
-            &json!({"url": of(&asset), "alt": "It"}),
-            &json!(600),
-            &json!(450)
-        )
+        (&json!({"url": of(&asset), "alt": "It"}), &json!(600), &json!(450))
     );
     let film = b"\0\0\0\x18ftypisom\0\0\x02\0iso2mp41";
     let film = brought(&alice, film, 201)["sha256"].clone();

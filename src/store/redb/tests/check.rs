@@ -1,6 +1,7 @@
 //! Tests of verifying the rows of who may do what and of the audit.
 
 use super::*;
+use crate::store::contract::assets;
 use crate::store::rows::access::{
     HolderKey, encode_grant, encode_holder, encode_place, encode_secret, grant_key, secret_key,
 };
