@@ -5,6 +5,7 @@
 //! drawn off it and off the executor threads; what a browser has already is said without opening the board.
 //! Tests: tests/it/picture.rs, tests/browser/picture.test.mjs.
 
+mod beside;
 mod faces;
 mod gather;
 mod options;
@@ -103,7 +104,9 @@ async fn in_turn(boards: &Arc<Boards>, board: &BoardId, options: Options) -> Res
     let wanted = options.wanted;
     let part = wanted.part.clone();
     let read = boards.read_content(board, move |records| gather::records(records, &part));
-    let records = read.await.map_err(failed_content)?;
+    let mut records = read.await.map_err(failed_content)?;
+    let put_in = beside::put_in(boards, board, &mut records).await;
+    put_in.map_err(admission::problem)?;
     let form = options.form;
     let work = move || {
         let drawn = boardwire_picture::draw(&records, faces::fonts(), &wanted, &BOUNDS);

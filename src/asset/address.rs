@@ -22,6 +22,16 @@ pub struct AssetAddress<'a> {
     pub hash: AssetHash,
 }
 
+impl<'a> AssetAddress<'a> {
+    /// Reads an address of an asset of this board; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str, board: &'a BoardId) -> Option<Self> {
+        let rest = text.strip_prefix(BEFORE)?.strip_prefix(board.as_str())?;
+        let hash = AssetHash::parse(rest.strip_prefix(BETWEEN)?)?;
+        Some(Self { board, hash })
+    }
+}
+
 impl fmt::Display for AssetAddress<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // No character of a board id needs an escape in a path.
@@ -56,6 +66,13 @@ mod tests {
             address,
             format!("/v1/boards/a.b_c~d-e/assets/{}", "ab".repeat(32))
         );
+        assert_eq!(
+            AssetAddress::parse(&address, &board),
+            Some(AssetAddress { board: &board, hash })
+        );
+        let longer = BoardId::parse("a.b_c~d-e2").unwrap();
+        assert_eq!(AssetAddress::parse(&address, &longer), None);
+        assert_eq!(AssetAddress::parse(&(address.clone() + "?"), &board), None);
         let second = AssetAddress {
             board: &board,
             hash: other,

@@ -316,15 +316,19 @@ mod tests {
         tell(head).ok().map(|told| (told.kind, told.size))
     }
 
-    fn samples() -> Vec<(Vec<u8>, AssetKind, Option<(u32, u32)>)> {
+    type Sample = (Vec<u8>, AssetKind, Option<(u32, u32)>);
+
+    fn samples() -> Vec<Sample> {
         use AssetKind::*;
         let brands = |text: &str| {
-            let length = u32::try_from(8 + text.len()).unwrap().to_be_bytes();
+            let length = u32::try_from(text.len().saturating_add(8)).unwrap().to_be_bytes();
             [&length[..], b"ftyp", text.as_bytes()].concat()
         };
         let ispe = [&[0, 0, 0, 20][..], b"ispe", &[0; 4], &[0, 0, 1, 0], &[0, 0, 2, 0]].concat();
         let wrap = |name: &[u8; 4], content: &[u8]| {
-            let length = u32::try_from(8 + content.len()).unwrap().to_be_bytes();
+            let length = u32::try_from(content.len().saturating_add(8))
+                .unwrap()
+                .to_be_bytes();
             [&length[..], name, content].concat()
         };
         let ipco = wrap(b"ipco", &[&ispe[..], &wrap(b"pixi", &[0; 4])].concat());

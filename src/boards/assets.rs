@@ -372,6 +372,83 @@ impl Boards {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asset::{AssetAddress, AssetKind};
+    use crate::audit::{Action, Actor, Entry, EntryKey};
+    use crate::boards::harness;
+    use crate::store::memory::MemoryStore;
+    use crate::store::{Act, Registry as _, Store as _};
+
+    #[test]
+    fn what_no_record_names_goes_after_its_time_and_what_one_names_never_does() {
+        let store = Arc::new(MemoryStore::default());
+        let (boards, executor) = harness::boards(harness::settings(), Arc::clone(&store) as Arc<_>);
+        let board = BoardId::parse("b").unwrap();
+        let now = boards.now().unix.0;
+        let kept = u64::try_from(limits::ASSET_UNNAMED_KEPT.as_millis()).unwrap();
+        // Named last at the edge of its time, and a minute to either side.
+        let ages = [kept + 60_000, kept + 60_000, kept - 60_000, 0];
+        let assets: Vec<StoredAsset> = (1..)
+            .zip(ages)
+            .map(|(number, age)| StoredAsset {
+                hash: AssetHash([number; 32]),
+                upload: UploadId([number; 16]),
+                kind: AssetKind::Png,
+                bytes: 3,
+                size: None,
+                created_by: Actor::unknown().subject,
+                created_at: UnixMillis(1),
+                named_at: UnixMillis(now - age),
+            })
+            .collect();
+        let address = AssetAddress {
+            board: &board,
+            hash: assets[0].hash,
+        };
+        let entry = EntryKey {
+            at: UnixMillis(1),
+            n: 0,
+        };
+        let mut changes = vec![
+            Change::Act {
+                board: board.clone(),
+                act: Act::Create {
+                    owner: None,
+                    title: None,
+                },
+                as_owner: None,
+                entry: Box::new(Entry::new(entry, Actor::unknown(), Action::BoardCreate)),
+            },
+            Change::Append {
+                board: board.clone(),
+                sequence: 1,
+                update: format!("x{address}\"").into(),
+                at: UnixMillis(1),
+            },
+        ];
+        for asset in &assets {
+            changes.push(Change::Asset(AssetChange::Part {
+                upload: asset.upload,
+                part: 0,
+                bytes: Bytes::from_static(b"abc"),
+                at: UnixMillis(now),
+            }));
+            changes.push(Change::Asset(AssetChange::Finish {
+                board: board.clone(),
+                asset: Box::new(asset.clone()),
+                bytes_max: u64::MAX,
+            }));
+        }
+        assert_eq!(store.commit(&changes), Ok(vec![Applied::Done; changes.len()]));
+        let swept = smol::block_on(executor.run(boards.sweep(&board)));
+        assert_eq!(swept, Ok(true));
+        let there = store.assets(&board, None, 9).unwrap();
+        let hashes: Vec<_> = there.iter().map(|asset| asset.hash).collect();
+        assert_eq!(hashes, [assets[0].hash, assets[2].hash, assets[3].hash]);
+        assert!(there[0].named_at.0 >= now, "it was seen just now");
+        assert_eq!(there[1].named_at, assets[2].named_at);
+        let never = BoardId::parse("never").unwrap();
+        assert_eq!(smol::block_on(executor.run(boards.sweep(&never))), Ok(false));
+    }
 
     #[test]
     fn one_uploads_so_many_at_a_time_and_so_do_all() {

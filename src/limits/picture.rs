@@ -25,6 +25,13 @@ pub const PICTURE_RECORD_BYTES: usize = 64 * 1024 * 1024;
 /// of a second; what would be more is left out.
 pub const PICTURE_STEPS: u64 = 4_000_000;
 
+/// Bytes of a picture beside a board that is shown within a picture of the board, inclusive; a larger one has a
+/// placeholder. Its base64 is in the answer.
+pub const PICTURE_ASSET_BYTES: u64 = 1024 * 1024;
+
+/// Bytes of all of those, inclusive: as base64 they fill most of [`PICTURE_SVG_BYTES`].
+pub const PICTURE_ASSETS_BYTES: u64 = 5 * 1024 * 1024;
+
 /// Pixels of the images in a picture, unpacked, counted as often as they are shown; what would be more is
 /// left out. A small file can say that it unpacks to billions.
 pub const PICTURE_IMAGE_PIXELS: u64 = 32_000_000;

@@ -56,6 +56,27 @@ impl Records {
         self.rows.insert(key, Row { record, segments });
     }
 
+    /// The keys of assets, and where each has its picture.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &str)> {
+        let assets = self.rows.iter().filter(|(key, _)| key.starts_with("asset:"));
+        assets.map(|(key, row)| {
+            (
+                key.as_str(),
+                value::text(value::part(&row.record, "props"), "src"),
+            )
+        })
+    }
+
+    /// Says that an asset has its picture elsewhere: in the address itself, for what lies beside a board.
+    pub fn set_source(&mut self, key: &str, source: String) {
+        let row = self.rows.get_mut(key);
+        let props = row.and_then(|row| row.record.get_mut("props")?.as_object_mut());
+        if let Some(props) = props {
+            self.weight = self.weight.saturating_add(source.len());
+            props.insert("src".to_owned(), source.into());
+        }
+    }
+
     /// Notes that there are more, which had no room.
     pub fn leave_out(&mut self) {
         self.is_cut = true;
@@ -140,6 +161,20 @@ mod tests {
         let row = &records.rows["shape:a"];
         assert_eq!((row.segments.len(), row.segments[0].dabs.len()), (1, 1_000));
         assert!(!row.record.contains_key("meta") && (24_000..26_000).contains(&records.weight()));
+    }
+
+    #[test]
+    fn an_asset_is_told_where_its_picture_is() {
+        let mut records = Records::default();
+        let asset = json!({"props": {"src": "/there"}});
+        records.add("asset:a".to_owned(), asset.as_object().unwrap().clone());
+        records.add("shape:a".to_owned(), asset.as_object().unwrap().clone());
+        assert_eq!(records.sources().collect::<Vec<_>>(), [("asset:a", "/there")]);
+        let before = records.weight();
+        records.set_source("asset:a", "data:here".to_owned());
+        records.set_source("asset:b", "data:nowhere".to_owned());
+        assert_eq!(records.sources().collect::<Vec<_>>(), [("asset:a", "data:here")]);
+        assert_eq!(records.weight(), before + 9);
     }
 
     #[test]

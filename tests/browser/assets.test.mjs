@@ -117,6 +117,11 @@ test('what is brought offline is shown, outlives a reload, and is sent when the 
   await shows(alice, 1)
   assert.match(await alice.part('uploads').textContent(), /A picture waits in this browser until the server is back/)
   await alice.page.screenshot({ path: output('assets-offline.png') })
+  await alice.page.setViewportSize({ width: 320, height: 640 })
+  await alice.page.emulateMedia({ colorScheme: 'dark' })
+  await alice.page.screenshot({ path: output('assets-offline-narrow.png') })
+  await alice.page.setViewportSize({ width: 1280, height: 800 })
+  // The others have its place, and see it when it is there.
   await alice.eventually(async () => (await indexedDB.databases()).some(({ name }) => name.endsWith(':assets')), undefined, 'it to be kept')
 
   await alice.page.reload()

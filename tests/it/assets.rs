@@ -254,20 +254,21 @@ fn an_upload_that_is_cut_off_leaves_nothing_and_frees_its_place() {
     let length = bytes.len().to_string();
     let begin = || {
         let mut http = Http::connect(server.address());
-        http.send(request(
-            "POST",
-            ASSETS,
-            &[("Authorization", &token), ("Content-Length", &length)],
-        ));
+        let fields = [
+            ("Authorization", token.as_str()),
+            ("Content-Length", &length),
+            ("Expect", "100-continue"),
+        ];
+        http.send(request("POST", ASSETS, &fields));
+        // It has begun then.
+        assert_eq!(http.head().0, 100);
         http.stream.write_all(&bytes[..600_000]).unwrap();
         http
     };
-    // As many as one may have at a time; the next is told so as soon as they have begun.
+    // As many as one may have at a time.
     let cut: Vec<Http> = (0..6).map(|_| begin()).collect();
-    until(SOON, || {
-        let answer = alice.send("POST", ASSETS, &png(6, 100));
-        answer.status == 429 && code(&answer).1 == "too_many_uploads"
-    });
+    let crowded = alice.send("POST", ASSETS, &png(6, 100));
+    assert_eq!(code(&crowded), (429, "too_many_uploads".to_owned()));
     let other = Api::user(&server, "bob");
     alice.grant("users/bob", "edit");
     brought(&other, &png(7, 100), 201);
@@ -344,11 +345,7 @@ fn an_image_takes_what_was_brought_by_its_hash_and_has_its_shape() {
     let item = alice.must("POST", items, &image(json!({"asset": hash, "alt": "It"})), 201);
     assert_eq!(
         (&item["content"], &item["width"], &item["height"]),
-        (
-            &json!({"url": of(&asset), "alt": "It"}),
-            &json!(600.0),
-            &json!(450.0)
-        )
+        (&json!({"url": of(&asset), "alt": "It"}), &json!(600), &json!(450))
     );
     let film = b"\0\0\0\x18ftypisom\0\0\x02\0iso2mp41";
     let film = brought(&alice, film, 201)["sha256"].clone();
@@ -372,9 +369,38 @@ fn an_image_takes_what_was_brought_by_its_hash_and_has_its_shape() {
     let patched = alice.must("PATCH", &format!("{items}/{id}"), &patch, 200);
     assert_eq!(
         (&patched["content"]["url"], &patched["width"]),
-        (&json!(of(&other)), &json!(600.0))
+        (&json!(of(&other)), &json!(600))
     );
     let batch = json!({"operations": [{"action": "create", "item": image(json!({"asset": "x"}))}]});
     let refused = alice.must("POST", &format!("{items}/batch"), &batch, 422);
     assert_eq!(refused["field"], "operations[0].item.content.asset");
+}
+
+/// A real PNG of two by two red pixels.
+const RED: &[u8] = &[
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00,
+    0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x02, 0x08, 0x02, 0x00, 0x00, 0x00, 0xfd, 0xd4, 0x9a, 0x73, 0x00,
+    0x00, 0x00, 0x10, 0x49, 0x44, 0x41, 0x54, 0x78, 0xda, 0x63, 0xf8, 0xcf, 0xc0, 0x00, 0x44, 0x0c, 0x10,
+    0x0a, 0x00, 0x1f, 0xee, 0x03, 0xfd, 0x63, 0x5e, 0xbb, 0x5b, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e,
+    0x44, 0xae, 0x42, 0x60, 0x82,
+];
+
+#[test]
+fn a_picture_of_the_board_shows_what_lies_beside_it_and_nothing_of_another_board() {
+    let (_server, alice) = board();
+    let small = brought(&alice, RED, 201);
+    let large = brought(&alice, &png(1, 1024 * 1024 + 1), 201);
+    alice.must("POST", "/v1/boards", &json!({"id": "c"}), 201);
+    let other = alice.send("POST", "/v1/boards/c/assets", &png(2, 400)).json();
+    let items = "/v1/boards/b/items";
+    for (n, url) in [&small["url"], &large["url"], &other["url"]]
+        .into_iter()
+        .enumerate()
+    {
+        let item = json!({"type": "image", "x": n * 400, "y": 0, "content": {"url": url}});
+        alice.must("POST", items, &item, 201);
+    }
+    let answer = alice.get("/v1/boards/b/picture.svg");
+    let svg = String::from_utf8(answer.body).unwrap();
+    assert_eq!(svg.matches("data:image/png;base64,").count(), 1, "{}", svg.len());
 }

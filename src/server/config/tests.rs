@@ -396,7 +396,6 @@ fn sizes_and_counts_are_checked_at_their_edges() {
         "max-board-bytes",
         "max-body-bytes",
         "max-asset-bytes",
-        "max-assets-bytes",
         "max-outbox-bytes",
     ] {
         for text in ["1024", "1KiB", "1025", "1073741823", "1GiB"] {
@@ -407,6 +406,13 @@ fn sizes_and_counts_are_checked_at_their_edges() {
         }
     }
     assert_eq!(good("max-outbox-bytes", "64KiB").bounds.outbox_bytes, 65_536);
+    for text in ["0", "1", "1024GiB"] {
+        good("max-assets-bytes", text);
+    }
+    for text in ["", "-1", "1024GiB1", "1099511627777"] {
+        bad("max-assets-bytes", text);
+    }
+    assert_eq!(good("max-assets-bytes", "64KiB").bounds.assets_bytes, 65_536);
     for name in [
         "max-connections",
         "max-connections-per-address",

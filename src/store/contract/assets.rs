@@ -176,7 +176,11 @@ pub(super) fn a_part_comes_once_and_in_its_order<P: Place>() {
         (finish("a", &other), not),
     ] {
         let (told, lists) = (store.told("a"), listed(&store, "a"));
-        assert_eq!(store.commit(&[change.clone()]), Ok(vec![expected]), "{change:?}");
+        assert_eq!(
+            store.commit(std::slice::from_ref(&change)),
+            Ok(vec![expected]),
+            "{change:?}"
+        );
         if expected != done {
             assert_eq!((store.told("a"), listed(&store, "a")), (told, lists));
         }
@@ -221,7 +225,10 @@ pub(super) fn a_board_has_each_asset_once_and_no_more_than_it_may<P: Place>() {
         .collect();
     store.done(&finished);
     let last = finish("b", &many[many.len() - 1]);
-    assert_eq!(store.commit(&[last.clone()]), Ok(vec![Applied::TooMany]));
+    assert_eq!(
+        store.commit(std::slice::from_ref(&last)),
+        Ok(vec![Applied::TooMany])
+    );
     store.done(&[remove("b", &[&many[0]], 41), last]);
     store.done(&[delete("b")]);
     prune(&store, 0);

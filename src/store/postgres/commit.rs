@@ -203,19 +203,7 @@ pub(super) fn begin(
         let ids = needs.sessions.iter().map(SecretId::as_str).collect();
         sql(sessions::LOCK).texts(ids).blobs(needs.invites.clone())
     });
-    let uploads = script.ask(!of_assets.uploads.is_empty(), || {
-        sql(assets::LOCK).blobs(of_assets.uploads.clone())
-    });
-    let begun = script.ask(!of_assets.uploads.is_empty(), || {
-        sql(assets::BEGUN).blobs(of_assets.uploads.clone())
-    });
-    let assets = script.ask(!of_assets.hashes.is_empty(), || {
-        let asked = sql(assets::FOUND).texts(of_assets.boards.clone());
-        asked.blobs(of_assets.hashes.clone())
-    });
-    let summed = script.ask(!of_assets.boards.is_empty(), || {
-        sql(assets::SUMS).texts(of_assets.boards.clone())
-    });
+    let [uploads, begun, assets, summed] = ask_about_assets(&mut script, &of_assets);
     let kept = script.ask(!needs.invites.is_empty(), || sql(sessions::COUNT));
     let counted = script.ask(!counting.is_empty(), || sql(COUNT).texts(texts(&counting)));
     let answers = link.run(&script.0, limits::DATABASE_ANSWER_TIME_MAX)?;
@@ -255,6 +243,19 @@ pub(super) fn begin(
         (access, Sessions::read(rows(signed_in), rows(kept))?),
         owners.gains(&gaining, &counted),
     ))
+}
+
+/// Asks about uploads, which of them have begun, assets and the sums of them.
+fn ask_about_assets<'a>(script: &mut Script<'a>, needs: &assets::Needs<'a>) -> [Option<usize>; 4] {
+    let (uploads, boards) = (|| needs.uploads.clone(), || needs.boards.clone());
+    [
+        script.ask(!needs.uploads.is_empty(), || sql(assets::LOCK).blobs(uploads())),
+        script.ask(!needs.uploads.is_empty(), || sql(assets::BEGUN).blobs(uploads())),
+        script.ask(!needs.hashes.is_empty(), || {
+            sql(assets::FOUND).texts(boards()).blobs(needs.hashes.clone())
+        }),
+        script.ask(!needs.boards.is_empty(), || sql(assets::SUMS).texts(boards())),
+    ]
 }
 
 fn texts(owners: &[UserId]) -> Vec<&str> {

@@ -27,6 +27,14 @@ const LOOK_AGAIN_MS = [60_000, 300_000] as const
 /** Problems that pass by themselves, or when somebody signs in: what waits is kept. */
 const PASSING = new Set([0, 401, 403, 408, 429, 500, 502, 503, 504])
 
+/** Why the server does not take something, by the code of its problem. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  assets_full: 'The board has no room for more pictures and films. Delete some; their room is free 30 days later.',
+  body_too_large: 'The file is larger than this server takes.',
+  picture_too_large: 'It has too many pixels. Make it smaller and try again.',
+  unsupported_asset: 'The file is no picture or film that can be shown here.'
+}
+
 /** For the store of one board. */
 export class BoardAssets implements TLAssetStore {
   readonly #connection: BoardConnection
@@ -211,9 +219,9 @@ export class BoardAssets implements TLAssetStore {
   }
 
   // Nobody else will ever see it, so nothing of it stays.
-  #refused (sha256: string, { message }: ApiProblem): void {
+  #refused (sha256: string, { code }: ApiProblem): void {
     const editor = this.#editor
-    this.#signals.notice.set({ text: `A picture was not taken, and is not on the board: ${message}.`, isBad: true })
+    this.#signals.notice.set({ text: 'A picture was not taken, and is not on the board. ' + (REFUSALS[code] ?? 'Try another file.'), isBad: true })
     if (editor === null) return
     const ids = new Set<TLAssetId>(this.#assetsOf(sha256).map(({ id }) => id))
     const shapes = editor.store.allRecords().filter(record =>

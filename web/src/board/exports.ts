@@ -1,7 +1,8 @@
 // A board as a file, saved under its title: a drawing that tldraw opens, its records, a picture. tldraw would
 // call them "shapes at" and the time.
 import { exportAs, type Editor, type TLRecord, type TLShapeId, type TLUiActionItem, type TLUiActionsContextType } from 'tldraw'
-import { saveText, stemOf } from './files'
+import { assetAddress } from './assetAddress'
+import { readAsDataUrl, saveText, stemOf } from './files'
 
 /** The formats of pictures. */
 const PICTURES = ['svg', 'png'] as const
@@ -26,7 +27,7 @@ export function exportActions (editor: Editor, title: () => string, onFail: OnFa
       { id: `export-as-${format}`, readonlyOk: true, onSelect: () => save(format, chosen()) },
       { id: `export-all-as-${format}`, readonlyOk: true, onSelect: () => save(format, all()) }
     ]),
-    { id: 'boardwire-save-tldr', label: 'tldraw file (.tldr)', readonlyOk: true, onSelect: () => saveText(`${stem()}.tldr`, tldrOf(editor), TLDR_TYPE) },
+    { id: 'boardwire-save-tldr', label: 'tldraw file (.tldr)', readonlyOk: true, onSelect: () => { tldrOf(editor).then(text => saveText(`${stem()}.tldr`, text, TLDR_TYPE)).catch(onFail) } },
     { id: 'boardwire-save-json', label: 'JSON', readonlyOk: true, onSelect: () => saveText(`${stem()}.json`, JSON.stringify(recordsOf(editor), null, 2), 'application/json') }
   ]
   return Object.fromEntries(actions.map(action => [action.id, action]))
@@ -40,9 +41,19 @@ export function recordsOf (editor: Editor): Record<string, TLRecord> {
 }
 
 /**
- * The board as a file for tldraw. Its own `serializeTldrawJson` would fetch images of other servers, and put in where this
- * person's camera and pointer are.
+ * The board as a file for tldraw, with the pictures that lie beside it. Its own `serializeTldrawJson` would fetch images of
+ * other servers, and put in where this person's camera and pointer are.
  */
-export function tldrOf (editor: Editor): string {
-  return JSON.stringify({ tldrawFileFormatVersion: TLDR_VERSION, schema: editor.store.schema.serialize(), records: Object.values(recordsOf(editor)) })
+export async function tldrOf (editor: Editor): Promise<string> {
+  const records = await Promise.all(Object.values(recordsOf(editor)).map(async record => await withPicture(editor, record)))
+  return JSON.stringify({ tldrawFileFormatVersion: TLDR_VERSION, schema: editor.store.schema.serialize(), records })
+}
+
+// One that cannot be had keeps its address: the rest of the file is good.
+async function withPicture (editor: Editor, record: TLRecord): Promise<TLRecord> {
+  if (record.typeName !== 'asset' || record.type === 'bookmark' || assetAddress(record.props.src ?? '') === null) return record
+  const url = await editor.resolveAssetUrl(record.id, { shouldResolveToOriginal: true })
+  if (url === null) return record
+  const src = url.startsWith('data:') ? url : await readAsDataUrl(await (await fetch(url)).blob())
+  return { ...record, props: { ...record.props, src } } as TLRecord
 }
