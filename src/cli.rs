@@ -317,11 +317,6 @@ fn command() -> clap::Command {
                 .iter()
                 .map(|setting| argument(setting, setting.group.heading())),
         );
-    let as_serve = |names: &[&str]| {
-        let shared = SETTINGS.iter().filter(|setting| names.contains(&setting.name));
-        let flags = shared.map(|setting| argument(setting, "As for `boardwire serve`"));
-        flags.collect::<Vec<_>>()
-    };
     let token = clap::Command::new("token")
         .about("Print a signed token")
         .after_help(TOKEN_HELP)
@@ -343,6 +338,40 @@ fn command() -> clap::Command {
         .about("Ask a running server how it is")
         .after_help(HEALTH_HELP)
         .args(as_serve(&["listen"]));
+    let copy = clap::Command::new("copy")
+        .about("Copy all boards from one store into another, of which no server runs")
+        .after_help(copy::HELP)
+        .args(copy::arguments());
+    let mcp = clap::Command::new("mcp")
+        .about("Speak the Model Context Protocol on standard input and output, for a server elsewhere")
+        .after_help(mcp::HELP)
+        .args(mcp::arguments());
+    let nodes = clap::Command::new("nodes")
+        .about("List the nodes that share a store")
+        .after_help(nodes::HELP)
+        .args(as_serve(&["store"]));
+    let version = clap::Command::new("version").about("Print the version");
+    clap::Command::new("boardwire")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A self-hosted server that keeps canvas boards (Yjs documents) in sync, in real time")
+        .after_help(EXAMPLES)
+        .max_term_width(110)
+        .subcommand_required(true)
+        .subcommands([serve, invite, sessions, token, health])
+        .subcommands(keeping())
+        .subcommands([copy])
+        .subcommands([mcp, nodes, version])
+}
+
+/// The flags of these settings, for another command than `serve`.
+fn as_serve(names: &[&str]) -> Vec<Arg> {
+    let shared = SETTINGS.iter().filter(|setting| names.contains(&setting.name));
+    let flags = shared.map(|setting| argument(setting, "As for `boardwire serve`"));
+    flags.collect()
+}
+
+/// The commands that keep boards: out of a store, and back.
+fn keeping() -> [clap::Command; 5] {
     let backup = clap::Command::new("backup")
         .about("Back up everything, of a server that runs too")
         .after_help(backup::HELP)
@@ -371,28 +400,7 @@ fn command() -> clap::Command {
         .about("Make a data file as small as it can be")
         .after_help(compact::HELP)
         .args(as_serve(&["data"]));
-    let copy = clap::Command::new("copy")
-        .about("Copy all boards from one store into another, of which no server runs")
-        .after_help(copy::HELP)
-        .args(copy::arguments());
-    let mcp = clap::Command::new("mcp")
-        .about("Speak the Model Context Protocol on standard input and output, for a server elsewhere")
-        .after_help(mcp::HELP)
-        .args(mcp::arguments());
-    let nodes = clap::Command::new("nodes")
-        .about("List the nodes that share a store")
-        .after_help(nodes::HELP)
-        .args(as_serve(&["store"]));
-    let version = clap::Command::new("version").about("Print the version");
-    clap::Command::new("boardwire")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("A self-hosted server that keeps canvas boards (Yjs documents) in sync, in real time")
-        .after_help(EXAMPLES)
-        .max_term_width(110)
-        .subcommand_required(true)
-        .subcommands([serve, invite, sessions, token, health])
-        .subcommands([backup, restore, board, check, compact, copy])
-        .subcommands([mcp, nodes, version])
+    [backup, restore, board, check, compact]
 }
 
 /// The flag of a setting. Values stay text here; the configuration checks them wherever they come from.

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
             Err(line) => fail(&line, FAILURE),
         },
         Parsed::Run(Command::Health(listen)) => match cli::health::check(listen) {
-            Ok(line) => print(&format!("{line}\n")),
+            Ok(line) => print(format!("{line}\n")),
             Err(line) => fail(&line, FAILURE),
         },
         Parsed::Run(Command::Copy(request)) => ended(cli::copy::run(&request).map(|line| line + "\n")),
@@ -110,7 +110,7 @@ fn dev_secret_into(keys: &mut Keys, path: Option<&Path>) -> Result<(), String> {
 fn made(text: Result<String, String>, its_use: &str) -> ExitCode {
     match text {
         Ok(text) => {
-            let printed = print(&format!("{text}\n"));
+            let printed = print(format!("{text}\n"));
             writeln!(io::stderr(), "boardwire: {its_use}").ok();
             printed
         }

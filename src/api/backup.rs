@@ -33,6 +33,7 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
     let page = match call.boards().backup_page(place).await {
         Ok(page) => page,
         Err(NoPage::Busy) => return Err(busy()),
+        Err(NoPage::Damaged) => return Err(admission::problem(Fault::StateUnreadable)),
         Err(NoPage::Failed) => return Err(admission::problem(Fault::StoreFailed)),
     };
     for (board, cause) in &page.unreadable {

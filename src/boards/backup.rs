@@ -57,6 +57,8 @@ pub(crate) enum NoPage {
     Busy,
     /// The store failed as a whole.
     Failed,
+    /// Its pages are damaged, so that nobody knows what is in it.
+    Damaged,
 }
 
 impl Boards {
@@ -82,7 +84,10 @@ impl Boards {
         });
         page.map_err(|error| {
             tracing::error!(error = causes(&error), "no page of a backup");
-            NoPage::Failed
+            match error {
+                StoreError::Unreadable(_) => NoPage::Damaged,
+                _ => NoPage::Failed,
+            }
         })
     }
 }

@@ -128,10 +128,16 @@ impl Request {
                 self.to.display()
             ));
         }
-        let file = match is_directory {
+        let named = || match is_directory {
             true => self.to.join(dated::name(operator::now())),
             false => self.to.clone(),
         };
+        let mut file = named();
+        if is_directory && file.exists() {
+            // Of this very second: the next one has a name of its own.
+            std::thread::sleep(Duration::from_secs(1));
+            file = named();
+        }
         match file.symlink_metadata() {
             Ok(_) => Err(format!(
                 "{} is there already; name a new file, or a directory, in which each backup has a name of its own",
@@ -209,7 +215,7 @@ pub(crate) fn run(request: &Request) -> Result<String, String> {
     drop(target);
     let done = copied.map_err(|why| format!("no backup was made: {why}"))?;
     drop(progress);
-    let found = check::file(part.path(), &mut Progress::quiet());
+    let found = check::file(part.part(), &mut Progress::quiet());
     let found = found.map_err(|why| format!("no backup was made: what was written cannot be read: {why}"))?;
     let bytes = part.bytes();
     // What did not open on the source does not open here.
@@ -318,8 +324,16 @@ fn page(operator: &Operator, place: &Place) -> Result<Page, String> {
                 let page = Page::decode(&answer.body).map_err(|cause| unlike(url, cause))?;
                 return Ok(page);
             }
-            429 | 503 if tries < TRIES => std::thread::sleep(RETRY_AFTER),
-            status => return Err(format!("{url} answers {status}: {}", detail(&answer))),
+            status => match member(&answer, "code").as_str() {
+                "backup_busy" | "server_busy" if tries < TRIES => std::thread::sleep(RETRY_AFTER),
+                "state_unreadable" => {
+                    return Err(format!(
+                        "the data file of {url} is damaged, and nobody knows what is in it; stop the server, and back up its file with --data: \
+                         what can be read is then in the backup"
+                    ));
+                }
+                _ => return Err(format!("{url} answers {status}: {}", member(&answer, "detail"))),
+            },
         }
     }
     Err("no answer".to_owned())
@@ -334,7 +348,8 @@ fn unlike(url: &str, cause: Damage) -> String {
     )
 }
 
-fn detail(answer: &Answer) -> String {
+/// A member of a problem document.
+fn member(answer: &Answer, name: &str) -> String {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    super::one_line(body.get("detail").and_then(Value::as_str).unwrap_or("no reason"))
+    super::one_line(body.get(name).and_then(Value::as_str).unwrap_or("no reason"))
 }

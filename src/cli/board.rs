@@ -16,6 +16,7 @@ use boardwire::server::config::{Source, Values};
 use clap::{Arg, ArgAction, ArgMatches};
 use serde_json::{Value, json};
 
+use self::at_rest::{AtRest, Found, Missing};
 use self::export::Format;
 use self::import::Kind;
 use super::operator::{self, Operator, Server};
@@ -25,6 +26,7 @@ use super::{one_line, percent};
 mod at_rest;
 mod export;
 mod import;
+mod sqlite;
 mod tldr;
 mod ysweet;
 
@@ -37,6 +39,7 @@ Examples:
   boardwire board export plan --to plan.tldr
   boardwire board import sketch.tldr --as sketch --url https://boards.example.com
   boardwire board import y-sweet-data/ --data boardwire.redb
+  boardwire board import hocuspocus.sqlite --data boardwire.redb
   boardwire board copy plan --as plan-2
   boardwire board owner plan alice";
 
@@ -111,7 +114,6 @@ pub(crate) fn commands(shared: impl Fn() -> Vec<Arg>) -> Vec<clap::Command> {
             .help("The board")
             .required(true)
     };
-    let to_be = |help: &str| super::flag("as", "ID", help);
     let command = |name: &'static str, about: &'static str, own: Vec<Arg>| {
         let json = Arg::new("json")
             .long("json")
@@ -124,32 +126,6 @@ pub(crate) fn commands(shared: impl Fn() -> Vec<Arg>) -> Vec<clap::Command> {
             .args(operator::arguments())
             .args(shared())
     };
-    let second = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).value_name(value).help(help).required(true)
-    };
-    let export = vec![
-        board(),
-        super::flag("to", "FILE", "The file to make; - for standard output"),
-        super::flag(
-            "format",
-            "update|json|tldr",
-            "What to write [default: by the name of the file, else update]",
-        ),
-    ];
-    let import = vec![
-        second(
-            "from",
-            "FILE",
-            "A Yjs update, a .tldr, or a store of y-sweet (a file data.ysweet, or the directory)",
-        ),
-        to_be("The id of the board [default: a random one; of a directory the names in it]"),
-        super::flag("title", "TITLE", "Its title"),
-        super::flag(
-            "format",
-            "update|tldr|y-sweet",
-            "What it is [default: by its name]",
-        ),
-    ];
     let yes = Arg::new("yes")
         .long("yes")
         .help("It is meant: its id is never used again")
@@ -158,26 +134,26 @@ pub(crate) fn commands(shared: impl Fn() -> Vec<Arg>) -> Vec<clap::Command> {
     vec![
         command("list", "List boards", vec![]),
         command("show", "Show what there is to say of a board", vec![board()]),
-        command("export", "Write a board to a file", export),
+        command("export", "Write a board to a file", export_flags()),
         command(
             "import",
             "Make a board of a file of this or another program",
-            import,
+            import_flags(),
         ),
         command(
             "copy",
             "Make a board of another one",
-            vec![board(), to_be("The id of the new board")],
+            vec![board(), super::flag("as", "ID", "The id of the new board")],
         ),
         command(
             "rename",
             "Give a board another title",
-            vec![board(), second("title", "TITLE", "The title")],
+            vec![board(), needed("title", "TITLE", "The title")],
         ),
         command(
             "owner",
             "Give a board another owner",
-            vec![board(), second("owner", "USER", "The owner")],
+            vec![board(), needed("owner", "USER", "The owner")],
         ),
         command("delete", "Delete a board", vec![board(), yes]),
         command("restore", "Bring a deleted board back", vec![board()]).hide(true),
@@ -187,6 +163,43 @@ pub(crate) fn commands(shared: impl Fn() -> Vec<Arg>) -> Vec<clap::Command> {
             vec![board(), version],
         )
         .hide(true),
+    ]
+}
+
+fn needed(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).value_name(value).help(help).required(true)
+}
+
+fn export_flags() -> Vec<Arg> {
+    vec![
+        needed("board", "ID", "The board"),
+        super::flag("to", "FILE", "The file to make; - for standard output"),
+        super::flag(
+            "format",
+            "update|json|tldr",
+            "What to write [default: by the name of the file, else update]",
+        ),
+    ]
+}
+
+fn import_flags() -> Vec<Arg> {
+    vec![
+        needed(
+            "from",
+            "FILE",
+            "A Yjs update, a .tldr, the SQLite of Hocuspocus, or what y-sweet stores (data.ysweet, or the directory)",
+        ),
+        super::flag(
+            "as",
+            "ID",
+            "The id of the board [default: a random one; of many documents their names]",
+        ),
+        super::flag("title", "TITLE", "Its title"),
+        super::flag(
+            "format",
+            "update|tldr|hocuspocus|y-sweet",
+            "What it is [default: by its name]",
+        ),
     ]
 }
 
@@ -292,7 +305,10 @@ impl Task {
 /// # Errors
 /// Why it was not done.
 pub(crate) fn run(request: &Request) -> Result<Vec<u8>, String> {
-    let makes = matches!(request.task, Task::Import { .. });
+    let missing = match request.task {
+        Task::Import { .. } => Missing::Made,
+        _ => Missing::Refused,
+    };
     if request.asks == Asks::Server {
         return task(request, &request.operator.connect(OPERATOR)?);
     }
@@ -304,10 +320,10 @@ pub(crate) fn run(request: &Request) -> Result<Vec<u8>, String> {
             );
         }
     };
-    match at_rest::is_open(path, makes)? {
-        at_rest::Found::Served => task(request, &request.operator.connect(OPERATOR)?),
-        at_rest::Found::AtRest => {
-            let running = at_rest::AtRest::start(path)?;
+    match at_rest::find(path, missing)? {
+        Found::Served => task(request, &request.operator.connect(OPERATOR)?),
+        Found::AtRest => {
+            let running = AtRest::start(path)?;
             let outcome = task(request, &running.operator().connect(OPERATOR)?);
             running.stop()?;
             outcome
@@ -333,21 +349,7 @@ fn task(request: &Request, server: &Server) -> Result<Vec<u8>, String> {
                 Shown::Table => table(&boards, &COLUMNS).into_bytes(),
             })
         }
-        Task::Show(board) => {
-            let path = path_of(board);
-            let found = server.json(Verb::Get, &path, None)?;
-            let grants = server.list(&format!("{path}/permissions"))?;
-            let more = [
-                ("permissions", Value::Array(grants)),
-                ("links", Value::Array(server.list(&format!("{path}/links"))?)),
-                ("keys", Value::Array(server.list(&format!("{path}/keys"))?)),
-                (
-                    "webhooks",
-                    Value::Array(server.list(&format!("{path}/webhooks"))?),
-                ),
-            ];
-            Ok(print(shown, &found, &more))
-        }
+        Task::Show(board) => show(server, board, shown),
         Task::Export { board, to, format } => export::write(server, &path_of(board), (to, *format)),
         Task::Import {
             from,
@@ -356,17 +358,11 @@ fn task(request: &Request, server: &Server) -> Result<Vec<u8>, String> {
             title,
         } => {
             let made = import::read(from, *kind, to_be.as_ref())?;
-            made.into_iter()
-                .map(|drawing| {
-                    make(
-                        server,
-                        (&drawing.updates, drawing.board.as_ref()),
-                        title.as_deref(),
-                        shown,
-                    )
-                })
-                .collect::<Result<Vec<_>, _>>()
-                .map(|printed| printed.concat())
+            let made = made.iter().map(|drawing| {
+                let what = (drawing.updates.as_slice(), drawing.board.as_ref());
+                make(server, what, title.as_deref(), shown)
+            });
+            Ok(made.collect::<Result<Vec<_>, _>>()?.concat())
         }
         Task::Copy { board, to_be } => {
             let path = path_of(board);
@@ -404,6 +400,23 @@ fn task(request: &Request, server: &Server) -> Result<Vec<u8>, String> {
             change(Verb::Post, &path, Some(&json!({})))
         }
     }
+}
+
+/// All that there is to say of a board.
+fn show(server: &Server, board: &BoardId, shown: Shown) -> Result<Vec<u8>, String> {
+    let path = path_of(board);
+    let found = server.json(Verb::Get, &path, None)?;
+    let grants = server.list(&format!("{path}/permissions"))?;
+    let more = [
+        ("permissions", Value::Array(grants)),
+        ("links", Value::Array(server.list(&format!("{path}/links"))?)),
+        ("keys", Value::Array(server.list(&format!("{path}/keys"))?)),
+        (
+            "webhooks",
+            Value::Array(server.list(&format!("{path}/webhooks"))?),
+        ),
+    ];
+    Ok(print(shown, &found, &more))
 }
 
 /// Makes a board and gives it its document; where that does not arrive, it is removed again.

@@ -69,7 +69,7 @@ impl Part {
     }
 
     /// Where it is until it is whole.
-    pub(super) fn path(&self) -> &Path {
+    pub(super) fn part(&self) -> &Path {
         &self.part
     }
 

@@ -218,7 +218,7 @@ enum Target<'a> {
 /// A data file that is to be replaced.
 struct Old {
     /// Held, and not used. `None` for what does not open.
-    _store: Option<RedbStore>,
+    _store: Option<Box<RedbStore>>,
     /// It has something that is worth keeping.
     is_kept: Kept,
 }
@@ -280,7 +280,7 @@ impl Old {
             Ok(store) => {
                 let is_empty = store.used(None, 1).is_ok_and(|used| used.is_empty());
                 Ok(Some(Self {
-                    _store: Some(store),
+                    _store: Some(Box::new(store)),
                     is_kept: if is_empty { Kept::No } else { Kept::Yes },
                 }))
             }
@@ -303,7 +303,7 @@ fn file(
     if done.behind + done.sessions_behind > 0 {
         return Err("nothing was restored: the copy lacks what is named above".to_owned());
     }
-    let found = check::file(part.path(), &mut Progress::quiet())?;
+    let found = check::file(part.part(), &mut Progress::quiet())?;
     if found.findings > 0 {
         return Err("nothing was restored: what was written is damaged; is the disk?".to_owned());
     }

@@ -30,12 +30,21 @@ pub(super) enum Found {
     AtRest,
 }
 
-/// Looks whether a server has the file open. `makes` says that the file may be missing.
+/// Whether a file has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// It has.
+    Refused,
+    /// It is made where it is missing.
+    Made,
+}
+
+/// Looks whether a server has the file open.
 ///
 /// # Errors
 /// It is no data file, or missing, in one line.
-pub(super) fn is_open(path: &Path, makes: bool) -> Result<Found, String> {
-    if makes && !path.exists() {
+pub(super) fn find(path: &Path, missing: Missing) -> Result<Found, String> {
+    if missing == Missing::Made && !path.exists() {
         return Ok(Found::AtRest);
     }
     match RedbStore::open_untouched(path) {

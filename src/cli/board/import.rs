@@ -8,7 +8,7 @@ use std::path::Path;
 
 use boardwire::ids::BoardId;
 
-use super::{read_bounded, tldr, ysweet};
+use super::{read_bounded, sqlite, tldr, ysweet};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Update,
     /// A file of tldraw's.
     Tldr,
+    /// A file of SQLite that Hocuspocus has written.
+    Hocuspocus,
     /// A store of y-sweet, or the file of one of its documents.
     Ysweet,
 }
@@ -32,8 +34,9 @@ impl Kind {
             (Some("update"), _) => Ok(Self::Update),
             (Some("tldr"), _) | (None, Some("tldr")) => Ok(Self::Tldr),
             (Some("y-sweet"), _) | (None, Some("ysweet")) => Ok(Self::Ysweet),
+            (Some("hocuspocus"), _) | (None, Some("sqlite" | "sqlite3" | "db")) => Ok(Self::Hocuspocus),
             (Some(other), _) => Err(format!(
-                "--format {other:?} is not right; expected update, tldr or y-sweet"
+                "--format {other:?} is not right; expected update, tldr, hocuspocus or y-sweet"
             )),
             (None, _) if path.is_dir() => Ok(Self::Ysweet),
             (None, _) => Ok(Self::Update),
@@ -66,9 +69,47 @@ pub(super) fn read(path: &Path, kind: Kind, to_be: Option<&BoardId>) -> Result<V
         Kind::Tldr => tldr::read(&read_bounded(path)?)
             .map(|update| one(vec![update]))
             .map_err(wrong),
+        Kind::Hocuspocus => hocuspocus(path, to_be),
         Kind::Ysweet if path.is_dir() => directory(path, to_be),
         Kind::Ysweet => ysweet::read(&read_bounded(path)?).map(one).map_err(wrong),
     }
+}
+
+/// A file of Hocuspocus, with any number of documents.
+fn hocuspocus(path: &Path, to_be: Option<&BoardId>) -> Result<Vec<Drawing>, String> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if fs::metadata(&log).is_ok_and(|found| found.len() > 0) {
+        return Err(format!(
+            "{} has changes that are not in the file yet, in {}; stop its server, or have `sqlite3 {} 'PRAGMA wal_checkpoint(TRUNCATE)'` put them there",
+            path.display(),
+            log.display(),
+            path.display()
+        ));
+    }
+    let documents = sqlite::read(&read_bounded(path)?).map_err(|why| format!("{}: {why}", path.display()))?;
+    if to_be.is_some() && documents.len() != 1 {
+        return Err(format!(
+            "--as is not right; expected it for one document: {} has {}, and each has its name",
+            path.display(),
+            documents.len()
+        ));
+    }
+    let drawing = |(name, update): (String, Vec<u8>)| {
+        let board = to_be.cloned().or_else(|| BoardId::parse(&name));
+        let board = board.ok_or_else(|| {
+            format!(
+                "{}: {:?} is no id of a board here",
+                path.display(),
+                super::one_line(&name)
+            )
+        })?;
+        Ok(Drawing {
+            board: Some(board),
+            updates: vec![update],
+        })
+    };
+    documents.into_iter().map(drawing).collect()
 }
 
 /// A directory of y-sweet: of each document a directory with its name, and in it a file.

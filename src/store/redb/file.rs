@@ -268,10 +268,14 @@ pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
         return Err(io::Error::from(io::ErrorKind::NotFound).into());
     }
     let checked = catch_unwind(|| {
-        let mut database = open_place(&Place::Untouched(path.to_owned()))?;
-        let sound = database.check_integrity().map_err(opening)?;
+        let verified = match FileBackend::new(open_to_read(path)?) {
+            Ok(backend) => verify::verify(backend)?,
+            // Opening says why.
+            Err(_) => Verified::AtOpening,
+        };
+        let database = open_place(&Place::Untouched(path.to_owned()))?;
         let mut report = read::check::check(&database).map_err(OpenError::from)?;
-        report.damaged = !sound;
+        report.damaged = verified == Verified::Damaged;
         Ok(report)
     });
     checked.unwrap_or(Err(OpenError::Panicked))

@@ -315,12 +315,13 @@ fn a_board_that_cannot_be_read_is_named_the_others_are_backed_up_and_no_older_ba
         let directory = beside(&place.data(), "backups");
         let old = directory.join("boardwire-20200101T000000Z.redb");
         fs::write(&old, "old").unwrap();
-        rot(&place.data(), "here it will rot");
         let to = ["--to", text(&directory), "--keep", "1d"];
         let (code, printed, said) = if running {
             let server = Setup::on(&place).start();
+            rot(&place.data(), "here it will rot");
             run(&[&["backup", "--url", &url(&server)], &to[..]].concat())
         } else {
+            rot(&place.data(), "here it will rot");
             run(&[&["backup", "--data", text(&place.data())], &to[..]].concat())
         };
         assert_eq!((code, printed.as_str()), (Some(1), ""), "{said}");
@@ -338,6 +339,24 @@ fn a_board_that_cannot_be_read_is_named_the_others_are_backed_up_and_no_older_ba
         let ids: Vec<&str> = boards.iter().map(|whole| whole.board.as_str()).collect();
         assert_eq!(ids, ["b", "d", "gone"]);
     }
+}
+
+#[test]
+fn a_server_whose_file_was_damaged_before_it_started_says_so_and_what_to_do() {
+    let server = Server::start();
+    fill(&server);
+    write(&server, "c", "rotten", "here it will rot");
+    let place = server.stop();
+    rot(&place.data(), "here it will rot");
+    let server = Setup::on(&place).start();
+    let file = place.data().with_file_name("backup.redb");
+    let (code, _, said) = run(&["backup", "--url", &url(&server), "--to", text(&file)]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("is damaged") && said.contains("back up its file with --data"),
+        "{said}"
+    );
+    assert!(!file.exists());
 }
 
 #[test]
@@ -423,7 +442,9 @@ fn what_no_server_of_this_kind_would_send_makes_no_backup() {
         (endless.encode(), "gives the same page again"),
     ] {
         let url = answering(bytes);
-        refused(&["backup", "--url", &url, "--to", text(&file)], 1, words);
+        let (code, printed, said) = run(&["backup", "--url", &url, "--to", text(&file)]);
+        assert_eq!((code, printed.as_str()), (Some(1), ""), "{said}");
+        assert!(said.contains(words), "{said}");
         assert_eq!(names(file.parent().unwrap()), [""; 0]);
     }
 }

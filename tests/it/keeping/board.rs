@@ -239,6 +239,33 @@ fn a_store_of_y_sweet_becomes_boards() {
 }
 
 #[test]
+fn the_documents_of_hocuspocus_become_boards_each_whole() {
+    let server = Server::start();
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/keeping/hocuspocus.sqlite");
+    let printed = done_on(&server, &["import", text(&file), "--json"]);
+    assert_eq!(printed.matches("\"id\"").count(), 42, "{printed}");
+    assert_eq!(document(&server, "small"), json!({"map": {"said": "hello"}}));
+    let large = "0123456789".repeat(900);
+    assert_eq!(document(&server, "large"), json!({"map": {"text": large}}));
+    let (code, _, said) = on(&server, &["import", text(&file)]);
+    assert!(code == Some(1) && said.contains("answers 409"), "{said}");
+    let (code, _, said) = on(&server, &["import", text(&file), "--as", "x"]);
+    assert!(
+        code == Some(1) && said.contains("has 42, and each has its name"),
+        "{said}"
+    );
+    // What SQLite keeps beside the file is not passed over in silence.
+    let copy = server.place().data().with_file_name("h.sqlite");
+    fs::copy(&file, &copy).unwrap();
+    fs::write(copy.with_file_name("h.sqlite-wal"), "some").unwrap();
+    let (code, _, said) = on(&server, &["import", text(&copy)]);
+    assert!(
+        code == Some(1) && said.contains("changes that are not in the file yet"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_makes_no_sense_is_said_in_one_line() {
     for (arguments, words) in [
         (&["board"][..], "a command is needed: list, show"),
@@ -253,7 +280,7 @@ fn what_makes_no_sense_is_said_in_one_line() {
         ),
         (
             &["board", "import", "x", "--format", "pdf"],
-            "expected update, tldr or y-sweet",
+            "expected update, tldr, hocuspocus or y-sweet",
         ),
         (&["board", "copy", "b"], "--as is missing"),
         (&["board", "show", "a/b"], "expected the id of a board"),

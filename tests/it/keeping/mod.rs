@@ -10,6 +10,7 @@ mod drill;
 mod restore;
 
 use std::fs;
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -132,14 +133,18 @@ pub(crate) fn names(directory: &Path) -> Vec<String> {
 
 /// Makes the bytes of a board's document rot, wherever in the file they lie.
 pub(crate) fn rot(path: &Path, words: &str) {
-    let mut bytes = fs::read(path).unwrap();
+    let bytes = fs::read(path).unwrap();
     let words = words.as_bytes();
     let found: Vec<usize> = (0..bytes.len() - words.len())
         .filter(|at| bytes[*at..].starts_with(words))
         .collect();
     assert!(!found.is_empty());
-    found.iter().for_each(|at| bytes[*at] ^= 1);
-    fs::write(path, &bytes).unwrap();
+    // In place: a server may have it open.
+    let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    for at in found {
+        file.seek(SeekFrom::Start(at as u64)).unwrap();
+        file.write_all(&[bytes[at] ^ 1]).unwrap();
+    }
 }
 
 /// A directory beside the data file.
