@@ -17,6 +17,7 @@ mod nodes;
 mod picture;
 mod sessions;
 mod socket;
+mod versions;
 mod webhooks;
 
 pub use awareness::*;
@@ -28,6 +29,7 @@ pub use nodes::*;
 pub use picture::*;
 pub use sessions::*;
 pub use socket::*;
+pub use versions::*;
 pub use webhooks::*;
 
 // --- names ------------------------------------------------------------------------------------------------

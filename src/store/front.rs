@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::owners::Account;
 use super::{
-    Applied, BoardLog, Change, Footprint, Holder, Listed, Reclaimed, Registry, Store, StoreError, Stored,
-    StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Used, WhichSessions,
+    Applied, BoardLog, Change, ChunkHash, Footprint, Holder, Listed, Reclaimed, Registry, Store, StoreError,
+    Stored, StoredBoard, StoredSecret, StoredSession, StoredVersion, StoredWebhook, Summary, Trashed, Used,
+    VersionId, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -118,6 +121,23 @@ impl<T: Front> Registry for T {
 
     fn webhooks(&self, board: &BoardId) -> Result<Vec<StoredWebhook>, StoreError> {
         self.behind().webhooks(board)
+    }
+
+    fn versions(
+        &self,
+        board: &BoardId,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        self.behind().versions(board, before, limit)
+    }
+
+    fn version(&self, board: &BoardId, id: VersionId) -> Result<Option<(StoredVersion, Bytes)>, StoreError> {
+        self.behind().version(board, id)
+    }
+
+    fn version_chunks(&self, board: &BoardId) -> Result<BTreeMap<ChunkHash, Bytes>, StoreError> {
+        self.behind().version_chunks(board)
     }
 
     fn audit(

@@ -12,14 +12,16 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 pub use self::contents::Contents;
 use self::nodes::Nodes;
 use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeId, NodeSeen, Ownership, Whereabouts};
 use super::{
-    Act, Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Used,
-    WhichSessions,
+    Act, Applied, BoardLog, Change, ChunkHash, Footprint, Holder, Listed, OpenError, Reclaimed, Registry,
+    Store, StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredVersion, StoredWebhook,
+    Summary, Trashed, Used, VersionId, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -359,6 +361,23 @@ impl Registry for MemoryStore {
 
     fn webhooks(&self, board: &BoardId) -> Result<Vec<StoredWebhook>, StoreError> {
         self.ask(|contents| contents.webhooks(board))
+    }
+
+    fn versions(
+        &self,
+        board: &BoardId,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        self.ask(|contents| contents.versions(board, before, limit))
+    }
+
+    fn version(&self, board: &BoardId, id: VersionId) -> Result<Option<(StoredVersion, Bytes)>, StoreError> {
+        self.ask(|contents| contents.version(board, id))
+    }
+
+    fn version_chunks(&self, board: &BoardId) -> Result<BTreeMap<ChunkHash, Bytes>, StoreError> {
+        self.ask(|contents| contents.version_chunks(board))
     }
 
     fn audit(

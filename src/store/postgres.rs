@@ -29,12 +29,15 @@ pub(crate) mod server;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod webhooks;
 mod write;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
 
 pub use self::address::{Address, EXPECTED};
 use self::link::{Link, sql};
@@ -43,9 +46,9 @@ use self::owners::{Counted, Owners};
 use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeSeen, Ownership, Whereabouts};
 use super::{
-    Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Shared, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Trouble,
-    Used, WhichSessions,
+    Applied, BoardLog, Change, ChunkHash, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Shared,
+    Store, StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredVersion, StoredWebhook,
+    Summary, Trashed, Trouble, Used, VersionId, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -62,7 +65,8 @@ const MEASURE: &str = "
     SELECT coalesce((SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c
             WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'), 0)::bigint AS file,
         coalesce((SELECT sum(state_bytes + log_bytes) FROM boards WHERE deleted_at IS NULL OR trashed), 0)
-            ::bigint AS live";
+            ::bigint
+            + coalesce((SELECT sum(octet_length(bytes)) FROM version_chunks), 0)::bigint AS live";
 
 const PRUNE: &str = "
     DELETE FROM audit WHERE (board, at, n) IN (SELECT board, at, n FROM audit WHERE at < $1 ORDER BY at LIMIT $2)
@@ -317,6 +321,23 @@ impl Registry for PgStore {
 
     fn webhooks(&self, board: &BoardId) -> Result<Vec<StoredWebhook>, StoreError> {
         self.ask(|links| read::webhooks(links, board))
+    }
+
+    fn versions(
+        &self,
+        board: &BoardId,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        self.ask(|links| versions::some(links, board, before, limit))
+    }
+
+    fn version(&self, board: &BoardId, id: VersionId) -> Result<Option<(StoredVersion, Bytes)>, StoreError> {
+        self.ask(|links| versions::one(links, board, id))
+    }
+
+    fn version_chunks(&self, board: &BoardId) -> Result<BTreeMap<ChunkHash, Bytes>, StoreError> {
+        self.ask(|links| versions::chunks(links, board))
     }
 
     fn audit(

@@ -13,7 +13,7 @@
 //! nothing, leaves it out of the copy when it makes the file smaller, and cannot read the audit entries of
 //! webhooks. So did `sessions` and the index `invites`: a program that does not know them knows nobody by a
 //! session, and leaves them out of such a copy too. Format 5 adds boards in the trash, with the index `trash`
-//! over them. Bytes are in `rows`. Deleting a board must delete its
+//! over them, and `versions` with `version_chunks`. Bytes are in `rows`. Deleting a board must delete its
 //! rows in each table that knows boards, but its audit entries.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the
@@ -54,6 +54,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ::redb::{Database, ReadableTable, TableDefinition};
+use bytes::Bytes;
 
 pub use self::file::check;
 use self::file::{copy, open_at, verify_file};
@@ -70,9 +71,9 @@ pub use self::verify::Verified;
 use super::owners::{Account, Quotas};
 use super::rows::{self, Tally};
 use super::{
-    Applied, BoardLog, Change, Damage, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, Used,
-    WhichSessions,
+    Applied, BoardLog, Change, ChunkHash, Damage, Footprint, Holder, Listed, OpenError, Reclaimed, Registry,
+    Store, StoreError, Stored, StoredBoard, StoredSecret, StoredSession, StoredVersion, StoredWebhook,
+    Summary, Trashed, Used, VersionId, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -99,9 +100,27 @@ const WEBHOOKS: Table = TableDefinition::new("webhooks");
 const SESSIONS: Table = TableDefinition::new("sessions");
 const INVITES: Table = TableDefinition::new("invites");
 const TRASH: Table = TableDefinition::new("trash");
-const TABLES: [Table; 16] = [
-    META, BOARDS, IDS, SNAPSHOTS, UPDATES, GRANTS, LINKS, KEYS, SECRETS, HOLDERS, AUDIT, JOURNAL, WEBHOOKS,
-    SESSIONS, INVITES, TRASH,
+const VERSIONS: Table = TableDefinition::new("versions");
+const VERSION_CHUNKS: Table = TableDefinition::new("version_chunks");
+const TABLES: [Table; 18] = [
+    META,
+    BOARDS,
+    IDS,
+    SNAPSHOTS,
+    UPDATES,
+    GRANTS,
+    LINKS,
+    KEYS,
+    SECRETS,
+    HOLDERS,
+    AUDIT,
+    JOURNAL,
+    WEBHOOKS,
+    SESSIONS,
+    INVITES,
+    TRASH,
+    VERSIONS,
+    VERSION_CHUNKS,
 ];
 
 /// Memory redb may use for pages it read or is about to write. Small on purpose: a room holds its board, so
@@ -133,6 +152,8 @@ pub struct RedbStore {
     stuck: Mutex<Option<Footprint>>,
     file_bytes: AtomicU64,
     rows: AtomicU64,
+    /// What the versions of all boards take.
+    version_bytes: AtomicU64,
 }
 
 impl std::fmt::Debug for RedbStore {
@@ -224,6 +245,7 @@ impl RedbStore {
             stuck: Mutex::new(None),
             file_bytes: AtomicU64::new(0),
             rows: AtomicU64::new(0),
+            version_bytes: AtomicU64::new(0),
         };
         store.count_owners();
         store.measure()?;
@@ -242,6 +264,9 @@ impl RedbStore {
     /// are read.
     fn count_owners(&self) {
         drop(self.with(|database| self.owners.read(database, &self.journal())));
+        if let Ok(bytes) = self.with(read::versions::bytes) {
+            self.version_bytes.store(bytes, Ordering::Relaxed);
+        }
     }
 
     /// Writes a consistent copy of the live store to a new file: all of one moment, without what is free.
@@ -392,6 +417,28 @@ impl Registry for RedbStore {
         self.with(|database| read::access::webhooks(database, board))
     }
 
+    fn versions(
+        &self,
+        board: &BoardId,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        self.refuse_if_damaged()?;
+        self.with(|database| read::versions::versions(database, board, before, limit))
+    }
+
+    fn version(&self, board: &BoardId, id: VersionId) -> Result<Option<(StoredVersion, Bytes)>, StoreError> {
+        let found = self.with(|database| read::versions::version(database, board, id))?;
+        if found.is_none() {
+            self.refuse_if_damaged()?;
+        }
+        Ok(found)
+    }
+
+    fn version_chunks(&self, board: &BoardId) -> Result<BTreeMap<ChunkHash, Bytes>, StoreError> {
+        self.with(|database| read::versions::version_chunks(database, board))
+    }
+
     fn audit(
         &self,
         board: &BoardId,
@@ -462,6 +509,10 @@ impl Store for RedbStore {
         })?;
         self.change_journal(|journal| journal.apply(changed.journal));
         self.owners.apply(changed.moves);
+        // Only the writer changes it.
+        let bytes = self.version_bytes.load(Ordering::Relaxed);
+        let bytes = bytes.saturating_add_signed(changed.version_bytes);
+        self.version_bytes.store(bytes, Ordering::Relaxed);
         if let Ok(bytes) = self.place.bytes() {
             self.file_bytes.store(bytes, Ordering::Relaxed);
         }

@@ -7,7 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::owners::Account;
-use super::{Damage, StoreError, Stored, StoredSession, StoredWebhook, Used, WhichSessions};
+use bytes::Bytes;
+
+use super::{
+    ChunkHash, Damage, StoreError, Stored, StoredSession, StoredVersion, StoredWebhook, Used, VersionId,
+    WhichSessions,
+};
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
 use crate::audit::{Entry, EntryKey};
@@ -176,6 +181,30 @@ pub trait Registry: Send + Sync {
     /// # Errors
     /// As `load`, of the webhooks.
     fn webhooks(&self, board: &BoardId) -> Result<Vec<StoredWebhook>, StoreError>;
+
+    /// The versions of a board, newest first: the first `limit` before `before`. Where one is lost, it is
+    /// missing, and nothing else; this is not looked for.
+    ///
+    /// # Errors
+    /// As `load`, of the versions.
+    fn versions(
+        &self,
+        board: &BoardId,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<StoredVersion>, StoreError>;
+
+    /// A version with its state, an update v1; `None` where there is none.
+    ///
+    /// # Errors
+    /// As `load`, of the version and its chunks.
+    fn version(&self, board: &BoardId, id: VersionId) -> Result<Option<(StoredVersion, Bytes)>, StoreError>;
+
+    /// The chunks of all versions of a board: for whoever moves boards.
+    ///
+    /// # Errors
+    /// As `load`, of the chunks.
+    fn version_chunks(&self, board: &BoardId) -> Result<BTreeMap<ChunkHash, Bytes>, StoreError>;
 
     /// The audit entries of a board, newest first: the first `limit` before `before`.
     ///

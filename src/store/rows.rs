@@ -21,6 +21,8 @@
 //! trash      key: board id                                        value: when it went there (u64 le)
 //! sessions   key: session id                                       value: session
 //! invites    key: invitation (16 bytes)                           value: session id
+//! versions   key: board id, 00, version id (u64 be)               value: version
+//! version_chunks  key: board id, 00, SHA-256 of the bytes         value: those bytes
 //! meta       key: "format"                                        value: version (u32 le)
 //!
 //! value  = row format (u8, 1), first 8 bytes of SHA-256(table tag, key length (u16 le), key, row format, body), body
@@ -39,6 +41,8 @@
 //! webhook = secret (32 bytes), created (u64 le), created by, address, types, kinds (each with commas)
 //! session = SHA-256 of its text, invitation, created, used, expires, revoked (u64 le each; the greatest: not),
 //!          admin (u8), user, name, user agent, boards (u32 le), of each its level and its id
+//! version = kind (u8: 1 named, 2 automatic, 3 before a deletion, 4 before a restore), time (u64 le), by, name, of each
+//!          of its chunks the SHA-256 and the length (u32 le)
 //! entry  = action, level, subject, address (0 | 4, 4 bytes | 6, 16 bytes), user agent, detail as JSON or nothing
 //! ```
 //! Action, subject, user agent, created by, name and the board id of a run are texts. Of a secret's text
@@ -66,6 +70,7 @@ mod board;
 pub(crate) mod journal;
 pub(crate) mod sessions;
 mod tally;
+pub(crate) mod versions;
 pub(crate) mod webhooks;
 
 use sha2::{Digest, Sha256};
@@ -125,6 +130,10 @@ pub(crate) enum Tag {
     Invite = 14,
     /// `trash`.
     Trash = 15,
+    /// `versions`.
+    Version = 16,
+    /// `version_chunks`.
+    VersionChunk = 17,
 }
 
 fn checksum(tag: Tag, key: &[u8], format: u8, body: &[&[u8]]) -> [u8; 8] {

@@ -188,7 +188,7 @@ describe('the server', () => {
     server = await Server.start({ 'max-body-bytes': BODY_BYTES_MAX, 'max-board-bytes': BOARD_BYTES_MAX })
     await create('known')
     await create('deleted')
-    await to('deleteBoard', 204, null, { path: { board: 'deleted' }, token: alice })
+    await to('deleteBoard', 204, null, { path: { board: 'deleted' }, query: { forever: 'true' }, token: alice })
     await to('createItem', 201, null, { path: { board: 'known' }, token: alice, json: { ...A_STICKY, id: NAMES.item } })
     const path = { board: 'known' }
     const made = (await to('createKey', 201, null, { path, token: alice, json: { level: 'edit', name: 'paused' } })).value
@@ -388,6 +388,20 @@ describe('the server', () => {
     await to('getBoard', 403, 'forbidden', { path, token: alice })
     await to('deleteBoard', 204, null, { path, token: adminToken() })
     await to('getBoard', 410, 'board_deleted', { path, token: mint({ sub: 'bob' }) })
+  })
+
+  test('a board goes into the trash, is listed there, and comes back', async () => {
+    const token = mint({ sub: 'gardener' })
+    const path = { board: 'compost' }
+    await create('compost', token)
+    await to('restoreBoard', 409, 'not_in_trash', { path, token })
+    await to('deleteBoard', 204, null, { path, token })
+    await to('deleteBoard', 410, 'board_deleted', { path, token })
+    const { value: trash } = await to('listBoards', 200, null, { token, query: { trash: 'true' } })
+    assert.deepEqual(trash.items.map(({ id, level }) => [id, level]), [['compost', null]])
+    await to('listBoards', 400, 'invalid_parameter', { token, query: { trash: 'no' }, invalid: true })
+    await to('deleteBoard', 400, 'invalid_parameter', { path, token, query: { forever: 'no' }, invalid: true })
+    assert.equal((await to('restoreBoard', 200, null, { path, token })).value.level, 'edit')
   })
 
   test('names and texts may be as long as the document says', async () => {

@@ -481,6 +481,7 @@ fn sort_out(changes: &[Change], chains: &[Option<Arc<Chain>>], applied: &[Applie
             | Change::Snapshot { .. }
             | Change::Import(_)
             | Change::Purge { .. }
+            | Change::Version { .. }
             | Change::Session(_) => false,
             Change::Append { sequence, .. } if applied == Applied::Done => {
                 let at = *durable.entry(board).or_insert(committed.durable.len());

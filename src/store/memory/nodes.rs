@@ -60,9 +60,11 @@ impl Nodes {
         match change {
             Change::Session(_) => true,
             Change::Append { .. } | Change::Snapshot { .. } => owner == node,
-            Change::Act { .. } | Change::Audit { .. } | Change::Purge { .. } | Change::Import(_) => {
-                owner.is_none() || owner == node
-            }
+            Change::Act { .. }
+            | Change::Audit { .. }
+            | Change::Purge { .. }
+            | Change::Version { .. }
+            | Change::Import(_) => owner.is_none() || owner == node,
         }
     }
 

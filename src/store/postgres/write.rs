@@ -10,15 +10,18 @@ use super::super::rows::webhooks::join_words;
 use super::batch::{Batch, Found, Pending};
 use super::link::{Statement, sql};
 use super::rows::{self, signed};
+use super::versions;
 use crate::audit::Entry;
 use crate::ids::{BoardId, SecretId};
 
-const CLEAR: [&str; 5] = [
+const CLEAR: [&str; 7] = [
     "DELETE FROM states WHERE board = ANY($1)",
     "DELETE FROM updates WHERE board = ANY($1)",
     "DELETE FROM grants WHERE board = ANY($1)",
     "DELETE FROM secrets WHERE board = ANY($1)",
     "DELETE FROM webhooks WHERE board = ANY($1)",
+    "DELETE FROM versions WHERE board = ANY($1)",
+    "DELETE FROM version_chunks WHERE board = ANY($1)",
 ];
 
 const INSERT_BOARDS: &str = "
@@ -177,6 +180,7 @@ pub(super) struct Written<'a> {
     words: Vec<(String, String)>,
     entries: Vec<EntryTexts>,
     sessions: Vec<Session<'a>>,
+    versions: versions::Written<'a>,
 }
 
 /// A session, and what of it is written in other words.
@@ -247,6 +251,7 @@ impl<'a> Written<'a> {
                 .collect(),
             entries: batch.entries.values().map(EntryTexts::of).collect(),
             sessions: batch.sessions.changed().map(Session::of).collect(),
+            versions: versions::Written::of(&access.versions),
         }
     }
 
@@ -262,6 +267,7 @@ impl<'a> Written<'a> {
         self.grants(&mut out);
         self.secrets(&mut out);
         self.webhooks(&mut out);
+        self.versions.statements(&mut out);
         self.sessions(&mut out);
         self.audit(&mut out);
         out

@@ -10,6 +10,7 @@ mod import;
 mod journal;
 mod pending;
 mod sessions;
+mod versions;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use self::access::Access;
 pub(super) use self::journal::drain;
 use self::pending::{Entry, Pending, kept, live, size_of};
 use self::sessions::Sessions;
+use self::versions::Versions;
 use super::super::rows::audit::{encode_entry, entry_key};
 use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag, Tally};
 use super::super::{Act, Applied, Change, StoreError};
@@ -46,6 +48,7 @@ struct Batch<'t> {
     access: Access<'t>,
     webhooks: Rows<'t>,
     trash: Rows<'t>,
+    versions: Versions<'t>,
     sessions: Sessions<'t>,
     pending: BTreeMap<BoardId, Pending<'t>>,
     gains: Gains<'t>,
@@ -68,6 +71,8 @@ pub(super) struct Known<'t> {
 pub(super) struct Changed {
     pub(super) moves: Moves,
     pub(super) journal: Delta,
+    /// What versions take more, or less.
+    pub(super) version_bytes: i64,
 }
 
 /// See `Store::commit`. Gives also how that changes what is known.
@@ -115,6 +120,7 @@ impl<'t> Batch<'t> {
             access: Access::open(transaction, touched)?,
             webhooks: open(WEBHOOKS)?,
             trash: open(TRASH)?,
+            versions: Versions::open(transaction, touched)?,
             sessions: Sessions::open(transaction, known.verified, touched)?,
             pending: BTreeMap::new(),
             gains: Gains::new(known.owners),
@@ -140,6 +146,7 @@ impl<'t> Batch<'t> {
             | Change::Audit { board, .. }
             | Change::Purge { board, .. } => board,
             Change::Import(whole) => &whole.board,
+            Change::Version { new, .. } => &new.board,
             Change::Session(change) => return self.sessions.apply(change),
         };
         let mut pending = self.take(board)?;
@@ -159,6 +166,16 @@ impl<'t> Batch<'t> {
                 applied
             }
             Change::Import(whole) => self.import(whole, &mut pending)?,
+            Change::Version { new, entry } => match live(&mut pending.entry) {
+                Ok(_) => {
+                    let applied = self.versions.add(new)?;
+                    if let (Applied::Done, Some(entry)) = (applied, entry) {
+                        self.write_entry(board, entry)?;
+                    }
+                    applied
+                }
+                Err(applied) => applied,
+            },
             Change::Purge { before, .. } => self.purge(board, &mut pending, *before)?,
             Change::Audit { entry, .. } => match live(&mut pending.entry) {
                 Ok(_) => {
@@ -211,6 +228,7 @@ impl<'t> Batch<'t> {
             Act::Trash => self.put_into_trash(board, pending, at),
             Act::Restore => self.restore(board, pending),
             Act::Delete => self.delete(board, pending, at),
+            Act::RemoveVersion(id) => self.versions.remove(board, *id),
             Act::AddWebhook(_) | Act::RemoveWebhook(_) => webhooks::act(&mut self.webhooks, board, act),
             Act::Grant { .. }
             | Act::Ungrant { .. }
@@ -462,6 +480,7 @@ impl<'t> Batch<'t> {
         clear(&mut self.snapshots, board)?;
         clear(&mut self.updates, board)?;
         clear(&mut self.webhooks, board)?;
+        self.versions.clear(board)?;
         *pending = Pending {
             dirty: true,
             before: pending.before.take(),
@@ -502,6 +521,7 @@ impl<'t> Batch<'t> {
         Ok(Changed {
             moves,
             journal: self.delta,
+            version_bytes: self.versions.bytes,
         })
     }
 }

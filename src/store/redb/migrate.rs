@@ -12,7 +12,7 @@ use super::super::rows::{self, BoardRow, Tallies};
 use super::handle::write_format;
 use super::{
     BOARDS, GRANTS, HOLDERS, INVITES, JOURNAL, KEYS, LINKS, SESSIONS, SNAPSHOTS, TABLES, TRASH, Table,
-    UPDATES, WEBHOOKS, engine, rows_of, tally_of,
+    UPDATES, VERSION_CHUNKS, VERSIONS, WEBHOOKS, engine, rows_of, tally_of,
 };
 
 /// From the format that was found to the present one.
@@ -34,7 +34,7 @@ pub(super) fn migrate(database: &Database, found: u32) -> Result<(), StoreError>
 
 /// The tables that came after format 4, or without a format of their own. A file that is of the present format
 /// has all of them but those that come later still.
-const LATER: [Table; 4] = [WEBHOOKS, SESSIONS, INVITES, TRASH];
+const LATER: [Table; 6] = [WEBHOOKS, SESSIONS, INVITES, TRASH, VERSIONS, VERSION_CHUNKS];
 
 /// Makes the tables that a file of the present format has not, since an older program made it.
 pub(super) fn complete(database: &Database) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@
 pub(super) mod access;
 pub(super) mod check;
 pub(super) mod sessions;
+pub(super) mod versions;
 
 use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use bytes::Bytes;

@@ -38,7 +38,9 @@ impl RedbStore {
         let rows = self.rows.load(Ordering::Relaxed);
         Footprint {
             file_bytes: self.file_bytes.load(Ordering::Relaxed),
-            live_bytes: (self.owners.all_bytes()).saturating_add(rows.saturating_mul(ROW_BYTES)),
+            live_bytes: (self.owners.all_bytes())
+                .saturating_add(self.version_bytes.load(Ordering::Relaxed))
+                .saturating_add(rows.saturating_mul(ROW_BYTES)),
         }
     }
 

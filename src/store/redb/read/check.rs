@@ -23,7 +23,7 @@ use super::super::{
     UPDATES, WEBHOOKS, engine, tally_of,
 };
 use super::access::tallies;
-use super::{Which, begin, broken, load_in, trashed_in};
+use super::{Which, begin, broken, load_in, trashed_in, versions};
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Principal, UserId};
 
@@ -36,7 +36,7 @@ enum State {
 }
 
 /// A finding about one row: of which board, and what.
-type Finding = (Option<BoardId>, Damage);
+pub(super) type Finding = (Option<BoardId>, Damage);
 
 /// What `check` found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,6 +95,14 @@ pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreE
             findings.entry(board).or_insert(cause);
         }
     })?;
+    let is_there = |board: &BoardId| match known.get(board) {
+        Some(State::Live(_) | State::Unreadable) => Ok(()),
+        Some(State::Deleted) => Err(Damage::Disagreement),
+        None => Err(Damage::RecordMissing),
+    };
+    versions::check(&transaction, is_there, |(board, cause)| {
+        findings.entry(board).or_insert(cause);
+    })?;
     trash(&transaction, &known, |board, cause| {
         findings.entry(board).or_insert(cause);
     })?;
@@ -110,7 +118,7 @@ pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreE
     Ok(report)
 }
 
-fn each_row(
+pub(super) fn each_row(
     transaction: &ReadTransaction,
     table: Table,
     mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,

@@ -151,7 +151,12 @@ fn a_backup_has_every_table() {
     };
     let begun = Change::Session(SessionChange::Open(Box::new(session)));
     assert_eq!(store.commit(&[begun]), Ok(vec![Applied::Done]));
-    store.commit(&[create("trashed"), trash("trashed", 50)]).unwrap();
+    let changes = [
+        create("trashed"),
+        versioned("trashed", 1, "old"),
+        trash("trashed", 50),
+    ];
+    assert_eq!(store.commit(&changes), Ok(vec![Applied::Done; 3]));
     assert_eq!(store.check().unwrap().sessions, 1);
     store.backup(&copy).unwrap();
     assert!(check(&copy).unwrap().is_sound());
