@@ -16,6 +16,8 @@ export class Signals {
   readonly hint = atom<string | null>('hint', null)
   /** What became of an import or export, until it is dismissed. */
   readonly notice = atom<{ readonly text: string, readonly isBad: boolean } | null>('notice', null)
+  /** Whether one looks at what the board was; null where there is no place to show it. */
+  readonly history = atom<boolean | null>('history', null)
   /** How many things on this board this page cannot show. */
   readonly hidden = atom('hidden', 0)
   /** Those things, as they stand in the document. */

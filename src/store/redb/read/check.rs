@@ -19,11 +19,11 @@ use super::super::super::rows::webhooks::decode_webhook;
 use super::super::super::{Damage, StoreError, Stored};
 use super::super::journal::Journal;
 use super::super::{
-    AUDIT, BOARDS, GRANTS, HOLDERS, IDS, INVITES, KEYS, LINKS, SECRETS, SESSIONS, SNAPSHOTS, TRASH, Table,
-    UPDATES, WEBHOOKS, engine, tally_of,
+    AUDIT, BOARDS, GRANTS, HOLDERS, IDS, INVITES, KEYS, LINKS, SECRETS, SESSIONS, SNAPSHOTS, TRASH, UPDATES,
+    WEBHOOKS, engine, tally_of,
 };
 use super::access::tallies;
-use super::{Which, begin, broken, load_in, trashed_in, versions};
+use super::{Finding, Which, begin, broken, each_row, load_in, trashed_in, versions};
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Principal, UserId};
 
@@ -34,9 +34,6 @@ enum State {
     /// Reported already.
     Unreadable,
 }
-
-/// A finding about one row: of which board, and what.
-pub(super) type Finding = (Option<BoardId>, Damage);
 
 /// What `check` found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,19 +113,6 @@ pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreE
     let findings = findings.into_iter().map(|(board, cause)| (board, broken(cause)));
     report.unreadable.extend(findings);
     Ok(report)
-}
-
-pub(super) fn each_row(
-    transaction: &ReadTransaction,
-    table: Table,
-    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let table = transaction.open_table(table).map_err(engine)?;
-    for row in ReadableTable::iter(&table).map_err(engine)? {
-        let (key, value) = row.map_err(engine)?;
-        visit(key.value(), value.value())?;
-    }
-    Ok(())
 }
 
 /// Reads every board whole.

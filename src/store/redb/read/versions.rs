@@ -11,8 +11,7 @@ use super::super::super::rows;
 use super::super::super::rows::versions::{chunk_row_key, decode_chunk, decode_version, version_key};
 use super::super::super::{ChunkHash, Damage, StoreError, StoredVersion, VersionId, bytes_of, joined};
 use super::super::{VERSION_CHUNKS, VERSIONS, engine, rows_of};
-use super::check::{Finding, each_row};
-use super::{begin, broken};
+use super::{Finding, begin, broken, each_row};
 use crate::ids::BoardId;
 
 /// See `Registry::versions`.
