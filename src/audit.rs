@@ -43,13 +43,19 @@ pub enum Action {
     WebhookCreate,
     /// A webhook was deleted.
     WebhookDelete,
+    /// A version was made by somebody.
+    VersionCreate,
+    /// A version was restored.
+    VersionRestore,
+    /// A version was removed.
+    VersionDelete,
     /// Somebody was refused; repeats are counted into one entry.
     AccessDenied,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::BoardCreate,
         Self::BoardAccess,
         Self::BoardUpdate,
@@ -65,6 +71,9 @@ impl Action {
         Self::KeyResume,
         Self::WebhookCreate,
         Self::WebhookDelete,
+        Self::VersionCreate,
+        Self::VersionRestore,
+        Self::VersionDelete,
         Self::AccessDenied,
     ];
 
@@ -87,6 +96,9 @@ impl Action {
             Self::KeyResume => "key.resume",
             Self::WebhookCreate => "webhook.create",
             Self::WebhookDelete => "webhook.delete",
+            Self::VersionCreate => "version.create",
+            Self::VersionRestore => "version.restore",
+            Self::VersionDelete => "version.delete",
             Self::AccessDenied => "access.denied",
         }
     }
@@ -175,7 +187,7 @@ mod tests {
             words.join(" "),
             "board.create board.access board.update board.delete board.restore permission.set permission.remove \
              link.create link.revoke key.create key.revoke key.pause key.resume webhook.create webhook.delete \
-             access.denied"
+             version.create version.restore version.delete access.denied"
         );
         assert_eq!(BTreeSet::from(words).len(), Action::ALL.len());
         assert_eq!(words.map(Action::parse), Action::ALL.map(Some));

@@ -19,6 +19,7 @@ mod nodes;
 mod picture;
 mod sessions;
 mod socket;
+mod versions;
 mod webhooks;
 
 pub use assets::*;
@@ -32,6 +33,7 @@ pub use nodes::*;
 pub use picture::*;
 pub use sessions::*;
 pub use socket::*;
+pub use versions::*;
 pub use webhooks::*;
 
 // --- names ------------------------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ fn size_of(cell: &RoomCell) -> usize {
     cell.lock().board().encoded_bytes()
 }
 
-fn update_response(update: Bytes) -> Response {
+pub(super) fn update_response(update: Bytes) -> Response {
     Response::new(200)
         .with_body("application/octet-stream", update)
         .field("Cache-Control", "no-store")

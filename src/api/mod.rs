@@ -28,6 +28,7 @@ mod routes;
 mod secrets;
 mod sessions;
 mod uuid;
+mod versions;
 mod webhooks;
 
 pub use routes::{parameters, routes};

@@ -17,19 +17,23 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boardwire_picture::{Bounds, Picture, Refused};
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use smol::lock::Semaphore;
 
 use crate::api::items::conditions;
 use crate::api::{Answer, Call, failed_content, missing};
 use crate::boards::Boards;
+use crate::boards::loader::Creation;
+use crate::boards::slots::RoomCell;
 use crate::fault::Fault;
 use crate::http::response::{Problem, Response};
 use crate::ids::BoardId;
+use crate::items::Records;
 use crate::limits;
 use crate::net::admission;
 use crate::net::{Late, within};
-use crate::store::Stored;
+use crate::store::{Stored, VersionId};
 
 /// The query parameters of both paths.
 pub(crate) const PARAMETERS: &[&str] = &["page", "frame", "bbox", "scale", "width", "height", "theme"];
@@ -64,18 +68,56 @@ async fn get(mut call: Call<'_>, form: Form) -> Answer {
         return Err(without_png());
     }
     let tag = tag(call.boards(), &granted.board, &options).await?;
-    let tagged = |response: Response| {
-        response
-            .field("ETag", conditions::tag_of(&tag))
-            .field("Cache-Control", "private, no-cache")
-    };
     if conditions::is_known(call.request.head, &tag) {
-        return Ok(tagged(Response::new(304)));
+        return Ok(tagged(Response::new(304), &tag));
     }
     call.reserve(limits::PICTURE_SVG_BYTES).await?;
     let media_type = options.form.media_type();
     let bytes = draw(call.boards(), &granted.board, options).await?;
-    Ok(tagged(Response::new(200).with_body(media_type, bytes)))
+    Ok(tagged(Response::new(200).with_body(media_type, bytes), &tag))
+}
+
+/// A version of a board, which never changes.
+///
+/// # Errors
+/// The refusal.
+pub(super) async fn of_version(
+    call: &mut Call<'_>,
+    board: &BoardId,
+    (id, state): (VersionId, Bytes),
+    options: Options,
+) -> Answer {
+    if options.form == Form::Png && !cfg!(feature = "png") {
+        return Err(without_png());
+    }
+    let tag = tag_of(&id, &options);
+    if conditions::is_known(call.request.head, &tag) {
+        return Ok(tagged(Response::new(304), &tag));
+    }
+    call.reserve(limits::PICTURE_SVG_BYTES).await?;
+    let cell = call.boards().room(board, Creation::Denied).await;
+    let cell = cell.map_err(admission::problem)?;
+    let media_type = options.form.media_type();
+    let drawing = in_turn(call.boards(), Source::Version(board, &cell, state), options);
+    let bytes = match within(limits::PICTURE_WAIT_MAX, drawing).await {
+        Ok(drawn) => drawn?,
+        Err(Late) => return Err(busy()),
+    };
+    Ok(tagged(Response::new(200).with_body(media_type, bytes), &tag))
+}
+
+fn tagged(response: Response, tag: &str) -> Response {
+    response
+        .field("ETag", conditions::tag_of(tag))
+        .field("Cache-Control", "private, no-cache")
+}
+
+/// Whose records are drawn.
+enum Source<'a> {
+    /// Those of a board as it is.
+    Board(&'a BoardId),
+    /// Those of a state that the board of a room had.
+    Version(&'a BoardId, &'a Arc<RoomCell>, Bytes),
 }
 
 /// Draws a board for somebody who may see it.
@@ -87,14 +129,14 @@ pub(crate) async fn draw(
     board: &BoardId,
     options: Options,
 ) -> Result<Vec<u8>, Response> {
-    let drawing = in_turn(boards, board, options);
+    let drawing = in_turn(boards, Source::Board(board), options);
     match within(limits::PICTURE_WAIT_MAX, drawing).await {
         Ok(drawn) => drawn,
         Err(Late) => Err(busy()),
     }
 }
 
-async fn in_turn(boards: &Arc<Boards>, board: &BoardId, options: Options) -> Result<Vec<u8>, Response> {
+async fn in_turn(boards: &Arc<Boards>, source: Source<'_>, options: Options) -> Result<Vec<u8>, Response> {
     // Turns first: what waits must not hold records. They go on with work that nobody waits for any more.
     let png_turn = match options.form {
         Form::Png => Some(PNG_TURNS.acquire().await),
@@ -103,8 +145,15 @@ async fn in_turn(boards: &Arc<Boards>, board: &BoardId, options: Options) -> Res
     let turn = TURNS.acquire().await;
     let wanted = options.wanted;
     let part = wanted.part.clone();
-    let read = boards.read_content(board, move |records| gather::records(records, &part));
-    let mut records = read.await.map_err(failed_content)?;
+    let board = match &source {
+        Source::Board(board) | Source::Version(board, ..) => *board,
+    };
+    let gather = move |records: &dyn Records| gather::records(records, &part);
+    let read = match source {
+        Source::Board(board) => boards.read_content(board, gather).await,
+        Source::Version(_, cell, state) => boards.read_state(cell, state, gather).await,
+    };
+    let mut records = read.map_err(failed_content)?;
     let put_in = beside::put_in(boards, board, &mut records).await;
     put_in.map_err(admission::problem)?;
     let form = options.form;
@@ -141,11 +190,15 @@ async fn tag(boards: &Arc<Boards>, board: &BoardId, options: &Options) -> Result
     let Stored::Present(summary) = summary.map_err(admission::problem)? else {
         return Err(admission::problem(Fault::NoSuchBoard));
     };
-    let mut hash = Sha256::new();
     let state = (summary.record.updated_at, summary.size_bytes);
+    Ok(tag_of(&state, options))
+}
+
+fn tag_of(state: &impl std::fmt::Debug, options: &Options) -> String {
+    let mut hash = Sha256::new();
     hash.update(format!("{} {state:?} {options:?}", env!("CARGO_PKG_VERSION")));
     let whole = URL_SAFE_NO_PAD.encode(hash.finalize());
-    Ok(whole.chars().take(22).collect())
+    whole.chars().take(22).collect()
 }
 
 fn refusal(refused: Option<Refused>) -> Response {

@@ -8,7 +8,7 @@ use crate::api::permissions::Whose;
 use crate::api::route::{Parameters, Resource, Route, matches};
 use crate::api::{
     assets, audit, backup, boards, document, events, health, items, mcp, metrics, openapi, page, permissions,
-    picture, presence, secrets, sessions, webhooks,
+    picture, presence, secrets, sessions, versions, webhooks,
 };
 use crate::http::head::Method;
 
@@ -221,6 +221,37 @@ pub(crate) const ROUTES: &[Route] = &[
         methods: &[(Method::Get, Parameters::Of(picture::PARAMETERS), |call| {
             Box::pin(picture::png(call))
         })],
+    },
+    Route {
+        path: "/v1/boards/{board}/versions",
+        methods: &[
+            (Method::Get, LIST, |call| Box::pin(versions::list(call))),
+            (Method::Post, NONE, |call| Box::pin(versions::create(call))),
+        ],
+    },
+    Route {
+        path: "/v1/boards/{board}/versions/{version}",
+        methods: &[(Method::Delete, NONE, |call| Box::pin(versions::delete(call)))],
+    },
+    Route {
+        path: "/v1/boards/{board}/versions/{version}/document",
+        methods: &[(Method::Get, NONE, |call| Box::pin(versions::get_document(call)))],
+    },
+    Route {
+        path: "/v1/boards/{board}/versions/{version}/picture.svg",
+        methods: &[(Method::Get, Parameters::Of(picture::PARAMETERS), |call| {
+            Box::pin(versions::svg(call))
+        })],
+    },
+    Route {
+        path: "/v1/boards/{board}/versions/{version}/picture.png",
+        methods: &[(Method::Get, Parameters::Of(picture::PARAMETERS), |call| {
+            Box::pin(versions::png(call))
+        })],
+    },
+    Route {
+        path: "/v1/boards/{board}/versions/{version}/restore",
+        methods: &[(Method::Post, NONE, |call| Box::pin(versions::restore(call)))],
     },
     Route {
         path: "/v1/boards/{board}/items",

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::audit::{Action, Actor, Entry, EntryKey};
 use crate::boards::Boards;
+use crate::boards::rights::Granted;
 use crate::fault::Fault;
 use crate::ids::{BoardId, Level, Subject};
 use crate::limits;
@@ -188,6 +189,12 @@ fn is_over(at: UnixMillis, now: UnixMillis) -> bool {
 }
 
 impl Boards {
+    /// An entry about what somebody does now, to be stored with it.
+    pub(crate) fn entry_of(&self, granted: &Granted, action: Action) -> Box<Entry> {
+        let (actor, level) = (granted.actor.clone(), Some(granted.grant.level));
+        self.audit.entry(actor, action, level, self.now().unix)
+    }
+
     /// Notes a connection in the audit log.
     pub(crate) fn note_connection(&self, board: &BoardId, actor: Actor, level: Level) {
         let entry = self

@@ -192,6 +192,9 @@ impl Documents {
     }
 }
 
+/// A client id for documents that are only read: nothing is ever written under it.
+const READER_CLIENT: u64 = 1;
+
 impl Boards {
     /// Reads a board's records.
     ///
@@ -228,6 +231,20 @@ impl Boards {
             Ok(read?)
         };
         self.work_on_content(cell, Purpose::Records, work).await?
+    }
+
+    /// Reads the records of a state that the board of a room had.
+    ///
+    /// # Errors
+    /// As [`Self::read_content`].
+    pub(crate) async fn read_state<T: Send + 'static>(
+        self: &Arc<Self>,
+        cell: &Arc<RoomCell>,
+        state: Bytes,
+        read: impl FnOnce(&dyn Records) -> T + Send + 'static,
+    ) -> Result<T, Failed<std::convert::Infallible>> {
+        let work = move || Document::open(state, READER_CLIENT)?.read(read);
+        Ok(self.work_on_content(cell, Purpose::Version, work).await??)
     }
 
     /// Writes all of a board's content as JSON.

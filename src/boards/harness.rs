@@ -9,6 +9,7 @@ use smol::Executor;
 use crate::access::Mode;
 use crate::boards::committer::Writer;
 use crate::boards::host::{Host, Task, Work};
+use crate::boards::versions::policy::Policy;
 use crate::boards::{Boards, Parts, Settings};
 use crate::metrics::redis::RedisMetrics;
 use crate::metrics::{CommitMetrics, Metrics};
@@ -107,6 +108,11 @@ pub(crate) fn settings() -> Settings {
         commit_window: Duration::ZERO,
         audit: Duration::from_secs(86_400),
         trash: Duration::from_secs(86_400),
+        versions: Policy {
+            hourly: Duration::from_secs(86_400),
+            daily: Duration::from_secs(30 * 86_400),
+            bytes: 1 << 20,
+        },
     }
 }
 

@@ -1,19 +1,19 @@
 //! What is kept beside a room for those who read and write its content: the open document, and what need not
 //! be tried again.
 //!
-//! Owns [`Kept`], [`Verdicts`] and [`JsonBytes`]. Must not know why a board cannot be opened. Key invariants:
+//! Owns [`Kept`], [`Verdicts`], [`Watch`] and [`JsonBytes`]. Must not know why a board cannot be opened. Key invariants:
 //! what is kept goes with its room; a verdict holds for a board as it was; the JSON of all boards together
 //! never exceeds its bound. Tests: `content/tests.rs`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use smol::lock::Mutex as Turn;
 
 use crate::boards::news::Seen;
 use crate::limits;
 use crate::room::document::{Document, Unopened};
-use crate::time::Tick;
+use crate::time::{Tick, UnixMillis};
 
 /// What is kept beside a room.
 #[derive(Debug, Default)]
@@ -23,6 +23,34 @@ pub(crate) struct Kept {
     pub(super) verdicts: Verdicts,
     /// What those know of it who follow it.
     pub(super) seen: Turn<Seen>,
+    /// When versions of it were made.
+    pub(super) versions: Watch,
+}
+
+/// What is remembered of a board's versions.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    /// Of one board one version is made at a time.
+    pub(super) turn: Turn<()>,
+    told: Mutex<Told>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// How far the board was at the last version that made itself, or when it was loaded.
+    pub(super) sequence: u64,
+    /// What was on it at the last compaction, or when it was loaded.
+    pub(super) live: u64,
+    /// When the last version made itself; `None` before that is known.
+    pub(super) automatic_at: Option<UnixMillis>,
+    /// When one was made before a deletion.
+    pub(super) deletion_at: Option<UnixMillis>,
+}
+
+impl Watch {
+    pub(super) fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A document that is open, and how far it is.
@@ -49,6 +77,8 @@ pub(crate) enum Purpose {
     Records,
     /// All of it as JSON.
     Json,
+    /// The records of a version of it.
+    Version,
 }
 
 #[derive(Debug)]

@@ -148,6 +148,7 @@ impl Boards {
             }
             let cell = hold.go_live(room, chain);
             let Ok(cell) = cell else { return };
+            boards.begin_versions(&cell);
             boards.tell_hooks(&cell, webhooks);
             if boards.lease_losses() != losses {
                 boards.give_up(&cell, Fault::Elsewhere);

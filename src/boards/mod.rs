@@ -31,6 +31,7 @@ pub(crate) mod slots;
 pub(crate) mod tenure;
 pub(crate) mod trash;
 mod upkeep;
+pub(crate) mod versions;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -55,6 +56,7 @@ use crate::boards::outlet::Outlet;
 use crate::boards::sessions::Ended;
 use crate::boards::slots::{RoomCell, Slots};
 use crate::boards::tenure::Tenure;
+use crate::boards::versions::policy::Policy;
 use crate::fault::{Fault, causes};
 use crate::ids::BoardId;
 use crate::limits;
@@ -87,6 +89,8 @@ pub(crate) struct Settings {
     pub(crate) audit: Duration,
     /// `--trash-days`; zero where a board that is deleted goes at once.
     pub(crate) trash: Duration,
+    /// Which versions make themselves, and are kept.
+    pub(crate) versions: Policy,
 }
 
 /// What boards are kept with.

@@ -54,6 +54,7 @@ impl Boards {
                 let may = |room: &Room| room.may_unload(self.settings.room_idle, now);
                 if self.slots.unload(&cell, may) {
                     tracing::info!(board = %cell.id(), "room unloaded");
+                    self.version_at_end(&cell);
                     self.step(&cell, |room, effects| room.end_feed(effects));
                     self.release(cell);
                 }
@@ -113,14 +114,17 @@ impl Boards {
             let compacted = self.unblock(move || board::compact(&capture)).await?;
             let bytes = room.lock().board().encoded_bytes();
             self.disk_takes_large(bytes).await;
+            self.version_before_deletion(&room, compacted.live_count()).await;
             Ok::<_, board::ApartError>(catch_up(&self.host, &room, compacted).await)
         };
         match fenced(work).await {
             Ok(Ok(Some(compacted))) => {
+                let state = compacted.bytes();
                 self.step(cell, |room, effects| {
                     room.finish_compaction(compacted, covers, effects)
                 });
                 self.metrics.compacted(self.now().tick.since(started));
+                self.version_if_due(cell, state, covers);
             }
             failed => {
                 let cause = failed

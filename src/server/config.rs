@@ -103,6 +103,8 @@ pub struct Bounds {
     pub message_bytes: usize,
     /// `--max-board-bytes`: of a board's encoded state.
     pub board_bytes: usize,
+    /// `--max-versions-bytes`: that versions of one board take.
+    pub versions_bytes: usize,
     /// `--max-body-bytes`: of an HTTP request body.
     pub body_bytes: usize,
     /// `--max-asset-bytes`: of one asset.
@@ -140,6 +142,10 @@ pub struct Times {
     pub audit: Duration,
     /// `--trash-days`; zero for no trash.
     pub trash: Duration,
+    /// `--versions-hours`; zero for none.
+    pub versions_hourly: Duration,
+    /// `--versions-days`; zero for none.
+    pub versions_daily: Duration,
     /// `--lease`.
     pub lease: Duration,
 }
@@ -329,6 +335,7 @@ impl Bounds {
         Ok(Self {
             message_bytes: bytes("max-message-bytes")?,
             board_bytes: bytes("max-board-bytes")?,
+            versions_bytes: bytes("max-versions-bytes")?,
             body_bytes: bytes("max-body-bytes")?,
             asset_bytes: bytes("max-asset-bytes")?,
             assets_bytes: assets_bytes(values)?,
@@ -390,6 +397,13 @@ impl Times {
                 days(text).filter(|days| !days.is_zero())
             })?,
             trash: values.one("trash-days", "a number of days, 0 to 3650", days)?,
+            versions_hourly: values.one("versions-hours", "a number of hours, 0 to 100", |text| {
+                let hours = values::count(text).filter(|hours| *hours <= 100)?;
+                Some(Duration::from_secs(u64::try_from(hours).ok()? * 3_600))
+            })?,
+            versions_daily: values.one("versions-days", "a number of days, 0 to 100", |text| {
+                days(text).filter(|days| days.as_secs() <= 100 * 24 * 3_600)
+            })?,
             lease: within("lease", "1s", "5m")?,
         };
         if times.compact_every < times.compact_after {

@@ -22,6 +22,7 @@ use smol::stream::StreamExt;
 use crate::boards::committer::{Finished, Writer};
 use crate::boards::host::Host;
 use crate::boards::outlet::Outlet;
+use crate::boards::versions::policy::Policy;
 use crate::boards::{self, Boards};
 use crate::bridge::Bridge;
 use crate::fault::Fault;
@@ -327,6 +328,11 @@ fn board_settings(config: &Config) -> boards::Settings {
         commit_window: config.times.commit_window,
         audit: config.times.audit,
         trash: config.times.trash,
+        versions: Policy {
+            hourly: config.times.versions_hourly,
+            daily: config.times.versions_daily,
+            bytes: u64::try_from(config.bounds.versions_bytes).unwrap_or(u64::MAX),
+        },
     }
 }
 

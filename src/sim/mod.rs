@@ -43,6 +43,7 @@ use self::network::{End, Quality};
 use self::node::{Plan, Site};
 use crate::access::Mode;
 use crate::boards::Settings;
+use crate::boards::versions::policy::Policy;
 use crate::ids::{BoardId, Level, UserId};
 use crate::room::{RoomSettings, SavedEcho};
 use crate::time::Tick;
@@ -179,6 +180,11 @@ fn plan(random: &mut Random) -> Plan {
         commit_window: random.time(ms(0), ms(200)),
         audit: Duration::from_secs(90 * 86_400),
         trash: Duration::from_secs(30 * 86_400),
+        versions: Policy {
+            hourly: Duration::from_secs(86_400),
+            daily: Duration::from_secs(30 * 86_400),
+            bytes: 1 << 22,
+        },
     };
     let slowest = [30, 100, 500][random.between(0, 3) as usize];
     Plan {

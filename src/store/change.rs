@@ -6,7 +6,9 @@
 
 use bytes::Bytes;
 
-use super::{AssetChange, SessionChange, StoredSecret, StoredWebhook, WebhookId, Whole};
+use super::{
+    AssetChange, NewVersion, SessionChange, StoredSecret, StoredWebhook, VersionId, WebhookId, Whole,
+};
 use crate::access::secret::SecretKind;
 use crate::audit::Entry;
 use crate::ids::{BoardId, Level, Principal, SecretId, UserId};
@@ -64,6 +66,13 @@ pub enum Change {
         board: BoardId,
         /// One that went there at this moment or later stays.
         before: UnixMillis,
+    },
+    /// Adds a version of a board, and writes the entry of it, if it has one.
+    Version {
+        /// What is added, and what goes for it.
+        new: Box<NewVersion>,
+        /// For the audit, where somebody asked for it.
+        entry: Option<Box<Entry>>,
     },
     /// Changes a session. It belongs to no board, and whichever node may do it.
     Session(SessionChange),
@@ -128,6 +137,8 @@ pub enum Act {
     AddWebhook(Box<StoredWebhook>),
     /// Removes a webhook.
     RemoveWebhook(WebhookId),
+    /// Removes a version.
+    RemoveVersion(VersionId),
 }
 
 /// What an act or an entry weighs at most, about: a title, a name, a `User-Agent`.
@@ -145,6 +156,7 @@ impl Change {
             | Self::Purge { board, .. } => Some(board),
             Self::Import(whole) => Some(&whole.board),
             Self::Asset(change) => change.board(),
+            Self::Version { new, .. } => Some(&new.board),
             Self::Session(_) => None,
         }
     }
@@ -159,6 +171,10 @@ impl Change {
             Self::Session(SessionChange::Open(session)) => session.weight(),
             Self::Act { .. } | Self::Audit { .. } | Self::Purge { .. } | Self::Session(_) => ACT_WEIGHT,
             Self::Import(whole) => whole.weight(),
+            Self::Version { new, .. } => {
+                let chunks = new.chunks.iter().map(Bytes::len);
+                chunks.fold(ACT_WEIGHT, usize::saturating_add)
+            }
         };
         payload.saturating_add(size_of::<Self>())
     }
@@ -169,7 +185,7 @@ impl Change {
 pub enum Applied {
     /// It is durable.
     Done,
-    /// `Create`: the board is there already. `AddSecret`, `AddWebhook`: one with this id is. `Import`: the
+    /// `Create`: the board is there already. `AddSecret`, `AddWebhook`, `Version`: one with this id is. `Import`: the
     /// board is, or a link or key of it on another board. `Open`: a session with this id or of this
     /// invitation is. `Part`: the upload has this part. `Finish`: the board has this asset.
     Exists,
@@ -177,12 +193,13 @@ pub enum Applied {
     Deleted,
     /// There is no such board.
     Absent,
-    /// `Ungrant`, `Revoke`, `Pause`, `RemoveWebhook`: the board has no such grant, link, key or webhook.
+    /// `Ungrant`, `Revoke`, `Pause`, `RemoveWebhook`, `RemoveVersion`: the board has no such grant, link, key,
+    /// webhook or version.
     /// `Restore`, `Purge`: the board is not in the trash, or not for so long.
     /// `Renew`, `Revoke` of a session: there is none, or it was revoked. `Part`, `Drop`, `Finish`: there is no
     /// such upload any more, or it is not whole. `Name`, `Remove`: the board has none of these assets.
     NotThere,
-    /// `Grant`, `AddSecret`, `AddWebhook`: the board has as many as `limits` allows. `Open`: the
+    /// `Grant`, `AddSecret`, `AddWebhook`, `Version`: the board has as many as `limits` allows. `Open`: the
     /// store has as many sessions. `Finish`: the board has as many assets.
     TooMany,
     /// `Finish`: with this asset those of the board would have more bytes than they may.

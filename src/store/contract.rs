@@ -15,6 +15,7 @@ mod ownership;
 mod registry;
 mod sessions;
 mod trash;
+mod versions;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ use super::redb::{self, RedbStore};
 use super::*;
 use crate::access::secret::SecretKind;
 use crate::audit::Entry;
-use crate::ids::Level;
+use crate::ids::{Level, Subject};
 
 /// Somewhere to store; there is nothing at first.
 trait Place: Default {
@@ -159,7 +160,17 @@ impl Place for Schema {
     fn verify(&self) {
         let schema = &self.name;
         // What belongs to no board that is there, and sizes that are not those of what is stored.
-        let stray = ["states", "updates", "grants", "secrets", "assets"].map(|table| {
+        let tables = [
+            "states",
+            "updates",
+            "grants",
+            "secrets",
+            "webhooks",
+            "assets",
+            "versions",
+            "version_chunks",
+        ];
+        let stray = tables.map(|table| {
             format!(
                 "SELECT '{table}' FROM {schema}.{table} t WHERE NOT EXISTS (
                     SELECT FROM {schema}.boards b WHERE b.id = t.board AND (b.deleted_at IS NULL OR b.trashed))"
@@ -276,7 +287,11 @@ impl<P: Place> Tried<P> {
             self.grants(&board, None, usize::MAX),
             self.secrets(&board, SecretKind::Link, None, usize::MAX),
             self.secrets(&board, SecretKind::Key, None, usize::MAX),
-            self.webhooks(&board),
+            (
+                self.webhooks(&board),
+                self.versions(&board, None, usize::MAX),
+                self.version_chunks(&board)
+            ),
             self.assets(&board, None, usize::MAX),
             self.audit(&board, None, usize::MAX),
             self.list(&everything(), None, usize::MAX),
@@ -325,6 +340,11 @@ macro_rules! keeps_the_rules {
                 who_owned_a_board_finds_it_in_the_trash_in_order_and_in_pages
                 a_board_in_the_trash_counts_for_its_owner_until_it_is_gone
                 a_board_goes_for_good_once_it_was_in_the_trash_for_so_long;
+            versions:
+                versions_are_kept_as_they_are_and_listed_newest_first_in_pages
+                a_chunk_goes_with_the_last_version_that_has_it
+                a_version_too_many_is_refused_unless_another_goes
+                versions_stay_in_the_trash_and_go_with_their_board;
             registry:
                 access_finds_what_was_asked_for_and_nothing_else
                 links_and_keys_are_found_on_whatever_board

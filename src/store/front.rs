@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use super::owners::Account;
 use super::{
-    Applied, BoardLog, Change, Footprint, Holder, Listed, Reclaimed, Registry, Store, StoreError, Stored,
-    StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, UploadId, Used,
-    WhichSessions,
+    Applied, BoardLog, Change, ChunkHash, Footprint, Holder, Listed, Reclaimed, Registry, Store, StoreError,
+    Stored, StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredVersion, StoredWebhook, Summary,
+    Trashed, UploadId, Used, VersionId, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -147,6 +147,23 @@ impl<T: Front> Registry for T {
 
     fn assets_of_versions(&self, board: &BoardId) -> Result<Vec<AssetHash>, StoreError> {
         self.behind().assets_of_versions(board)
+    }
+
+    fn versions(
+        &self,
+        board: &BoardId,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        self.behind().versions(board, before, limit)
+    }
+
+    fn version(&self, board: &BoardId, id: VersionId) -> Result<Option<(StoredVersion, Bytes)>, StoreError> {
+        self.behind().version(board, id)
+    }
+
+    fn version_chunks(&self, board: &BoardId) -> Result<BTreeMap<ChunkHash, Bytes>, StoreError> {
+        self.behind().version_chunks(board)
     }
 
     fn audit(

@@ -20,9 +20,9 @@ use self::nodes::Nodes;
 use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeId, NodeSeen, Ownership, Whereabouts};
 use super::{
-    Act, Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary,
-    Trashed, UploadId, Used, WhichSessions,
+    Act, Applied, BoardLog, Change, ChunkHash, Footprint, Holder, Listed, OpenError, Reclaimed, Registry,
+    Store, StoreError, Stored, StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredVersion,
+    StoredWebhook, Summary, Trashed, UploadId, Used, VersionId, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -380,6 +380,23 @@ impl Registry for MemoryStore {
 
     fn asset_part(&self, upload: UploadId, part: u32) -> Result<Option<Bytes>, StoreError> {
         self.ask(|contents| contents.asset_part(upload, part))
+    }
+
+    fn versions(
+        &self,
+        board: &BoardId,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        self.ask(|contents| contents.versions(board, before, limit))
+    }
+
+    fn version(&self, board: &BoardId, id: VersionId) -> Result<Option<(StoredVersion, Bytes)>, StoreError> {
+        self.ask(|contents| contents.version(board, id))
+    }
+
+    fn version_chunks(&self, board: &BoardId) -> Result<BTreeMap<ChunkHash, Bytes>, StoreError> {
+        self.ask(|contents| contents.version_chunks(board))
     }
 
     fn audit(

@@ -27,6 +27,7 @@ pub mod redb;
 mod registry;
 pub(crate) mod rows;
 mod session;
+mod version;
 mod webhook;
 mod whole;
 
@@ -42,6 +43,9 @@ pub use self::log::{BoardLog, StoredBoard};
 use self::ownership::Ownership;
 pub use self::registry::{BoardRecord, Holder, Listed, Registry, StoredSecret, Summary, Trashed};
 pub use self::session::{SessionChange, StoredSession, WhichSessions};
+pub use self::version::{
+    ChunkHash, NewVersion, PIECE_BYTES, Piece, StoredVersion, VersionId, VersionKind, bytes_of, cut, joined,
+};
 pub use self::webhook::{SigningSecret, StoredWebhook, WebhookId};
 pub use self::whole::{Became, Life, Living, Used, Whole};
 pub use crate::jwt::invite::INVITE_BYTES;

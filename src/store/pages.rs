@@ -9,12 +9,13 @@
 //! row  = tag (u8), length of key (u16 le), length of value (u32 le), key, value
 //! ```
 //! Keys and values are those of the data file, with their checksums (`rows`): of each board its record, then
-//! its full state and its updates, each as one chunk, its grants, links, keys, assets, webhooks and audit
-//! entries; of the bytes of an asset each part as one chunk. Of two tags only a page knows: a board that cannot be read (key: its id, value: why) and the end (value: how
+//! its full state and its updates, each as one chunk, its grants, links, keys, assets, versions with their
+//! chunks, webhooks and audit entries; of the bytes of an asset each part as one chunk. Of two tags only a page knows: a board that cannot be read (key: its id, value: why) and the end (value: how
 //! many rows came before, u32 le, and where the next page begins).
 
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -25,6 +26,9 @@ use super::rows::access::{
 use super::rows::assets::{asset_key, decode_asset, encode_asset, parse_part_key, part_key};
 use super::rows::audit::{decode_entry, encode_entry, entry_key};
 use super::rows::sessions::{decode_session, encode_session};
+use super::rows::versions::{
+    chunk_row_key, decode_chunk, decode_version, encode_chunk, encode_version, version_key,
+};
 use super::rows::webhooks::{decode_webhook, encode_webhook, webhook_key};
 use super::rows::{self, BoardRow, Chunk, LiveBoard, Tag};
 use super::{Damage, Life, Living, StoredBoard, StoredSession, UploadId, Whole};
@@ -171,6 +175,14 @@ impl Writer {
             let key = asset_key(board, &asset.hash);
             self.row(Tag::Asset, &key, &encode_asset(&key, asset));
         }
+        for version in &living.versions {
+            let key = version_key(board, version.id);
+            self.row(Tag::Version, &key, &encode_version(&key, version));
+        }
+        for (hash, bytes) in &living.version_chunks {
+            let key = chunk_row_key(board, hash);
+            self.row(Tag::VersionChunk, &key, &encode_chunk(&key, bytes));
+        }
         for webhook in &living.webhooks {
             let key = webhook_key(board, &webhook.id);
             self.row(Tag::Webhook, &key, &encode_webhook(&key, webhook));
@@ -290,6 +302,8 @@ fn begun(board: BoardId, row: BoardRow) -> (Whole, Option<LiveBoard>) {
                 secrets: Vec::new(),
                 webhooks: Vec::new(),
                 assets: Vec::new(),
+                versions: Vec::new(),
+                version_chunks: BTreeMap::new(),
             };
             let life = match live.trashed_at {
                 None => Life::Live(Box::new(living)),
@@ -384,6 +398,11 @@ impl Reader {
                 (living.secrets).push(decode_secret(SecretKind::Key, key, value)?)
             }
             tag if tag == Tag::Asset as u8 => living.assets.push(decode_asset(key, value)?),
+            tag if tag == Tag::Version as u8 => living.versions.push(decode_version(key, value)?),
+            tag if tag == Tag::VersionChunk as u8 => {
+                let (hash, bytes) = decode_chunk(key, value)?;
+                living.version_chunks.insert(hash, bytes);
+            }
             tag if tag == Tag::Webhook as u8 => living.webhooks.push(decode_webhook(key, value)?),
             _ => return Err(Damage::Malformed),
         }

@@ -30,6 +30,7 @@ pub(crate) mod server;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod webhooks;
 mod write;
 
@@ -46,9 +47,9 @@ use self::owners::{Counted, Owners};
 use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeSeen, Ownership, Whereabouts};
 use super::{
-    Applied, BoardLog, Change, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Shared, Store,
-    StoreError, Stored, StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary,
-    Trashed, Trouble, UploadId, Used, WhichSessions,
+    Applied, BoardLog, Change, ChunkHash, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Shared,
+    Store, StoreError, Stored, StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredVersion,
+    StoredWebhook, Summary, Trashed, Trouble, UploadId, Used, VersionId, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -66,7 +67,8 @@ const MEASURE: &str = "
     SELECT coalesce((SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c
             WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'), 0)::bigint AS file,
         (coalesce((SELECT sum(state_bytes + log_bytes) FROM boards WHERE deleted_at IS NULL OR trashed), 0)
-            + coalesce((SELECT sum(bytes) FROM assets), 0))::bigint AS live";
+            + coalesce((SELECT sum(bytes) FROM assets), 0)
+            + coalesce((SELECT sum(octet_length(bytes)) FROM version_chunks), 0))::bigint AS live";
 
 const PRUNE: &str = "
     DELETE FROM audit WHERE (board, at, n) IN (SELECT board, at, n FROM audit WHERE at < $1 ORDER BY at LIMIT $2)
@@ -338,6 +340,23 @@ impl Registry for PgStore {
 
     fn asset_part(&self, upload: UploadId, part: u32) -> Result<Option<Bytes>, StoreError> {
         self.ask(|links| assets::part(links, upload, part))
+    }
+
+    fn versions(
+        &self,
+        board: &BoardId,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        self.ask(|links| versions::some(links, board, before, limit))
+    }
+
+    fn version(&self, board: &BoardId, id: VersionId) -> Result<Option<(StoredVersion, Bytes)>, StoreError> {
+        self.ask(|links| versions::one(links, board, id))
+    }
+
+    fn version_chunks(&self, board: &BoardId) -> Result<BTreeMap<ChunkHash, Bytes>, StoreError> {
+        self.ask(|links| versions::chunks(links, board))
     }
 
     fn audit(

@@ -13,7 +13,8 @@
 //! nothing, leaves it out of the copy when it makes the file smaller, and cannot read the audit entries of
 //! webhooks. So did `sessions` and the index `invites`: a program that does not know them knows nobody by a
 //! session, and leaves them out of such a copy too. Format 5 adds boards in the trash, with the index `trash`
-//! over them, and `assets`, `uploads` and `asset_parts`. Bytes are in `rows`. Deleting a board must delete its
+//! over them, `assets`, `uploads` and `asset_parts`, and `versions` with `version_chunks`. Bytes are in `rows`.
+//! Deleting a board must delete its
 //! rows in each table that knows boards, but its audit entries.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the
@@ -71,9 +72,9 @@ pub use self::verify::Verified;
 use super::owners::{Account, Quotas};
 use super::rows::{self, Tally};
 use super::{
-    Applied, BoardLog, Change, Damage, Footprint, Holder, Listed, OpenError, Reclaimed, Registry, Store,
-    StoreError, Stored, StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary,
-    Trashed, UploadId, Used, WhichSessions,
+    Applied, BoardLog, Change, ChunkHash, Damage, Footprint, Holder, Listed, OpenError, Reclaimed, Registry,
+    Store, StoreError, Stored, StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredVersion,
+    StoredWebhook, Summary, Trashed, UploadId, Used, VersionId, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, Facts, SecretFacts};
@@ -104,7 +105,9 @@ const TRASH: Table = TableDefinition::new("trash");
 const ASSETS: Table = TableDefinition::new("assets");
 const UPLOADS: Table = TableDefinition::new("uploads");
 const ASSET_PARTS: Table = TableDefinition::new("asset_parts");
-const TABLES: [Table; 19] = [
+const VERSIONS: Table = TableDefinition::new("versions");
+const VERSION_CHUNKS: Table = TableDefinition::new("version_chunks");
+const TABLES: [Table; 21] = [
     META,
     BOARDS,
     IDS,
@@ -124,6 +127,8 @@ const TABLES: [Table; 19] = [
     ASSETS,
     UPLOADS,
     ASSET_PARTS,
+    VERSIONS,
+    VERSION_CHUNKS,
 ];
 
 /// Memory redb may use for pages it read or is about to write. Small on purpose: a room holds its board, so
@@ -157,6 +162,8 @@ pub struct RedbStore {
     rows: AtomicU64,
     /// Of all assets.
     asset_bytes: AtomicU64,
+    /// What the versions of all boards take.
+    version_bytes: AtomicU64,
 }
 
 impl std::fmt::Debug for RedbStore {
@@ -249,6 +256,7 @@ impl RedbStore {
             file_bytes: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             asset_bytes: AtomicU64::new(0),
+            version_bytes: AtomicU64::new(0),
         };
         store.count_owners();
         store.measure()?;
@@ -267,6 +275,9 @@ impl RedbStore {
     /// are read.
     fn count_owners(&self) {
         drop(self.with(|database| self.owners.read(database, &self.journal())));
+        if let Ok(bytes) = self.with(read::versions::bytes) {
+            self.version_bytes.store(bytes, Ordering::Relaxed);
+        }
     }
 
     /// Writes a consistent copy of the live store to a new file: all of one moment, without what is free.
@@ -417,8 +428,26 @@ impl Registry for RedbStore {
         self.with(|database| read::access::webhooks(database, board))
     }
 
+    fn versions(
+        &self,
+        board: &BoardId,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        self.refuse_if_damaged()?;
+        self.with(|database| read::versions::versions(database, board, before, limit))
+    }
+
     fn asset(&self, board: &BoardId, hash: &AssetHash) -> Result<Option<StoredAsset>, StoreError> {
         let found = self.with(|database| read::assets::asset(database, board, hash))?;
+        if found.is_none() {
+            self.refuse_if_damaged()?;
+        }
+        Ok(found)
+    }
+
+    fn version(&self, board: &BoardId, id: VersionId) -> Result<Option<(StoredVersion, Bytes)>, StoreError> {
+        let found = self.with(|database| read::versions::version(database, board, id))?;
         if found.is_none() {
             self.refuse_if_damaged()?;
         }
@@ -437,6 +466,10 @@ impl Registry for RedbStore {
 
     fn asset_part(&self, upload: UploadId, part: u32) -> Result<Option<Bytes>, StoreError> {
         self.with(|database| read::assets::part(database, upload, part))
+    }
+
+    fn version_chunks(&self, board: &BoardId) -> Result<BTreeMap<ChunkHash, Bytes>, StoreError> {
+        self.with(|database| read::versions::version_chunks(database, board))
     }
 
     fn audit(
@@ -517,6 +550,10 @@ impl Store for RedbStore {
         if let Some(bytes) = changed.asset_bytes {
             self.asset_bytes.store(bytes, Ordering::Relaxed);
         }
+        // Only the writer changes it.
+        let bytes = self.version_bytes.load(Ordering::Relaxed);
+        let bytes = bytes.saturating_add_signed(changed.version_bytes);
+        self.version_bytes.store(bytes, Ordering::Relaxed);
         if let Ok(bytes) = self.place.bytes() {
             self.file_bytes.store(bytes, Ordering::Relaxed);
         }

@@ -10,7 +10,8 @@ use bytes::Bytes;
 
 use super::owners::Account;
 use super::{
-    Damage, StoreError, Stored, StoredAsset, StoredSession, StoredWebhook, UploadId, Used, WhichSessions,
+    ChunkHash, Damage, StoreError, Stored, StoredAsset, StoredSession, StoredVersion, StoredWebhook,
+    UploadId, Used, VersionId, WhichSessions,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
@@ -214,6 +215,30 @@ pub trait Registry: Send + Sync {
         let _ = board;
         Ok(Vec::new())
     }
+
+    /// The versions of a board, newest first: the first `limit` before `before`. Where one is lost, it is
+    /// missing, and nothing else; this is not looked for.
+    ///
+    /// # Errors
+    /// As `load`, of the versions.
+    fn versions(
+        &self,
+        board: &BoardId,
+        before: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<StoredVersion>, StoreError>;
+
+    /// A version with its state, an update v1; `None` where there is none.
+    ///
+    /// # Errors
+    /// As `load`, of the version and its chunks.
+    fn version(&self, board: &BoardId, id: VersionId) -> Result<Option<(StoredVersion, Bytes)>, StoreError>;
+
+    /// The chunks of all versions of a board: for whoever moves boards.
+    ///
+    /// # Errors
+    /// As `load`, of the chunks.
+    fn version_chunks(&self, board: &BoardId) -> Result<BTreeMap<ChunkHash, Bytes>, StoreError>;
 
     /// The audit entries of a board, newest first: the first `limit` before `before`.
     ///

@@ -25,6 +25,8 @@
 //!            key: board id, 00; or nothing                        value: sums, of the board; of all boards
 //! uploads    key: upload (16 bytes)                               value: upload
 //! asset_parts  key: upload, part (u64 be), piece (u32 be)         value: chunk
+//! versions   key: board id, 00, version id (u64 be)               value: version
+//! version_chunks  key: board id, 00, SHA-256 of the bytes         value: those bytes
 //! meta       key: "format"                                        value: version (u32 le)
 //!
 //! value  = row format (u8, 1), first 8 bytes of SHA-256(table tag, key length (u16 le), key, row format, body), body
@@ -47,6 +49,8 @@
 //!          media type
 //! sums   = assets, bytes of them (u64 le each)
 //! upload = begun (u64 le; 0: given up), parts (u32 le), bytes (u64 le)
+//! version = kind (u8: 1 named, 2 automatic, 3 before a deletion, 4 before a restore), time (u64 le), by, name, of each
+//!          of its chunks the SHA-256 and the length (u32 le)
 //! entry  = action, level, subject, address (0 | 4, 4 bytes | 6, 16 bytes), user agent, detail as JSON or nothing
 //! ```
 //! Action, subject, user agent, created by, name and the board id of a run are texts. Of a secret's text
@@ -75,6 +79,7 @@ mod board;
 pub(crate) mod journal;
 pub(crate) mod sessions;
 mod tally;
+pub(crate) mod versions;
 pub(crate) mod webhooks;
 
 use sha2::{Digest, Sha256};
@@ -140,6 +145,10 @@ pub(crate) enum Tag {
     Upload = 17,
     /// `asset_parts`.
     AssetPart = 18,
+    /// `versions`.
+    Version = 19,
+    /// `version_chunks`.
+    VersionChunk = 20,
     /// In a page of a backup only: a board that cannot be read.
     Unreadable = 64,
     /// In a page of a backup only: its end.

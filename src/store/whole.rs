@@ -3,7 +3,14 @@
 //! Owns [`Whole`], and how it is read through the seams. Must not know how anything is stored. Key invariant:
 //! what cannot be read whole is an error, and never less of a board. Tests: `contract/whole.rs`.
 
-use super::{Damage, Store, StoreError, Stored, StoredAsset, StoredBoard, StoredSecret, StoredWebhook};
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{
+    ChunkHash, Damage, Store, StoreError, Stored, StoredAsset, StoredBoard, StoredSecret, StoredVersion,
+    StoredWebhook,
+};
 use crate::access::secret::SecretKind;
 use crate::audit::Entry;
 use crate::ids::{BoardId, Level, Principal};
@@ -64,6 +71,10 @@ pub struct Living {
     pub webhooks: Vec<StoredWebhook>,
     /// Its assets, by hash. Their parts go apart, and before it.
     pub assets: Vec<StoredAsset>,
+    /// Its versions, newest first.
+    pub versions: Vec<StoredVersion>,
+    /// The chunks of their states.
+    pub version_chunks: BTreeMap<ChunkHash, Bytes>,
 }
 
 /// What a grant, a link or key, or an entry weighs, about.
@@ -133,7 +144,7 @@ impl Whole {
             .saturating_add(self.document_bytes())
     }
 
-    /// The bytes of its full state and of the updates since.
+    /// The bytes of its full state, of the updates since, and of its versions.
     #[must_use]
     pub fn document_bytes(&self) -> usize {
         let Some(living) = self.life.living() else {
@@ -141,7 +152,8 @@ impl Whole {
         };
         let state = living.document.snapshot.iter().map(|(_, state)| state.len());
         let updates = living.document.updates.iter().map(|(_, update)| update.len());
-        state.chain(updates).fold(0, usize::saturating_add)
+        let chunks = living.version_chunks.values().map(Bytes::len);
+        state.chain(updates).chain(chunks).fold(0, usize::saturating_add)
     }
 }
 
@@ -185,6 +197,8 @@ impl Living {
             secrets,
             webhooks: store.webhooks(board)?,
             assets: store.assets(board, None, usize::MAX)?,
+            versions: store.versions(board, None, usize::MAX)?,
+            version_chunks: store.version_chunks(board)?,
         })
     }
 

@@ -55,5 +55,6 @@ mod shutdown;
 mod sync;
 mod trash;
 mod upgrade;
+mod versions;
 mod viewers;
 mod webhooks;

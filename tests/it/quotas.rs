@@ -50,7 +50,7 @@ fn an_owner_makes_so_many_boards_over_http_and_by_connecting() {
         assert_eq!(joins(&server, "b3", &admin), Err(code));
         let given = alice.must("PATCH", "/v1/boards/one", &json!({"owner": "bob"}), 409);
         assert_eq!(given["code"], "too_many_boards");
-        bob.must("DELETE", "/v1/boards/b1", &NONE, 204);
+        bob.must("DELETE", "/v1/boards/b1?forever=true", &NONE, 204);
         alice.must("PATCH", "/v1/boards/one", &json!({"owner": "bob"}), 200);
         bob.must("POST", "/v1/boards", &json!({"id": "b4"}), 409);
         alice.must("POST", "/v1/boards", &json!({"id": "three"}), 201);

@@ -27,6 +27,12 @@ const UNPROVOKED = [
   ['* 503 board_elsewhere', 'needs several nodes; src/server/routing/tests.rs has it'],
   ['* 503 server_busy', 'needs 96 MiB of answers that nobody reads; src/net/incoming/tests.rs has it'],
   ['findSpace 422 invalid_value', 'needs thousands of shapes and a far corner; src/items/tests/space.rs has it'],
+  ['* 409 too_many_versions', 'needs a bound of its own; tests/it/versions.rs has it'],
+  ['restoreVersion 409 content_unsupported', 'as readPictureSvg'],
+  ['readVersionSvg 409 content_unsupported', 'as above'],
+  ['readVersionPng 409 content_unsupported', 'as above'],
+  ['restoreVersion 413 \\S+', 'needs a board that is full to the byte'],
+  ['readVersionPng 404 png_unsupported', 'needs a build without the feature png'],
   ['readPicturePng 404 png_unsupported', 'needs a build without the feature png'],
   ['deleteItem 413 board_too_large', 'needs a frame on a board that is full to the byte'],
   ['beginSession 409 too_many_sessions', 'needs 10,000 sessions; src/store/contract has it'],
@@ -58,7 +64,7 @@ const picture = (number, side = 640) => {
 }
 
 /** A member of a request for each path, valid, and unused unless a test says otherwise. */
-const NAMES = { user: 'bob', team: 'design', link: 'AAAAAAAAAAAAAAAA', session: 'AAAAAAAAAAAAAAAA', key: 'AAAAAAAAAAAAAAAA', asset: 'ab'.repeat(32), webhook: 'AAAAAAAAAAAAAAAA', item: 'drawn' }
+const NAMES = { user: 'bob', team: 'design', link: 'AAAAAAAAAAAAAAAA', session: 'AAAAAAAAAAAAAAAA', key: 'AAAAAAAAAAAAAAAA', asset: 'ab'.repeat(32), webhook: 'AAAAAAAAAAAAAAAA', item: 'drawn', version: '1' }
 const pathOf = (operation, board) => {
   const names = { board, ...NAMES }
   return Object.fromEntries([...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name, names[name]]))
@@ -83,6 +89,7 @@ const BODIES = {
   updateItem: { json: { x: 1 } },
   batchItems: { json: { operations: [] } },
   mcp: { query: { board: 'known' }, json: { jsonrpc: '2.0', id: 1, method: 'ping' } },
+  createVersion: { json: { name: 'any' } },
   findSpace: { query: { width: '100', height: '100' } }
 }
 
@@ -126,6 +133,7 @@ const INVALID = {
   ],
   createWebhook: [...[undefined, null, '', 1, 'ftp://example.com/', `https://example.com/${long(2048)}`].map(url => [{ url }, 'url']),
     [{ url: 'https://example.com/', types: ['items'] }, 'types'], [{ url: 'https://example.com/', kinds: 'sticky' }, 'kinds']],
+  createVersion: ['', 1, 'a\nb', long(257)].map(name => [{ name }, 'name']),
   createKey: [...LEVELS.map(([json, field]) => [{ name: 'any', ...json }, field]), ...[undefined, null, '', 1, long(257)].map(name => [{ level: 'view', name }, 'name'])],
   pauseKey: [{}, { paused: null }, { paused: 1 }, { paused: 'true' }].map(json => [json, 'paused'])
 }
@@ -201,7 +209,7 @@ describe('the server', () => {
     })
     await create('known')
     await create('deleted')
-    await to('deleteBoard', 204, null, { path: { board: 'deleted' }, token: alice })
+    await to('deleteBoard', 204, null, { path: { board: 'deleted' }, query: { forever: 'true' }, token: alice })
     await to('createItem', 201, null, { path: { board: 'known' }, token: alice, json: { ...A_STICKY, id: NAMES.item } })
     const path = { board: 'known' }
     const made = (await to('createKey', 201, null, { path, token: alice, json: { level: 'edit', name: 'paused' } })).value
@@ -401,6 +409,43 @@ describe('the server', () => {
     await to('getBoard', 403, 'forbidden', { path, token: alice })
     await to('deleteBoard', 204, null, { path, token: adminToken() })
     await to('getBoard', 410, 'board_deleted', { path, token: mint({ sub: 'bob' }) })
+  })
+
+  test('a board goes into the trash, is listed there, and comes back', async () => {
+    const token = mint({ sub: 'gardener' })
+    const path = { board: 'compost' }
+    await create('compost', token)
+    await to('restoreBoard', 409, 'not_in_trash', { path, token })
+    await to('deleteBoard', 204, null, { path, token })
+    await to('deleteBoard', 410, 'board_deleted', { path, token })
+    const { value: trash } = await to('listBoards', 200, null, { token, query: { trash: 'true' } })
+    assert.deepEqual(trash.items.map(({ id, level }) => [id, level]), [['compost', null]])
+    await to('listBoards', 400, 'invalid_parameter', { token, query: { trash: 'no' }, invalid: true })
+    await to('deleteBoard', 400, 'invalid_parameter', { path, token, query: { forever: 'no' }, invalid: true })
+    assert.equal((await to('restoreBoard', 200, null, { path, token })).value.level, 'edit')
+  })
+
+  test('versions are made, listed, read, seen, restored and deleted', async () => {
+    const sent = { path: { board: 'versioned' }, token: alice }
+    await create('versioned')
+    await to('createItem', 201, null, { ...sent, json: A_STICKY })
+    const { value: made } = await to('createVersion', 201, null, { ...sent, json: { name: long(256) } })
+    assert.equal((await to('createVersion', 201, null, { ...sent, json: {} })).value.name, null)
+    const at = version => ({ path: { board: 'versioned', version }, token: alice })
+    const { value: page } = await to('listVersions', 200, null, { ...sent, query: { limit: '1' } })
+    const { value: rest } = await to('listVersions', 200, null, { ...sent, query: { limit: '1', cursor: page.next_cursor } })
+    assert.deepEqual([rest.items, rest.next_cursor], [[made], null])
+    await to('readVersion', 200, null, at(made.id))
+    for (const id of ['readVersionSvg', 'readVersionPng']) {
+      const { headers } = await to(id, 200, null, at(made.id))
+      await to(id, 304, null, { ...at(made.id), headers: { 'If-None-Match': headers.etag } })
+      await to(id, 404, 'no_such_page', { ...at(made.id), query: { page: 'page:none' } })
+      await to(id, 404, 'no_such_frame', { ...at(made.id), query: { frame: 'none' } })
+      await to(id, 400, 'invalid_parameter', { ...at(made.id), query: { scale: '0' }, invalid: true })
+    }
+    for (const id of ['readVersion', 'readVersionSvg', 'readVersionPng', 'restoreVersion', 'deleteVersion']) await to(id, 404, 'no_such_version', at('1'))
+    assert.equal((await to('restoreVersion', 200, null, at(made.id))).value.restored, made.id)
+    await to('deleteVersion', 204, null, at(made.id))
   })
 
   test('names and texts may be as long as the document says', async () => {

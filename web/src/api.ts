@@ -37,6 +37,16 @@ export interface TrashedBoard {
   readonly expires_at: string
 }
 
+/** What a board was. */
+export interface Version {
+  readonly id: string
+  readonly kind: 'named' | 'automatic' | 'before_deletion' | 'before_restore'
+  readonly at: string
+  readonly name: string | null
+  /** Who made it; null where it made itself. */
+  readonly by: string | null
+}
+
 /** One page of a list. */
 export interface Page<T> {
   readonly items: readonly T[]
@@ -212,6 +222,13 @@ export interface Api {
   listSessions (cursor?: string | null, signal?: AbortSignal): Promise<Page<SignedInBrowser>>
   revokeSession (id: string): Promise<void>
   invite (name: string, role: { readonly admin: boolean }): Promise<Invitation>
+  /** Newest first. */
+  listVersions (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<Version>>
+  /** Keeps the board as it is now. */
+  createVersion (board: string, name: string | null): Promise<Version>
+  readVersionPicture (board: string, version: string, look: PictureLook, signal?: AbortSignal): Promise<Blob>
+  /** Makes the board what it was, in one edit; `before` is what to restore to take that back. */
+  restoreVersion (board: string, version: string): Promise<{ readonly before: Version }>
   listAudit (board: string, cursor?: string | null, signal?: AbortSignal): Promise<Page<AuditEntry>>
   /** The first thing on the board that has these words; null where there is none. */
   findItem (board: string, text: string, signal?: AbortSignal): Promise<Item | null>
@@ -280,6 +297,13 @@ export function createApi (credentials: Credentials, fetcher: typeof fetch = fet
       } while (cursor !== null)
       return null
     },
+    listVersions: async (board, cursor, signal) => await list(at(board, 'versions'), cursor, signal, { limit: LIST_LIMIT }),
+    createVersion: async (board, name) => await send({ method: 'POST', path: at(board, 'versions'), body: { name } }),
+    readVersionPicture: async (board, version, look, signal) => {
+      const path = at(board, 'versions', version, 'picture.svg')
+      return await (await load({ method: 'GET', path, query: { ...look }, signal, isKept: true })).blob()
+    },
+    restoreVersion: async (board, version) => await send({ method: 'POST', path: at(board, 'versions', version, 'restore') }),
     listAudit: async (board, cursor, signal) => await list(at(board, 'audit'), cursor, signal, { limit: LIST_LIMIT }),
     renameBoard: async (board, title) => await send({ method: 'PATCH', path: at(board), body: { title } }),
     deleteBoard: async board => await send({ method: 'DELETE', path: at(board) }),

@@ -503,6 +503,7 @@ fn sort_out(changes: &[Change], chains: &[Option<Arc<Chain>>], applied: &[Applie
             | Change::Snapshot { .. }
             | Change::Import(_)
             | Change::Purge { .. }
+            | Change::Version { .. }
             | Change::Session(_)
             | Change::Asset(_) => false,
             Change::Append { sequence, .. } if applied == Applied::Done => {

@@ -135,6 +135,12 @@ impl Apart {
         self.work
     }
 
+    /// See [`Board::live_count`].
+    #[must_use]
+    pub fn live_count(&self) -> u64 {
+        self.board.live_count()
+    }
+
     /// The whole state, folded: of a compaction one canonical update, to be stored in place of the captured
     /// state and its log.
     #[must_use]

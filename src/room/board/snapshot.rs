@@ -35,6 +35,15 @@ impl Snapshot {
         }
     }
 
+    /// The whole state, compacted.
+    pub fn compacted(&mut self) -> Bytes {
+        match compacted(&self.0, &mut Meter::unbounded()) {
+            Ok(mut compacted) => compacted.full(),
+            // As above.
+            Err(_) => self.0.full(),
+        }
+    }
+
     /// As [`Self::whole`], where that is at hand.
     pub fn at_hand(&mut self) -> Option<Bytes> {
         let is_at_hand = self.0.is_folded && !self.0.has_long_log();
@@ -59,6 +68,17 @@ impl Board {
     pub fn has_long_log(&self) -> bool {
         let before = self.encoded_bytes().saturating_sub(self.log_bytes);
         self.log_bytes >= limits::ANSWER_APART_BYTES && self.log_bytes > before
+    }
+
+    /// How much is on the board that was not deleted: each value of a map and each letter of a text is one.
+    #[must_use]
+    pub fn live_count(&self) -> u64 {
+        let clients = self.known.clients().iter();
+        clients.fold(0, |sum, client| {
+            let deleted = client.deleted.iter().map(|(_, length)| u64::from(length));
+            let deleted = deleted.fold(0, u64::saturating_add);
+            sum + u64::from(client.end).saturating_sub(deleted)
+        })
     }
 
     /// Which state the board is in: changes with each update that is accepted.

@@ -287,6 +287,12 @@ pub const SETTINGS: &[Setting] = &[
     bound("max-message-bytes", "SIZE", "32MiB", "One WebSocket message"),
     bound("max-board-bytes", "SIZE", "32MiB", "One board, encoded"),
     bound(
+        "max-versions-bytes",
+        "SIZE",
+        "64MiB",
+        "All versions of one board; the oldest that made themselves go first",
+    ),
+    bound(
         "max-boards-per-owner",
         "N",
         "10000",
@@ -362,6 +368,16 @@ pub const SETTINGS: &[Setting] = &[
         group: Group::Times,
         help: "Days that a deleted board stays in the trash; 0: it goes at once",
         ..single("trash-days", "N", "30")
+    },
+    Setting {
+        group: Group::Times,
+        help: "Hours for which a version of each hour is kept of a board that changes; 0: none",
+        ..single("versions-hours", "N", "24")
+    },
+    Setting {
+        group: Group::Times,
+        help: "Days for which a version of each day is kept of a board that changes; 0: none",
+        ..single("versions-days", "N", "30")
     },
     Setting {
         group: Group::Logs,

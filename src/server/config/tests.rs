@@ -79,6 +79,7 @@ fn defaults_are_those_of_the_contract() {
         bounds: Bounds {
             message_bytes: limits::MESSAGE_BYTES_MAX,
             board_bytes: limits::BOARD_BYTES_MAX,
+            versions_bytes: limits::VERSIONS_BYTES_MAX,
             body_bytes: limits::BODY_BYTES_MAX,
             asset_bytes: limits::ASSET_BYTES,
             assets_bytes: limits::BOARD_ASSETS_BYTES,
@@ -101,6 +102,8 @@ fn defaults_are_those_of_the_contract() {
             drain: limits::DRAIN,
             audit: Duration::from_secs(90 * 24 * 3_600),
             trash: Duration::from_secs(30 * 24 * 3_600),
+            versions_hourly: Duration::from_secs(24 * 3_600),
+            versions_daily: Duration::from_secs(30 * 24 * 3_600),
             lease: limits::LEASE,
         },
         log_level: LogLevel::Info,

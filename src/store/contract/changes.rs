@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use super::super::{Act, Change, Holder, SigningSecret, StoredSecret, StoredWebhook, WebhookId};
+use super::super::{
+    Act, Change, Holder, NewVersion, SigningSecret, StoredSecret, StoredVersion, StoredWebhook, VersionId,
+    VersionKind, WebhookId, cut,
+};
 use crate::access::secret::{SecretHash, SecretKind};
 use crate::access::{Asked, SecretFacts};
 use crate::audit::{Action, Actor, Entry, EntryKey};
@@ -49,6 +52,7 @@ pub(crate) fn act(board: &str, at: u64, act: Act) -> Change {
         Act::Pause { .. } => Action::KeyPause,
         Act::AddWebhook(_) => Action::WebhookCreate,
         Act::RemoveWebhook(_) => Action::WebhookDelete,
+        Act::RemoveVersion(_) => Action::VersionDelete,
     };
     Change::Act {
         board: id(board),
@@ -111,6 +115,26 @@ pub(crate) fn purge(board: &str, before: u64) -> Change {
         board: id(board),
         before: UnixMillis(before),
     }
+}
+
+/// Adds a version with this state.
+pub(crate) fn versioned(board: &str, number: u64, state: impl Into<Bytes>) -> Change {
+    let (pieces, chunks) = cut(&state.into());
+    let version = StoredVersion {
+        id: VersionId(number),
+        kind: VersionKind::Named,
+        at: UnixMillis(number),
+        name: Some("A version".into()),
+        by: None,
+        pieces,
+    };
+    let new = Box::new(NewVersion {
+        board: id(board),
+        version,
+        chunks,
+        forgotten: Vec::new(),
+    });
+    Change::Version { new, entry: None }
 }
 
 /// An event that is no act.

@@ -41,6 +41,16 @@ fn filled<P: Place>() -> Tried<P> {
     store.does("trashed", secret("trashed", SecretKind::Link, "link"));
     store.does("trashed", add_webhook(1));
     store.done(&[append("trashed", 1, "1"), snapshot("trashed", 1, "state")]);
+    let state = |n: u8| {
+        (0..90_000_u32)
+            .map(|at| (at / 7) as u8 ^ (at / 40_000) as u8 * n)
+            .collect::<Vec<u8>>()
+    };
+    store.done(&[
+        versioned("a", 1, state(1)),
+        versioned("a", 2, state(2)),
+        versioned("trashed", 1, "old"),
+    ]);
     store.done(&[append("trashed", 2, "2"), trash("trashed", 98)]);
     store
 }
@@ -101,6 +111,8 @@ pub(super) fn a_board_that_was_imported_is_what_it_was_and_goes_on<P: Place>() {
         delete("large"),
         append("~", 1, "1"),
         act("trashed", 53, Act::Restore),
+        act("a", 54, Act::RemoveVersion(VersionId(1))),
+        versioned("trashed", 2, "new"),
         append("trashed", 3, "3"),
     ];
     for store in [&from, &to] {

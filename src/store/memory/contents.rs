@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::super::{
-    Act, Applied, Became, BoardRecord, Change, Holder, Life, Listed, Living, SessionChange, Stored,
-    StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredWebhook, Summary, Trashed, UploadId, Used,
-    WebhookId, WhichSessions, Whole,
+    Act, Applied, Became, BoardRecord, Change, ChunkHash, Holder, Life, Listed, Living, NewVersion,
+    SessionChange, Stored, StoredAsset, StoredBoard, StoredSecret, StoredSession, StoredVersion,
+    StoredWebhook, Summary, Trashed, UploadId, Used, VersionId, WebhookId, WhichSessions, Whole,
 };
 use super::assets::Assets;
 use crate::access::secret::SecretKind;
@@ -29,6 +29,8 @@ struct Board {
     grants: BTreeMap<Principal, Level>,
     secrets: BTreeMap<SecretId, StoredSecret>,
     webhooks: BTreeMap<WebhookId, StoredWebhook>,
+    versions: BTreeMap<VersionId, StoredVersion>,
+    chunks: BTreeMap<ChunkHash, Bytes>,
 }
 
 impl Board {
@@ -48,6 +50,8 @@ impl Board {
             grants: BTreeMap::new(),
             secrets: BTreeMap::new(),
             webhooks: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            chunks: BTreeMap::new(),
         }
     }
 
@@ -150,6 +154,36 @@ impl Board {
         Applied::Done
     }
 
+    fn add_version(&mut self, new: &NewVersion) -> Applied {
+        if self.versions.contains_key(&new.version.id) {
+            return Applied::Exists;
+        }
+        let stays = |id: &&VersionId| !new.forgotten.contains(id);
+        if self.versions.keys().filter(stays).count() >= limits::VERSIONS_PER_BOARD_MAX {
+            return Applied::TooMany;
+        }
+        self.versions.retain(|id, _| stays(&id));
+        self.versions.insert(new.version.id, new.version.clone());
+        let hashes = new.version.pieces.iter().map(|piece| piece.hash);
+        self.chunks.extend(hashes.zip(new.chunks.iter().cloned()));
+        self.drop_chunks();
+        Applied::Done
+    }
+
+    fn remove_version(&mut self, id: VersionId) -> Applied {
+        let removed = self.versions.remove(&id);
+        self.drop_chunks();
+        there(removed)
+    }
+
+    /// Drops the chunks that no version has.
+    fn drop_chunks(&mut self) {
+        let versions = &self.versions;
+        let has = |version: &StoredVersion, hash| version.pieces.iter().any(|piece| piece.hash == hash);
+        self.chunks
+            .retain(|hash, _| versions.values().any(|version| has(version, *hash)));
+    }
+
     fn update(&mut self, title: Option<&Option<String>>, owner: Option<&UserId>, at: UnixMillis) -> Applied {
         let record = &mut self.stored.record;
         if let Some(title) = title {
@@ -212,6 +246,7 @@ impl Contents {
             }
             Change::Audit { board, .. } => self.change(board, |_| Applied::Done),
             Change::Import(whole) => self.import(whole),
+            Change::Version { new, .. } => self.change(&new.board, |board| board.add_version(new)),
             Change::Purge { board, before } => self.purge(board, *before),
             Change::Session(change) => self.change_session(change),
             Change::Asset(asset) => match change.board().map(|board| self.get(board)) {
@@ -224,6 +259,17 @@ impl Contents {
             (applied, change)
         {
             self.audit.insert((board.clone(), entry.key), Entry::clone(entry));
+        }
+        if let (
+            Applied::Done,
+            Change::Version {
+                new,
+                entry: Some(entry),
+            },
+        ) = (applied, change)
+        {
+            self.audit
+                .insert((new.board.clone(), entry.key), Entry::clone(entry));
         }
         applied
     }
@@ -300,6 +346,7 @@ impl Contents {
             Act::Pause { id, paused } => board.pause(id, *paused),
             Act::AddWebhook(webhook) => board.add_webhook(webhook),
             Act::RemoveWebhook(id) => there(board.webhooks.remove(id)),
+            Act::RemoveVersion(id) => board.remove_version(*id),
         });
         match (act, applied, self.boards.get(id)) {
             (Act::Delete, Applied::Done, _) => {
@@ -336,6 +383,10 @@ impl Contents {
             webhooks: (living.webhooks.iter())
                 .map(|webhook| (webhook.id.clone(), webhook.clone()))
                 .collect(),
+            versions: (living.versions.iter())
+                .map(|version| (version.id, version.clone()))
+                .collect(),
+            chunks: living.version_chunks.clone(),
         })
     }
 
@@ -635,6 +686,40 @@ impl Contents {
     #[must_use]
     pub fn asset_part(&self, upload: UploadId, part: u32) -> Option<Bytes> {
         self.assets.part(upload, part)
+    }
+
+    /// See [`super::super::Registry::versions`].
+    #[must_use]
+    pub fn versions(&self, board: &BoardId, before: Option<VersionId>, limit: usize) -> Vec<StoredVersion> {
+        let Stored::Present(board) = self.get_kept(board) else {
+            return Vec::new();
+        };
+        let versions = board.versions.iter().rev();
+        let versions = versions.filter(|(id, _)| before.is_none_or(|before| **id < before));
+        versions.take(limit).map(|(_, version)| version.clone()).collect()
+    }
+
+    /// See [`super::super::Registry::version`].
+    #[must_use]
+    pub fn version(&self, board: &BoardId, id: VersionId) -> Option<(StoredVersion, Bytes)> {
+        let Stored::Present(board) = self.get_kept(board) else {
+            return None;
+        };
+        let version = board.versions.get(&id)?;
+        let mut state = Vec::new();
+        for piece in &version.pieces {
+            state.extend_from_slice(board.chunks.get(&piece.hash)?);
+        }
+        Some((version.clone(), state.into()))
+    }
+
+    /// See [`super::super::Registry::version_chunks`].
+    #[must_use]
+    pub fn version_chunks(&self, board: &BoardId) -> BTreeMap<ChunkHash, Bytes> {
+        match self.get_kept(board) {
+            Stored::Present(board) => board.chunks.clone(),
+            Stored::Absent | Stored::Deleted => BTreeMap::new(),
+        }
     }
 
     /// See [`super::super::Registry::session`].

@@ -63,6 +63,7 @@ impl Nodes {
             Change::Act { .. }
             | Change::Audit { .. }
             | Change::Purge { .. }
+            | Change::Version { .. }
             | Change::Import(_)
             | Change::Asset(_) => owner.is_none() || owner == node,
         }

@@ -9,7 +9,7 @@
 use super::super::rows::{Tag, sealed};
 use super::{MAGIC, Page};
 
-const TAGS: [Tag; 12] = [
+const TAGS: [Tag; 16] = [
     Tag::Board,
     Tag::Snapshot,
     Tag::Update,
@@ -18,6 +18,10 @@ const TAGS: [Tag; 12] = [
     Tag::Key,
     Tag::Audit,
     Tag::Webhook,
+    Tag::Asset,
+    Tag::AssetPart,
+    Tag::Version,
+    Tag::VersionChunk,
     Tag::Session,
     Tag::Id,
     Tag::Unreadable,

@@ -1,5 +1,7 @@
 //! Tests of pages.
 
+use std::collections::BTreeMap;
+
 use super::super::rows::{Tag, sealed};
 use super::fuzzing::{backup_page, put, with_checksums};
 use super::*;
@@ -10,7 +12,8 @@ use crate::audit::{Action, Actor, Entry, EntryKey};
 use crate::ids::{Level, Principal, Subject, UserId};
 use crate::mutation::{drive, drive_committed};
 use crate::store::{
-    BoardRecord, INVITE_BYTES, SigningSecret, StoredAsset, StoredSecret, StoredWebhook, UploadId, WebhookId,
+    BoardRecord, ChunkHash, INVITE_BYTES, Piece, SigningSecret, StoredAsset, StoredSecret, StoredVersion,
+    StoredWebhook, UploadId, VersionId, VersionKind, WebhookId,
 };
 use crate::time::UnixMillis;
 
@@ -76,11 +79,27 @@ fn full() -> Whole {
         ],
         webhooks: vec![webhook],
         assets: vec![asset()],
+        versions: vec![version()],
+        version_chunks: BTreeMap::from([(ChunkHash::of(b"old"), Bytes::from_static(b"old"))]),
     };
     Whole {
         board,
         life: Life::Live(Box::new(living)),
         audit: vec![entry(7, 1), entry(7, 0), entry(6, 0)],
+    }
+}
+
+fn version() -> StoredVersion {
+    StoredVersion {
+        id: VersionId(3),
+        kind: VersionKind::Named,
+        at: UnixMillis(3),
+        by: Subject::parse("user:alice"),
+        name: Some("before".to_owned()),
+        pieces: vec![Piece {
+            hash: ChunkHash::of(b"old"),
+            bytes: 3,
+        }],
     }
 }
 

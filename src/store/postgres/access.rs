@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Act, Applied, Living, StoredSecret};
 use super::assets::Assets;
+use super::versions::Versions;
 use super::webhooks::Webhooks;
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Level, Principal, SecretId};
@@ -40,6 +41,7 @@ pub(super) struct Access {
     pub(super) cleared: BTreeSet<BoardId>,
     pub(super) webhooks: Webhooks,
     pub(super) assets: Assets,
+    pub(super) versions: Versions,
 }
 
 impl Access {
@@ -53,6 +55,7 @@ impl Access {
         self.paused.retain(|id, _| secrets.contains_key(id));
         self.webhooks.clear(board);
         self.assets.clear(board);
+        self.versions.clear(board);
         self.cleared.insert(board.clone());
     }
 
@@ -89,6 +92,7 @@ impl Access {
             Act::Pause { id, paused } => self.pause(board, id, *paused),
             Act::AddWebhook(_) | Act::RemoveWebhook(_) => self.webhooks.act(board, act),
             // Those are not about access.
+            Act::RemoveVersion(id) => self.versions.remove(board, *id),
             Act::Create { .. } | Act::Update { .. } | Act::Trash | Act::Restore | Act::Delete => {
                 Err(Applied::NotThere)
             }
@@ -167,6 +171,7 @@ impl Access {
         (living.assets.iter()).for_each(|asset| self.assets.put(board, asset));
         living.secrets.iter().for_each(|secret| self.put(board, secret));
         (living.webhooks.iter()).for_each(|webhook| self.webhooks.put(board, webhook));
+        self.versions.import(board, living);
         for (principal, level) in &living.grants {
             let key = (board.clone(), principal.clone());
             self.granted.insert(key.clone());

@@ -248,6 +248,7 @@ impl Batch {
             | Change::Audit { board, .. }
             | Change::Purge { board, .. } => board,
             Change::Import(whole) => &whole.board,
+            Change::Version { new, .. } => &new.board,
             Change::Session(change) => return self.sessions.apply(change),
             Change::Asset(asset) => match asset.board() {
                 Some(board) => board,
@@ -262,6 +263,15 @@ impl Batch {
         if let (Applied::Done, Change::Act { entry, .. } | Change::Audit { entry, .. }) = (applied, change) {
             self.entries.insert((id.clone(), entry.key), Entry::clone(entry));
         }
+        if let (
+            Applied::Done,
+            Change::Version {
+                entry: Some(entry), ..
+            },
+        ) = (applied, change)
+        {
+            self.entries.insert((id.clone(), entry.key), Entry::clone(entry));
+        }
         applied
     }
 
@@ -273,6 +283,11 @@ impl Batch {
             Change::Snapshot { covers, state, .. } => pending.snapshot(&self.nodes, *covers, state),
             Change::Import(whole) => self.import(pending, whole),
             Change::Session(_) => Err(Applied::NotThere),
+            Change::Version { new, .. } => {
+                let node = pending.live()?.node;
+                self.is_ours(node)?;
+                self.access.versions.add(new)
+            }
             Change::Purge { before, .. } => {
                 let trashed_at = pending.kept()?.trashed_at;
                 match trashed_at.filter(|at| at < before) {

@@ -15,6 +15,7 @@ use super::link::{Link, Statement, sql};
 use super::owners::{Counted, Owners};
 use super::rows;
 use super::sessions::{self, Sessions};
+use super::versions::{self, Versions};
 use super::webhooks::Webhooks;
 use crate::ids::{BoardId, Principal, SecretId, UserId};
 use crate::limits;
@@ -67,6 +68,7 @@ struct Needs<'a> {
     granted: BTreeSet<&'a str>,
     secrets: BTreeSet<&'a str>,
     webhooks: BTreeSet<&'a str>,
+    versions: BTreeSet<&'a str>,
     ids: Vec<SecretId>,
     sessions: Vec<SecretId>,
     invites: Vec<&'a [u8]>,
@@ -91,6 +93,10 @@ impl<'a> Needs<'a> {
                 Change::Session(_) | Change::Append { .. } => {}
                 Change::Snapshot { .. } => {
                     needs.replaced.insert(board);
+                }
+                Change::Version { .. } => {
+                    needs.acted_on.insert(board);
+                    needs.versions.insert(board);
                 }
                 Change::Audit { .. } | Change::Purge { .. } | Change::Asset(_) => {
                     needs.acted_on.insert(board);
@@ -137,6 +143,9 @@ impl<'a> Needs<'a> {
             }
             Act::Revoke { .. } | Act::Pause { .. } => {
                 self.secrets.insert(board);
+            }
+            Act::RemoveVersion(_) => {
+                self.versions.insert(board);
             }
             Act::AddWebhook(_) | Act::RemoveWebhook(_) => {
                 self.webhooks.insert(board);
@@ -199,12 +208,15 @@ pub(super) fn begin(
     let hooked = script.ask(!needs.webhooks.is_empty(), || {
         sql(WEBHOOKS).texts(list(&needs.webhooks))
     });
+    let kept = script.ask(!needs.versions.is_empty(), || {
+        sql(versions::OF_BOARDS).texts(list(&needs.versions))
+    });
     let signed_in = script.ask(!needs.sessions.is_empty(), || {
         let ids = needs.sessions.iter().map(SecretId::as_str).collect();
         sql(sessions::LOCK).texts(ids).blobs(needs.invites.clone())
     });
     let [uploads, begun, assets, summed] = ask_about_assets(&mut script, &of_assets);
-    let kept = script.ask(!needs.invites.is_empty(), || sql(sessions::COUNT));
+    let sessions = script.ask(!needs.invites.is_empty(), || sql(sessions::COUNT));
     let counted = script.ask(!counting.is_empty(), || sql(COUNT).texts(texts(&counting)));
     let answers = link.run(&script.0, limits::DATABASE_ANSWER_TIME_MAX)?;
     let rows = |at: Option<usize>| at.and_then(|at| answers.get(at)).map_or(&[][..], Vec::as_slice);
@@ -234,13 +246,14 @@ pub(super) fn begin(
             ..Webhooks::default()
         },
         assets: Assets::read((rows(uploads), rows(begun)), (rows(assets), rows(summed)))?,
+        versions: Versions::read(rows(kept)),
         ..Access::default()
     };
     let boards = pending(rows(Some(found)), rows(logged))?;
     Ok(Batch::new(
         nodes,
         boards,
-        (access, Sessions::read(rows(signed_in), rows(kept))?),
+        (access, Sessions::read(rows(signed_in), rows(sessions))?),
         owners.gains(&gaining, &counted),
     ))
 }

@@ -87,7 +87,11 @@ pub(super) const MAKE: &[&str] = &[
 
 /// What the versions after the first add to the tables of the one before, by subject; new tables are made so,
 /// too.
-const ADDED: [(u32, &[&[&str]]); 3] = [(2, &[PAUSED, WEBHOOKS]), (3, &[SESSIONS]), (4, &[TRASH, ASSETS])];
+const ADDED: [(u32, &[&[&str]]); 3] = [
+    (2, &[PAUSED, WEBHOOKS]),
+    (3, &[SESSIONS]),
+    (4, &[TRASH, ASSETS, VERSIONS]),
+];
 
 /// Keys that are paused.
 const PAUSED: &[&str] = &["ALTER TABLE secrets ADD COLUMN paused boolean NOT NULL DEFAULT false"];
@@ -155,6 +159,26 @@ const ASSETS: &[&str] = &[
         bytes bytea NOT NULL,
         PRIMARY KEY (upload, part))",
     "ALTER TABLE asset_parts ALTER COLUMN bytes SET STORAGE EXTERNAL",
+];
+
+/// Versions, which go with their board, and the chunks that they share. A chunk hardly gets smaller by
+/// compression.
+const VERSIONS: &[&str] = &[
+    "CREATE TABLE versions (
+        board text COLLATE \"C\" NOT NULL,
+        id bigint NOT NULL,
+        kind text NOT NULL,
+        at bigint NOT NULL,
+        name text,
+        made_by text,
+        pieces bytea NOT NULL,
+        PRIMARY KEY (board, id))",
+    "CREATE TABLE version_chunks (
+        board text COLLATE \"C\" NOT NULL,
+        hash bytea NOT NULL,
+        bytes bytea NOT NULL,
+        PRIMARY KEY (board, hash))",
+    "ALTER TABLE version_chunks ALTER COLUMN bytes SET STORAGE EXTERNAL",
 ];
 
 /// Sees to it that the tables are there, in the version that this program knows.

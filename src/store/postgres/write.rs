@@ -10,10 +10,11 @@ use super::super::rows::webhooks::join_words;
 use super::batch::{Batch, Found, Pending};
 use super::link::{Statement, sql};
 use super::rows::{self, signed};
+use super::versions;
 use crate::audit::Entry;
 use crate::ids::{BoardId, SecretId};
 
-const CLEAR: [&str; 7] = [
+const CLEAR: [&str; 9] = [
     "DELETE FROM states WHERE board = ANY($1)",
     "DELETE FROM updates WHERE board = ANY($1)",
     "DELETE FROM grants WHERE board = ANY($1)",
@@ -22,6 +23,8 @@ const CLEAR: [&str; 7] = [
     // Parts go a few at a time.
     "INSERT INTO uploads (id, begun_at, parts, bytes) SELECT upload, 0, 0, bytes FROM assets WHERE board = ANY($1)",
     "DELETE FROM assets WHERE board = ANY($1)",
+    "DELETE FROM versions WHERE board = ANY($1)",
+    "DELETE FROM version_chunks WHERE board = ANY($1)",
 ];
 
 const INSERT_BOARDS: &str = "
@@ -180,6 +183,7 @@ pub(super) struct Written<'a> {
     words: Vec<(String, String)>,
     entries: Vec<EntryTexts>,
     sessions: Vec<Session<'a>>,
+    versions: versions::Written<'a>,
 }
 
 /// A session, and what of it is written in other words.
@@ -250,6 +254,7 @@ impl<'a> Written<'a> {
                 .collect(),
             entries: batch.entries.values().map(EntryTexts::of).collect(),
             sessions: batch.sessions.changed().map(Session::of).collect(),
+            versions: versions::Written::of(&access.versions),
         }
     }
 
@@ -266,6 +271,7 @@ impl<'a> Written<'a> {
         self.secrets(&mut out);
         self.webhooks(&mut out);
         self.batch.access.assets.statements(&mut out);
+        self.versions.statements(&mut out);
         self.sessions(&mut out);
         self.audit(&mut out);
         out

@@ -11,6 +11,7 @@ mod import;
 mod journal;
 mod pending;
 mod sessions;
+mod versions;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use self::assets::Assets;
 pub(super) use self::journal::drain;
 use self::pending::{Entry, Pending, kept, live, size_of};
 use self::sessions::Sessions;
+use self::versions::Versions;
 use super::super::rows::audit::{encode_entry, entry_key};
 use super::super::rows::{self, BoardRow, CHUNK_BYTES, Chunk, LiveBoard, Tag, Tally};
 use super::super::{Act, Applied, Change, StoreError};
@@ -49,6 +51,7 @@ struct Batch<'t> {
     webhooks: Rows<'t>,
     trash: Rows<'t>,
     assets: Assets<'t>,
+    versions: Versions<'t>,
     sessions: Sessions<'t>,
     pending: BTreeMap<BoardId, Pending<'t>>,
     gains: Gains<'t>,
@@ -73,6 +76,8 @@ pub(super) struct Changed {
     pub(super) journal: Delta,
     /// Bytes of all assets, where they are others now.
     pub(super) asset_bytes: Option<u64>,
+    /// What versions take more, or less.
+    pub(super) version_bytes: i64,
 }
 
 /// See `Store::commit`. Gives also how that changes what is known.
@@ -121,6 +126,7 @@ impl<'t> Batch<'t> {
             webhooks: open(WEBHOOKS)?,
             trash: open(TRASH)?,
             assets: Assets::open(transaction, touched)?,
+            versions: Versions::open(transaction, touched)?,
             sessions: Sessions::open(transaction, known.verified, touched)?,
             pending: BTreeMap::new(),
             gains: Gains::new(known.owners),
@@ -146,6 +152,7 @@ impl<'t> Batch<'t> {
             | Change::Audit { board, .. }
             | Change::Purge { board, .. } => board,
             Change::Import(whole) => &whole.board,
+            Change::Version { new, .. } => &new.board,
             Change::Session(change) => return self.sessions.apply(change),
             Change::Asset(asset) => match change.board() {
                 Some(board) => board,
@@ -169,6 +176,16 @@ impl<'t> Batch<'t> {
                 applied
             }
             Change::Import(whole) => self.import(whole, &mut pending)?,
+            Change::Version { new, entry } => match live(&mut pending.entry) {
+                Ok(_) => {
+                    let applied = self.versions.add(new)?;
+                    if let (Applied::Done, Some(entry)) = (applied, entry) {
+                        self.write_entry(board, entry)?;
+                    }
+                    applied
+                }
+                Err(applied) => applied,
+            },
             Change::Purge { before, .. } => self.purge(board, &mut pending, *before)?,
             Change::Asset(change) => match live(&mut pending.entry) {
                 Ok(_) => self.assets.apply(change)?,
@@ -225,6 +242,7 @@ impl<'t> Batch<'t> {
             Act::Trash => self.put_into_trash(board, pending, at),
             Act::Restore => self.restore(board, pending),
             Act::Delete => self.delete(board, pending, at),
+            Act::RemoveVersion(id) => self.versions.remove(board, *id),
             Act::AddWebhook(_) | Act::RemoveWebhook(_) => webhooks::act(&mut self.webhooks, board, act),
             Act::Grant { .. }
             | Act::Ungrant { .. }
@@ -477,6 +495,7 @@ impl<'t> Batch<'t> {
         clear(&mut self.updates, board)?;
         clear(&mut self.webhooks, board)?;
         self.assets.clear(board)?;
+        self.versions.clear(board)?;
         *pending = Pending {
             dirty: true,
             before: pending.before.take(),
@@ -518,6 +537,7 @@ impl<'t> Batch<'t> {
             moves,
             journal: self.delta,
             asset_bytes: self.assets.bytes,
+            version_bytes: self.versions.bytes,
         })
     }
 }

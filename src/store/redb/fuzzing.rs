@@ -16,8 +16,9 @@ use crate::audit::{Action, Actor, Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, Subject, UserId};
 use crate::store::memory::Contents;
 use crate::store::{
-    Act, AssetChange, Change, Holder, Listed, Reclaimed, SessionChange, SigningSecret, StoreError,
-    StoredAsset, StoredSecret, StoredSession, StoredWebhook, Trashed, UploadId, WebhookId, WhichSessions,
+    Act, AssetChange, Change, ChunkHash, Holder, Listed, NewVersion, Piece, Reclaimed, SessionChange,
+    SigningSecret, StoreError, StoredAsset, StoredSecret, StoredSession, StoredVersion, StoredWebhook,
+    Trashed, UploadId, VersionId, VersionKind, WebhookId, WhichSessions,
 };
 use crate::time::UnixMillis;
 
@@ -63,6 +64,13 @@ pub(super) fn difference(model: &Contents, store: &RedbStore, refusals: Refusals
         }
         refusals.same(text, store.webhooks(&id), model.webhooks(&id))?;
         refusals.same(text, store.assets(&id, None, MANY), model.assets(&id, None, MANY))?;
+        let versions = model.versions(&id, None, MANY);
+        for version in &versions {
+            let expected = model.version(&id, version.id);
+            refusals.same(text, store.version(&id, version.id), expected)?;
+        }
+        refusals.same(text, store.versions(&id, None, MANY), versions)?;
+        refusals.same(text, store.version_chunks(&id), model.version_chunks(&id))?;
         refusals.same(text, store.audit(&id, None, MANY), model.audit(&id, None, MANY))?;
     }
     for number in 0..ASSETS {
@@ -234,6 +242,7 @@ impl<'a> Steps<'a> {
             16 => Step::Prune(UnixMillis(
                 self.count.saturating_sub(u64::from(self.byte()? % 16)),
             )),
+            17 if self.count.is_multiple_of(3) => Step::Change(self.version(board)?),
             17 if self.count.is_multiple_of(5) => Step::Change(Change::Purge {
                 board,
                 before: UnixMillis(self.count.saturating_sub(u64::from(self.byte()? % 16))),
@@ -255,6 +264,36 @@ impl<'a> Steps<'a> {
                 entry: entry(at, Action::BoardUpdate),
             }),
         })
+    }
+
+    /// A version whose chunks are of a few that there are.
+    fn version(&mut self, board: BoardId) -> Option<Change> {
+        let byte = self.byte()?;
+        let chunks: Vec<Bytes> = (0..3_u8)
+            .filter(|bit| byte >> bit & 1 == 1)
+            .map(|bit| vec![bit; 3 + usize::from(bit)].into())
+            .collect();
+        let pieces = chunks.iter().map(|chunk| Piece {
+            hash: ChunkHash::of(chunk),
+            bytes: chunk.len() as u32,
+        });
+        let version = StoredVersion {
+            id: VersionId(u64::from(byte >> 4)),
+            kind: VersionKind::ALL[usize::from(byte % 4)],
+            at: UnixMillis(self.count),
+            name: (byte % 3 == 0).then(|| self.count.to_string()),
+            by: (byte % 2 == 0).then(|| Subject::user(&user(0))),
+            pieces: pieces.collect(),
+        };
+        let forgotten = vec![VersionId(u64::from(self.byte()? % 16))];
+        let new = Box::new(NewVersion {
+            board,
+            version,
+            chunks,
+            forgotten,
+        });
+        let entry = (byte % 5 == 0).then(|| entry(UnixMillis(self.count), Action::VersionCreate));
+        Some(Change::Version { new, entry })
     }
 
     fn session(&mut self) -> Option<SessionChange> {

@@ -12,7 +12,7 @@ use super::super::rows::{self, BoardRow, Tallies};
 use super::handle::write_format;
 use super::{
     ASSET_PARTS, ASSETS, BOARDS, GRANTS, HOLDERS, INVITES, JOURNAL, KEYS, LINKS, SESSIONS, SNAPSHOTS, TABLES,
-    TRASH, Table, UPDATES, UPLOADS, WEBHOOKS, engine, rows_of, tally_of,
+    TRASH, Table, UPDATES, UPLOADS, VERSION_CHUNKS, VERSIONS, WEBHOOKS, engine, rows_of, tally_of,
 };
 
 /// From the format that was found to the present one.
@@ -34,7 +34,17 @@ pub(super) fn migrate(database: &Database, found: u32) -> Result<(), StoreError>
 
 /// The tables that came after format 4, or without a format of their own. A file that is of the present format
 /// has all of them but those that come later still.
-const LATER: [Table; 7] = [WEBHOOKS, SESSIONS, INVITES, TRASH, ASSETS, UPLOADS, ASSET_PARTS];
+const LATER: [Table; 9] = [
+    WEBHOOKS,
+    SESSIONS,
+    INVITES,
+    TRASH,
+    ASSETS,
+    UPLOADS,
+    ASSET_PARTS,
+    VERSIONS,
+    VERSION_CHUNKS,
+];
 
 /// Makes the tables that a file of the present format has not, since an older program made it.
 pub(super) fn complete(database: &Database) -> Result<(), StoreError> {

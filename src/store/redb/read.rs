@@ -7,6 +7,7 @@ pub(super) mod access;
 pub(super) mod assets;
 pub(super) mod check;
 pub(super) mod sessions;
+pub(super) mod versions;
 
 use ::redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use super::super::rows::{self, BoardRow, LiveBoard, Tag, Tally};
 use super::super::{Became, Damage, StoreError, Stored, StoredBoard, Summary, Trashed, Used};
 use super::blobs::{Blob, blobs_in, broken, row};
 use super::journal::{Journal, Stretch, Unreadable, stretches, with_part};
-use super::{IDS, JOURNAL, SNAPSHOTS, TABLES, UPDATES, engine, rows_of};
+use super::{IDS, JOURNAL, SNAPSHOTS, TABLES, Table, UPDATES, engine, rows_of};
 use crate::ids::BoardId;
 
 /// Which boards are given.
@@ -27,6 +28,9 @@ pub(super) enum Which {
     Kept,
 }
 
+/// A finding about one row: of which board, and what.
+type Finding = (Option<BoardId>, Damage);
+
 fn begin(database: &Database) -> Result<ReadTransaction, StoreError> {
     database.begin_read().map_err(engine)
 }
@@ -34,6 +38,20 @@ fn begin(database: &Database) -> Result<ReadTransaction, StoreError> {
 /// What the journal holds.
 pub(super) fn journal(database: &Database) -> Result<Journal, StoreError> {
     Journal::read(&begin(database)?)
+}
+
+/// Visits each row of a table.
+fn each_row(
+    transaction: &ReadTransaction,
+    table: Table,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let table = transaction.open_table(table).map_err(engine)?;
+    for row in ReadableTable::iter(&table).map_err(engine)? {
+        let (key, value) = row.map_err(engine)?;
+        visit(key.value(), value.value())?;
+    }
+    Ok(())
 }
 
 /// See `Registry::summary`.

@@ -40,6 +40,7 @@ impl RedbStore {
             file_bytes: self.file_bytes.load(Ordering::Relaxed),
             live_bytes: (self.owners.all_bytes())
                 .saturating_add(self.asset_bytes.load(Ordering::Relaxed))
+                .saturating_add(self.version_bytes.load(Ordering::Relaxed))
                 .saturating_add(rows.saturating_mul(ROW_BYTES)),
         }
     }

@@ -1,6 +1,6 @@
 // The board: a canvas, and around it what tells who is here and whether all is well.
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react'
-import type { Editor } from 'tldraw'
+import { useValue, type Editor } from 'tldraw'
 import type { Access } from '../access'
 import { bestAlone } from '../api'
 import { browserKeep } from '../browser'
@@ -12,6 +12,7 @@ import { BoardConnection, type ConnectionState } from './connection'
 import { keepGuest, readGuest } from './guest'
 import { GuestQuestion } from './GuestName'
 import { Hints } from './Hints'
+import { HistoryDialog } from './HistoryDialog'
 import { useRenewal } from './renewal'
 import { RenewalBar } from './RenewalBar'
 import { Signals } from './signals'
@@ -61,9 +62,14 @@ function OpenBoard ({ connection, first, isEmbedded, onOther }: OpenBoardProps) 
   const state = useSyncExternalStore(connection.subscribe, connection.snapshot)
   const isTrying = useBestAlone(connection.id, access, state, onOther)
   const renewal = useRenewal(connection, access, state, setAccess, onOther)
-  const signals = useMemo(() => new Signals(), [connection])
+  const signals = useMemo(() => {
+    const made = new Signals()
+    made.history.set(false)
+    return made
+  }, [connection])
   const [editor, setEditor] = useState<Editor | null>(null)
   const guest = useGuest(connection)
+  const isHistoryOpen = useValue('history', () => signals.history.get(), [signals])
   useEffect(() => {
     document.title = `${state.title ?? connection.id} - Boardwire`
   }, [state.title, connection])
@@ -89,6 +95,11 @@ function OpenBoard ({ connection, first, isEmbedded, onOther }: OpenBoardProps) 
           {editor !== null && <AwayChip editor={editor} signals={signals} />}
           {guest.onName !== null && !guest.isAsked && editor !== null && state.verdict === null && <GuestQuestion onName={guest.onName} />}
         </div>
+        {isHistoryOpen === true && state.verdict === null && (
+          <HistoryDialog
+            board={connection.id} credentials={credentials} isEditor={state.level === 'edit'} onClose={() => signals.history.set(false)}
+          />
+        )}
         {state.verdict !== null && !isTrying && renewal.status !== 'trying' && (
           <VerdictScreen connection={connection} credentials={credentials} state={state} verdict={state.verdict} />
         )}

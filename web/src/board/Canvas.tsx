@@ -16,7 +16,7 @@ import { exportActions } from './exports'
 import { BoardAssets, FILE_BYTES_MAX } from './assets'
 import { saveImages } from './external'
 import { chooseFiles } from '../import/files'
-import { BoardMenu, IMPORT } from './Menu'
+import { BoardMenu, HISTORY, IMPORT } from './Menu'
 import { Following } from './Following'
 import { Marks, MarksContext } from './Marks'
 import { drawSeen } from './seen'
@@ -63,6 +63,9 @@ const overridesOf = (connection: BoardConnection, signals: Signals): TLUiOverrid
     return {
       ...known,
       ...Object.fromEntries(own),
+      ...(signals.history.get() !== null && {
+        [HISTORY]: { id: HISTORY, label: 'History', readonlyOk: true, onSelect: () => { signals.history.set(true) } }
+      }),
       [IMPORT]: { id: IMPORT, label: 'Import a drawing (.tldr, .excalidraw)', kbd: 'cmd+shift+o,ctrl+shift+o', onSelect: () => chooseFiles(editor, signals) }
     }
   },

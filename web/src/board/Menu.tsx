@@ -7,6 +7,9 @@ import {
 /** The action that asks for files. */
 export const IMPORT = 'boardwire-import'
 
+/** The action that shows what the board was. */
+export const HISTORY = 'boardwire-history'
+
 export function BoardMenu () {
   return (
     <DefaultMainMenu>
@@ -26,6 +29,7 @@ export function BoardMenu () {
         </TldrawUiMenuSubmenu>
         <ExtrasGroup />
         <TldrawUiMenuActionItem actionId={IMPORT} />
+        <TldrawUiMenuActionItem actionId={HISTORY} />
       </TldrawUiMenuGroup>
       <PreferencesGroup />
     </DefaultMainMenu>

@@ -18,6 +18,8 @@ export class Signals {
   readonly notice = atom<{ readonly text: string, readonly isBad: boolean } | null>('notice', null)
   /** How many pictures and films wait to be sent, and how much of one has left, from 0 to 1; null where none wait. */
   readonly uploads = atom<{ readonly count: number, readonly part: number | null } | null>('uploads', null)
+  /** Whether one looks at what the board was; null where there is no place to show it. */
+  readonly history = atom<boolean | null>('history', null)
   /** How many things on this board this page cannot show. */
   readonly hidden = atom('hidden', 0)
   /** Those things, as they stand in the document. */

@@ -92,7 +92,8 @@ impl<'t> Access<'t> {
             | Act::Trash
             | Act::Restore
             | Act::AddWebhook(_)
-            | Act::RemoveWebhook(_) => Ok(Applied::NotThere),
+            | Act::RemoveWebhook(_)
+            | Act::RemoveVersion(_) => Ok(Applied::NotThere),
         }
     }
 

@@ -47,6 +47,7 @@ impl<'t> Batch<'t> {
             for webhook in &living.webhooks {
                 webhooks::put(&mut self.webhooks, board, webhook)?;
             }
+            self.versions.import(board, living)?;
             self.change_owner((board, live.size_bytes()), None, live.record.owner.as_ref())?;
             pending.last = live.last_sequence;
             if let Some(at) = live.trashed_at {

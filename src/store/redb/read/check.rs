@@ -23,10 +23,10 @@ use super::super::super::{Damage, StoreError, Stored};
 use super::super::journal::Journal;
 use super::super::{
     ASSET_PARTS, ASSETS, AUDIT, BOARDS, GRANTS, HOLDERS, IDS, INVITES, KEYS, LINKS, SECRETS, SESSIONS,
-    SNAPSHOTS, TRASH, Table, UPDATES, UPLOADS, WEBHOOKS, engine, tally_of,
+    SNAPSHOTS, TRASH, UPDATES, UPLOADS, WEBHOOKS, engine, tally_of,
 };
 use super::access::tallies;
-use super::{Which, begin, broken, load_in, trashed_in};
+use super::{Finding, Which, begin, broken, each_row, load_in, trashed_in, versions};
 use crate::access::secret::SecretKind;
 use crate::ids::{BoardId, Principal, UserId};
 
@@ -37,9 +37,6 @@ enum State {
     /// Reported already.
     Unreadable,
 }
-
-/// A finding about one row: of which board, and what.
-type Finding = (Option<BoardId>, Damage);
 
 /// What `check` found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,6 +95,14 @@ pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreE
             findings.entry(board).or_insert(cause);
         }
     })?;
+    let is_there = |board: &BoardId| match known.get(board) {
+        Some(State::Live(_) | State::Unreadable) => Ok(()),
+        Some(State::Deleted) => Err(Damage::Disagreement),
+        None => Err(Damage::RecordMissing),
+    };
+    versions::check(&transaction, is_there, |(board, cause)| {
+        findings.entry(board).or_insert(cause);
+    })?;
     trash(&transaction, &known, |board, cause| {
         findings.entry(board).or_insert(cause);
     })?;
@@ -114,19 +119,6 @@ pub(in super::super) fn check(database: &Database) -> Result<CheckReport, StoreE
     let findings = findings.into_iter().map(|(board, cause)| (board, broken(cause)));
     report.unreadable.extend(findings);
     Ok(report)
-}
-
-fn each_row(
-    transaction: &ReadTransaction,
-    table: Table,
-    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let table = transaction.open_table(table).map_err(engine)?;
-    for row in ReadableTable::iter(&table).map_err(engine)? {
-        let (key, value) = row.map_err(engine)?;
-        visit(key.value(), value.value())?;
-    }
-    Ok(())
 }
 
 /// Reads every board whole.

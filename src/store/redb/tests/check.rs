@@ -152,7 +152,12 @@ fn a_backup_has_every_table() {
     };
     let begun = Change::Session(SessionChange::Open(Box::new(session)));
     assert_eq!(store.commit(&[begun]), Ok(vec![Applied::Done]));
-    store.commit(&[create("trashed"), trash("trashed", 50)]).unwrap();
+    let changes = [
+        create("trashed"),
+        versioned("trashed", 1, "old"),
+        trash("trashed", 50),
+    ];
+    assert_eq!(store.commit(&changes), Ok(vec![Applied::Done; 3]));
     // One of which an asset is made, and one under way.
     let [one, other] = [1, 2].map(|number| assets::asset(number, 40_000));
     for change in [
