@@ -162,12 +162,11 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::access::Asked;
     use crate::audit::{Action, Actor, Entry, EntryKey};
     use crate::ids::{Level, Principal};
     use crate::store::front::Front;
     use crate::store::memory::MemoryStore;
-    use crate::store::{Act, Applied, Change, Life, Stored, StoredBoard};
+    use crate::store::{Act, Applied, BoardLog as _, Change, Life, Stored, StoredBoard};
     use crate::time::UnixMillis;
 
     fn id(text: &str) -> BoardId {
@@ -262,10 +261,6 @@ mod tests {
                 self.1.store(0, Ordering::Relaxed);
             }
             found
-        }
-
-        fn access(&self, board: &BoardId, asked: &Asked) -> Result<crate::access::Facts, StoreError> {
-            self.behind().access(board, asked)
         }
     }
 

@@ -42,6 +42,9 @@ impl Progress {
             let style = ProgressStyle::with_template("{spinner} {pos} boards  {msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             self.bar = Some(bar);
+        } else {
+            // There is nothing to tell yet.
+            self.told = Some(Instant::now());
         }
     }
 
