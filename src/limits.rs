@@ -170,9 +170,6 @@ pub const AUDIT_ACCESSES_MAX: usize = 50_000;
 /// How often audit entries that are older than `--audit-days` are looked for.
 pub const AUDIT_PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 
-/// How often boards are looked for that have been in the trash for `--trash-days`.
-pub const TRASH_EMPTY_EVERY: Duration = Duration::from_secs(3_600);
-
 /// How often the counts of repeated refusals are written.
 pub const AUDIT_COUNT_EVERY: Duration = Duration::from_secs(10);
 

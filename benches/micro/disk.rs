@@ -79,3 +79,12 @@ fn commit_a_snapshot(bencher: Bencher<'_, '_>) {
         })
         .bench_local_values(|changes| commit(&store, &changes));
 }
+
+/// A version of a board of one MiB: cut, and each chunk known by its hash.
+#[divan::bench(sample_size = 1)]
+fn cut_a_version(bencher: Bencher<'_, '_>) {
+    let state: Bytes = (0..1_u64 << 20)
+        .map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
+        .collect();
+    bencher.bench(|| boardwire::store::cut(&state));
+}

@@ -1,4 +1,4 @@
-//! Bounds of the versions of a board.
+//! Bounds of the versions of a board, and of the trash.
 
 use std::time::Duration;
 
@@ -31,3 +31,6 @@ pub const VERSION_BEFORE_DELETION_LEAST: u64 = 16;
 
 /// Versions before deletions and restores that are kept, inclusive; the oldest go first.
 pub const VERSIONS_BEFORE_MAX: usize = 32;
+
+/// How often boards are looked for that have been in the trash for `--trash-days`.
+pub const TRASH_EMPTY_EVERY: Duration = Duration::from_secs(3_600);

@@ -43,7 +43,7 @@ fn filled<P: Place>() -> Tried<P> {
     store.done(&[append("trashed", 1, "1"), snapshot("trashed", 1, "state")]);
     let state = |n: u8| {
         (0..90_000_u32)
-            .map(|at| (at / 7) as u8 ^ (at / 40_000) as u8 * n)
+            .map(|at| (at / 7) as u8 ^ ((at / 40_000) as u8 * n))
             .collect::<Vec<u8>>()
     };
     store.done(&[

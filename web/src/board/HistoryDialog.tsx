@@ -77,7 +77,7 @@ export function HistoryDialog ({ board, credentials, isEditor, onClose }: Histor
                 {isEditor && (
                   <button
                     type='button' className='bw-button bw-primary' disabled={busy}
-                    onClick={() => restore(looked.id, `The board is as it was ${relativeTime(looked.at)}.`)}
+                    onClick={() => restore(looked.id, `Restored: ${titleOf(looked)}, ${relativeTime(looked.at)}.`)}
                   >
                     Restore this version
                   </button>
@@ -144,7 +144,7 @@ function Keep ({ api, board, onKept }: { api: Api, board: string, onKept: () => 
     })
   }
   return (
-    <form className='bw-create' onSubmit={submit}>
+    <form className='bw-create bw-history-keep' onSubmit={submit}>
       <input
         className='bw-input' data-first aria-label='Name of this version (optional)' placeholder='Name (optional)' maxLength={100}
         value={name} onChange={event => setName(event.target.value)}

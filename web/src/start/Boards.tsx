@@ -60,7 +60,7 @@ export function Boards ({ credentials, session }: { credentials: Credentials, se
       <div className='bw-main-head'>
         <h1 ref={heading} tabIndex={-1}>Boards</h1>
         {trash.items !== null && trash.items.length > 0 && (
-          <button type='button' className='bw-button bw-quiet' data-testid='open-trash' onClick={() => setTrashOpen(true)}>
+          <button type='button' className='bw-button bw-quiet bw-open-trash' data-testid='open-trash' onClick={() => setTrashOpen(true)}>
             <DeleteIcon />Trash ({trash.items.length.toLocaleString('en')})
           </button>
         )}

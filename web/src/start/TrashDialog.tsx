@@ -44,7 +44,7 @@ export function TrashDialog ({ api, trash, onRestored, onClose }: TrashDialogPro
         {trash.items === null && trash.problem == null && <p className='bw-soft' role='status'>Loading.</p>}
         {trash.items?.length === 0 && <p className='bw-soft'>The trash is empty.</p>}
         {trash.items !== null && trash.items.length > 0 && (
-          <ul className='bw-list' aria-label='Boards in the trash'>
+          <ul className='bw-list bw-trash' aria-label='Boards in the trash'>
             {newestFirst(trash.items).map(board => (
               <li key={board.id} data-testid='trashed'>
                 <span className='bw-list-text'>
