@@ -38,6 +38,8 @@ export default defineConfig({
     }
   },
   test: {
+    // Some try hundreds of drawings, which takes a busy machine longer than vitest's 5 s.
+    testTimeout: 60_000,
     include: ['src/**/*.test.{ts,tsx}', 'build/**/*.test.ts']
   }
 })
