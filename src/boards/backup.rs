@@ -166,7 +166,7 @@ mod tests {
     use crate::ids::{Level, Principal};
     use crate::store::front::Front;
     use crate::store::memory::MemoryStore;
-    use crate::store::{Act, Applied, BoardLog as _, Change, Life, Stored, StoredBoard};
+    use crate::store::{Act, Applied, Change, Life, Stored, StoredBoard};
     use crate::time::UnixMillis;
 
     fn id(text: &str) -> BoardId {
