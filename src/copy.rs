@@ -304,8 +304,8 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Brings the parts of a board's assets, where the target does not know the board; false where they cannot
-    /// be read, and the board stays behind.
+    /// Brings the parts of a board's assets, where the target does not know the board; false where they
+    /// cannot be read, and the board stays behind.
     fn brought(&mut self, whole: &Whole) -> Result<bool, Stopped> {
         if assets::of(whole).is_empty() {
             return Ok(true);

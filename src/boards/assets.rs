@@ -286,8 +286,8 @@ impl Boards {
         }
     }
 
-    /// Looks once a day which assets the documents of all boards name, and removes those that none has named for
-    /// so long.
+    /// Looks once a day which assets the documents of all boards name, and removes those that none has named
+    /// for so long.
     pub(super) async fn keep_assets(self: Arc<Self>) {
         let mut wait = limits::ASSETS_SWEPT_FIRST;
         loop {

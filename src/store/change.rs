@@ -164,8 +164,8 @@ pub enum Applied {
     /// There is no such board.
     Absent,
     /// `Ungrant`, `Revoke`, `Pause`, `RemoveWebhook`: the board has no such grant, link, key or webhook.
-    /// `Renew`, `Revoke` of a session: there is none, or it was revoked. `Part`, `Drop`, `Finish`: there is no
-    /// such upload any more, or it is not whole. `Name`, `Remove`: the board has none of these assets.
+    /// `Renew`, `Revoke` of a session: there is none, or it was revoked. `Part`, `Drop`, `Finish`: there is
+    /// no such upload any more, or it is not whole. `Name`, `Remove`: the board has none of these assets.
     NotThere,
     /// `Grant`, `AddSecret`, `AddWebhook`: the board has as many as `limits` allows. `Open`: the
     /// store has as many sessions. `Finish`: the board has as many assets.
