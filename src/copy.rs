@@ -370,7 +370,7 @@ impl<'a> Writing<'a> {
                 Applied::Exists | Applied::Deleted => self.leave(&whole.board, &Trouble::Differs, tell),
                 other => self.leave(&whole.board, &Trouble::Refused(other), tell),
             }
-            if applied != Applied::Done {
+            if applied != Applied::Done && !assets::of(&whole).is_empty() {
                 assets::give_up(self.to, &whole)?;
             }
         }
@@ -381,6 +381,9 @@ impl<'a> Writing<'a> {
     /// Brings the parts of a board's assets, where the target does not know the board; false where they cannot
     /// be read, and the board stays behind.
     fn brought(&mut self, whole: &Whole, parts: Parts<'_>, tell: Tell<'_>) -> Result<bool, Stopped> {
+        if assets::of(whole).is_empty() {
+            return Ok(true);
+        }
         let known = self.to.used(Some(&whole.board), 1);
         let known = known.map_err(|error| Side::Target.stopped(error))?;
         if known.iter().any(|used| used.board == whole.board) {

@@ -160,7 +160,11 @@ impl Upload {
             bytes_max: boards.settings.assets_bytes,
         };
         match boards.submit_act(Change::Asset(finish)).await? {
-            Applied::Done => Ok(Brought::New(asset)),
+            Applied::Done => {
+                // Nothing of it is to be removed.
+                self.parts = 0;
+                Ok(Brought::New(asset))
+            }
             Applied::Exists => {
                 // As long as it stays when it is brought.
                 let hashes = vec![asset.hash];
@@ -282,8 +286,8 @@ impl Boards {
         }
     }
 
-    /// Looks once a day which assets the documents of all boards name, and removes those that none has named for
-    /// so long.
+    /// Looks once a day which assets the documents of all boards name, and removes those that none has named
+    /// for so long.
     pub(super) async fn keep_assets(self: Arc<Self>) {
         let mut wait = limits::ASSETS_SWEPT_FIRST;
         loop {

@@ -277,8 +277,8 @@ impl Committer {
         self.shared.stir(&mut queue);
     }
 
-    /// Asks for the uploads that began before `before`, and for what was given up, to be removed, when there is
-    /// time for it.
+    /// Asks for the uploads that began before `before`, and for what was given up, to be removed, when there
+    /// is time for it.
     pub(crate) fn prune_uploads(&self, before: UnixMillis) {
         let mut queue = self.shared.lock();
         queue.prune_uploads = Some(before);

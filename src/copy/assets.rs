@@ -19,7 +19,8 @@ const PARTS_AT_ONCE: usize = limits::UPLOAD_PARTS_PRUNED_AT_ONCE;
 /// ones.
 const NEVER_OLD: UnixMillis = UnixMillis(i64::MAX.unsigned_abs());
 
-fn of(whole: &Whole) -> &[StoredAsset] {
+/// The assets of a board.
+pub(super) fn of(whole: &Whole) -> &[StoredAsset] {
     whole.life.living().map_or(&[], |living| &living.assets)
 }
 

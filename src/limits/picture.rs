@@ -25,8 +25,8 @@ pub const PICTURE_RECORD_BYTES: usize = 64 * 1024 * 1024;
 /// of a second; what would be more is left out.
 pub const PICTURE_STEPS: u64 = 4_000_000;
 
-/// Bytes of a picture beside a board that is shown within a picture of the board, inclusive; a larger one has a
-/// placeholder. Its base64 is in the answer.
+/// Bytes of a picture beside a board that is shown within a picture of the board, inclusive; a larger one has
+/// a placeholder. Its base64 is in the answer.
 pub const PICTURE_ASSET_BYTES: u64 = 1024 * 1024;
 
 /// Bytes of all of those, inclusive: as base64 they fill most of [`PICTURE_SVG_BYTES`].

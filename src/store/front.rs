@@ -145,10 +145,6 @@ impl<T: Front> Registry for T {
         self.behind().asset_part(upload, part)
     }
 
-    fn assets_of_versions(&self, board: &BoardId) -> Result<Vec<AssetHash>, StoreError> {
-        self.behind().assets_of_versions(board)
-    }
-
     fn versions(
         &self,
         board: &BoardId,

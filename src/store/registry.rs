@@ -3,7 +3,7 @@
 //! Owns [`Registry`]. Must not know what is in documents. Key invariant: what cannot be read is an error,
 //! never "no grant" and never an unknown link or key. Tests: the rest of `contract/`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
-use crate::asset::AssetHash;
+use crate::asset::{AssetHash, addresses_in};
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId, Subject, UserId};
 use crate::time::UnixMillis;
@@ -206,14 +206,19 @@ pub trait Registry: Send + Sync {
     /// As `load`, of the part.
     fn asset_part(&self, upload: UploadId, part: u32) -> Result<Option<Bytes>, StoreError>;
 
-    /// The assets that kept versions of a board name, besides those that its document does: they stay as long
-    /// as the versions do. There are no versions yet.
+    /// The assets that kept versions of a board name: they stay as long as the versions do. Reads the states of
+    /// all of them, one after the other.
     ///
     /// # Errors
     /// As `load`, of the versions.
     fn assets_of_versions(&self, board: &BoardId) -> Result<Vec<AssetHash>, StoreError> {
-        let _ = board;
-        Ok(Vec::new())
+        let mut named = BTreeSet::new();
+        for version in self.versions(board, None, usize::MAX)? {
+            if let Some((_, state)) = self.version(board, version.id)? {
+                named.extend(addresses_in(&state));
+            }
+        }
+        Ok(named.into_iter().collect())
     }
 
     /// The versions of a board, newest first: the first `limit` before `before`. Where one is lost, it is

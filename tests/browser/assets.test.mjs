@@ -1,5 +1,5 @@
-// Pictures lie beside the board: dropped and pasted, seen by others, brought offline too; those that lay in the
-// document are moved out; and 200 of them do not slow a board down.
+// Pictures lie beside the board: dropped and pasted, seen by others, brought offline too; those that lay in
+// the document are moved out; and 200 of them do not slow a board down.
 import assert from 'node:assert/strict'
 import { Measurements, output } from './support/measure.mjs'
 import { noisePng } from './support/pictures.mjs'

@@ -1,7 +1,7 @@
 //! The pictures beside a board, within the picture of it.
 //!
-//! Owns which are put in. Must not draw. Key invariants: only those of this very board, which whoever asks may
-//! view; only pixels, within [`limits::PICTURE_ASSETS_BYTES`]. What is not put in has a placeholder.
+//! Owns which are put in. Must not draw. Key invariants: only those of this very board, which whoever asks
+//! may view; only pixels, within [`limits::PICTURE_ASSETS_BYTES`]. What is not put in has a placeholder.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-// Pictures as tests bring them: PNGs of noise, so that no compression makes them small, each unlike the others.
+// Pictures as tests bring them: PNGs of noise, so that no compression makes them small, each unlike the
+// others.
 import { crc32, deflateSync } from 'node:zlib'
 
 /** The bytes of a PNG of noise. */

@@ -1,4 +1,5 @@
-// Very large pictures are scaled down before they are sent: nobody sees more pixels, and everybody loads them.
+// Very large pictures are scaled down before they are sent: nobody sees more pixels, and everybody loads
+// them.
 
 /** Width and height of a picture that is brought, in pixels, at most: enough for a wall of screens. */
 export const PICTURE_SIDE_MAX = 4096
