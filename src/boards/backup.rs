@@ -151,7 +151,7 @@ mod tests {
     use crate::ids::{Level, Principal};
     use crate::store::front::Front;
     use crate::store::memory::MemoryStore;
-    use crate::store::{Act, Applied, BoardLog as _, Change, Life, Stored, StoredBoard};
+    use crate::store::{Act, Applied, BoardLog as _, Change, Damage, Life, Stored, StoredBoard};
     use crate::time::UnixMillis;
 
     fn id(text: &str) -> BoardId {
@@ -260,5 +260,35 @@ mod tests {
         assert_eq!(living.document.record.title.as_deref(), Some("title 1"));
         assert_eq!(living.grants.len(), 3);
         assert_eq!(page.boards[0].audit.len(), 7);
+    }
+
+    /// A store of which one board cannot be read.
+    struct Rotten(MemoryStore);
+
+    impl Front for Rotten {
+        fn behind(&self) -> &dyn Store {
+            &self.0
+        }
+
+        fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+            match board.as_str() {
+                "b" => Err(StoreError::Unreadable(Damage::Checksum)),
+                _ => self.0.load(board),
+            }
+        }
+    }
+
+    #[test]
+    fn a_board_that_cannot_be_read_is_named_and_the_others_come() {
+        let store = Rotten(MemoryStore::default());
+        done(&store.0, &["a", "b", "c"].map(create));
+        let page = gather(&store, Place::START).unwrap();
+        let ids: Vec<&str> = page.boards.iter().map(|whole| whole.board.as_str()).collect();
+        assert_eq!(ids, ["a", "c"]);
+        let [(board, cause)] = &page.unreadable[..] else {
+            unreachable!()
+        };
+        assert_eq!(board.as_str(), "b");
+        assert!(cause.contains("a row does not match its checksum"), "{cause}");
     }
 }
