@@ -119,7 +119,8 @@ fn gather(store: &dyn Store, place: Place) -> Result<Page, StoreError> {
     // The one before is among them.
     let used = store.used(after.as_ref(), limits::BACKUP_PAGE_BOARDS_MAX.saturating_add(1))?;
     let mut weight = 0_usize;
-    for used in used.iter().filter(|used| Some(&used.board) != after.as_ref()) {
+    let further = used.iter().filter(|used| Some(&used.board) != after.as_ref());
+    for used in further.take(limits::BACKUP_PAGE_BOARDS_MAX) {
         let found = match used.deleted_at {
             Ok(_) => Whole::read(store, &used.board),
             Err(cause) => Err(StoreError::Unreadable(cause)),
