@@ -70,7 +70,8 @@ impl Boards {
         let late = self.host.sleep(limits::BACKUP_WAIT_MAX);
         let turn = self.backups.turn(late).await.ok_or(NoPage::Busy)?;
         if place == Place::START {
-            // What was accepted until now is to be in it; what was lost meanwhile nobody was told of as saved.
+            // What was accepted until now is to be in it; what was lost meanwhile nobody was told of as
+            // saved.
             drop(self.settled().await);
         }
         let began = self.now().tick;

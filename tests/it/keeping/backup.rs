@@ -143,7 +143,9 @@ fn a_database_is_backed_up_with_its_server_and_without() {
     let [one, two, three] = ["1", "2", "3"].map(|name| directory.join(name));
     done(&["backup", "--url", &url(&server), "--to", text(&one)]);
     done(&["backup", "--store", &store, "--to", text(&two)]);
-    assert_eq!(wholes(&one), wholes(&two));
+    // Between the two the server may have compacted a document.
+    let acts = |file: &Path| wholes(file).into_iter().map(|whole| (whole.board, whole.audit));
+    assert!(acts(&one).eq(acts(&two)));
     drop(server.stop());
     done(&["backup", "--store", &store, "--to", text(&three)]);
     assert_eq!(wholes(&three).len(), 4);
