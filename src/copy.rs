@@ -1,9 +1,10 @@
 //! Moves all boards of one store into another, and the sessions of browsers.
 //!
 //! Owns [`copy`], [`Writing`] (the half of it that writes), and the words for what stays behind; `inspect`
-//! looks through a store. Must not know how anything is stored, nor serve any of it. Key invariants: nothing is written to the source; a board is on the target whole or not at all, and is
-//! counted only once it was read back and is equal; what is there already is left as it is. So a copy that
-//! was interrupted is made again, and goes on where it was. Tests: below, and tests/it/copy.rs.
+//! looks through a store. Must not know how anything is stored, nor serve any of it. Key invariants: nothing
+//! is written to the source; a board is on the target whole or not at all, and is counted only once it was
+//! read back and is equal; what is there already is left as it is. So a copy that was interrupted is made
+//! again, and goes on where it was. Tests: below, and tests/it/copy.rs.
 
 mod assets;
 mod inspect;

@@ -320,7 +320,10 @@ impl Boards {
         let asked = board.clone();
         let read = self.read(move |store| {
             let assets = store.assets(&asked, None, usize::MAX)?;
-            let versions = store.assets_of_versions(&asked)?;
+            let versions = match assets.is_empty() {
+                true => Vec::new(),
+                false => store.assets_of_versions(&asked)?,
+            };
             Ok((assets, versions))
         });
         let (assets, versions) = read.await?;

@@ -70,7 +70,8 @@ impl Boards {
         let late = self.host.sleep(limits::BACKUP_WAIT_MAX);
         let turn = self.backups.turn(late).await.ok_or(NoPage::Busy)?;
         if place == Place::START {
-            // What was accepted until now is to be in it; what was lost meanwhile nobody was told of as saved.
+            // What was accepted until now is to be in it; what was lost meanwhile nobody was told of as
+            // saved.
             drop(self.settled().await);
         }
         let began = self.now().tick;
@@ -134,7 +135,8 @@ fn gather(store: &dyn Store, place: Place) -> Result<Page, StoreError> {
     // The one before is among them.
     let used = store.used(after.as_ref(), limits::BACKUP_PAGE_BOARDS_MAX.saturating_add(1))?;
     let mut weight = 0_usize;
-    for used in used.iter().filter(|used| Some(&used.board) != after.as_ref()) {
+    let further = used.iter().filter(|used| Some(&used.board) != after.as_ref());
+    for used in further.take(limits::BACKUP_PAGE_BOARDS_MAX) {
         let found = match used.became {
             Ok(_) => Whole::read(store, &used.board),
             Err(cause) => Err(StoreError::Unreadable(cause)),
@@ -166,7 +168,7 @@ mod tests {
     use crate::ids::{Level, Principal};
     use crate::store::front::Front;
     use crate::store::memory::MemoryStore;
-    use crate::store::{Act, Applied, Change, Life, Stored, StoredBoard};
+    use crate::store::{Act, Applied, Change, Damage, Life, Stored, StoredBoard};
     use crate::time::UnixMillis;
 
     fn id(text: &str) -> BoardId {
@@ -275,5 +277,35 @@ mod tests {
         assert_eq!(living.document.record.title.as_deref(), Some("title 1"));
         assert_eq!(living.grants.len(), 3);
         assert_eq!(page.boards[0].audit.len(), 7);
+    }
+
+    /// A store of which one board cannot be read.
+    struct Rotten(MemoryStore);
+
+    impl Front for Rotten {
+        fn behind(&self) -> &dyn Store {
+            &self.0
+        }
+
+        fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
+            match board.as_str() {
+                "b" => Err(StoreError::Unreadable(Damage::Checksum)),
+                _ => self.0.load(board),
+            }
+        }
+    }
+
+    #[test]
+    fn a_board_that_cannot_be_read_is_named_and_the_others_come() {
+        let store = Rotten(MemoryStore::default());
+        done(&store.0, &["a", "b", "c"].map(create));
+        let page = gather(&store, Place::START).unwrap();
+        let ids: Vec<&str> = page.boards.iter().map(|whole| whole.board.as_str()).collect();
+        assert_eq!(ids, ["a", "c"]);
+        let [(board, cause)] = &page.unreadable[..] else {
+            unreachable!()
+        };
+        assert_eq!(board.as_str(), "b");
+        assert!(cause.contains("a row does not match its checksum"), "{cause}");
     }
 }

@@ -1,8 +1,8 @@
 //! `boardwire backup`: everything that a server or a store has, as a data file of its own.
 //!
-//! Owns the flags of that command, where the boards come from, and what is said. Must not read or write boards
-//! itself. Key invariants: what has the name of a backup is whole, on the disk, and was read back and opened;
-//! nothing is ever replaced; the source is not changed. Tests: tests/it/backup.rs.
+//! Owns the flags of that command, where the boards come from, and what is said. Must not read or write
+//! boards itself. Key invariants: what has the name of a backup is whole, on the disk, and was read back and
+//! opened; nothing is ever replaced; the source is not changed. Tests: tests/it/backup.rs.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

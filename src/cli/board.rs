@@ -1,9 +1,9 @@
 //! `boardwire board`: boards one by one, on a server that runs or in a data file at rest.
 //!
-//! Owns the flags of that command, and what is printed. Must not know how boards are stored: a server is asked,
-//! and where none runs on a file, this process runs one for the while (`at_rest`). So what is done is done by
-//! the same rules, and stands in the audit log. Key invariant: what is read from files of other programs is
-//! bounded, and becomes a board whole or not at all. Tests: tests/it/keeping/board.rs.
+//! Owns the flags of that command, and what is printed. Must not know how boards are stored: a server is
+//! asked, and where none runs on a file, this process runs one for the while (`at_rest`). So what is done is
+//! done by the same rules, and stands in the audit log. Key invariant: what is read from files of other
+//! programs is bounded, and becomes a board whole or not at all. Tests: tests/it/keeping/board.rs.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;

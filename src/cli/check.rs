@@ -9,7 +9,7 @@ use std::time::Instant;
 use boardwire::copy::{Inspected, Seen, inspect};
 use boardwire::fault::causes;
 use boardwire::store::Store;
-use boardwire::store::redb::{self, RedbStore};
+use boardwire::store::redb::{RedbStore, check as check_rows};
 
 use super::copy::megabytes;
 use super::place::Where;
@@ -67,7 +67,7 @@ pub(crate) fn run(place: &Where) -> Result<String, String> {
 /// It cannot be checked, in one line.
 pub(super) fn file(path: &Path, progress: &mut Progress) -> Result<Report, String> {
     let place = Where::File(path.to_owned());
-    let rows = redb::check(path).map_err(|error| place.unopened(&error))?;
+    let rows = check_rows(path).map_err(|error| place.unopened(&error))?;
     let mut findings = 0;
     if rows.damaged {
         findings += 1;

@@ -1,8 +1,8 @@
 //! A data file that is being made, under a name of its own until it is whole.
 //!
 //! Owns [`Part`]: `NAME.part`, which becomes `NAME` or goes. Must not know what is in it. Key invariants: a
-//! name leads to a whole file that is on the disk, or to none; whoever is interrupted leaves nothing, and what
-//! `kill -9` leaves goes at the next time. Tests: tests/it/backup.rs.
+//! name leads to a whole file that is on the disk, or to none; whoever is interrupted leaves nothing, and
+//! what `kill -9` leaves goes at the next time. Tests: tests/it/backup.rs.
 
 use std::ffi::OsString;
 use std::fs;
@@ -49,7 +49,8 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 impl Part {
-    /// Begins the file `path`. From now on SIGINT and SIGTERM remove what there is of it, and end the process.
+    /// Begins the file `path`. From now on SIGINT and SIGTERM remove what there is of it, and end the
+    /// process.
     ///
     /// # Errors
     /// Somebody else makes it just now, or it cannot be made, in one line.

@@ -1,9 +1,10 @@
 //! `boardwire restore`: everything out of a backup, or one board.
 //!
 //! Owns the flags of that command, what is looked at before anything is written, and what is said. Must not
-//! read or write boards itself. Key invariants: a backup is checked whole, or the board that is wanted, before
-//! anything is replaced; a store that has boards is replaced only where that is asked for, and stays beside
-//! the new one; however it is interrupted, the one or the other is there, whole. Tests: tests/it/restore.rs.
+//! read or write boards itself. Key invariants: a backup is checked whole, or the board that is wanted,
+//! before anything is replaced; a store that has boards is replaced only where that is asked for, and stays
+//! beside the new one; however it is interrupted, the one or the other is there, whole. Tests:
+//! tests/it/restore.rs.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Bytes of boards after which a page of a backup is full, inclusive: it is read in some ten milliseconds, and
-/// a board more is at most on top.
+/// Bytes of boards after which a page of a backup is full, inclusive: it is read in some ten milliseconds,
+/// and a board more is at most on top.
 pub const BACKUP_PAGE_BYTES: usize = 1024 * 1024;
 
 /// Boards, or sessions, of a page of a backup, inclusive.
@@ -22,6 +22,6 @@ pub const IMPORT_FILE_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Records of a drawing, inclusive, that a board is made of: no browser draws more in any time.
 pub const IMPORT_RECORDS_MAX: usize = 100_000;
 
-/// Bytes of an answer, inclusive, that commands of the operator take: a page with the largest board and all of
-/// its audit entries is far below it.
+/// Bytes of an answer, inclusive, that commands of the operator take: a page with the largest board and all
+/// of its audit entries is far below it.
 pub const OPERATOR_ANSWER_BYTES_MAX: usize = 1024 * 1024 * 1024;

@@ -166,7 +166,7 @@ fn a_page_comes_back_whole() {
 fn places_round_trip_as_text_and_nothing_else_is_one() {
     for place in [
         Place::START,
-        Place::Board(Some(id("a:b"))),
+        Place::Board(Some(id("a-b"))),
         Place::Session(None),
         Place::Session(Some(session().id())),
         Place::Part(asset().upload, 7),

@@ -143,7 +143,9 @@ fn a_database_is_backed_up_with_its_server_and_without() {
     let [one, two, three] = ["1", "2", "3"].map(|name| directory.join(name));
     done(&["backup", "--url", &url(&server), "--to", text(&one)]);
     done(&["backup", "--store", &store, "--to", text(&two)]);
-    assert_eq!(wholes(&one), wholes(&two));
+    // Between the two the server may have compacted a document.
+    let acts = |file: &Path| wholes(file).into_iter().map(|whole| (whole.board, whole.audit));
+    assert!(acts(&one).eq(acts(&two)));
     drop(server.stop());
     done(&["backup", "--store", &store, "--to", text(&three)]);
     assert_eq!(wholes(&three).len(), 4);
@@ -307,38 +309,34 @@ fn on_a_disk_that_takes_no_more_nothing_is_made_and_the_cause_is_said() {
 
 #[test]
 fn a_board_that_cannot_be_read_is_named_the_others_are_backed_up_and_no_older_backup_goes() {
-    for running in [true, false] {
-        let server = Server::start();
-        fill(&server);
-        write(&server, "c", "rotten", "here it will rot");
-        let place = server.stop();
-        let directory = beside(&place.data(), "backups");
-        let old = directory.join("boardwire-20200101T000000Z.redb");
-        fs::write(&old, "old").unwrap();
-        let to = ["--to", text(&directory), "--keep", "1d"];
-        let (code, printed, said) = if running {
-            let server = Setup::on(&place).start();
-            rot(&place.data(), "here it will rot");
-            run(&[&["backup", "--url", &url(&server)], &to[..]].concat())
-        } else {
-            rot(&place.data(), "here it will rot");
-            run(&[&["backup", "--data", text(&place.data())], &to[..]].concat())
-        };
-        assert_eq!((code, printed.as_str()), (Some(1), ""), "{said}");
-        assert!(
-            said.contains("board \"c\": cannot be read on the source: "),
-            "{running}: {said}"
-        );
-        assert!(
-            said.contains("no older backup was removed") || said.contains("may have had more"),
-            "{said}"
-        );
-        let made = names(&directory);
-        assert_eq!(made.len(), 2, "{made:?}");
-        let boards = wholes(&directory.join(&made[1]));
-        let ids: Vec<&str> = boards.iter().map(|whole| whole.board.as_str()).collect();
-        assert_eq!(ids, ["b", "d", "gone"]);
-    }
+    let server = Server::start();
+    fill(&server);
+    write(&server, "c", "rotten", "here it will rot");
+    let place = server.stop();
+    let data = place.data();
+    let directory = beside(&data, "backups");
+    fs::write(directory.join("boardwire-20200101T000000Z.redb"), "old").unwrap();
+    rot(&data, "here it will rot");
+    let (code, printed, said) = run(&[
+        "backup",
+        "--data",
+        text(&data),
+        "--to",
+        text(&directory),
+        "--keep",
+        "1d",
+    ]);
+    assert_eq!((code, printed.as_str()), (Some(1), ""), "{said}");
+    assert!(
+        said.contains("board \"c\": cannot be read on the source: ")
+            && said.contains("no older backup was removed"),
+        "{said}"
+    );
+    let made = names(&directory);
+    assert_eq!(made.len(), 2, "{made:?}");
+    let boards = wholes(&directory.join(&made[1]));
+    let ids: Vec<&str> = boards.iter().map(|whole| whole.board.as_str()).collect();
+    assert_eq!(ids, ["b", "d", "gone"]);
 }
 
 #[test]

@@ -116,9 +116,10 @@ pub(crate) fn wholes(path: &Path) -> Vec<Whole> {
     wholes
 }
 
+/// All of one board; others may be damaged.
 pub(crate) fn whole(path: &Path, board: &str) -> Option<Whole> {
-    let board = BoardId::parse(board).unwrap();
-    wholes(path).into_iter().find(|whole| whole.board == board)
+    let store = RedbStore::open_untouched(path).unwrap();
+    Whole::read(&store, &BoardId::parse(board).unwrap()).unwrap()
 }
 
 /// The names in a directory, sorted.
