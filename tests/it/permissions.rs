@@ -153,21 +153,20 @@ fn callers(server: &Server, alice: &Api) -> Vec<(&'static str, Api, Option<Level
     ]
 }
 
+/// A call, and what it answers.
+type Asked = (&'static str, &'static str, Value, u16);
+
 /// Every call on the board, and what it answers to somebody with `level`: 403, or 0 for anything else.
-fn calls(level: Option<Level>, manage: bool) -> Vec<(&'static str, &'static str, Value, u16)> {
+fn calls(level: Option<Level>, manage: bool) -> Vec<Asked> {
+    let mut calls = of_board(level, manage);
+    calls.extend(of_versions(level, manage));
+    calls
+}
+
+fn of_versions(level: Option<Level>, manage: bool) -> Vec<Asked> {
     let needs = |needed: Level| if level >= Some(needed) { 0 } else { 403 };
     let manages = if manage { 0 } else { 403 };
     vec![
-        ("GET", "/v1/boards/b", NONE, needs(Level::View)),
-        ("GET", "/v1/boards/b/presence", NONE, needs(Level::View)),
-        // Its head alone: the body has no end.
-        ("HEAD", "/v1/boards/b/events", NONE, needs(Level::View)),
-        ("GET", "/v1/boards/b/picture.svg", NONE, needs(Level::View)),
-        ("GET", "/v1/boards/b/picture.png", NONE, needs(Level::View)),
-        ("GET", "/v1/boards/b/document", NONE, needs(Level::View)),
-        ("POST", "/v1/boards/b/document", json!([]), needs(Level::Edit)),
-        ("PATCH", "/v1/boards/b", json!({}), manages),
-        ("POST", "/v1/boards/b/restore", NONE, manages),
         ("GET", "/v1/boards/b/versions", NONE, needs(Level::View)),
         ("POST", "/v1/boards/b/versions", json!({}), needs(Level::Edit)),
         (
@@ -195,6 +194,23 @@ fn calls(level: Option<Level>, manage: bool) -> Vec<(&'static str, &'static str,
             needs(Level::Edit),
         ),
         ("DELETE", "/v1/boards/b/versions/1", NONE, manages),
+    ]
+}
+
+fn of_board(level: Option<Level>, manage: bool) -> Vec<Asked> {
+    let needs = |needed: Level| if level >= Some(needed) { 0 } else { 403 };
+    let manages = if manage { 0 } else { 403 };
+    vec![
+        ("GET", "/v1/boards/b", NONE, needs(Level::View)),
+        ("GET", "/v1/boards/b/presence", NONE, needs(Level::View)),
+        // Its head alone: the body has no end.
+        ("HEAD", "/v1/boards/b/events", NONE, needs(Level::View)),
+        ("GET", "/v1/boards/b/picture.svg", NONE, needs(Level::View)),
+        ("GET", "/v1/boards/b/picture.png", NONE, needs(Level::View)),
+        ("GET", "/v1/boards/b/document", NONE, needs(Level::View)),
+        ("POST", "/v1/boards/b/document", json!([]), needs(Level::Edit)),
+        ("PATCH", "/v1/boards/b", json!({}), manages),
+        ("POST", "/v1/boards/b/restore", NONE, manages),
         ("GET", "/v1/boards/b/permissions", NONE, manages),
         (
             "PUT",
