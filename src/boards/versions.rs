@@ -205,6 +205,8 @@ impl Boards {
                 seen.automatic_at = Some(self.now().unix);
             }
             Err(NotMade::Full) => {
+                // Not after each compaction: what would be made has to be cut to know.
+                cell.kept.versions.told().automatic_at = Some(self.now().unix);
                 tracing::debug!(board = %cell.id(), "there is no room for a version");
             }
             // It is tried again after the next compaction.
@@ -347,20 +349,24 @@ fn fullest(stored: StoredBoard, least: u64) -> Option<Bytes> {
     Some(board.snapshot().compacted())
 }
 
-fn all_records(records: &dyn Records) -> BTreeMap<String, Record> {
+/// All records by key; `None` for what stands there and is none: that is left alone.
+fn all_records(records: &dyn Records) -> BTreeMap<String, Option<Record>> {
     let keys = records.keys().into_iter();
-    keys.filter_map(|key| records.get(&key).map(|record| (key, record)))
-        .collect()
+    keys.map(|key| {
+        let record = records.get(&key);
+        (key, record)
+    })
+    .collect()
 }
 
 /// What makes the records that there are those that there should be.
-fn differences(current: &dyn Records, wanted: &BTreeMap<String, Record>) -> Vec<Write> {
+fn differences(current: &dyn Records, wanted: &BTreeMap<String, Option<Record>>) -> Vec<Write> {
     let mut writes: Vec<Write> = wanted
         .iter()
-        .filter(|(key, record)| current.get(key).as_ref() != Some(record))
+        .filter(|(key, record)| record.is_some() && current.get(key) != **record)
         .map(|(key, record)| Write {
             key: key.clone(),
-            record: Some(record.clone()),
+            record: record.clone(),
         })
         .collect();
     let there: BTreeSet<String> = current.keys().into_iter().collect();

@@ -44,7 +44,8 @@ use self::ownership::Ownership;
 pub use self::registry::{BoardRecord, Holder, Listed, Registry, StoredSecret, Summary, Trashed};
 pub use self::session::{SessionChange, StoredSession, WhichSessions};
 pub use self::version::{
-    ChunkHash, NewVersion, PIECE_BYTES, Piece, StoredVersion, VersionId, VersionKind, bytes_of, cut, joined,
+    ChunkHash, NewVersion, PIECE_BYTES, Piece, StoredVersion, VersionId, VersionKind, assets_named, bytes_of,
+    cut, joined,
 };
 pub use self::webhook::{SigningSecret, StoredWebhook, WebhookId};
 pub use self::whole::{Became, Life, Living, Used, Whole};

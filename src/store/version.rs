@@ -5,7 +5,7 @@
 //! chunk is kept once, under the SHA-256 of its bytes; where a state is cut depends on the bytes around the cut
 //! alone, so that what an edit leaves as it was is cut as it was. Tests: below, `contract/versions.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bytes::Bytes;
@@ -173,6 +173,47 @@ pub fn joined(version: &StoredVersion, chunks: &BTreeMap<ChunkHash, Bytes>) -> O
     Some(state.into())
 }
 
+/// What stands before the SHA-256 of an asset in the address of one.
+const ASSET: &[u8] = b"/assets/";
+
+/// Letters of a SHA-256.
+const HEX_BYTES: usize = 64;
+
+/// The assets that versions name, by their SHA-256 in hexadecimal: each place in a state where an address of one
+/// stands, also where two chunks meet. What two versions share is looked through once.
+#[must_use]
+pub fn assets_named(versions: &[StoredVersion], chunks: &BTreeMap<ChunkHash, Bytes>) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    chunks.values().for_each(|chunk| find_assets(chunk, &mut named));
+    let pieces = versions.iter().map(|version| version.pieces.as_slice());
+    let seams: BTreeSet<(ChunkHash, ChunkHash)> = pieces
+        .flat_map(|pieces| pieces.iter().zip(pieces.iter().skip(1)))
+        .map(|(before, after)| (before.hash, after.hash))
+        .collect();
+    for (before, after) in seams {
+        let (Some(before), Some(after)) = (chunks.get(&before), chunks.get(&after)) else {
+            continue;
+        };
+        let reach = ASSET.len().saturating_add(HEX_BYTES);
+        let from = before.len().saturating_sub(reach);
+        let seam: Vec<u8> = (before.iter().skip(from))
+            .chain(after.iter().take(reach))
+            .copied()
+            .collect();
+        find_assets(&seam, &mut named);
+    }
+    named
+}
+
+fn find_assets(bytes: &[u8], named: &mut BTreeSet<String>) {
+    let is_hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    for window in bytes.windows(ASSET.len().saturating_add(HEX_BYTES)) {
+        if let Some(hex) = window.strip_prefix(ASSET).filter(|hex| hex.iter().all(is_hex)) {
+            named.insert(String::from_utf8_lossy(hex).into_owned());
+        }
+    }
+}
+
 /// Cuts a state into chunks, and says which they are.
 #[must_use]
 pub fn cut(state: &Bytes) -> (Vec<Piece>, Vec<Bytes>) {
@@ -228,8 +269,6 @@ fn mixed(number: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     /// Bytes that look random.
@@ -303,6 +342,34 @@ mod tests {
                 assert!(new <= 4, "{new} new chunks after a deletion at {at}");
             }
         }
+    }
+
+    #[test]
+    fn the_assets_that_a_version_names_are_found_also_where_chunks_meet() {
+        let hex = |n: u8| format!("{n:02x}").repeat(32);
+        for shift in 0..80 {
+            let mut state = noise(limits::VERSION_CHUNK_BYTES_MAX - shift, 9);
+            // No window of these is a cut by chance, or it is one all the same.
+            state.extend_from_slice(format!("\"/v1/boards/a/assets/{}\"", hex(7)).as_bytes());
+            state.extend_from_slice(&noise(20_000, 8));
+            state.extend_from_slice(format!("/assets/{}/assets/{}", hex(0xab), &hex(3)[1..]).as_bytes());
+            let (pieces, chunks) = cut(&state.into());
+            let kept = pieces.iter().map(|piece| piece.hash).zip(chunks).collect();
+            let version = StoredVersion {
+                id: VersionId(1),
+                kind: VersionKind::Named,
+                at: UnixMillis(1),
+                name: None,
+                by: None,
+                pieces,
+            };
+            assert_eq!(
+                assets_named(&[version], &kept),
+                BTreeSet::from([hex(7), hex(0xab)]),
+                "{shift}"
+            );
+        }
+        assert_eq!(assets_named(&[], &BTreeMap::new()), BTreeSet::new());
     }
 
     #[test]

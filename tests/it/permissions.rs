@@ -153,17 +153,21 @@ fn callers(server: &Server, alice: &Api) -> Vec<(&'static str, Api, Option<Level
     ]
 }
 
+/// A call, and what it answers.
+type Asked = (&'static str, &'static str, Value, u16);
+
 /// Every call on the board, and what it answers to somebody with `level`: 403, or 0 for anything else.
-fn calls(level: Option<Level>, manage: bool) -> Vec<(&'static str, &'static str, Value, u16)> {
+fn calls(level: Option<Level>, manage: bool) -> Vec<Asked> {
+    let mut calls = of_board(level, manage);
+    calls.extend(beside_board(level, manage));
+    calls
+}
+
+/// Those on what is beside the board.
+fn beside_board(level: Option<Level>, manage: bool) -> Vec<Asked> {
     let needs = |needed: Level| if level >= Some(needed) { 0 } else { 403 };
     let manages = if manage { 0 } else { 403 };
     vec![
-        ("GET", "/v1/boards/b", NONE, needs(Level::View)),
-        ("GET", "/v1/boards/b/presence", NONE, needs(Level::View)),
-        // Its head alone: the body has no end.
-        ("HEAD", "/v1/boards/b/events", NONE, needs(Level::View)),
-        ("GET", "/v1/boards/b/picture.svg", NONE, needs(Level::View)),
-        ("GET", "/v1/boards/b/picture.png", NONE, needs(Level::View)),
         (
             "POST",
             "/v1/boards/b/assets",
@@ -172,10 +176,6 @@ fn calls(level: Option<Level>, manage: bool) -> Vec<(&'static str, &'static str,
         ),
         ("GET", "/v1/boards/b/assets", NONE, needs(Level::Edit)),
         ("GET", "/v1/boards/b/assets/none", NONE, needs(Level::View)),
-        ("GET", "/v1/boards/b/document", NONE, needs(Level::View)),
-        ("POST", "/v1/boards/b/document", json!([]), needs(Level::Edit)),
-        ("PATCH", "/v1/boards/b", json!({}), manages),
-        ("POST", "/v1/boards/b/restore", NONE, manages),
         ("GET", "/v1/boards/b/versions", NONE, needs(Level::View)),
         ("POST", "/v1/boards/b/versions", json!({}), needs(Level::Edit)),
         (
@@ -203,6 +203,23 @@ fn calls(level: Option<Level>, manage: bool) -> Vec<(&'static str, &'static str,
             needs(Level::Edit),
         ),
         ("DELETE", "/v1/boards/b/versions/1", NONE, manages),
+    ]
+}
+
+fn of_board(level: Option<Level>, manage: bool) -> Vec<Asked> {
+    let needs = |needed: Level| if level >= Some(needed) { 0 } else { 403 };
+    let manages = if manage { 0 } else { 403 };
+    vec![
+        ("GET", "/v1/boards/b", NONE, needs(Level::View)),
+        ("GET", "/v1/boards/b/presence", NONE, needs(Level::View)),
+        // Its head alone: the body has no end.
+        ("HEAD", "/v1/boards/b/events", NONE, needs(Level::View)),
+        ("GET", "/v1/boards/b/picture.svg", NONE, needs(Level::View)),
+        ("GET", "/v1/boards/b/picture.png", NONE, needs(Level::View)),
+        ("GET", "/v1/boards/b/document", NONE, needs(Level::View)),
+        ("POST", "/v1/boards/b/document", json!([]), needs(Level::Edit)),
+        ("PATCH", "/v1/boards/b", json!({}), manages),
+        ("POST", "/v1/boards/b/restore", NONE, manages),
         ("GET", "/v1/boards/b/permissions", NONE, manages),
         (
             "PUT",

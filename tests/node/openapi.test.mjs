@@ -28,10 +28,7 @@ const UNPROVOKED = [
   ['* 503 server_busy', 'needs 96 MiB of answers that nobody reads; src/net/incoming/tests.rs has it'],
   ['findSpace 422 invalid_value', 'needs thousands of shapes and a far corner; src/items/tests/space.rs has it'],
   ['* 409 too_many_versions', 'needs a bound of its own; tests/it/versions.rs has it'],
-  ['restoreVersion 409 content_unsupported', 'as readPictureSvg'],
-  ['readVersionSvg 409 content_unsupported', 'as above'],
-  ['readVersionPng 409 content_unsupported', 'as above'],
-  ['restoreVersion 413 \\S+', 'needs a board that is full to the byte'],
+  ['restoreVersion 413 board_too_large', 'needs a board that is full to the byte'],
   ['readVersionPng 404 png_unsupported', 'needs a build without the feature png'],
   ['readPicturePng 404 png_unsupported', 'needs a build without the feature png'],
   ['deleteItem 413 board_too_large', 'needs a frame on a board that is full to the byte'],
@@ -694,9 +691,10 @@ describe('the server', () => {
     await to('writeDocument', 204, null, { path: { board: 'unread' }, token: alice, body: update(doc => doc.getMap('map').set('sub', new Y.Doc())) })
     await to('readDocument', 409, 'content_unsupported', { path: { board: 'unread' }, token: alice, query: { format: 'json' } })
     await to('followBoard', 409, 'content_unsupported', { path: { board: 'unread' }, token: alice })
-    for (const one of of(({ path }) => path.includes('/items') || path.includes('/picture.'))) {
+    const { value: kept } = await to('createVersion', 201, null, { path: { board: 'unread' }, token: alice, json: {} })
+    for (const one of of(({ path }) => ['/items', '/picture.', '{version}/restore'].some(part => path.includes(part)))) {
       const filled = one.id === 'batchItems' ? { json: { operations: [{ action: 'delete', item: { id: 'a' } }] } } : BODIES[one.id]
-      await to(one.id, 409, 'content_unsupported', { path: pathOf(one, 'unread'), token: alice, ...filled })
+      await to(one.id, 409, 'content_unsupported', { path: { ...pathOf(one, 'unread'), ...(one.path.includes('{version}') && { version: kept.id }) }, token: alice, ...filled })
     }
   })
 

@@ -116,7 +116,7 @@ mod tests {
                 kind,
                 at: UnixMillis(5),
                 name: name.map(str::to_owned),
-                by: name.and(Subject::parse("user:alice")),
+                by: name.and_then(|_| Subject::parse("user:alice")),
                 pieces: (0..3)
                     .map(|n| Piece {
                         hash: ChunkHash([n; 32]),
