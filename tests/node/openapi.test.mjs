@@ -137,7 +137,7 @@ const INVALID = {
 
 const of = predicate => operations.filter(predicate)
 const hasBoard = ({ path }) => path.includes('{board}')
-const isList = ({ parameters }) => parameters.some(({ value }) => value.name === 'cursor')
+const isList = ({ parameters }) => parameters.some(({ value }) => value.name === 'limit')
 // A message that is none is an error of its own protocol.
 const takesJson = ({ id, body }) => id !== 'mcp' && body?.types.includes('application/json')
 const needsManager = operation => hasBoard(operation) && !operation.security.some(one => 'apiKey' in one)
@@ -859,7 +859,7 @@ describe('the server', () => {
     await to('readBackup', 403, 'forbidden', { headers: bob.headers })
     await to('readBackup', 200, null, { token: admin })
     await to('readBackup', 200, null, { token: admin, query: { cursor: 's:' } })
-    await to('readBackup', 400, 'invalid_parameter', { token: admin, query: { cursor: 'x' } })
+    await to('readBackup', 400, 'invalid_parameter', { token: admin, query: { cursor: 'x' }, invalid: true })
     await to('revokeSession', 204, null, { path: { session: bob.id }, token: admin })
     await to('listSessions', 401, 'expired_credential', { headers: bob.headers })
     const eve = await begin(await invited('Eve'))
