@@ -290,7 +290,7 @@ mod tests {
         fn load(&self, board: &BoardId) -> Result<Stored<StoredBoard>, StoreError> {
             match board.as_str() {
                 "b" => Err(StoreError::Unreadable(Damage::Checksum)),
-                _ => self.0.load(board),
+                _ => self.behind().load(board),
             }
         }
     }

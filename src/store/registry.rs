@@ -3,7 +3,7 @@
 //! Owns [`Registry`]. Must not know what is in documents. Key invariant: what cannot be read is an error,
 //! never "no grant" and never an unknown link or key. Tests: the rest of `contract/`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,11 +11,11 @@ use bytes::Bytes;
 use super::owners::Account;
 use super::{
     ChunkHash, Damage, StoreError, Stored, StoredAsset, StoredSession, StoredVersion, StoredWebhook,
-    UploadId, Used, VersionId, WhichSessions,
+    UploadId, Used, VersionId, WhichSessions, assets_named,
 };
 use crate::access::secret::SecretKind;
 use crate::access::{Asked, BoardFacts, Facts, SecretFacts};
-use crate::asset::{AssetHash, addresses_in};
+use crate::asset::AssetHash;
 use crate::audit::{Entry, EntryKey};
 use crate::ids::{BoardId, Level, Principal, SecretId, Subject, UserId};
 use crate::time::UnixMillis;
@@ -206,19 +206,14 @@ pub trait Registry: Send + Sync {
     /// As `load`, of the part.
     fn asset_part(&self, upload: UploadId, part: u32) -> Result<Option<Bytes>, StoreError>;
 
-    /// The assets that kept versions of a board name: they stay as long as the versions do. Reads the states of
-    /// all of them, one after the other.
+    /// The assets that kept versions of a board name: they stay as long as the versions do.
     ///
     /// # Errors
     /// As `load`, of the versions.
     fn assets_of_versions(&self, board: &BoardId) -> Result<Vec<AssetHash>, StoreError> {
-        let mut named = BTreeSet::new();
-        for version in self.versions(board, None, usize::MAX)? {
-            if let Some((_, state)) = self.version(board, version.id)? {
-                named.extend(addresses_in(&state));
-            }
-        }
-        Ok(named.into_iter().collect())
+        let versions = self.versions(board, None, usize::MAX)?;
+        let named = assets_named(&versions, &self.version_chunks(board)?);
+        Ok(named.iter().filter_map(|hash| AssetHash::parse(hash)).collect())
     }
 
     /// The versions of a board, newest first: the first `limit` before `before`. Where one is lost, it is
