@@ -156,13 +156,12 @@ pub(crate) fn commands(shared: impl Fn() -> Vec<Arg>) -> Vec<clap::Command> {
             vec![board(), needed("owner", "USER", "The owner")],
         ),
         command("delete", "Delete a board", vec![board(), yes]),
-        command("restore", "Bring a deleted board back", vec![board()]).hide(true),
+        command("restore", "Bring a deleted board back", vec![board()]),
         command(
             "history",
             "List the versions of a board, or go back to one",
             vec![board(), version],
-        )
-        .hide(true),
+        ),
     ]
 }
 

@@ -20,8 +20,8 @@ use boardwire::store::redb::RedbStore;
 use super::super::operator::Operator;
 use super::super::place::Where;
 
-/// The most that `--audit-days` may be: entries are for the server of the file to remove.
-const AUDIT_DAYS: &str = "3650";
+/// The most that `--audit-days` and `--trash-days` may be: what is old is for the server of the file to remove.
+const DAYS_MAX: &str = "3650";
 
 /// Whether a server has a file open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +133,8 @@ fn config(path: &Path, secret: &str) -> Result<Config, String> {
         ("data", path),
         ("listen", "127.0.0.1:0"),
         ("jwt-secret", secret),
-        ("audit-days", AUDIT_DAYS),
+        ("audit-days", DAYS_MAX),
+        ("trash-days", DAYS_MAX),
     ];
     let flag = |name: &str| {
         let found = given.iter().find(|(known, _)| *known == name);

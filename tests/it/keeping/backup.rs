@@ -13,7 +13,8 @@ use boardwire::store::pages::{Page, Place as Cursor};
 use serde_json::{Value, json};
 
 use super::{
-    Ended, beside, command, done, ended, fill, names, refused, rot, run, setting, text, whole, wholes, write,
+    Ended, beside, command, done, ended, fill, names, picture, refused, rot, run, setting, text, whole,
+    wholes, write,
 };
 use crate::support::api::Api;
 use crate::support::postgres::Postgres;
@@ -29,12 +30,26 @@ fn answers(server: &Server) -> Vec<(String, u16, Vec<u8>)> {
     let admin = Api::admin(server);
     let mut answers = Vec::new();
     for board in ["b", "c", "d", "gone"] {
-        for rest in ["", "/document?format=json", "/permissions", "/links", "/keys"] {
+        for rest in [
+            "",
+            "/document?format=json",
+            "/permissions",
+            "/links",
+            "/keys",
+            "/assets",
+            "/versions",
+        ] {
             let target = format!("/v1/boards/{board}{rest}");
             let answer = admin.get(&target);
             answers.push((target, answer.status, answer.body));
         }
     }
+    let assets = admin.get("/v1/boards/b/assets").json();
+    let hash = assets["items"][0]["sha256"].as_str().unwrap_or_default();
+    let target = format!("/v1/boards/b/assets/{hash}");
+    let answer = admin.get(&target);
+    assert_eq!(answer.body, picture());
+    answers.push((target, answer.status, answer.body));
     answers
 }
 

@@ -72,7 +72,24 @@ fn boards_are_listed_shown_renamed_given_away_copied_and_deleted_on_a_server() {
     assert!(code == Some(2) && said.contains("--yes is missing"), "{said}");
     done_on(&server, &["delete", "b2", "--yes"]);
     assert_eq!(Api::admin(&server).get("/v1/boards/b2").status, 410);
+    done_on(&server, &["restore", "b2"]);
+    assert_eq!(document(&server, "b2"), document(&server, "b"));
     let (code, _, said) = on(&server, &["show", "never"]);
+    assert!(code == Some(1) && said.contains("answers 404"), "{said}");
+}
+
+#[test]
+fn a_board_goes_back_to_what_it_was() {
+    let server = Server::start();
+    fill(&server);
+    let history =
+        || -> Value { serde_json::from_str(&done_on(&server, &["history", "b", "--json"])).unwrap() };
+    let first = history()[0].clone();
+    assert_eq!(first["name"], "first");
+    let version = first["id"].as_str().unwrap();
+    done_on(&server, &["history", "b", "--restore", version]);
+    assert_eq!(history()[0]["kind"], "before_restore");
+    let (code, _, said) = on(&server, &["history", "b", "--restore", "999999"]);
     assert!(code == Some(1) && said.contains("answers 404"), "{said}");
 }
 

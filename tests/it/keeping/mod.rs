@@ -88,11 +88,21 @@ pub(crate) fn fill(server: &Server) {
     let hook = json!({"url": "https://hooks.example/x"});
     alice.must("POST", "/v1/boards/b/webhooks", &hook, 201);
     write(server, "b", "drawn", "by alice");
+    let brought = alice.send("POST", "/v1/boards/b/assets", &picture());
+    assert_eq!(brought.status, 201, "{}", String::from_utf8_lossy(&brought.body));
+    alice.must("POST", "/v1/boards/b/versions", &json!({"name": "first"}), 201);
     for board in ["c", "d", "gone"] {
         alice.must("POST", "/v1/boards", &json!({"id": board}), 201);
         write(server, board, "board", board);
     }
     alice.must("DELETE", "/v1/boards/gone", &serde_json::Value::Null, 204);
+}
+
+/// What begins as a PNG of 20 by 10 pixels, and takes several parts.
+pub(crate) fn picture() -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x14\0\0\0\x0a".to_vec();
+    bytes.resize(600_000, 7);
+    bytes
 }
 
 /// Sets a key of a board's document.
