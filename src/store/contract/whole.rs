@@ -61,7 +61,7 @@ fn read<P: Place>(store: &Tried<P>, board: &str) -> Whole {
 
 /// Brings the parts of a board's assets.
 fn bring_parts<P: Place>(to: &Tried<P>, whole: &Whole) {
-    if let Life::Live(living) = &whole.life {
+    if let Some(living) = whole.life.living() {
         (living.assets.iter()).for_each(|asset| to.done(&assets::parts_of(asset)));
     }
 }

@@ -18,14 +18,14 @@ const TAGS: [Tag; 16] = [
     Tag::Key,
     Tag::Audit,
     Tag::Webhook,
-    Tag::Asset,
-    Tag::AssetPart,
-    Tag::Version,
-    Tag::VersionChunk,
     Tag::Session,
     Tag::Id,
     Tag::Unreadable,
     Tag::End,
+    Tag::Asset,
+    Tag::AssetPart,
+    Tag::Version,
+    Tag::VersionChunk,
 ];
 
 /// A page is read as one that can be written, or not at all: as it came, and with the checksums of whoever
