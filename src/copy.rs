@@ -379,8 +379,8 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    /// Brings the parts of a board's assets, where the target does not know the board; false where they cannot
-    /// be read, and the board stays behind.
+    /// Brings the parts of a board's assets, where the target does not know the board; false where they
+    /// cannot be read, and the board stays behind.
     fn brought(&mut self, whole: &Whole, parts: Parts<'_>, tell: Tell<'_>) -> Result<bool, Stopped> {
         if assets::of(whole).is_empty() {
             return Ok(true);

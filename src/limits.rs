@@ -22,19 +22,10 @@ mod socket;
 mod versions;
 mod webhooks;
 
-pub use assets::*;
-pub use awareness::*;
-pub use backup::*;
-pub use client::*;
-pub use events::*;
-pub use http::*;
-pub use mcp::*;
-pub use nodes::*;
-pub use picture::*;
-pub use sessions::*;
-pub use socket::*;
-pub use versions::*;
-pub use webhooks::*;
+pub use self::{
+    assets::*, awareness::*, backup::*, client::*, events::*, http::*, mcp::*, nodes::*, picture::*,
+    sessions::*, socket::*, versions::*, webhooks::*,
+};
 
 // --- names ------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
 //! What is kept beside a room for those who read and write its content: the open document, and what need not
 //! be tried again.
 //!
-//! Owns [`Kept`], [`Verdicts`], [`Watch`] and [`JsonBytes`]. Must not know why a board cannot be opened. Key invariants:
-//! what is kept goes with its room; a verdict holds for a board as it was; the JSON of all boards together
-//! never exceeds its bound. Tests: `content/tests.rs`.
+//! Owns [`Kept`], [`Verdicts`], [`Watch`] and [`JsonBytes`]. Must not know why a board cannot be opened. Key
+//! invariants: what is kept goes with its room; a verdict holds for a board as it was; the JSON of all boards
+//! together never exceeds its bound. Tests: `content/tests.rs`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,9 +1,9 @@
 //! Versions of boards: when one makes itself, how one is made and restored.
 //!
-//! Which ones are kept is in `policy`; what is remembered beside a room, in `kept`. Must not know
-//! HTTP, nor how versions are stored. Key invariants: of one board one version is made at a time; nothing of it
-//! is on the way of an update: a version makes itself from what a compaction has made anyway, or when a room
-//! ends; restoring is one edit, like any other, before which a version is made to go back to. Tests:
+//! Which ones are kept is in `policy`; what is remembered beside a room, in `kept`. Must not know HTTP, nor
+//! how versions are stored. Key invariants: of one board one version is made at a time; nothing of it is on
+//! the way of an update: a version makes itself from what a compaction has made anyway, or when a room ends;
+//! restoring is one edit, like any other, before which a version is made to go back to. Tests:
 //! `versions/policy.rs`, tests/it/versions.rs.
 
 pub(crate) mod policy;
@@ -262,8 +262,8 @@ impl Boards {
         }
     }
 
-    /// Sets a board's records to those of a version, in one edit, and waits until that is durable. What others
-    /// do meanwhile joins as with any edit.
+    /// Sets a board's records to those of a version, in one edit, and waits until that is durable. What
+    /// others do meanwhile joins as with any edit.
     ///
     /// # Errors
     /// [`Failed`].

@@ -25,8 +25,8 @@ pub const VERSION_EVERY: Duration = Duration::from_secs(3_600);
 /// How long after a version before a deletion the next such one is, at the soonest.
 pub const VERSION_BEFORE_DELETION_EVERY: Duration = Duration::from_secs(600);
 
-/// Things that are on a board, at least, for a version before half of them is deleted: a record each, a letter
-/// of a text each.
+/// Things that are on a board, at least, for a version before half of them is deleted: a record each, a
+/// letter of a text each.
 pub const VERSION_BEFORE_DELETION_LEAST: u64 = 16;
 
 /// Versions before deletions and restores that are kept, inclusive; the oldest go first.

@@ -59,8 +59,8 @@ pub enum Change {
     /// Makes a board just as it was in another store, or marks its id as used: for whoever moves boards. No
     /// quota is looked at, and no entry written but those that it brings.
     Import(Box<Whole>),
-    /// Removes a board for good that was put into the trash before a moment; as `Act::Delete`, but it writes no
-    /// entry.
+    /// Removes a board for good that was put into the trash before a moment; as `Act::Delete`, but it writes
+    /// no entry.
     Purge {
         /// Which.
         board: BoardId,
@@ -185,19 +185,18 @@ impl Change {
 pub enum Applied {
     /// It is durable.
     Done,
-    /// `Create`: the board is there already. `AddSecret`, `AddWebhook`, `Version`: one with this id is. `Import`: the
-    /// board is, or a link or key of it on another board. `Open`: a session with this id or of this
-    /// invitation is. `Part`: the upload has this part. `Finish`: the board has this asset.
+    /// `Create`: the board is there already. `AddSecret`, `AddWebhook`, `Version`: one with this id is.
+    /// `Import`: the board is, or a link or key of it on another board. `Open`: a session with this id or of
+    /// this invitation is. `Part`: the upload has this part. `Finish`: the board has this asset.
     Exists,
     /// The board was deleted; it may be in the trash.
     Deleted,
     /// There is no such board.
     Absent,
-    /// `Ungrant`, `Revoke`, `Pause`, `RemoveWebhook`, `RemoveVersion`: the board has no such grant, link, key,
-    /// webhook or version.
-    /// `Restore`, `Purge`: the board is not in the trash, or not for so long.
-    /// `Renew`, `Revoke` of a session: there is none, or it was revoked. `Part`, `Drop`, `Finish`: there is no
-    /// such upload any more, or it is not whole. `Name`, `Remove`: the board has none of these assets.
+    /// `Ungrant`, `Revoke`, `Pause`, `RemoveWebhook`, `RemoveVersion`: the board has no such grant, link,
+    /// key, webhook or version. `Restore`, `Purge`: the board is not in the trash, or not for so long.
+    /// `Renew`, `Revoke` of a session: there is none, or it was revoked. `Part`, `Drop`, `Finish`: there is
+    /// no such upload any more, or it is not whole. `Name`, `Remove`: the board has none of these assets.
     NotThere,
     /// `Grant`, `AddSecret`, `AddWebhook`, `Version`: the board has as many as `limits` allows. `Open`: the
     /// store has as many sessions. `Finish`: the board has as many assets.

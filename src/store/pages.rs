@@ -10,8 +10,9 @@
 //! ```
 //! Keys and values are those of the data file, with their checksums (`rows`): of each board its record, then
 //! its full state and its updates, each as one chunk, its grants, links, keys, assets, versions with their
-//! chunks, webhooks and audit entries; of the bytes of an asset each part as one chunk. Of two tags only a page knows: a board that cannot be read (key: its id, value: why) and the end (value: how
-//! many rows came before, u32 le, and where the next page begins).
+//! chunks, webhooks and audit entries; of the bytes of an asset each part as one chunk. Of two tags only a
+//! page knows: a board that cannot be read (key: its id, value: why) and the end (value: how many rows came
+//! before, u32 le, and where the next page begins).
 
 #![deny(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 

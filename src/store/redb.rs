@@ -13,9 +13,8 @@
 //! nothing, leaves it out of the copy when it makes the file smaller, and cannot read the audit entries of
 //! webhooks. So did `sessions` and the index `invites`: a program that does not know them knows nobody by a
 //! session, and leaves them out of such a copy too. Format 5 adds boards in the trash, with the index `trash`
-//! over them, `assets`, `uploads` and `asset_parts`, and `versions` with `version_chunks`. Bytes are in `rows`.
-//! Deleting a board must delete its
-//! rows in each table that knows boards, but its audit entries.
+//! over them, `assets`, `uploads` and `asset_parts`, and `versions` with `version_chunks`. Bytes are in
+//! `rows`. Deleting a board must delete its rows in each table that knows boards, but its audit entries.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the
 //! newest slot whose whole tree matches its checksums. Opening after a crash therefore reads the file once.

@@ -1,9 +1,10 @@
 //! Versions of a board as they are kept: states of it, cut into chunks that they share.
 //!
-//! Owns [`StoredVersion`], [`NewVersion`], and where a state is cut. Must not know when a version is made, nor
-//! which ones go. Key invariants: the chunks of a version, one after the other, are its state; of a board, each
-//! chunk is kept once, under the SHA-256 of its bytes; where a state is cut depends on the bytes around the cut
-//! alone, so that what an edit leaves as it was is cut as it was. Tests: below, `contract/versions.rs`.
+//! Owns [`StoredVersion`], [`NewVersion`], and where a state is cut. Must not know when a version is made,
+//! nor which ones go. Key invariants: the chunks of a version, one after the other, are its state; of a
+//! board, each chunk is kept once, under the SHA-256 of its bytes; where a state is cut depends on the bytes
+//! around the cut alone, so that what an edit leaves as it was is cut as it was. Tests: below,
+//! `contract/versions.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -179,8 +180,8 @@ const ASSET: &[u8] = b"/assets/";
 /// Letters of a SHA-256.
 const HEX_BYTES: usize = 64;
 
-/// The assets that versions name, by their SHA-256 in hexadecimal: each place in a state where an address of one
-/// stands, also where two chunks meet. What two versions share is looked through once.
+/// The assets that versions name, by their SHA-256 in hexadecimal: each place in a state where an address of
+/// one stands, also where two chunks meet. What two versions share is looked through once.
 #[must_use]
 pub fn assets_named(versions: &[StoredVersion], chunks: &BTreeMap<ChunkHash, Bytes>) -> BTreeSet<String> {
     let mut named = BTreeSet::new();

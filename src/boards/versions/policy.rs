@@ -1,8 +1,8 @@
 //! Which versions of a board are kept.
 //!
 //! Owns [`Policy`]. Must not know how they are stored. Key invariants: what somebody asked for goes by itself
-//! never; of those that made themselves the oldest go first; what is kept fits the bounds, or nothing is added.
-//! Tests are below.
+//! never; of those that made themselves the oldest go first; what is kept fits the bounds, or nothing is
+//! added. Tests are below.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

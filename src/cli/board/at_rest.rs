@@ -20,7 +20,8 @@ use boardwire::store::redb::RedbStore;
 use super::super::operator::Operator;
 use super::super::place::Where;
 
-/// The most that `--audit-days` and `--trash-days` may be: what is old is for the server of the file to remove.
+/// The most that `--audit-days` and `--trash-days` may be: what is old is for the server of the file to
+/// remove.
 const DAYS_MAX: &str = "3650";
 
 /// Whether a server has a file open.

@@ -126,8 +126,8 @@ const SESSIONS: &[&str] = &[
     "CREATE INDEX sessions_by_revocation ON sessions (revoked_at) WHERE revoked_at IS NOT NULL",
 ];
 
-/// Boards in the trash. They have a `deleted_at` too: a program that does not know of the trash takes them for
-/// deleted.
+/// Boards in the trash. They have a `deleted_at` too: a program that does not know of the trash takes them
+/// for deleted.
 const TRASH: &[&str] = &[
     "ALTER TABLE boards ADD COLUMN trashed boolean NOT NULL DEFAULT false",
     "CREATE INDEX boards_in_trash ON boards (owner, id) WHERE trashed",

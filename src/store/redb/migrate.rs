@@ -32,8 +32,8 @@ pub(super) fn migrate(database: &Database, found: u32) -> Result<(), StoreError>
     write_format(transaction)
 }
 
-/// The tables that came after format 4, or without a format of their own. A file that is of the present format
-/// has all of them but those that come later still.
+/// The tables that came after format 4, or without a format of their own. A file that is of the present
+/// format has all of them but those that come later still.
 const LATER: [Table; 9] = [
     WEBHOOKS,
     SESSIONS,

@@ -1,7 +1,7 @@
 //! The rows of versions, and of the chunks that they share.
 //!
-//! Owns their keys and values. Must not know the engine. Key invariant: a chunk's row is under the hash of its
-//! bytes, so that bytes which are not those of the hash are damage. Tests are below.
+//! Owns their keys and values. Must not know the engine. Key invariant: a chunk's row is under the hash of
+//! its bytes, so that bytes which are not those of the hash are damage. Tests are below.
 
 use bytes::Bytes;
 

@@ -1,4 +1,5 @@
-// What a board was: its versions with time, who, name and picture; one is looked at, kept under a name, restored.
+// What a board was: its versions with time, who, name and picture; one is looked at, kept under a name,
+// restored.
 import { useCallback, useEffect, useMemo, useRef, useState, type FormEvent } from 'react'
 import { createApi, everyPage, type Api, type Version } from '../api'
 import type { Credentials } from '../credentials'

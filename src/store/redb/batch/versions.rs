@@ -1,8 +1,8 @@
 //! Versions in one commit.
 //!
 //! Owns their bound, and which chunks go with a version. Must not decide whether the board is there or who
-//! asks; `batch` did. Key invariants: what is refused changes no row; a chunk stays as long as a version of its
-//! board has it, and no longer. A version whose row cannot be read keeps nothing.
+//! asks; `batch` did. Key invariants: what is refused changes no row; a chunk stays as long as a version of
+//! its board has it, and no longer. A version whose row cannot be read keeps nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

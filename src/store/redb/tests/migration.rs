@@ -137,9 +137,8 @@ fn a_file_of_format_1_is_brought_up_to_the_present_one_at_opening() {
     assert!(check(&path).unwrap().is_sound());
 }
 
-/// A file that the last version before a format wrote: closed in order, or of a process that was killed. It is
-/// packed as stretches: a byte that is repeated (count u32 le, byte), then others (length u32 le,
-/// bytes).
+/// A file that the last version before a format wrote: closed in order, or of a process that was killed. It
+/// is packed as stretches: a byte that is repeated (count u32 le, byte), then others (length u32 le, bytes).
 fn unpacked(mut packed: &[u8]) -> Vec<u8> {
     let mut content = Vec::new();
     let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap()) as usize;
@@ -205,8 +204,8 @@ fn a_file_of_format_3_gets_a_journal_and_keeps_what_it_has() {
     }
 }
 
-/// That a file has what the last version before the trash wrote: `plan` with three notes, a grant, a link and a
-/// key, `sketch` without content, and `gone`, deleted.
+/// That a file has what the last version before the trash wrote: `plan` with three notes, a grant, a link and
+/// a key, `sketch` without content, and `gone`, deleted.
 fn has_what_format_4_had(store: &RedbStore) {
     let plan = present(store, "plan");
     let states = plan.snapshot.iter().chain(&plan.updates);
