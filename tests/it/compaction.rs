@@ -125,7 +125,10 @@ fn what_deleted_boards_leave_free_is_given_back_while_others_are_saved() {
     until(SOON, || size() > 45 * MIB);
     for number in 0..14 {
         assert_eq!(
-            admin.call("DELETE", &format!("/v1/boards/b{number}")).status / 100,
+            admin
+                .call("DELETE", &format!("/v1/boards/b{number}?forever=true"))
+                .status
+                / 100,
             2
         );
     }

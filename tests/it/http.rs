@@ -266,7 +266,10 @@ fn a_query_parameter_that_a_call_does_not_take_is_refused_by_its_name() {
     }
     let told = alice.must("GET", "/v1/boards?sort=asc", &none, 400);
     let detail = told["detail"].as_str().unwrap();
-    assert!(detail.contains("limit, cursor, token, apiKey, share"), "{detail}");
+    assert!(
+        detail.contains("limit, cursor, trash, token, apiKey, share"),
+        "{detail}"
+    );
     // Those with credentials may stand everywhere; the page's paths are read by the page.
     for target in ["/v1/boards/b?token=&apiKey=&share=", "/?x=y", "/board/b?x=y"] {
         let answer = Http::connect(server.address()).request("GET", target, &[]);

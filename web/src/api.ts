@@ -301,7 +301,7 @@ export function createApi (credentials: Credentials, fetcher: typeof fetch = fet
     createVersion: async (board, name) => await send({ method: 'POST', path: at(board, 'versions'), body: { name } }),
     readVersionPicture: async (board, version, look, signal) => {
       const path = at(board, 'versions', version, 'picture.svg')
-      return await (await load({ method: 'GET', path, query: { ...look }, signal, isKept: true })).blob()
+      return await (await load({ method: 'GET', path, query: { ...look }, signal, cache: 'no-cache' })).blob()
     },
     restoreVersion: async (board, version) => await send({ method: 'POST', path: at(board, 'versions', version, 'restore') }),
     listAudit: async (board, cursor, signal) => await list(at(board, 'audit'), cursor, signal, { limit: LIST_LIMIT }),

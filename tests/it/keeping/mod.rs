@@ -95,7 +95,8 @@ pub(crate) fn fill(server: &Server) {
         alice.must("POST", "/v1/boards", &json!({"id": board}), 201);
         write(server, board, "board", board);
     }
-    alice.must("DELETE", "/v1/boards/gone", &serde_json::Value::Null, 204);
+    let gone = "/v1/boards/gone?forever=true";
+    alice.must("DELETE", gone, &serde_json::Value::Null, 204);
 }
 
 /// What begins as a PNG of 20 by 10 pixels, and takes several parts.
