@@ -87,7 +87,8 @@ fn a_board_goes_back_to_what_it_was() {
     let first = history()[0].clone();
     assert_eq!(first["name"], "first");
     let version = first["id"].as_str().unwrap();
-    let sticky = json!({"type": "sticky", "content": {"text": "later"}});
+    let sticky =
+        json!({"type": "sticky", "x": 0, "y": 0, "width": 200, "height": 200, "content": {"text": "later"}});
     let admin = Api::admin(&server);
     admin.must("POST", "/v1/boards/b/items", &sticky, 201);
     done_on(&server, &["history", "b", "--restore", version]);
