@@ -1,7 +1,8 @@
 //! A board as text: one line an item, short enough for a model to read a whole board.
 //!
 //! Owns the form of a line. Must not know records. Key invariant: whatever an item says, it takes one line,
-//! and its words stand in quotes as JSON has them. Tests: src/mcp/tests.rs.
+//! its words stand in quotes as JSON has them, and so does a name that could be taken for something else.
+//! Tests: src/mcp/tests.rs.
 //!
 //! # Shape
 //! `type id (x,y widthxheight) "text" style... in frame`, and of a connector
@@ -16,10 +17,9 @@ use crate::limits;
 /// Adds the line of an item.
 pub fn tell(item: &Value, out: &mut String) {
     let text = |path: &str| item.pointer(path).and_then(Value::as_str);
-    let kind = text("/type").unwrap_or_default();
-    out.push_str(kind);
+    name(text("/type").unwrap_or_default(), out);
     out.push(' ');
-    out.push_str(text("/id").unwrap_or_default());
+    name(text("/id").unwrap_or_default(), out);
     match (item.get("from"), item.get("to")) {
         (Some(from), Some(to)) => {
             end(from, out);
@@ -43,7 +43,7 @@ pub fn tell(item: &Value, out: &mut String) {
             .filter(|word| !matches!(*word, "rectangle" | "black"));
         if let Some(word) = word {
             out.push(' ');
-            out.push_str(word);
+            name(word, out);
         }
     }
     if let Some(points) = item.get("points").and_then(Value::as_array) {
@@ -56,7 +56,8 @@ pub fn tell(item: &Value, out: &mut String) {
         out.push_str(" locked");
     }
     if let Some(parent) = text("/parent") {
-        push(out, format_args!(" in {parent}"));
+        out.push_str(" in ");
+        name(parent, out);
     }
     out.push('\n');
 }
@@ -83,8 +84,21 @@ fn place(item: &Value, out: &mut String) {
 
 fn end(end: &Value, out: &mut String) {
     match end.get("item").and_then(Value::as_str) {
-        Some(item) => push(out, format_args!(" {item}")),
+        Some(item) => {
+            out.push(' ');
+            name(item, out);
+        }
         None => push(out, format_args!(" ({},{})", number(end, "x"), number(end, "y"))),
+    }
+}
+
+/// A name as it stands; in quotes where it has anything but what names are made of, since a writer of the
+/// document chose it, and a space or a line break in it would forge the rest of the line or the next one.
+fn name(word: &str, out: &mut String) {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_:.".contains(&byte);
+    match word.len() <= limits::MCP_LINE_TEXT_BYTES_MAX && word.bytes().all(is_plain) {
+        true => out.push_str(word),
+        false => quote(word, out),
     }
 }
 

@@ -338,6 +338,11 @@ test('a shape that is only changed again keeps its `meta` as it is, here and whe
     const shape = store.get(createShapeId('a'))
     expect([shape?.x, shape?.meta === metas[n]]).toEqual([5, true])
   }
+  // What follows from others is written as it is signed there.
+  other.store.put([at(7, 'T')].map(shape => ({ ...shape, meta: metas[1]! })))
+  other.binding.flush()
+  expect(other.map.get('shape:a')).toEqual(at(7, '1'))
+  exchange(other.doc, one.doc)
   // Another name is another `meta`.
   one.doc.transact(() => one.map.set('shape:a', geo('a', { meta: { updated_by: 'user:bob' } })), 'wire')
   expect(one.store.get(createShapeId('a'))?.meta).toEqual({ updated_by: 'user:bob' })

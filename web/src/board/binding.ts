@@ -201,8 +201,9 @@ export class Binding {
       this.#map.delete(id)
       return true
     }
-    const record = this.#options.signed?.(current) ?? current
-    if (isEqual(this.#map.get(id), record)) return false
+    const before = this.#map.get(id)
+    const record = dated(this.#options.signed?.(current) ?? current, current, before)
+    if (isEqual(before, record)) return false
     const bare = !hasUndefined(record)
     if (bare) this.#reader.know(record)
     this.#map.set(id, bare ? record : JSON.parse(JSON.stringify(record)))
@@ -422,6 +423,13 @@ function sharing (record: TLRecord, current: TLRecord | undefined): TLRecord {
   if ('props' in record && 'props' in current && isEqual(record.props, current.props)) shared['props'] = current.props
   if (saysTheSame(record.meta, current.meta)) shared['meta'] = current.meta
   return isEqual(shared, current) ? current : shared as unknown as TLRecord
+}
+
+// What is not signed anew keeps the time that is written: the canvas may have an older one.
+function dated (signed: TLRecord, current: TLRecord, before: unknown): TLRecord {
+  const meta = typeof before === 'object' && before !== null ? (before as Partial<TLRecord>).meta : undefined
+  const keeps = signed === current && meta !== undefined && meta !== null && saysTheSame(meta, current.meta)
+  return keeps ? { ...current, meta } as TLRecord : signed
 }
 
 /** What tldraw's own loading of a file uses, and does not publish; the store turns them on again by itself. */
