@@ -297,10 +297,11 @@ pub struct Question<'a> {
 ///
 /// # Errors
 /// `Refused`. Of a request: with `InvalidCredential`, `ExpiredCredential` or `AgentPaused`, for the first
-/// credential that is not valid, whatever the others are; else with `NoCredential`; else, for whoever has no
-/// token, `NoPermission`; else `BoardDeleted`, `NoSuchBoard` or `NoPermission`. Of a connection: with
-/// `BoardDeleted`; else with `AgentPaused` where a key is paused, whatever the others are; else with
-/// `ExpiredCredential` where a credential is no longer valid; else `NoSuchBoard` or `NoPermission`.
+/// credential that is not valid, whatever the others are; else with `NoCredential`; else, for whoever has
+/// neither a token nor a link or key of this board, `NoPermission`; else `BoardDeleted`, `NoSuchBoard` or
+/// `NoPermission`. Of a connection: with `BoardDeleted`; else with `AgentPaused` where a key is paused,
+/// whatever the others are; else with `ExpiredCredential` where a credential is no longer valid; else
+/// `NoSuchBoard` or `NoPermission`.
 #[must_use]
 pub fn decide(credentials: &Credentials, question: Question<'_>) -> Decision {
     let valid = Valid::of(credentials, question);
@@ -417,6 +418,13 @@ impl<'a> Valid<'a> {
             (Moment::Request, None) if !self.tokens.is_empty() => of_board,
             // Whoever has no token is not told whether the board is there.
             (Moment::Request, None) if self.secrets.is_empty() => Fault::NoCredential,
+            // Those of a board in the trash are still there, and whoever has one knows of the board.
+            (Moment::Request, None)
+                if of_board == Fault::BoardDeleted
+                    && self.secrets.iter().any(|(_, of)| of.board == *question.board) =>
+            {
+                of_board
+            }
             (Moment::Request, None) => Fault::NoPermission,
         }
     }

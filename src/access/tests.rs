@@ -249,6 +249,19 @@ fn a_secret_of_another_board_is_403_whether_there_is_such_a_board_or_not() {
 }
 
 #[test]
+fn a_secret_of_a_board_in_the_trash_learns_that_it_was_deleted() {
+    for kind in [SecretKind::Link, SecretKind::Key] {
+        let mut facts = facts(BoardFacts::Deleted);
+        facts.secrets.extend([
+            stored(kind, "s", "b", Level::View),
+            stored(kind, "t", "other", Level::Edit),
+        ]);
+        assert_eq!(request(&[], &[sent(kind, "s")], &facts), "board deleted");
+        assert_eq!(request(&[], &[sent(kind, "t")], &facts), "no permission");
+    }
+}
+
+#[test]
 fn a_secret_of_another_board_acts_for_nobody_here() {
     let (key, link) = (SecretKind::Key, SecretKind::Link);
     let mut facts = facts(owned_by("alice"));

@@ -177,6 +177,12 @@ impl Case {
         [self.key, self.link].contains(&Sent::Paused)
     }
 
+    fn has_secret_of_it(self) -> bool {
+        [self.key, self.link]
+            .iter()
+            .any(|sent| matches!(sent, Sent::Here(..)))
+    }
+
     /// Why a case comes to nothing before any level is looked at.
     fn early_refusal(self) -> Option<Fault> {
         // "One that is sent but invalid is a refusal (401), never ignored."
@@ -200,6 +206,8 @@ impl Case {
             (Board::Absent | Board::Deleted, Moment::Request, None) if self.no_secret() => {
                 Some(Fault::NoCredential)
             }
+            // "A board that is deleted is 410" for whoever has a link or key of it, which are in the trash too.
+            (Board::Deleted, Moment::Request, None) if self.has_secret_of_it() => Some(Fault::BoardDeleted),
             (Board::Absent | Board::Deleted, Moment::Request, None) => Some(Fault::NoPermission),
             (Board::Alices | Board::Bobs | Board::Nobodys, _, _) => None,
         }
