@@ -190,7 +190,7 @@ async fn tag(boards: &Arc<Boards>, board: &BoardId, options: &Options) -> Result
     let Stored::Present(summary) = summary.map_err(admission::problem)? else {
         return Err(admission::problem(Fault::NoSuchBoard));
     };
-    let state = (summary.record.updated_at, summary.size_bytes);
+    let state = (summary.record.updated_at, summary.sequence);
     Ok(tag_of(&state, options))
 }
 

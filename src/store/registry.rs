@@ -40,6 +40,8 @@ pub struct Summary {
     pub record: BoardRecord,
     /// Bytes that the stored full state and the updates stored since take, with the lengths between those.
     pub size_bytes: u64,
+    /// The number of the last update that was stored. Compaction changes the size, but not this.
+    pub sequence: u64,
 }
 
 /// A share link or API key as it is kept.

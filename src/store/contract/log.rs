@@ -33,10 +33,18 @@ pub(super) fn a_board_reads_back_as_it_was_written<P: Place>() {
     );
     assert_eq!(stored.last_sequence(), 3);
     let size_bytes = [3, 0, 5].iter().map(|length| length + 4).sum();
-    assert_eq!(
-        store.summary(&id("a")),
-        Ok(Stored::Present(Summary { record, size_bytes }))
-    );
+    let summary = Summary {
+        record,
+        size_bytes,
+        sequence: 3,
+    };
+    assert_eq!(store.summary(&id("a")), Ok(Stored::Present(summary.clone())));
+    store.done(&[snapshot("a", 3, "12345")]);
+    let compacted = Summary {
+        size_bytes: 5,
+        ..summary
+    };
+    assert_eq!(store.summary(&id("a")), Ok(Stored::Present(compacted)));
 }
 
 pub(super) fn a_snapshot_replaces_the_log_that_it_covers<P: Place>() {

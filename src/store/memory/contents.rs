@@ -70,6 +70,7 @@ impl Board {
         Summary {
             record: self.stored.record.clone(),
             size_bytes: self.size_bytes(),
+            sequence: self.stored.last_sequence(),
         }
     }
 

@@ -121,6 +121,7 @@ fn whole(board: Board, states: &[Row], updates: &[Row]) -> Result<StoredBoard, D
 fn told(board: Board) -> Summary {
     Summary {
         size_bytes: board.size_bytes(),
+        sequence: board.last_sequence,
         record: board.record,
     }
 }

@@ -96,6 +96,7 @@ fn trashed_in(
 fn summary_of(live: LiveBoard) -> Summary {
     Summary {
         size_bytes: live.size_bytes(),
+        sequence: live.last_sequence,
         record: live.record,
     }
 }
