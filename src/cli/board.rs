@@ -26,6 +26,7 @@ use super::{one_line, percent};
 mod at_rest;
 mod export;
 mod import;
+mod pictures;
 mod sqlite;
 mod tldr;
 mod ysweet;
@@ -358,8 +359,12 @@ fn task(request: &Request, server: &Server) -> Result<Vec<u8>, String> {
         } => {
             let made = import::read(from, *kind, to_be.as_ref())?;
             let made = made.iter().map(|drawing| {
-                let what = (drawing.updates.as_slice(), drawing.board.as_ref());
-                make(server, what, title.as_deref(), shown)
+                let new = New {
+                    id: drawing.board.as_ref(),
+                    title: title.as_deref(),
+                    pictures_of: None,
+                };
+                make(server, &drawing.updates, new, shown)
             });
             Ok(made.collect::<Result<Vec<_>, _>>()?.concat())
         }
@@ -368,7 +373,12 @@ fn task(request: &Request, server: &Server) -> Result<Vec<u8>, String> {
             let found = server.json(Verb::Get, &path, None)?;
             let update = server.ask(Verb::Get, &format!("{path}/document"), b"")?.body;
             let title = found.get("title").and_then(Value::as_str);
-            make(server, (&[update], Some(to_be)), title, shown)
+            let new = New {
+                id: Some(to_be),
+                title,
+                pictures_of: Some(&path),
+            };
+            make(server, &[update], new, shown)
         }
         Task::Rename { board, title } => {
             change(Verb::Patch, &path_of(board), Some(&json!({ "title": title })))
@@ -418,27 +428,40 @@ fn show(server: &Server, board: &BoardId, shown: Shown) -> Result<Vec<u8>, Strin
     Ok(print(shown, &found, &more))
 }
 
+/// A board that is to be made.
+struct New<'a> {
+    /// Its id; the server makes one where it has none.
+    id: Option<&'a BoardId>,
+    title: Option<&'a str>,
+    /// Under which path the board is whose pictures its document names.
+    pictures_of: Option<&'a str>,
+}
+
 /// Makes a board and gives it its document; where that does not arrive, it is removed again.
-fn make(
-    server: &Server,
-    (updates, board): (&[Vec<u8>], Option<&BoardId>),
-    title: Option<&str>,
-    shown: Shown,
-) -> Result<Vec<u8>, String> {
-    let mut new = json!({ "title": title });
-    if let (Some(board), Some(members)) = (board, new.as_object_mut()) {
+fn make(server: &Server, updates: &[Vec<u8>], new: New<'_>, shown: Shown) -> Result<Vec<u8>, String> {
+    let mut body = json!({ "title": new.title });
+    if let (Some(board), Some(members)) = (new.id, body.as_object_mut()) {
         members.insert("id".to_owned(), board.as_str().into());
     }
-    let made = server.json(Verb::Post, "/v1/boards", Some(&new))?;
+    let made = server.json(Verb::Post, "/v1/boards", Some(&body))?;
     let made_id = made.get("id").and_then(Value::as_str).unwrap_or_default();
     let path = format!("/v1/boards/{}", percent(made_id));
-    for update in updates {
-        if let Err(why) = server.ask(Verb::Post, &format!("{path}/document"), update) {
-            return Err(match server.ask(Verb::Delete, &path, b"") {
-                Ok(_) => format!("{why}; the board that was made for it is removed again"),
-                Err(error) => format!("{why}; the board {made_id:?} that was made for it stays: {error}"),
-            });
+    let fill = || {
+        for update in updates {
+            // The pictures go before the document, which nobody then sees without them.
+            if let Some(from) = new.pictures_of {
+                pictures::bring(server, from, &path, update)?;
+            }
+            server.ask(Verb::Post, &format!("{path}/document"), update)?;
         }
+        Ok(())
+    };
+    if let Err(why) = fill() {
+        let why: String = why;
+        return Err(match server.ask(Verb::Delete, &path, b"") {
+            Ok(_) => format!("{why}; the board that was made for it is removed again"),
+            Err(error) => format!("{why}; the board {made_id:?} that was made for it stays: {error}"),
+        });
     }
     let made = server.json(Verb::Get, &path, None)?;
     Ok(print(shown, &made, &[]))

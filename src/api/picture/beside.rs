@@ -23,7 +23,7 @@ use crate::store::{Registry, StoreError, StoredAsset};
 pub(super) async fn put_in(boards: &Arc<Boards>, board: &BoardId, records: &mut Taken) -> Result<(), Fault> {
     let named: Vec<(String, AssetHash)> = records
         .sources()
-        .filter_map(|(key, source)| Some((key.to_owned(), AssetAddress::parse(source, board)?.hash)))
+        .filter_map(|(key, source)| Some((key.to_owned(), AssetAddress::hash_of(source)?)))
         .collect();
     if named.is_empty() {
         return Ok(());

@@ -8,10 +8,11 @@ use std::io;
 use std::path::Path;
 
 use boardwire::client::Verb;
+use boardwire::room::document::RECORDS;
 use serde_json::Value;
 
 use super::super::operator::Server;
-use super::tldr;
+use super::{pictures, tldr};
 
 /// What a file has in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,14 @@ pub(super) fn write(server: &Server, path: &str, (to, format): (&Path, Format)) 
     };
     let mut bytes = server.ask(Verb::Get, &target, b"")?.body;
     if format == Format::Tldr {
-        let document: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        let mut document: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        let records = document.get_mut(RECORDS).and_then(Value::as_object_mut);
+        // tldraw has no server beside the file.
+        pictures::put_into(
+            server,
+            path,
+            records.into_iter().flatten().map(|(_, record)| record),
+        )?;
         bytes = tldr::write(&document);
     }
     if to == Path::new("-") {

@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::{beside, command, done, ended, fill, names, refused, run, text};
+use super::{beside, command, done, ended, fill, names, picture, refused, run, text};
 use crate::support::api::Api;
 use crate::support::client::Client;
 use crate::support::server::{Place, Server, Setup};
@@ -76,6 +77,36 @@ fn boards_are_listed_shown_renamed_given_away_copied_and_deleted_on_a_server() {
     assert_eq!(document(&server, "b2"), document(&server, "b"));
     let (code, _, said) = on(&server, &["show", "never"]);
     assert!(code == Some(1) && said.contains("answers 404"), "{said}");
+}
+
+#[test]
+fn a_copy_and_a_file_of_tldraw_have_the_pictures() {
+    let server = Server::start();
+    fill(&server);
+    let admin = Api::admin(&server);
+    let told = admin.get("/v1/boards/b/assets").json();
+    let hash = told["assets"][0]["sha256"].as_str().unwrap().to_owned();
+    let image = json!({"type": "image", "x": 0, "y": 0, "content": {"asset": hash}});
+    admin.must("POST", "/v1/boards/b/items", &image, 201);
+    done_on(&server, &["copy", "b", "--as", "b2"]);
+    admin.must("DELETE", "/v1/boards/b?forever=true", &Value::Null, 204);
+    let kept = admin.get(&format!("/v1/boards/b2/assets/{hash}"));
+    assert_eq!((kept.status, kept.body == picture()), (200, true));
+    // Its records name the board that it came from; what is drawn does not mind.
+    let url = &admin.get("/v1/boards/b2/items").json()["items"][0]["content"]["url"];
+    assert_eq!(url, &json!(format!("/v1/boards/b/assets/{hash}")));
+
+    let file = server.place().data().with_file_name("b2.tldr");
+    done_on(&server, &["export", "b2", "--to", text(&file)]);
+    let file: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let asset = file["records"].as_array().unwrap().iter();
+    let asset = asset
+        .filter(|record| record["typeName"] == "asset")
+        .next()
+        .unwrap();
+    let source = asset["props"]["src"].as_str().unwrap();
+    let encoded = base64::engine::general_purpose::STANDARD.encode(picture());
+    assert_eq!(source, format!("data:image/png;base64,{encoded}"));
 }
 
 #[test]

@@ -118,10 +118,20 @@ export class BoardAssets implements TLAssetStore {
     return srcOf(this.#connection.id, sha256)
   }
 
-  /** The bytes under an address. */
-  async read (address: AssetAddress): Promise<Blob> {
-    const own = await this.#waiting.get(address.sha256)
-    return own ?? await this.#connection.api.readAsset(address.board, address.sha256, this.#life.signal)
+  /**
+   * The bytes under an address. A copy of a board names the board that it came from, which may be gone, or closed to who is
+   * here; this board is asked first.
+   */
+  async read ({ board, sha256 }: AssetAddress): Promise<Blob> {
+    const waiting = await this.#waiting.get(sha256)
+    if (waiting !== null) return waiting
+    const { api, id } = this.#connection
+    try {
+      return await api.readAsset(id, sha256, this.#life.signal)
+    } catch (cause) {
+      if (board === id || !(cause instanceof ApiProblem) || cause.status !== 404) throw cause
+      return await api.readAsset(board, sha256, this.#life.signal)
+    }
   }
 
   async #isHere (sha256: string): Promise<boolean> {
