@@ -37,8 +37,28 @@ export function stampChanges (editor: Editor, actor: string, isOwn: () => boolea
 }
 
 /** Whether one `meta` says the same as another, but for when the last change was. */
-export function saysTheSame (one: JsonObject, other: JsonObject): boolean {
+function saysTheSame (one: JsonObject, other: JsonObject): boolean {
   return one === other || isEqual({ ...one, updated_at: null }, { ...other, updated_at: null })
+}
+
+/**
+ * A record as the canvas takes it. tldraw keeps what it measured and drew of a shape by the identity of its props and its
+ * `meta`: those that are equal stay the same object, so that a shape which only moves is neither measured nor drawn anew.
+ * When it was changed last is nothing to draw.
+ */
+export function sharing (record: TLRecord, current: TLRecord | undefined): TLRecord {
+  if (current === undefined || record === current) return record
+  const shared: Record<string, unknown> = { ...record }
+  if ('props' in record && 'props' in current && isEqual(record.props, current.props)) shared['props'] = current.props
+  if (saysTheSame(record.meta, current.meta)) shared['meta'] = current.meta
+  return isEqual(shared, current) ? current : shared as unknown as TLRecord
+}
+
+/** A record as it is written: what is not signed anew keeps the time that is written, since the canvas may have an older one. */
+export function dated (signed: TLRecord, current: TLRecord, before: unknown): TLRecord {
+  const meta = typeof before === 'object' && before !== null ? (before as Partial<TLRecord>).meta : undefined
+  const keeps = signed === current && meta !== undefined && meta !== null && saysTheSame(meta, current.meta)
+  return keeps ? { ...current, meta } as TLRecord : signed
 }
 
 /** A new shape. A copy of an item is an item of its own; the server believes only a history that names its shape. */

@@ -7,7 +7,7 @@
 import { isEqual, type TLRecord, type TLStore } from 'tldraw'
 import * as Y from 'yjs'
 import { AT_ONCE_MAX, byNearness, company, isUnder, type Sight } from './arrival'
-import { saysTheSame } from './authorship'
+import { dated, sharing } from './authorship'
 import { DEFAULT_PAGE, Placement } from './placement'
 import { RecordReader } from './records'
 import { tamed } from './tame'
@@ -412,24 +412,6 @@ export class Binding {
     for (const id of ids) this.#undrawable.set(id, this.#map.get(id))
     this.#tryMerge([], [...ids] as Array<TLRecord['id']>)
   }
-}
-
-// tldraw keeps what it measured and drew of a shape by the identity of its props and its `meta`: those that
-// are equal stay the same object, so that a shape which only moves is neither measured nor drawn anew. When
-// it was changed last is nothing to draw.
-function sharing (record: TLRecord, current: TLRecord | undefined): TLRecord {
-  if (current === undefined || record === current) return record
-  const shared: Record<string, unknown> = { ...record }
-  if ('props' in record && 'props' in current && isEqual(record.props, current.props)) shared['props'] = current.props
-  if (saysTheSame(record.meta, current.meta)) shared['meta'] = current.meta
-  return isEqual(shared, current) ? current : shared as unknown as TLRecord
-}
-
-// What is not signed anew keeps the time that is written: the canvas may have an older one.
-function dated (signed: TLRecord, current: TLRecord, before: unknown): TLRecord {
-  const meta = typeof before === 'object' && before !== null ? (before as Partial<TLRecord>).meta : undefined
-  const keeps = signed === current && meta !== undefined && meta !== null && saysTheSame(meta, current.meta)
-  return keeps ? { ...current, meta } as TLRecord : signed
 }
 
 /** What tldraw's own loading of a file uses, and does not publish; the store turns them on again by itself. */
