@@ -206,7 +206,8 @@ impl Case {
             (Board::Absent | Board::Deleted, Moment::Request, None) if self.no_secret() => {
                 Some(Fault::NoCredential)
             }
-            // "A board that is deleted is 410" for whoever has a link or key of it, which are in the trash too.
+            // "A board that is deleted is 410" for whoever has a link or key of it, which are in the trash
+            // too.
             (Board::Deleted, Moment::Request, None) if self.has_secret_of_it() => Some(Fault::BoardDeleted),
             (Board::Absent | Board::Deleted, Moment::Request, None) => Some(Fault::NoPermission),
             (Board::Alices | Board::Bobs | Board::Nobodys, _, _) => None,
