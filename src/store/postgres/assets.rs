@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use tokio_postgres::Row;
 
-use super::super::{Applied, AssetChange, Change, Damage, Life, StoreError, StoredAsset, UploadId};
+use super::super::{Applied, AssetChange, Change, Damage, StoreError, StoredAsset, UploadId};
 use super::link::{Statement, sql};
 use super::links::Links;
 use super::rows::{self, signed};
@@ -106,7 +106,7 @@ impl<'a> Needs<'a> {
             match change {
                 Change::Asset(change) => needs.add(change),
                 Change::Import(whole) => {
-                    if let Life::Live(living) = &whole.life {
+                    if let Some(living) = whole.life.living() {
                         let uploads = living.assets.iter().map(|asset| asset.upload.0.as_slice());
                         needs.uploads.extend(uploads);
                     }
