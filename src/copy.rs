@@ -209,17 +209,33 @@ impl Side {
 /// What gives a part of an asset of the source; the trouble with it is that of its board.
 pub type Parts<'p> = &'p mut dyn FnMut(&StoredAsset, u32) -> Result<Result<Bytes, Trouble>, Stopped>;
 
-/// Brings the bytes of a board's assets from one store to the other, which goes before the board.
+/// Brings the bytes of a board's assets from one store to the other, which goes before the board. What is
+/// made of `original` may be another board, whose uploads are its own.
 ///
 /// # Errors
 /// What is wrong, in one line.
-pub fn bring_assets(from: &dyn Store, to: &dyn Store, whole: &Whole) -> Result<(), String> {
-    let mut parts = |asset: &StoredAsset, number| assets::part((from, Side::Source), asset, number);
+pub fn bring_assets(
+    (from, original): (&dyn Store, &Whole),
+    to: &dyn Store,
+    whole: &Whole,
+) -> Result<(), String> {
+    let mut parts = |asset: &StoredAsset, number| {
+        let known = assets::of(original).iter().find(|known| known.hash == asset.hash);
+        assets::part((from, Side::Source), known.unwrap_or(asset), number)
+    };
     match assets::bring(&mut parts, to, whole) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(trouble)) => Err(trouble.to_string()),
         Err(stopped) => Err(stopped.to_string()),
     }
+}
+
+/// Gives up what was brought for a board that was not taken.
+///
+/// # Errors
+/// The store fails.
+pub fn give_up_assets(to: &dyn Store, whole: &Whole) -> Result<(), String> {
+    assets::give_up(to, whole).map_err(|stopped| stopped.to_string())
 }
 
 /// All bytes of an asset of a store.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use boardwire::audit::{Action, Actor, Entry, EntryKey};
-use boardwire::copy::{Told, bring_assets, copy, inspect_board};
+use boardwire::copy::{Told, bring_assets, copy, give_up_assets, inspect_board};
 use boardwire::ids::BoardId;
 use boardwire::server::config::{Source as Given, Values};
 use boardwire::store::redb::RedbStore;
@@ -369,9 +369,13 @@ fn one(request: &Request, wanted: &Wanted) -> Result<String, String> {
         return server::restore(&request.operator, (&*opened.store, &whole), &wanted.to_be);
     }
     let store = request.store.open_target()?;
-    let whole = renamed(whole, &wanted.to_be);
-    let brought = bring_assets(&*opened.store, &*store, &whole);
-    let outcome = brought.and_then(|()| import(&*store, whole));
+    let restored = renamed(whole.clone(), &wanted.to_be)?;
+    let brought = bring_assets((&*opened.store, &whole), &*store, &restored);
+    let outcome = brought.and_then(|()| import(&*store, restored.clone()));
+    let outcome = match outcome {
+        Err(why) => give_up_assets(&*store, &restored).and(Err(why)),
+        done => done,
+    };
     store.close();
     outcome.map_err(|why| format!("{}: board {:?}: {why}", request.store, wanted.to_be.as_str()))?;
     Ok(format!(
@@ -383,15 +387,18 @@ fn one(request: &Request, wanted: &Wanted) -> Result<String, String> {
 }
 
 /// The board under its id, or another one, with what may then go along.
-fn renamed(mut whole: Whole, to_be: &BoardId) -> Whole {
+fn renamed(mut whole: Whole, to_be: &BoardId) -> Result<Whole, String> {
     if whole.board == *to_be {
-        return whole;
+        return Ok(whole);
     }
     if let Life::Live(living) = &mut whole.life {
-        // Those are of the board that it is a copy of: a link leads there, and what shows a picture names it.
+        // Those are of the board that it is a copy of: a link leads there.
         living.secrets.clear();
         living.webhooks.clear();
-        living.assets.clear();
+        // That board may be here too, and its uploads are its own.
+        for asset in &mut living.assets {
+            getrandom::fill(&mut asset.upload.0).map_err(|error| format!("no random bytes: {error}"))?;
+        }
     }
     let key = EntryKey {
         at: operator::now(),
@@ -399,11 +406,11 @@ fn renamed(mut whole: Whole, to_be: &BoardId) -> Whole {
     };
     let mut entry = Entry::new(key, Actor::unknown(), Action::BoardCreate);
     entry.detail = serde_json::json!({ "restored_from": whole.board.as_str() });
-    Whole {
+    Ok(Whole {
         board: to_be.clone(),
         life: whole.life,
         audit: vec![entry],
-    }
+    })
 }
 
 fn import(store: &dyn Store, whole: Whole) -> Result<(), String> {

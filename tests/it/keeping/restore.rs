@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use boardwire::store::Life;
+use boardwire::store::{Life, StoredAsset};
 use serde_json::json;
 
 use super::{beside, done, fill, names, refused, rot, run, text, whole, wholes, write};
@@ -155,6 +155,9 @@ fn one_board_goes_into_a_file_at_rest_under_an_id_that_is_free() {
         unreachable!()
     };
     assert_eq!((&old.document, &old.grants), (&made.document, &made.grants));
+    let hashes = |assets: &[StoredAsset]| assets.iter().map(|asset| asset.hash).collect::<Vec<_>>();
+    assert_eq!(hashes(&old.assets), hashes(&made.assets));
+    assert_eq!(old.assets.len(), 1);
     assert!(made.secrets.is_empty() && made.webhooks.is_empty());
     assert!(!old.secrets.is_empty() && !old.webhooks.is_empty());
     assert_eq!(new.audit.len(), 1);
