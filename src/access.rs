@@ -409,6 +409,7 @@ impl<'a> Valid<'a> {
             BoardFacts::Absent => Fault::NoSuchBoard,
             BoardFacts::Present { .. } => Fault::NoPermission,
         };
+        let is_of_board = self.secrets.iter().any(|(_, of)| of.board == *question.board);
         match (question.moment, self.invalid) {
             // Links and keys of a deleted board are gone with it: what ended the connection is that.
             (Moment::Connection, _) if of_board == Fault::BoardDeleted => of_board,
@@ -416,15 +417,10 @@ impl<'a> Valid<'a> {
             // It was let in once, by the public grant if by nothing else.
             (Moment::Connection, None) => of_board,
             (Moment::Request, None) if !self.tokens.is_empty() => of_board,
+            // Links and keys of a board in the trash are there with it, and tell of it whoever has one.
+            (Moment::Request, None) if is_of_board && of_board == Fault::BoardDeleted => of_board,
             // Whoever has no token is not told whether the board is there.
             (Moment::Request, None) if self.secrets.is_empty() => Fault::NoCredential,
-            // Those of a board in the trash are still there, and whoever has one knows of the board.
-            (Moment::Request, None)
-                if of_board == Fault::BoardDeleted
-                    && self.secrets.iter().any(|(_, of)| of.board == *question.board) =>
-            {
-                of_board
-            }
             (Moment::Request, None) => Fault::NoPermission,
         }
     }

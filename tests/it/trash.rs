@@ -72,7 +72,7 @@ fn a_deleted_board_comes_back_with_its_id_grants_links_keys_content_and_log() {
         assert_eq!(gone["code"], "board_deleted");
         assert_eq!(ids(&api.list("/v1/boards", 10)), [""; 0]);
     }
-    Api::key(&server, &key).must("GET", "/v1/boards/plan/items", &NONE, 403);
+    Api::key(&server, &key).must("GET", "/v1/boards/plan/items", &NONE, 410);
     let found = trash(&alice);
     assert_eq!(ids(&found), ["plan"]);
     assert_eq!(
@@ -86,7 +86,7 @@ fn a_deleted_board_comes_back_with_its_id_grants_links_keys_content_and_log() {
 
     // Who does not manage it is told no more than of any board that was deleted.
     bob.must("POST", "/v1/boards/plan/restore", &NONE, 410);
-    Api::key(&server, &key).must("POST", "/v1/boards/plan/restore", &NONE, 403);
+    Api::key(&server, &key).must("POST", "/v1/boards/plan/restore", &NONE, 410);
     let restored = alice.must("POST", "/v1/boards/plan/restore", &NONE, 200);
     assert_eq!(restored, before);
     assert_eq!(alice.get("/v1/boards/plan/document").body, document);
