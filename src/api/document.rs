@@ -132,7 +132,7 @@ fn missing_updates(cell: &RoomCell) -> Response {
 }
 
 /// The most that the board's state may take, encoded.
-fn size_of(cell: &RoomCell) -> usize {
+pub(super) fn size_of(cell: &RoomCell) -> usize {
     cell.lock().board().encoded_bytes()
 }
 

@@ -94,7 +94,9 @@ pub(super) async fn of_version(
     if conditions::is_known(call.request.head, &tag) {
         return Ok(tagged(Response::new(304), &tag));
     }
-    call.reserve(limits::PICTURE_SVG_BYTES).await?;
+    // The state is in memory beside what is drawn of it.
+    let bytes = limits::PICTURE_SVG_BYTES.saturating_add(state.len());
+    call.reserve(bytes).await?;
     let cell = call.boards().room(board, Creation::Denied).await;
     let cell = cell.map_err(admission::problem)?;
     let media_type = options.form.media_type();

@@ -64,6 +64,8 @@ pub(crate) async fn create(mut call: Call<'_>) -> Answer {
     }
     let cell = boards.room(&granted.board, Creation::Denied).await;
     let cell = cell.map_err(admission::problem)?;
+    call.reserve(document::size_of(&cell)).await?;
+    let boards = call.boards();
     // What was done a moment ago is in it, and is not lost any more.
     drop(boards.settled().await);
     let mut entry = boards.entry_of(&granted, Action::VersionCreate);
@@ -109,16 +111,7 @@ pub(crate) async fn delete(call: Call<'_>) -> Answer {
 pub(crate) async fn get_document(mut call: Call<'_>) -> Answer {
     let granted = call.granted().await?;
     let id = id_of(&call)?;
-    // The list says how much it is, before it is read.
-    let (of, after) = (granted.board.clone(), id.0.saturating_add(1));
-    let listed = call
-        .boards()
-        .read(move |store| store.versions(&of, Some(VersionId(after)), 1))
-        .await
-        .map_err(admission::problem)?;
-    let version = listed.into_iter().find(|version| version.id == id);
-    let bytes = version.ok_or_else(no_such_version)?.state_bytes();
-    call.reserve(usize::try_from(bytes).unwrap_or(usize::MAX)).await?;
+    reserve(&mut call, &granted.board, id).await?;
     let (_, state) = read(call.boards(), &granted.board, id).await?;
     Ok(document::update_response(state))
 }
@@ -137,14 +130,16 @@ async fn draw(mut call: Call<'_>, form: Form) -> Answer {
     let granted = call.granted().await?;
     let options = Options::of(call.request.target, form)?;
     let id = id_of(&call)?;
+    reserve(&mut call, &granted.board, id).await?;
     let (_, state) = read(call.boards(), &granted.board, id).await?;
     picture::of_version(&mut call, &granted.board, (id, state), options).await
 }
 
 /// `POST .../versions/{version}/restore`: makes the board what it was, in one edit.
-pub(crate) async fn restore(call: Call<'_>) -> Answer {
+pub(crate) async fn restore(mut call: Call<'_>) -> Answer {
     let granted = call.editor(call.granted().await?)?;
     let id = id_of(&call)?;
+    reserve(&mut call, &granted.board, id).await?;
     let restored = call.boards().restore_version(granted, id).await;
     let restored = restored.map_err(|failed| {
         failed_work(failed, |refused| match refused {
@@ -159,6 +154,21 @@ pub(crate) async fn restore(call: Call<'_>) -> Answer {
         "removed": restored.removed,
     });
     Ok(Response::json(200, &answer).field("Cache-Control", "no-store"))
+}
+
+/// Takes room for the state of a version, before it is read: the list says how much it is.
+///
+/// # Errors
+/// The refusal.
+async fn reserve(call: &mut Call<'_>, board: &BoardId, id: VersionId) -> Result<(), Response> {
+    let (of, after) = (board.clone(), id.0.saturating_add(1));
+    let listed = call
+        .boards()
+        .read(move |store| store.versions(&of, Some(VersionId(after)), 1));
+    let listed = listed.await.map_err(admission::problem)?;
+    let version = listed.into_iter().find(|version| version.id == id);
+    let bytes = version.ok_or_else(no_such_version)?.state_bytes();
+    call.reserve(usize::try_from(bytes).unwrap_or(usize::MAX)).await
 }
 
 /// A version with its state.
