@@ -4,6 +4,7 @@ import { pause } from '../../node/support/wait.mjs'
 import { costs } from './costs.mjs'
 import { floods } from './floods.mjs'
 import { holding } from './holding.mjs'
+import { keeping } from './keeping.mjs'
 import { locks } from './locks.mjs'
 import { rules } from './rules.mjs'
 
@@ -24,4 +25,4 @@ export const canary = {
   must: ['nothing']
 }
 
-export const attacks = [quiet, ...costs, ...holding, ...locks, ...rules, ...floods]
+export const attacks = [quiet, ...costs, ...holding, ...locks, ...rules, ...keeping, ...floods]
