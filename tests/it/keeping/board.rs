@@ -84,8 +84,8 @@ fn a_copy_and_a_file_of_tldraw_have_the_pictures() {
     let server = Server::start();
     fill(&server);
     let admin = Api::admin(&server);
-    let told = admin.get("/v1/boards/b/assets").json();
-    let hash = told["assets"][0]["sha256"].as_str().unwrap().to_owned();
+    let assets = admin.list("/v1/boards/b/assets", 9);
+    let hash = assets[0]["sha256"].as_str().unwrap().to_owned();
     let image = json!({"type": "image", "x": 0, "y": 0, "content": {"asset": hash}});
     admin.must("POST", "/v1/boards/b/items", &image, 201);
     done_on(&server, &["copy", "b", "--as", "b2"]);
@@ -99,10 +99,10 @@ fn a_copy_and_a_file_of_tldraw_have_the_pictures() {
     let file = server.place().data().with_file_name("b2.tldr");
     done_on(&server, &["export", "b2", "--to", text(&file)]);
     let file: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-    let asset = file["records"].as_array().unwrap().iter();
-    let asset = asset
-        .filter(|record| record["typeName"] == "asset")
-        .next()
+    let records = file["records"].as_array().unwrap();
+    let asset = records
+        .iter()
+        .find(|record| record["typeName"] == "asset")
         .unwrap();
     let source = asset["props"]["src"].as_str().unwrap();
     let encoded = base64::engine::general_purpose::STANDARD.encode(picture());

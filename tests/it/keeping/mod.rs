@@ -6,6 +6,7 @@
 mod backup;
 mod board;
 mod check;
+mod damage;
 mod drill;
 mod restore;
 
