@@ -26,9 +26,7 @@ use super::{one_line, percent};
 mod at_rest;
 mod export;
 mod import;
-mod sqlite;
 mod tldr;
-mod ysweet;
 
 pub(crate) const HELP: &str = "\
 On the server of --url, or of --data: through the server that has the file open, which is asked where --listen says, else in

@@ -51,7 +51,7 @@ struct File<'a> {
 ///
 /// # Errors
 /// It is no such file, in words.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
+pub fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
     let mut file = File::open(bytes).ok_or(CUT)?;
     let schema = file.rows(1).ok_or(CUT)?;
     let is_table = |row: &&Vec<Value>| {
@@ -68,7 +68,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
     if !is_known(columns) {
         return Err(format!(
             "its table {TABLE} is not one of Hocuspocus: {}",
-            super::one_line(columns)
+            crate::one_line(columns)
         ));
     }
     let mut documents = Vec::new();
@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     /// What SQLite 3 has written: see tests/it/keeping/sqlite.py.
-    const FILE: &[u8] = include_bytes!("../../../tests/it/keeping/hocuspocus.sqlite");
+    const FILE: &[u8] = include_bytes!("../../tests/it/keeping/hocuspocus.sqlite");
 
     #[test]
     fn every_document_is_read_whole_in_the_order_of_their_rows() {

@@ -1,0 +1,27 @@
+//! Files and stores of other programs: their documents as Yjs updates, or as records of tldraw.
+//!
+//! Owns what such files are. It is a crate of its own that reaches nothing: it is given bytes and bounds, and
+//! gives names, updates and records, which whoever asked checks as what strangers send. Key invariants:
+//! reading is strict and total, changes nothing, and is bounded whatever the bytes are; a document is read
+//! whole or not at all. Tests: beside the code, and tests/it/keeping/board.rs.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::expect_used,
+        reason = "tests may panic"
+    )
+)]
+
+pub mod sqlite;
+pub mod tldr;
+pub mod ysweet;
+
+/// Foreign text in a message: one line of plain letters, not too long.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .filter(|c| (' '..='~').contains(c))
+        .take(1_000)
+        .collect()
+}
