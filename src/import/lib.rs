@@ -18,6 +18,15 @@ pub mod sqlite;
 pub mod tldr;
 pub mod ysweet;
 
+/// A document of another program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// What it is called there.
+    pub name: String,
+    /// Updates, each of which builds on those before it.
+    pub updates: Vec<Vec<u8>>,
+}
+
 /// Foreign text in a message: one line of plain letters, not too long.
 fn one_line(text: &str) -> String {
     text.chars()

@@ -2,12 +2,14 @@
 //!
 //! Owns as much of SQLite's file format as it takes to read one table. Must not know Yjs, nor write. Key
 //! invariants: reading is strict and total, and bounded by the size of the file whatever is in it: no page is
-//! walked twice, and nothing is taken by a length that was only announced. Tests are below, on a file that
+//! walked twice, no more rows are read than fit into the file, and nothing is taken by a length that was only announced. Tests are below, on a file that
 //! SQLite has written.
 //!
 //! Hocuspocus makes `documents (name varchar(255) NOT NULL, data blob NOT NULL, UNIQUE(name))`, `data` being
 //! the whole state as one update (@hocuspocus/extension-sqlite, src/SQLite.ts). The file format is that of
 //! https://www.sqlite.org/fileformat2.html.
+
+use crate::Document;
 
 /// What a file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -45,13 +47,15 @@ struct File<'a> {
     usable: usize,
     /// Pages that may still be read.
     left: usize,
+    /// Bytes of rows that may still be read.
+    rows_left: usize,
 }
 
-/// Reads the documents of a file: their names, and their states as updates.
+/// Reads the documents of a file: the state of each is one update.
 ///
 /// # Errors
 /// It is no such file, in words.
-pub fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
+pub fn read(bytes: &[u8]) -> Result<Vec<Document>, String> {
     let mut file = File::open(bytes).ok_or(CUT)?;
     let schema = file.rows(1).ok_or(CUT)?;
     let is_table = |row: &&Vec<Value>| {
@@ -74,7 +78,10 @@ pub fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
     let mut documents = Vec::new();
     for row in file.rows(root).ok_or(CUT)? {
         match (row.first().and_then(Value::text), row.get(1)) {
-            (Some(name), Some(Value::Bytes(data))) => documents.push((name.to_owned(), data.clone())),
+            (Some(name), Some(Value::Bytes(data))) => documents.push(Document {
+                name: name.to_owned(),
+                updates: vec![data.clone()],
+            }),
             _ => return Err("a document of it has no name, or no data".to_owned()),
         }
     }
@@ -138,6 +145,7 @@ impl<'a> File<'a> {
             page_bytes,
             usable,
             left: bytes.len() / page_bytes,
+            rows_left: bytes.len(),
         })
     }
 
@@ -152,6 +160,8 @@ impl<'a> File<'a> {
     fn rows(&mut self, root: usize) -> Option<Vec<Vec<Value>>> {
         // Of each tree no page belongs to another one.
         self.left = self.bytes.len() / self.page_bytes;
+        // And of each page no row lies on another one.
+        self.rows_left = self.bytes.len();
         let mut rows = Vec::new();
         let mut open = vec![root];
         while let Some(number) = open.pop() {
@@ -188,9 +198,7 @@ impl<'a> File<'a> {
     fn payload(&mut self, mut cell: &[u8]) -> Option<Vec<u8>> {
         let length = usize::try_from(varint(&mut cell)?).ok()?;
         varint(&mut cell)?;
-        if length > self.bytes.len() {
-            return None;
-        }
+        self.rows_left = self.rows_left.checked_sub(length)?;
         let most = self.usable - 35;
         if length <= most {
             return Some(cell.get(..length)?.to_vec());
@@ -263,18 +271,17 @@ mod tests {
     fn every_document_is_read_whole_in_the_order_of_their_rows() {
         let documents = read(FILE).unwrap();
         assert_eq!(documents.len(), 42);
-        assert_eq!(documents[0].0, "small");
-        assert_eq!(documents[1].0, "large");
+        assert_eq!(documents[0].name, "small");
+        assert_eq!(documents[1].name, "large");
         // Over many pages of its own.
-        assert!(documents[1].1.len() > 9_000, "{}", documents[1].1.len());
+        assert!(documents[1].updates[0].len() > 9_000);
         let text = "0123456789".repeat(900);
         assert!(
-            documents[1]
-                .1
+            documents[1].updates[0]
                 .windows(text.len())
                 .any(|part| part == text.as_bytes())
         );
-        assert_eq!(documents[41].0, "many-39");
+        assert_eq!(documents[41].name, "many-39");
     }
 
     #[test]
@@ -317,6 +324,23 @@ mod tests {
         let page = 4096;
         assert_eq!(bytes[page], 0x05);
         bytes[page + 8..page + 12].copy_from_slice(&2_u32.to_be_bytes());
+        assert!(read(&bytes).is_err());
+    }
+
+    #[test]
+    fn one_row_that_is_named_over_and_over_is_not_read_as_often() {
+        let mut bytes = FILE.to_vec();
+        // The last leaf of the documents: each of its cells is made the first one.
+        let page = (1..FILE.len() / 4096)
+            .map(|page| page * 4096)
+            .rfind(|at| FILE[*at] == 0x0d)
+            .unwrap();
+        let first = [FILE[page + 8], FILE[page + 9]];
+        let cells = 500_u16;
+        bytes[page + 3..page + 5].copy_from_slice(&cells.to_be_bytes());
+        for cell in 0..usize::from(cells) {
+            bytes[page + 8 + 2 * cell..page + 10 + 2 * cell].copy_from_slice(&first);
+        }
         assert!(read(&bytes).is_err());
     }
 

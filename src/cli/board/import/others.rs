@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use boardwire::ids::BoardId;
-use boardwire_import::{sqlite, ysweet};
+use boardwire_import::{Document, sqlite, ysweet};
 
 use super::super::{one_line, read_bounded, tldr};
 use super::Drawing;
@@ -48,18 +48,18 @@ pub(super) fn hocuspocus(path: &Path, to_be: Option<&BoardId>) -> Result<Vec<Dra
             documents.len()
         ));
     }
-    let drawing = |(name, update): (String, Vec<u8>)| {
-        let board = to_be.cloned().or_else(|| BoardId::parse(&name));
+    let drawing = |document: Document| {
+        let board = to_be.cloned().or_else(|| BoardId::parse(&document.name));
         let board = board.ok_or_else(|| {
             format!(
                 "{}: {:?} is no id of a board here",
                 path.display(),
-                one_line(&name)
+                one_line(&document.name)
             )
         })?;
         Ok(Drawing {
             board: Some(board),
-            updates: vec![update],
+            updates: document.updates,
         })
     };
     documents.into_iter().map(drawing).collect()
