@@ -3,7 +3,7 @@
 //! Owns as much of SQLite's file format as it takes to read one table. Must not know Yjs, nor write. Key
 //! invariants: reading is strict and total, and bounded by the size of the file whatever is in it: no page is
 //! walked twice, no more rows are read than fit into the file, and nothing is taken by a length that was only announced. Tests are below, on a file that
-//! SQLite has written.
+//! SQLite has written; fuzz body: `fuzzing::sqlite`.
 //!
 //! Hocuspocus makes `documents (name varchar(255) NOT NULL, data blob NOT NULL, UNIQUE(name))`, `data` being
 //! the whole state as one update (@hocuspocus/extension-sqlite, src/SQLite.ts). The file format is that of
@@ -20,7 +20,10 @@ const TABLE: &str = "documents";
 /// Columns of a row that are looked at, inclusive.
 const COLUMNS_MAX: usize = 64;
 
-const CUT: &str = "it is no file of SQLite, or is damaged";
+const CUT: &str = "it is no file of SQLite, or is damaged or cut off";
+
+/// What a journal begins with whose change has to be taken back; it lies beside the file.
+pub const JOURNAL: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
 /// A value of a row; numbers but for whole ones are of no use here.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,7 +143,10 @@ impl<'a> File<'a> {
         let reserved = usize::from(*bytes.get(20)?);
         // Texts in UTF-8; SQLite makes no page whose used part is smaller.
         let usable = page_bytes.checked_sub(reserved).filter(|usable| *usable >= 480)?;
-        (page_bytes.is_power_of_two() && be_u32(bytes, 56)? == 1).then_some(Self {
+        // How long it is stands in it where a SQLite since 2010 was the last to write it.
+        let (is_told, pages) = (be_u32(bytes, 24)? == be_u32(bytes, 92)?, be_u32(bytes, 28)?);
+        let is_whole = !is_told || bytes.len() / page_bytes.max(1) >= pages;
+        (page_bytes.is_power_of_two() && be_u32(bytes, 56)? == 1 && is_whole).then_some(Self {
             bytes,
             page_bytes,
             usable,
@@ -290,6 +296,7 @@ mod tests {
             (&b""[..], "no file of SQLite"),
             (b"SQLite format 3\0", "no file of SQLite"),
             (&FILE[..4096], "no file of SQLite"),
+            (&FILE[..FILE.len() - 1], "damaged or cut off"),
             (&[0; 5000], "no file of SQLite"),
         ] {
             let why = read(bytes).unwrap_err();

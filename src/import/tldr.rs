@@ -2,7 +2,7 @@
 //!
 //! Owns what such a file is. Must not draw, nor bring records of older versions up to this one: the page does
 //! that when it opens the board. Key invariant: of a newer tldraw nothing is taken, since nobody here could
-//! show it. Tests are below, and in web/src/import/schema.test.ts.
+//! show it. Tests are below, and in web/src/import/schema.test.ts; fuzz body: `fuzzing::tldr`.
 
 use std::collections::BTreeMap;
 

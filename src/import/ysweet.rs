@@ -1,7 +1,7 @@
 //! Files of y-sweet: `data.ysweet`.
 //!
 //! Owns what such a file is. Must not know Yjs. Key invariants: reading is strict and total, and takes no
-//! memory by a length that was only announced. Tests are below.
+//! memory by a length that was only announced. Tests are below; fuzz body: `fuzzing::ysweet`.
 //!
 //! ```text
 //! file  = number of entries (u64 le), of each its key and its value, in the order of keys
