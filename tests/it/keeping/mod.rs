@@ -7,6 +7,7 @@ mod backup;
 mod board;
 mod check;
 mod drill;
+mod import;
 mod restore;
 
 use std::fs;
