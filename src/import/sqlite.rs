@@ -2,8 +2,8 @@
 //!
 //! Owns as much of SQLite's file format as it takes to read one table. Must not know Yjs, nor write. Key
 //! invariants: reading is strict and total, and bounded by the size of the file whatever is in it: no page is
-//! walked twice, no more rows are read than fit into the file, and nothing is taken by a length that was only announced. Tests are below, on a file that
-//! SQLite has written; fuzz body: `fuzzing::sqlite`.
+//! walked twice, no more rows are read than fit into the file, and nothing is taken by a length that was only
+//! announced. Tests are below, on a file that SQLite has written; fuzz body: `fuzzing::sqlite`.
 //!
 //! Hocuspocus makes `documents (name varchar(255) NOT NULL, data blob NOT NULL, UNIQUE(name))`, `data` being
 //! the whole state as one update (@hocuspocus/extension-sqlite, src/SQLite.ts). The file format is that of

@@ -1,8 +1,8 @@
 //! Files that become boards.
 //!
 //! Owns which kinds there are, and what each comes to: updates for a board. Must not know the server, which
-//! checks them as it does what strangers send. What others have written is read by `others`, which builds with
-//! the feature `import` alone. Tests: tests/it/keeping/import.rs.
+//! checks them as it does what strangers send. What others have written is read by `others`, which builds
+//! with the feature `import` alone. Tests: tests/it/keeping/import.rs.
 
 use std::path::Path;
 
