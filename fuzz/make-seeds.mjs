@@ -2,7 +2,7 @@
 // by Yjs, so `npm ci` in tests/node comes first; then `node fuzz/make-seeds.mjs`. Findings are added to
 // fuzz/seeds by hand.
 import { createRequire } from 'node:module'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 
 const require = createRequire(new URL('../tests/node/package.json', import.meta.url))
 const Y = require('yjs')
@@ -374,4 +374,43 @@ write('asset_kind', {
   webm: latin('\x1a\x45\xdf\xa3\x8b\x42\x86\x81\x01\x42\x82\x84webm\0'),
   svg: '<?xml version="1.0"?><!-- a --><!DOCTYPE svg PUBLIC "a" "b"><svg xmlns="x"><script/></svg>',
   address: '/v1/boards/a/assets/' + 'ab'.repeat(32) + '"'
+})
+
+// --- files of other programs
+// -------------------------------------------------------------------------------------------
+
+const peer = path => readFileSync(new URL(`../tests/it/keeping/peers/${path}`, import.meta.url))
+
+write('import_sqlite', { hocuspocus: peer('hocuspocus/hocuspocus.sqlite') })
+write('import_ysweet', { plan: peer('y-sweet/plan/data.ysweet') })
+
+const tldrFile = (records, schema = {}) => JSON.stringify({ tldrawFileFormatVersion: 1, schema, records })
+const tldrPage = { typeName: 'page', id: 'page:p', name: 'Page 1', index: 'a1', meta: {} }
+write('import_tldr', {
+  page: tldrFile([tldrPage, { typeName: 'camera', id: 'camera:page:p' }], { schemaVersion: 2, sequences: { 'com.tldraw.page': 1 } }),
+  newer: tldrFile([tldrPage], { sequences: { 'com.tldraw.page': 9 } }),
+  odd: tldrFile([{ typeName: 'page', id: 'shape:p' }, 1])
+})
+
+/** A file of a store as `leveldb` takes it; of the log only what stands before its second batch in parts. */
+const storeFile = name => {
+  let bytes = peer(`y-leveldb/${name}`)
+  if (name.endsWith('.log')) {
+    let end = 0
+    while (bytes[end + 6] === 1) end += 7 + bytes.readUInt16LE(end + 4)
+    bytes = bytes.subarray(0, end)
+  }
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(bytes.length)
+  return Buffer.concat([Buffer.from([name.length]), Buffer.from(name), length, bytes])
+}
+const storeFiles = readdirSync(new URL('../tests/it/keeping/peers/y-leveldb/', import.meta.url)).sort()
+const firstRecord = bytes => bytes.subarray(7, 7 + bytes.readUInt16LE(4))
+write('import_leveldb', {
+  store: Buffer.concat(storeFiles.map(storeFile)),
+  batch: firstRecord(peer(`y-leveldb/${storeFiles.find(name => name.endsWith('.log'))}`)),
+  change: firstRecord(peer(`y-leveldb/${storeFiles.find(name => name.startsWith('MANIFEST'))}`)),
+  // Two keys that share three bytes; the second is no more.
+  entries: [0, 12, 2, ...Buffer.from('key1'), 1, 5, 0, 0, 0, 0, 0, 0, 7, 7, 3, 9, 0, 50, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0],
+  key: [0, 2, ...Buffer.from('v1'), 0, 4, ...Buffer.from('plan'), 0, 6, ...Buffer.from('update'), 1, 0, 0, 0, 5]
 })

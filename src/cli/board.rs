@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use self::at_rest::{AtRest, Found, Missing};
 use self::export::Format;
-use self::import::Kind;
+use self::import::{Kind, Wanted};
 use super::operator::{self, Operator, Server};
 use super::place::Where;
 use super::{one_line, percent};
@@ -27,9 +27,7 @@ mod at_rest;
 mod export;
 mod import;
 mod pictures;
-mod sqlite;
 mod tldr;
-mod ysweet;
 
 pub(crate) const HELP: &str = "\
 On the server of --url, or of --data: through the server that has the file open, which is asked where --listen says, else in
@@ -41,6 +39,7 @@ Examples:
   boardwire board import sketch.tldr --as sketch --url https://boards.example.com
   boardwire board import y-sweet-data/ --data boardwire.redb
   boardwire board import hocuspocus.sqlite --data boardwire.redb
+  boardwire board import y-leveldb-data/ --data boardwire.redb
   boardwire board copy plan --as plan-2
   boardwire board owner plan alice";
 
@@ -84,7 +83,7 @@ enum Task {
     Import {
         from: PathBuf,
         kind: Kind,
-        to_be: Option<BoardId>,
+        wanted: Wanted,
         title: Option<String>,
     },
     Copy {
@@ -187,17 +186,22 @@ fn import_flags() -> Vec<Arg> {
         needed(
             "from",
             "FILE",
-            "A Yjs update, a .tldr, the SQLite of Hocuspocus, or what y-sweet stores (data.ysweet, or the directory)",
+            "A Yjs update, a .tldr, the SQLite of Hocuspocus, what y-sweet stores (data.ysweet, or the directory), or the directory of y-leveldb",
         ),
         super::flag(
             "as",
             "ID",
             "The id of the board [default: a random one; of many documents their names]",
         ),
+        super::flag(
+            "document",
+            "NAME",
+            "Of many documents this one [default: all of them]",
+        ),
         super::flag("title", "TITLE", "Its title"),
         super::flag(
             "format",
-            "update|tldr|hocuspocus|y-sweet",
+            "update|tldr|hocuspocus|y-sweet|y-leveldb",
             "What it is [default: by its name]",
         ),
     ]
@@ -264,7 +268,10 @@ impl Task {
                 Self::Import {
                     kind: Kind::of(text(flags, "format"), &from)?,
                     from,
-                    to_be: to_be()?,
+                    wanted: Wanted {
+                        to_be: to_be()?,
+                        document: text(flags, "document").map(str::to_owned),
+                    },
                     title: text(flags, "title").map(str::to_owned),
                 }
             }
@@ -354,10 +361,10 @@ fn task(request: &Request, server: &Server) -> Result<Vec<u8>, String> {
         Task::Import {
             from,
             kind,
-            to_be,
+            wanted,
             title,
         } => {
-            let made = import::read(from, *kind, to_be.as_ref())?;
+            let made = import::read(from, *kind, wanted)?;
             let made = made.iter().map(|drawing| {
                 let new = New {
                     id: drawing.board.as_ref(),

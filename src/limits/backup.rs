@@ -19,6 +19,10 @@ pub const BACKUP_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a file, inclusive, that a board is made of: a document with images in it is below it.
 pub const IMPORT_FILE_BYTES_MAX: usize = 128 * 1024 * 1024;
 
+/// Bytes, inclusive, that are read from a store of LevelDB, unpacked from it and kept, together: it is
+/// imported at once, on a machine that then has this memory.
+pub const IMPORT_STORE_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
 /// Records of a drawing, inclusive, that a board is made of: no browser draws more in any time.
 pub const IMPORT_RECORDS_MAX: usize = 100_000;
 

@@ -1,15 +1,15 @@
-//! Files of tldraw's: `.tldr`.
+//! Boards as files of tldraw's: `.tldr`.
 //!
-//! Owns what such a file is. Must not draw, nor bring records of older versions up to this one: the page does
-//! that when it opens the board. Key invariant: of a newer tldraw nothing is taken, since nobody here could
-//! show it. Tests are below, and in web/src/import/schema.test.ts.
+//! Owns that a file is written in the form of the tldraw that web/ has, and that what boardwire-import reads
+//! of one becomes an update. Tests are below, and in web/src/import/schema.test.ts.
 
-use std::collections::BTreeMap;
-
-use boardwire::items::{Record, Write};
-use boardwire::limits::IMPORT_RECORDS_MAX;
-use boardwire::room::document::{Document, RECORDS};
-use serde::Deserialize;
+#[cfg(feature = "import")]
+use boardwire::items::Write;
+use boardwire::room::document::RECORDS;
+#[cfg(feature = "import")]
+use boardwire::{limits::IMPORT_RECORDS_MAX, room::document::Document};
+#[cfg(feature = "import")]
+use boardwire_import::tldr::{Known, Record};
 use serde_json::{Value, json};
 
 /// The schema of the tldraw that web/ has, as it writes it into files.
@@ -17,27 +17,6 @@ const SCHEMA: &str = include_str!("schema.json");
 
 /// The form of a file.
 const VERSION: u64 = 1;
-
-/// The kinds of records that a document has; others are of one person's view.
-const KINDS: [&str; 5] = ["document", "page", "shape", "binding", "asset"];
-
-#[derive(Deserialize)]
-struct File {
-    #[serde(rename = "tldrawFileFormatVersion")]
-    version: u64,
-    schema: Schema,
-    records: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-struct Schema {
-    #[serde(default)]
-    sequences: BTreeMap<String, u64>,
-}
-
-fn ours() -> BTreeMap<String, u64> {
-    serde_json::from_str::<Schema>(SCHEMA).map_or_else(|_| BTreeMap::new(), |schema| schema.sequences)
-}
 
 /// The file of a board, whose shared types these are.
 pub(super) fn write(document: &Value) -> Vec<u8> {
@@ -52,34 +31,18 @@ pub(super) fn write(document: &Value) -> Vec<u8> {
 ///
 /// # Errors
 /// Why not, in one line.
+#[cfg(feature = "import")]
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let file: File =
-        serde_json::from_slice(bytes).map_err(|error| format!("it is no .tldr file: {error}"))?;
-    if file.version != VERSION {
-        return Err(format!(
-            "it is a .tldr file of form {}, and {VERSION} is known",
-            file.version
-        ));
-    }
-    let ours = ours();
-    let newer = |(name, version): &(&String, &u64)| ours.get(*name).is_some_and(|known| known < version);
-    if let Some((name, version)) = file.schema.sequences.iter().find(newer) {
-        return Err(format!(
-            "it was made by a newer tldraw than this server's page has ({} {version})",
-            super::one_line(name)
-        ));
-    }
-    if file.records.len() > IMPORT_RECORDS_MAX {
-        return Err(format!(
-            "it has {} records, and {IMPORT_RECORDS_MAX} are the most",
-            file.records.len()
-        ));
-    }
-    let writes: Result<Vec<Write>, String> = file.records.into_iter().filter_map(record).collect();
-    let writes = writes?;
-    if writes.is_empty() {
-        return Err("it has no records".to_owned());
-    }
+    let known = Known {
+        schema: SCHEMA,
+        records_max: IMPORT_RECORDS_MAX,
+    };
+    let written = |Record { key, record }: Record| Write {
+        key,
+        record: Some(record),
+    };
+    let records = boardwire_import::tldr::read(bytes, known)?;
+    let writes: Vec<Write> = records.into_iter().map(written).collect();
     let mut writer = [0; 4];
     getrandom::fill(&mut writer).map_err(|error| format!("no random bytes: {error}"))?;
     let unopened = |_| "it cannot be made a document".to_owned();
@@ -88,30 +51,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<u8>, String> {
     Ok(document.write(&writes).map_err(unopened)?.to_vec())
 }
 
-/// A record under its id; `None` for one that no document has.
-fn record(value: Value) -> Option<Result<Write, String>> {
-    let Value::Object(record) = value else {
-        return Some(Err("a record of it is no object".to_owned()));
-    };
-    let text = |record: &Record, name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
-    let (Some(kind), Some(key)) = (text(&record, "typeName"), text(&record, "id")) else {
-        return Some(Err("a record of it has no id and typeName".to_owned()));
-    };
-    if !KINDS.contains(&kind.as_str()) {
-        return None;
-    }
-    if !key.starts_with(&format!("{kind}:")) {
-        return Some(Err(format!(
-            "a record of it is a {kind} with an id of something else"
-        )));
-    }
-    Some(Ok(Write {
-        key,
-        record: Some(record),
-    }))
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "import"))]
 mod tests {
     use super::*;
 
@@ -140,28 +80,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_drawing_is_refused_with_the_cause() {
+    fn what_a_newer_tldraw_has_made_is_refused() {
         let newer = json!({ "schemaVersion": 2, "sequences": { "com.tldraw.page": 99 } });
-        let older = json!({ "schemaVersion": 2, "sequences": { "com.tldraw.page": 0 } });
-        assert!(read(&file(older.clone(), json!([page()]))).is_ok());
-        let odd = json!({ "typeName": "page", "id": "shape:p" });
-        for (bytes, words) in [
-            (b"no json".to_vec(), "it is no .tldr file"),
-            (b"{}".to_vec(), "it is no .tldr file"),
-            (
-                json!({ "tldrawFileFormatVersion": 2, "schema": {}, "records": [] })
-                    .to_string()
-                    .into_bytes(),
-                "form 2",
-            ),
-            (file(newer, json!([page()])), "newer tldraw"),
-            (file(older.clone(), json!([])), "no records"),
-            (file(older.clone(), json!([1])), "no object"),
-            (file(older.clone(), json!([{}])), "no id"),
-            (file(older, json!([odd])), "of something else"),
-        ] {
-            let why = read(&bytes).unwrap_err();
-            assert!(why.contains(words), "{why}");
-        }
+        let why = read(&file(newer, json!([page()]))).unwrap_err();
+        assert!(why.contains("newer tldraw"), "{why}");
     }
 }

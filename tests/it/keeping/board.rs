@@ -7,23 +7,22 @@ use serde_json::{Value, json};
 
 use super::{beside, command, done, ended, fill, names, picture, refused, run, text};
 use crate::support::api::Api;
-use crate::support::client::Client;
 use crate::support::server::{Place, Server, Setup};
 
 /// Runs `boardwire board` on a server.
-fn on(server: &Server, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(super) fn on(server: &Server, arguments: &[&str]) -> (Option<i32>, String, String) {
     let url = format!("http://{}", server.address());
     run(&[&["board"], arguments, &["--url", &url]].concat())
 }
 
 #[track_caller]
-fn done_on(server: &Server, arguments: &[&str]) -> String {
+pub(super) fn done_on(server: &Server, arguments: &[&str]) -> String {
     let (code, printed, said) = on(server, arguments);
     assert_eq!(code, Some(0), "{printed}{said}");
     printed
 }
 
-fn document(server: &Server, board: &str) -> Value {
+pub(super) fn document(server: &Server, board: &str) -> Value {
     let target = format!("/v1/boards/{board}/document?format=json");
     Api::admin(server).get(&target).json()
 }
@@ -214,111 +213,6 @@ fn a_board_is_written_to_each_kind_of_file_and_comes_back_from_two_of_them() {
 }
 
 #[test]
-fn what_is_no_document_makes_no_board() {
-    let server = Server::start();
-    let directory = beside(&server.place().data(), "files");
-    let cases: [(&str, &[u8], &str); 4] = [
-        (
-            "bad.yjs",
-            b"no update",
-            "the board that was made for it is removed again",
-        ),
-        ("bad.tldr", b"{}", "it is no .tldr file"),
-        ("bad.ysweet", b"12345678", "it is no file of y-sweet"),
-        ("empty.ysweet", &[0; 8], "it has no document"),
-    ];
-    for (name, bytes, words) in cases {
-        let file = directory.join(name);
-        fs::write(&file, bytes).unwrap();
-        let board = name.replace('.', "-");
-        let (code, _, said) = on(&server, &["import", text(&file), "--as", &board]);
-        assert!(code == Some(1) && said.contains(words), "{name}: {said}");
-        let left = Api::admin(&server).get(&format!("/v1/boards/{board}")).status;
-        assert_eq!(
-            left,
-            if words.contains("removed again") { 410 } else { 404 },
-            "{name}"
-        );
-    }
-    let (code, _, said) = on(&server, &["import", "no/such/file"]);
-    assert!(
-        code == Some(1) && said.contains("cannot read no/such/file"),
-        "{said}"
-    );
-}
-
-/// A file as y-sweet writes it: its own map of keys, with this state and this update.
-fn ysweet(state: &[u8], update: &[u8]) -> Vec<u8> {
-    let entries: [(&[u8], &[u8]); 4] = [
-        (&[0, 0, b'd', b'o', b'c', 0], &[0, 0, 0, 1]),
-        (&[0, 1, 0, 0, 0, 1, 0], state),
-        (&[0, 1, 0, 0, 0, 1, 1], &[0]),
-        (&[0, 1, 0, 0, 0, 1, 2, 0, 0, 0, 1, 0], update),
-    ];
-    let mut bytes = 4_u64.to_le_bytes().to_vec();
-    for piece in entries.iter().flat_map(|(key, value)| [key, value]) {
-        bytes.extend_from_slice(&(piece.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(piece);
-    }
-    bytes
-}
-
-#[test]
-fn a_store_of_y_sweet_becomes_boards() {
-    let server = Server::start();
-    let store = beside(&server.place().data(), "y-sweet");
-    for (board, value) in [("one", "1"), ("two", "2")] {
-        let directory = store.join(board);
-        fs::create_dir(&directory).unwrap();
-        let state = Client::offline(31).setting("state", value);
-        let update = Client::offline(32).setting("update", value);
-        fs::write(directory.join("data.ysweet"), ysweet(&state, &update)).unwrap();
-    }
-    let printed = done_on(&server, &["import", text(&store), "--json"]);
-    assert_eq!(printed.matches("\"id\"").count(), 2, "{printed}");
-    let drawn = document(&server, "two").to_string();
-    assert!(
-        drawn.contains("\"state\"") && drawn.contains("\"update\""),
-        "{drawn}"
-    );
-    let file = store.join("one/data.ysweet");
-    done_on(&server, &["import", text(&file), "--as", "three"]);
-    assert_eq!(document(&server, "three"), document(&server, "one"));
-    let (code, _, said) = on(&server, &["import", text(&store), "--as", "four"]);
-    assert!(
-        code == Some(1) && said.contains("each document has its name"),
-        "{said}"
-    );
-}
-
-#[test]
-fn the_documents_of_hocuspocus_become_boards_each_whole() {
-    let server = Server::start();
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/keeping/hocuspocus.sqlite");
-    let printed = done_on(&server, &["import", text(&file), "--json"]);
-    assert_eq!(printed.matches("\"id\"").count(), 42, "{printed}");
-    assert_eq!(document(&server, "small"), json!({"map": {"said": "hello"}}));
-    let large = "0123456789".repeat(900);
-    assert_eq!(document(&server, "large"), json!({"map": {"text": large}}));
-    let (code, _, said) = on(&server, &["import", text(&file)]);
-    assert!(code == Some(1) && said.contains("answers 409"), "{said}");
-    let (code, _, said) = on(&server, &["import", text(&file), "--as", "x"]);
-    assert!(
-        code == Some(1) && said.contains("has 42, and each has its name"),
-        "{said}"
-    );
-    // What SQLite keeps beside the file is not passed over in silence.
-    let copy = server.place().data().with_file_name("h.sqlite");
-    fs::copy(&file, &copy).unwrap();
-    fs::write(copy.with_file_name("h.sqlite-wal"), "some").unwrap();
-    let (code, _, said) = on(&server, &["import", text(&copy)]);
-    assert!(
-        code == Some(1) && said.contains("changes that are not in the file yet"),
-        "{said}"
-    );
-}
-
-#[test]
 fn what_makes_no_sense_is_said_in_one_line() {
     for (arguments, words) in [
         (&["board"][..], "a command is needed: list, show"),
@@ -333,7 +227,7 @@ fn what_makes_no_sense_is_said_in_one_line() {
         ),
         (
             &["board", "import", "x", "--format", "pdf"],
-            "expected update, tldr, hocuspocus or y-sweet",
+            "expected update, tldr, hocuspocus, y-sweet or y-leveldb",
         ),
         (&["board", "copy", "b"], "--as is missing"),
         (&["board", "show", "a/b"], "expected the id of a board"),

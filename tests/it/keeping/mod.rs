@@ -8,6 +8,7 @@ mod board;
 mod check;
 mod damage;
 mod drill;
+mod import;
 mod restore;
 
 use std::fs;

@@ -1,7 +1,7 @@
 //! Files of y-sweet: `data.ysweet`.
 //!
 //! Owns what such a file is. Must not know Yjs. Key invariants: reading is strict and total, and takes no
-//! memory by a length that was only announced. Tests are below.
+//! memory by a length that was only announced. Tests are below; fuzz body: `fuzzing::ysweet`.
 //!
 //! ```text
 //! file  = number of entries (u64 le), of each its key and its value, in the order of keys
@@ -13,13 +13,13 @@
 //! (y-sweet's y-sweet-core/src/sync_kv.rs, and src/keys.rs of yrs-kvstore 0.3, which it stores with.)
 
 /// The name of the file in the directory of a document.
-pub(super) const FILE: &str = "data.ysweet";
+pub const FILE: &str = "data.ysweet";
 
 /// Reads the updates of a file, in the order in which they join.
 ///
 /// # Errors
 /// It is no such file, in words.
-pub(super) fn read(mut bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+pub fn read(mut bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let cut = || "it is no file of y-sweet, or is cut off".to_owned();
     let entries = number(&mut bytes).ok_or_else(cut)?;
     let (mut state, mut updates) = (None, Vec::new());

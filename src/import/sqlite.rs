@@ -2,12 +2,14 @@
 //!
 //! Owns as much of SQLite's file format as it takes to read one table. Must not know Yjs, nor write. Key
 //! invariants: reading is strict and total, and bounded by the size of the file whatever is in it: no page is
-//! walked twice, and nothing is taken by a length that was only announced. Tests are below, on a file that
-//! SQLite has written.
+//! walked twice, no more rows are read than fit into the file, and nothing is taken by a length that was only
+//! announced. Tests are below, on a file that SQLite has written; fuzz body: `fuzzing::sqlite`.
 //!
 //! Hocuspocus makes `documents (name varchar(255) NOT NULL, data blob NOT NULL, UNIQUE(name))`, `data` being
 //! the whole state as one update (@hocuspocus/extension-sqlite, src/SQLite.ts). The file format is that of
 //! https://www.sqlite.org/fileformat2.html.
+
+use crate::Document;
 
 /// What a file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -18,7 +20,10 @@ const TABLE: &str = "documents";
 /// Columns of a row that are looked at, inclusive.
 const COLUMNS_MAX: usize = 64;
 
-const CUT: &str = "it is no file of SQLite, or is damaged";
+const CUT: &str = "it is no file of SQLite, or is damaged or cut off";
+
+/// What a journal begins with whose change has to be taken back; it lies beside the file.
+pub const JOURNAL: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
 /// A value of a row; numbers but for whole ones are of no use here.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,13 +50,15 @@ struct File<'a> {
     usable: usize,
     /// Pages that may still be read.
     left: usize,
+    /// Bytes of rows that may still be read.
+    rows_left: usize,
 }
 
-/// Reads the documents of a file: their names, and their states as updates.
+/// Reads the documents of a file: the state of each is one update.
 ///
 /// # Errors
 /// It is no such file, in words.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
+pub fn read(bytes: &[u8]) -> Result<Vec<Document>, String> {
     let mut file = File::open(bytes).ok_or(CUT)?;
     let schema = file.rows(1).ok_or(CUT)?;
     let is_table = |row: &&Vec<Value>| {
@@ -68,13 +75,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
     if !is_known(columns) {
         return Err(format!(
             "its table {TABLE} is not one of Hocuspocus: {}",
-            super::one_line(columns)
+            crate::one_line(columns)
         ));
     }
     let mut documents = Vec::new();
     for row in file.rows(root).ok_or(CUT)? {
         match (row.first().and_then(Value::text), row.get(1)) {
-            (Some(name), Some(Value::Bytes(data))) => documents.push((name.to_owned(), data.clone())),
+            (Some(name), Some(Value::Bytes(data))) => documents.push(Document {
+                name: name.to_owned(),
+                updates: vec![data.clone()],
+            }),
             _ => return Err("a document of it has no name, or no data".to_owned()),
         }
     }
@@ -133,11 +143,15 @@ impl<'a> File<'a> {
         let reserved = usize::from(*bytes.get(20)?);
         // Texts in UTF-8; SQLite makes no page whose used part is smaller.
         let usable = page_bytes.checked_sub(reserved).filter(|usable| *usable >= 480)?;
-        (page_bytes.is_power_of_two() && be_u32(bytes, 56)? == 1).then_some(Self {
+        // How long it is stands in it where a SQLite since 2010 was the last to write it.
+        let (is_told, pages) = (be_u32(bytes, 24)? == be_u32(bytes, 92)?, be_u32(bytes, 28)?);
+        let is_whole = !is_told || bytes.len() / page_bytes.max(1) >= pages;
+        (page_bytes.is_power_of_two() && be_u32(bytes, 56)? == 1 && is_whole).then_some(Self {
             bytes,
             page_bytes,
             usable,
             left: bytes.len() / page_bytes,
+            rows_left: bytes.len(),
         })
     }
 
@@ -152,6 +166,8 @@ impl<'a> File<'a> {
     fn rows(&mut self, root: usize) -> Option<Vec<Vec<Value>>> {
         // Of each tree no page belongs to another one.
         self.left = self.bytes.len() / self.page_bytes;
+        // And of each page no row lies on another one.
+        self.rows_left = self.bytes.len();
         let mut rows = Vec::new();
         let mut open = vec![root];
         while let Some(number) = open.pop() {
@@ -188,9 +204,7 @@ impl<'a> File<'a> {
     fn payload(&mut self, mut cell: &[u8]) -> Option<Vec<u8>> {
         let length = usize::try_from(varint(&mut cell)?).ok()?;
         varint(&mut cell)?;
-        if length > self.bytes.len() {
-            return None;
-        }
+        self.rows_left = self.rows_left.checked_sub(length)?;
         let most = self.usable - 35;
         if length <= most {
             return Some(cell.get(..length)?.to_vec());
@@ -257,24 +271,23 @@ mod tests {
     use super::*;
 
     /// What SQLite 3 has written: see tests/it/keeping/sqlite.py.
-    const FILE: &[u8] = include_bytes!("../../../tests/it/keeping/hocuspocus.sqlite");
+    const FILE: &[u8] = include_bytes!("../../tests/it/keeping/hocuspocus.sqlite");
 
     #[test]
     fn every_document_is_read_whole_in_the_order_of_their_rows() {
         let documents = read(FILE).unwrap();
         assert_eq!(documents.len(), 42);
-        assert_eq!(documents[0].0, "small");
-        assert_eq!(documents[1].0, "large");
+        assert_eq!(documents[0].name, "small");
+        assert_eq!(documents[1].name, "large");
         // Over many pages of its own.
-        assert!(documents[1].1.len() > 9_000, "{}", documents[1].1.len());
+        assert!(documents[1].updates[0].len() > 9_000);
         let text = "0123456789".repeat(900);
         assert!(
-            documents[1]
-                .1
+            documents[1].updates[0]
                 .windows(text.len())
                 .any(|part| part == text.as_bytes())
         );
-        assert_eq!(documents[41].0, "many-39");
+        assert_eq!(documents[41].name, "many-39");
     }
 
     #[test]
@@ -283,6 +296,7 @@ mod tests {
             (&b""[..], "no file of SQLite"),
             (b"SQLite format 3\0", "no file of SQLite"),
             (&FILE[..4096], "no file of SQLite"),
+            (&FILE[..FILE.len() - 1], "damaged or cut off"),
             (&[0; 5000], "no file of SQLite"),
         ] {
             let why = read(bytes).unwrap_err();
@@ -317,6 +331,23 @@ mod tests {
         let page = 4096;
         assert_eq!(bytes[page], 0x05);
         bytes[page + 8..page + 12].copy_from_slice(&2_u32.to_be_bytes());
+        assert!(read(&bytes).is_err());
+    }
+
+    #[test]
+    fn one_row_that_is_named_over_and_over_is_not_read_as_often() {
+        let mut bytes = FILE.to_vec();
+        // The last leaf of the documents: each of its cells is made the first one.
+        let page = (1..FILE.len() / 4096)
+            .map(|page| page * 4096)
+            .rfind(|at| FILE[*at] == 0x0d)
+            .unwrap();
+        let first = [FILE[page + 8], FILE[page + 9]];
+        let cells = 500_u16;
+        bytes[page + 3..page + 5].copy_from_slice(&cells.to_be_bytes());
+        for cell in 0..usize::from(cells) {
+            bytes[page + 8 + 2 * cell..page + 10 + 2 * cell].copy_from_slice(&first);
+        }
         assert!(read(&bytes).is_err());
     }
 
