@@ -99,7 +99,7 @@ fn each_target_calls_its_body() {
     for (target, body, _) in BODIES {
         let source = fs::read_to_string(fuzz("fuzz_targets").join(format!("{target}.rs"))).unwrap();
         let body: String = body.split_whitespace().collect();
-        let call = match body.starts_with("boardwire_picture") {
+        let call = match body.starts_with("boardwire_") {
             true => format!("{body}(data)"),
             false => format!("boardwire::{body}(data)"),
         };
