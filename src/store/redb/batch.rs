@@ -49,10 +49,12 @@ struct Batch<'t> {
     audit: Rows<'t>,
     access: Access<'t>,
     webhooks: Rows<'t>,
-    trash: Rows<'t>,
-    assets: Assets<'t>,
-    versions: Versions<'t>,
     sessions: Sessions<'t>,
+    trash: Option<Rows<'t>>,
+    assets: Option<Assets<'t>>,
+    versions: Option<Versions<'t>>,
+    /// To open those that only some commits need: opening a table costs a commit as much as a few updates.
+    late: (&'t WriteTransaction, &'t Touched),
     pending: BTreeMap<BoardId, Pending<'t>>,
     gains: Gains<'t>,
     journal: &'t Journal,
@@ -108,6 +110,17 @@ pub(super) fn commit(
     }
 }
 
+/// A table, or several, which are opened when they are needed first.
+fn opened<T>(
+    late: &mut Option<T>,
+    open: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<&mut T, StoreError> {
+    Ok(match late.take() {
+        Some(known) => late.insert(known),
+        None => late.insert(open()?),
+    })
+}
+
 impl<'t> Batch<'t> {
     fn open(
         transaction: &'t WriteTransaction,
@@ -124,16 +137,32 @@ impl<'t> Batch<'t> {
             audit: open(AUDIT)?,
             access: Access::open(transaction, touched)?,
             webhooks: open(WEBHOOKS)?,
-            trash: open(TRASH)?,
-            assets: Assets::open(transaction, touched)?,
-            versions: Versions::open(transaction, touched)?,
             sessions: Sessions::open(transaction, known.verified, touched)?,
+            trash: None,
+            assets: None,
+            versions: None,
+            late: (transaction, touched),
             pending: BTreeMap::new(),
             gains: Gains::new(known.owners),
             journal: known.journal,
             bounds: known.bounds,
             delta: Delta::default(),
         })
+    }
+
+    fn trash(&mut self) -> Result<&mut Rows<'t>, StoreError> {
+        let (transaction, touched) = self.late;
+        opened(&mut self.trash, || Rows::open(transaction, TRASH, touched))
+    }
+
+    fn assets(&mut self) -> Result<&mut Assets<'t>, StoreError> {
+        let (transaction, touched) = self.late;
+        opened(&mut self.assets, || Assets::open(transaction, touched))
+    }
+
+    fn versions(&mut self) -> Result<&mut Versions<'t>, StoreError> {
+        let (transaction, touched) = self.late;
+        opened(&mut self.versions, || Versions::open(transaction, touched))
     }
 
     /// Takes a board out of what is pending, to be put back there.
@@ -156,7 +185,7 @@ impl<'t> Batch<'t> {
             Change::Session(change) => return self.sessions.apply(change),
             Change::Asset(asset) => match change.board() {
                 Some(board) => board,
-                None => return self.assets.apply(asset),
+                None => return self.assets()?.apply(asset),
             },
         };
         let mut pending = self.take(board)?;
@@ -178,7 +207,7 @@ impl<'t> Batch<'t> {
             Change::Import(whole) => self.import(whole, &mut pending)?,
             Change::Version { new, entry } => match live(&mut pending.entry) {
                 Ok(_) => {
-                    let applied = self.versions.add(new)?;
+                    let applied = self.versions()?.add(new)?;
                     if let (Applied::Done, Some(entry)) = (applied, entry) {
                         self.write_entry(board, entry)?;
                     }
@@ -188,7 +217,7 @@ impl<'t> Batch<'t> {
             },
             Change::Purge { before, .. } => self.purge(board, &mut pending, *before)?,
             Change::Asset(change) => match live(&mut pending.entry) {
-                Ok(_) => self.assets.apply(change)?,
+                Ok(_) => self.assets()?.apply(change)?,
                 Err(applied) => applied,
             },
             Change::Audit { entry, .. } => match live(&mut pending.entry) {
@@ -242,7 +271,7 @@ impl<'t> Batch<'t> {
             Act::Trash => self.put_into_trash(board, pending, at),
             Act::Restore => self.restore(board, pending),
             Act::Delete => self.delete(board, pending, at),
-            Act::RemoveVersion(id) => self.versions.remove(board, *id),
+            Act::RemoveVersion(id) => self.versions()?.remove(board, *id),
             Act::AddWebhook(_) | Act::RemoveWebhook(_) => webhooks::act(&mut self.webhooks, board, act),
             Act::Grant { .. }
             | Act::Ungrant { .. }
@@ -435,7 +464,7 @@ impl<'t> Batch<'t> {
         live.trashed_at = Some(at);
         pending.dirty = true;
         let key = board.as_str().as_bytes();
-        self.trash.insert(key, &rows::encode_trashed(key, at))?;
+        self.trash()?.insert(key, &rows::encode_trashed(key, at))?;
         Ok(Applied::Done)
     }
 
@@ -449,7 +478,7 @@ impl<'t> Batch<'t> {
             return Ok(Applied::NotThere);
         }
         pending.dirty = true;
-        self.trash.remove(board.as_str().as_bytes())?;
+        self.trash()?.remove(board.as_str().as_bytes())?;
         Ok(Applied::Done)
     }
 
@@ -479,7 +508,7 @@ impl<'t> Batch<'t> {
             Entry::Live(live) => live.trashed_at.unwrap_or(at),
             _ => at,
         };
-        self.trash.remove(board.as_str().as_bytes())?;
+        self.trash()?.remove(board.as_str().as_bytes())?;
         match &pending.entry {
             Entry::Live(live) => {
                 let bytes = size_of(live, pending.part, &pending.blob);
@@ -494,8 +523,8 @@ impl<'t> Batch<'t> {
         clear(&mut self.snapshots, board)?;
         clear(&mut self.updates, board)?;
         clear(&mut self.webhooks, board)?;
-        self.assets.clear(board)?;
-        self.versions.clear(board)?;
+        self.assets()?.clear(board)?;
+        self.versions()?.clear(board)?;
         *pending = Pending {
             dirty: true,
             before: pending.before.take(),
@@ -536,8 +565,8 @@ impl<'t> Batch<'t> {
         Ok(Changed {
             moves,
             journal: self.delta,
-            asset_bytes: self.assets.bytes,
-            version_bytes: self.versions.bytes,
+            asset_bytes: self.assets.as_ref().and_then(|assets| assets.bytes),
+            version_bytes: self.versions.as_ref().map_or(0, |versions| versions.bytes),
         })
     }
 }

@@ -42,17 +42,17 @@ impl<'t> Batch<'t> {
             self.write_document(board, live, living)?;
             self.access.import(board, &mut live.tallies, living)?;
             for asset in &living.assets {
-                self.assets.put(board, asset)?;
+                self.assets()?.put(board, asset)?;
             }
             for webhook in &living.webhooks {
                 webhooks::put(&mut self.webhooks, board, webhook)?;
             }
-            self.versions.import(board, living)?;
+            self.versions()?.import(board, living)?;
             self.change_owner((board, live.size_bytes()), None, live.record.owner.as_ref())?;
             pending.last = live.last_sequence;
             if let Some(at) = live.trashed_at {
                 let key = board.as_str().as_bytes();
-                self.trash.insert(key, &rows::encode_trashed(key, at))?;
+                self.trash()?.insert(key, &rows::encode_trashed(key, at))?;
             }
         }
         for entry in &whole.audit {
@@ -62,9 +62,9 @@ impl<'t> Batch<'t> {
     }
 
     /// Whether the parts of all its assets came before it.
-    fn has_parts_of(&self, living: &Living) -> Result<bool, StoreError> {
+    fn has_parts_of(&mut self, living: &Living) -> Result<bool, StoreError> {
         for asset in &living.assets {
-            if !self.assets.is_whole(asset)? {
+            if !self.assets()?.is_whole(asset)? {
                 return Ok(false);
             }
         }
