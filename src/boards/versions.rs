@@ -171,7 +171,8 @@ impl Boards {
             limits::VERSION_EVERY,
             self.now().unix,
         );
-        if !is_due || !self.settings.versions.makes_some() {
+        // A store that is being closed is not asked; the next compaction makes it.
+        if !is_due || !self.settings.versions.makes_some() || self.is_stopping() {
             return;
         }
         let (boards, cell) = (Arc::clone(self), Arc::clone(cell));
