@@ -171,8 +171,7 @@ impl Boards {
             limits::VERSION_EVERY,
             self.now().unix,
         );
-        // A store that is being closed is not asked; the next compaction makes it.
-        if !is_due || !self.settings.versions.makes_some() || self.is_stopping() {
+        if !is_due || !self.settings.versions.makes_some() {
             return;
         }
         let (boards, cell) = (Arc::clone(self), Arc::clone(cell));
