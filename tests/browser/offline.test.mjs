@@ -1,9 +1,10 @@
 // Away and back: what one draws without a server is kept, shown as such, and merged with what the others did
 // meanwhile.
 import assert from 'node:assert/strict'
+import { until } from '../node/support/wait.mjs'
 import { output } from './support/measure.mjs'
 import { suite } from './support/stage.mjs'
-import { box } from './support/tab.mjs'
+import { box, Tab } from './support/tab.mjs'
 
 const test = suite()
 
@@ -107,6 +108,35 @@ test('one who was away sees as news only what others did', async stage => {
   const back = await alice.person.open(board)
   await back.sees('kept', { x: 77 })
   await back.shows('1 change while you were away')
+})
+
+test('a file that the page asked for before the service worker was there, and got after, is kept', async stage => {
+  const board = await stage.board('alice')
+  const person = await stage.person('alice')
+  const tab = new Tab(await person.context.newPage(), person)
+  // The worker comes when the canvas has asked for the pictures of its menus, and these when the worker is
+  // there.
+  await tab.page.addInitScript(() => {
+    const { register } = ServiceWorkerContainer.prototype
+    ServiceWorkerContainer.prototype.register = async function (...given) {
+      await new Promise(resolve => { window.comes = resolve })
+      return await register.apply(this, given)
+    }
+  })
+  const held = []
+  let letGo
+  const there = new Promise(resolve => { letGo = resolve })
+  await tab.page.route('**/assets/*.png', async route => {
+    held.push(route.request().url())
+    await there
+    await route.continue()
+  })
+  await tab.page.goto(person.url(`/board/${board}`))
+  await until(() => held.length > 0, 'a picture to be asked for')
+  await tab.evaluate(() => window.comes())
+  await tab.eventually(() => navigator.serviceWorker.controller !== null, undefined, 'the service worker')
+  letGo()
+  for (const url of held) await tab.eventually(async url => await caches.match(url) !== undefined, url, `${url} to be kept`)
 })
 
 /** Waits until the page would open without a server. */

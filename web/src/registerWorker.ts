@@ -17,14 +17,20 @@ export function registerWorker (): void {
   else addEventListener('load', register, { once: true })
 }
 
+/** Tells the worker what was loaded without it: the language, the fonts in use. It keeps those too. */
 async function start (serviceWorker: ServiceWorkerContainer): Promise<void> {
-  // The next build's worker begins with an empty cache.
-  serviceWorker.addEventListener('controllerchange', () => tellLoaded(serviceWorker.controller))
   await serviceWorker.register(under('/sw.js'), { updateViaCache: 'none' })
-  tellLoaded((await serviceWorker.ready).active)
-}
-
-/** What was loaded before the worker was there: the language, the fonts in use. It keeps those too. */
-function tellLoaded (worker: ServiceWorker | null): void {
-  worker?.postMessage({ loaded: performance.getEntriesByType('resource').map(entry => entry.name) })
+  const first = (await serviceWorker.ready).active
+  const loaded: string[] = []
+  const tell = (names: readonly string[]) => (serviceWorker.controller ?? first)?.postMessage({ loaded: names })
+  // What was asked for before the worker was there may come after: so each file is told when it is there.
+  const observer = new PerformanceObserver(list => {
+    const names = list.getEntries().map(entry => entry.name).filter(name => name.includes(under('/assets/')))
+    if (names.length === 0) return
+    loaded.push(...names)
+    tell(names)
+  })
+  observer.observe({ type: 'resource', buffered: true })
+  // The next build's worker begins with an empty cache.
+  serviceWorker.addEventListener('controllerchange', () => tell(loaded))
 }
