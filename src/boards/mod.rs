@@ -64,7 +64,7 @@ use crate::metrics::{CommitMetrics, Metrics};
 use crate::room::{Effects, Room, RoomSettings};
 use crate::store::ownership::{Joining, Ownership};
 use crate::store::{Applied, Change, Footprint, Store, StoreError};
-use crate::time::{Clock, Now};
+use crate::time::{Clock, Now, Tick};
 
 /// What is set about boards.
 #[derive(Clone, Debug)]
@@ -299,7 +299,17 @@ impl Boards {
         cell: &Arc<RoomCell>,
         step: impl FnOnce(&mut Room, &mut Effects) -> T,
     ) -> T {
-        self.step_submitting(cell, step, |change| {
+        self.step_since(cell, None, step)
+    }
+
+    /// As [`Self::step`], for something that was read at `read`.
+    pub(crate) fn step_since<T>(
+        self: &Arc<Self>,
+        cell: &Arc<RoomCell>,
+        read: Option<Tick>,
+        step: impl FnOnce(&mut Room, &mut Effects) -> T,
+    ) -> T {
+        self.step_submitting((cell, read), step, |change| {
             self.committer.submit(change, Some(cell.chain()))
         })
     }
@@ -312,7 +322,7 @@ impl Boards {
         step: impl FnOnce(&mut Room, &mut Effects) -> T,
     ) -> (T, Option<Receiver<Applied>>) {
         let mut last = None;
-        let value = self.step_submitting(cell, step, |change| {
+        let value = self.step_submitting((cell, None), step, |change| {
             last = Some(self.committer.submit_awaited(change, Some(cell.chain())));
         });
         (value, last)
@@ -320,7 +330,7 @@ impl Boards {
 
     fn step_submitting<T>(
         self: &Arc<Self>,
-        cell: &Arc<RoomCell>,
+        (cell, read): (&Arc<RoomCell>, Option<Tick>),
         step: impl FnOnce(&mut Room, &mut Effects) -> T,
         submit: impl FnMut(Change),
     ) -> T {
@@ -347,7 +357,8 @@ impl Boards {
             self.spawn(Arc::clone(self).answer(Arc::clone(cell), job));
         }
         if effects.flush_due {
-            self.spawn(Arc::clone(self).flush(Arc::clone(cell)));
+            let since = read.unwrap_or_else(|| self.now().tick);
+            self.spawn(Arc::clone(self).flush(Arc::clone(cell), since));
         }
         if effects.access_due {
             self.reconsider_room(Arc::clone(cell));

@@ -308,7 +308,7 @@ impl Connection {
         let now = self.shell.now();
         let boards = Arc::clone(&self.shell.boards);
         let cell = Arc::clone(&self.cell);
-        let stepped = boards.step(&cell, |room, effects| {
+        let stepped = boards.step_since(&cell, Some(now.tick), |room, effects| {
             let mut frame = first;
             loop {
                 self.burst += 1;
