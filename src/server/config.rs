@@ -1,6 +1,6 @@
 //! The configuration of a server: plain data, checked as a whole before anything starts.
 //!
-//! Owns [`Config`] and how it is made from [`Values`]. Must not know the command line's parser, nor start
+//! Owns [`Config`] and how it is made from [`Values`], which `sources` finds by flag, variable and file. Must not know the command line's parser, nor start
 //! anything. Key invariant: a `Config` that exists is one that the server can run with, so nothing downstream
 //! checks a setting again. The settings themselves are the table in `config/settings.rs`; tests are in
 //! `config/tests.rs`.
@@ -24,8 +24,12 @@ use crate::store::postgres;
 use crate::webhooks::Reach;
 
 mod bounds;
+mod file;
 mod gathered;
+pub mod report;
+mod secrets;
 mod settings;
+mod sources;
 #[cfg(test)]
 mod tests;
 pub mod values;
@@ -34,7 +38,9 @@ mod wrong;
 use bounds::quotas;
 pub use bounds::{Bounds, Times};
 pub use gathered::Values;
+pub use secrets::{Disk, Files, Held, NoFiles};
 pub use settings::{Group, Kind, SETTINGS, Setting};
+pub use sources::{DEFAULT_FILE, FILE_FLAG, FILE_VARIABLE, Found, Sources};
 pub use wrong::{ConfigError, Given, Source};
 
 /// What `boardwire serve` runs with.
@@ -263,7 +269,7 @@ pub fn data(values: &Values) -> Result<PathBuf, ConfigError> {
 /// It names no database, or `--data` names a file as well.
 fn store(values: &Values) -> Result<Option<postgres::Address>, ConfigError> {
     let given = values.given("store");
-    if given.text.is_some() && values.given("data").source != Source::Default {
+    if given.text.is_some() && *values.given("data").source != Source::Default {
         let expected = "either --store or --data: everything is kept in one of them";
         return Err(ConfigError::new(given, expected));
     }

@@ -389,4 +389,49 @@ impl Setting {
     pub fn named(name: &str) -> Option<&'static Self> {
         SETTINGS.iter().find(|setting| setting.name == name)
     }
+
+    /// The flag that names a file with the value: of a secret.
+    #[must_use]
+    pub fn file_flag(&self) -> Option<String> {
+        (self.kind == Kind::Secret).then(|| format!("{}-file", self.name))
+    }
+
+    /// The variable that does.
+    #[must_use]
+    pub fn file_variable(&self) -> Option<String> {
+        (self.kind == Kind::Secret).then(|| format!("{}_FILE", self.variable()))
+    }
+
+    /// Whether there may be several values.
+    #[must_use]
+    pub fn takes_list(&self) -> bool {
+        self.kind == Kind::List || self.placeholder == "LIST"
+    }
+
+    /// Whether a server that runs takes up another value, at SIGHUP.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        LIVE.contains(&self.name)
+    }
 }
+
+/// What a server that runs takes up. All else was handed on when it started: addresses, files, what rooms and
+/// stores are made with.
+const LIVE: &[&str] = &[
+    "jwt-secret",
+    "jwt-secrets",
+    "jwt-algorithms",
+    "jwt-issuer",
+    "jwt-audience",
+    "allow-origin",
+    "allow-frame",
+    "login-url",
+    "trusted-proxy",
+    "metrics-token",
+    "max-message-bytes",
+    "max-body-bytes",
+    "max-connections",
+    "max-connections-per-address",
+    "max-messages-per-second",
+    "log-level",
+];
