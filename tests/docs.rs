@@ -138,6 +138,24 @@ fn every_setting_is_told_with_its_variable_and_default() {
     }
 }
 
+#[test]
+fn what_a_server_that_runs_takes_up_is_told_and_nothing_else() {
+    let document = read("docs/settings.md");
+    let told = document.split_once("It takes up at once: ").expect("the list").1;
+    let told = told.split_once(".\n").expect("its end").0;
+    let told: BTreeSet<&str> = told.split('`').skip(1).step_by(2).collect();
+    let live = SETTINGS.iter().filter(|setting| setting.is_live());
+    assert_eq!(told, live.map(|setting| setting.name).collect());
+    let secrets = SETTINGS.iter().filter(|setting| setting.file_flag().is_some());
+    let line = document
+        .split_once("A setting that is a secret (")
+        .expect("the secrets")
+        .1;
+    let line = line.split_once(')').expect("their end").0;
+    let line: BTreeSet<&str> = line.split('`').skip(1).step_by(2).collect();
+    assert_eq!(line, secrets.map(|setting| setting.name).collect());
+}
+
 /// A path of the API, a method, and the names of its query parameters.
 type Operation = (String, String, BTreeSet<String>);
 

@@ -35,7 +35,7 @@ pub(crate) mod versions;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ pub(crate) struct Settings {
     pub(crate) board_bytes: usize,
     /// `--max-assets-bytes`: of all assets of a board.
     pub(crate) assets_bytes: u64,
-    /// `--max-messages-per-second`: of one connection.
+    /// `--max-messages-per-second`: of one connection, at the start.
     pub(crate) messages_per_second: u32,
     /// Of each room.
     pub(crate) room: RoomSettings,
@@ -125,6 +125,8 @@ pub(crate) struct Boards {
     uploads: Uploads,
     /// Sessions that were ended before their time.
     ended: Ended,
+    /// `--max-messages-per-second`, of sessions that begin.
+    messages_per_second: AtomicU32,
     stopping: AtomicBool,
     /// Permits for work on the blocking pool.
     blocking: Semaphore,
@@ -182,6 +184,7 @@ impl Boards {
             uploads: Uploads::default(),
             ended: Ended::default(),
             answers: Answers::new(limits::ANSWERS_BYTES_MAX),
+            messages_per_second: AtomicU32::new(settings.messages_per_second),
             settings,
             host,
             metrics,
@@ -224,6 +227,16 @@ impl Boards {
     /// Starts a task that nobody waits for.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.host.start(Box::pin(task));
+    }
+
+    /// How many messages a second a session that begins may send.
+    pub(crate) fn messages_per_second(&self) -> u32 {
+        self.messages_per_second.load(Ordering::Relaxed)
+    }
+
+    /// From now on so many.
+    pub(crate) fn set_messages_per_second(&self, count: u32) {
+        self.messages_per_second.store(count, Ordering::Relaxed);
     }
 
     /// Takes nobody in any more.

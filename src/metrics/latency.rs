@@ -2,7 +2,8 @@
 //!
 //! Owns [`LatencyMetrics`], its bounds and what requests are told apart by. Must not know rooms, sockets or
 //! disks: whoever does says how long it took. Key invariant: what happens with every message is observed once
-//! a flush of a room, not once a message or a member. Tests are in `metrics/tests.rs` and tests/it/metrics.rs.
+//! a flush of a room, not once a message or a member. Tests are in `metrics/tests.rs` and
+//! tests/it/metrics.rs.
 
 use std::time::Duration;
 

@@ -129,7 +129,7 @@ impl Connection {
     pub(crate) fn new(shell: Arc<Shell>, joined: Joined, socket: Socket) -> Self {
         let Joined { cell, session, pulse } = joined;
         cell.lock().set_line(session.member(), socket.line());
-        let stream = Messages::new(socket, shell.receiving.place(), shell.settings.message_bytes);
+        let stream = Messages::new(socket, shell.receiving.place(), shell.live.get().message_bytes);
         Self {
             shell,
             cell,

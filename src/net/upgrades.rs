@@ -109,7 +109,7 @@ pub(crate) fn refused(shell: &Shell, request: &Request<'_>, fault: Fault) -> Res
 /// The refusal.
 pub(crate) fn check_origin(shell: &Shell, head: &Head<'_>) -> Result<(), Response> {
     let sent = head.unique("origin").ok().flatten();
-    if origin::allowed(sent, head.host, &shell.settings.origins) {
+    if origin::allowed(sent, head.host, &shell.live.get().origins) {
         return Ok(());
     }
     shell.metrics.refused_origin();

@@ -269,7 +269,8 @@ async fn decide(
     let address = match came {
         Came::Directly => {
             let forwarded = head.values("x-forwarded-for").collect::<Vec<_>>();
-            forwarded::client_address(peer, forwarded.into_iter(), &shell.settings.trusted_proxies)
+            let live = shell.live.get();
+            forwarded::client_address(peer, forwarded.into_iter(), &live.trusted_proxies)
         }
         // The other node has looked at that.
         Came::FromNode => peer,
