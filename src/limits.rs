@@ -19,12 +19,13 @@ mod nodes;
 mod picture;
 mod sessions;
 mod socket;
+mod tls;
 mod versions;
 mod webhooks;
 
 pub use self::{
     assets::*, awareness::*, backup::*, client::*, events::*, http::*, mcp::*, nodes::*, picture::*,
-    sessions::*, socket::*, versions::*, webhooks::*,
+    sessions::*, socket::*, tls::*, versions::*, webhooks::*,
 };
 
 // --- names ------------------------------------------------------------------------------------------------

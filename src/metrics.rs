@@ -21,12 +21,14 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::fault::Fault;
 use crate::http::head::Method;
+use crate::metrics::handshakes::HandshakeMetrics;
 use crate::metrics::nodes::NodeMetrics;
 use crate::metrics::redis::RedisMetrics;
 use crate::metrics::webhooks::WebhookMetrics;
 use crate::room::Tally;
 use crate::store::Footprint;
 
+pub mod handshakes;
 pub mod nodes;
 pub mod redis;
 pub mod webhooks;
@@ -233,6 +235,7 @@ pub struct Metrics {
     http_requests: Totals<2>,
     nodes: NodeMetrics,
     webhooks: WebhookMetrics,
+    handshakes: HandshakeMetrics,
 }
 
 impl Metrics {
@@ -262,6 +265,7 @@ impl Metrics {
             http_requests: Totals::new(http_labels()),
             nodes: NodeMetrics::default(),
             webhooks: WebhookMetrics::default(),
+            handshakes: HandshakeMetrics::default(),
         };
         metrics.register_process();
         metrics.register_clients();
@@ -270,6 +274,7 @@ impl Metrics {
         metrics.register_redis(redis);
         metrics.register_nodes();
         metrics.register_webhooks();
+        metrics.register_handshakes();
         metrics
     }
 
@@ -364,6 +369,12 @@ impl Metrics {
         self.register("redis_publications_total", help, &redis.sent);
     }
 
+    fn register_handshakes(&mut self) {
+        let outcomes = self.handshakes.outcomes.clone();
+        let help = "Handshakes of TLS with clients, by what became of them; plain: no TLS was spoken";
+        self.register("tls_handshakes_total", help, &outcomes);
+    }
+
     fn register_webhooks(&mut self) {
         let tries = self.webhooks.tries.clone();
         let help =
@@ -390,6 +401,12 @@ impl Metrics {
         self.register("forwarded_to_client_bytes_total", help, &nodes.to_client);
         let help = "Bytes that wait to be passed on";
         self.register("forwarded_waiting_bytes", help, &nodes.waiting);
+    }
+
+    /// The handle of handshakes.
+    #[must_use]
+    pub fn handshakes(&self) -> &HandshakeMetrics {
+        &self.handshakes
     }
 
     /// The handle of webhooks.

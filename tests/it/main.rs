@@ -13,6 +13,7 @@
 
 mod support;
 
+mod activation;
 mod assets;
 mod audit;
 mod auth;
@@ -53,6 +54,7 @@ mod secrets;
 mod sessions;
 mod shutdown;
 mod sync;
+mod tls;
 mod trash;
 mod upgrade;
 mod versions;
