@@ -4,7 +4,6 @@
 //! values, so that everything here is tested as a function. Tests are in `cli/tests.rs`.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use boardwire::server::Renewal;
@@ -60,8 +59,8 @@ pub(crate) enum Command {
     Invite(Box<invite::Request>),
     /// `boardwire sessions`
     Sessions(Box<sessions::Request>),
-    /// `boardwire health`, of the server that listens there
-    Health(SocketAddr),
+    /// `boardwire health`
+    Health(health::Asked),
     /// `boardwire backup`
     Backup(Box<backup::Request>),
     /// `boardwire board`
@@ -123,7 +122,7 @@ pub(crate) fn parse(
             .and_then(|values| sessions::Request::from_values(flags, &values, &variables))
             .map(|request| Command::Sessions(Box::new(request))),
         Some(("health", flags)) => values(flags)
-            .and_then(|values| config::listen(&values))
+            .and_then(|values| health::Asked::from_values(&values))
             .map(Command::Health)
             .map_err(|error| error.to_string()),
         Some(("backup", flags)) => values(flags)
@@ -325,7 +324,8 @@ Examples:
 
 const HEALTH_HELP: &str = "\
 For the health check of a container: asks GET /health of the server on this machine, prints one line, and ends with 0 for
-status 200 and with 1 for anything else. 0.0.0.0 and [::] are asked on loopback. BOARDWIRE_LISTEN counts here too.";
+status 200 and with 1 for anything else. 0.0.0.0 and [::] are asked on loopback. BOARDWIRE_LISTEN and BOARDWIRE_TLS_CERT
+count here too: with a certificate it speaks TLS, with nobody but who has the key of that.";
 
 /// The settings that `boardwire token` shares with the server.
 const OF_TOKEN: [&str; 7] = [
@@ -358,17 +358,17 @@ fn command() -> clap::Command {
         .after_help(invite::HELP)
         .args(invite::arguments())
         .args(as_serve(&OF_TOKEN))
-        .args(as_serve(&["public-url", "listen"]));
+        .args(as_serve(&["public-url", "listen", "tls-cert"]));
     let sessions = clap::Command::new("sessions")
         .about("List who got in by an invitation, or end that")
         .after_help(sessions::HELP)
         .args(sessions::arguments())
         .args(as_serve(&OF_TOKEN))
-        .args(as_serve(&["listen"]));
+        .args(as_serve(&["listen", "tls-cert"]));
     let health = clap::Command::new("health")
         .about("Ask a running server how it is")
         .after_help(HEALTH_HELP)
-        .args(as_serve(&["listen"]));
+        .args(as_serve(&["listen", "tls-cert"]));
     let copy = clap::Command::new("copy")
         .about("Copy all boards from one store into another, of which no server runs")
         .after_help(copy::HELP)
@@ -423,19 +423,19 @@ fn keeping() -> [clap::Command; 5] {
         .after_help(backup::HELP)
         .args(backup::arguments())
         .args(as_serve(&OF_TOKEN))
-        .args(as_serve(&["listen", "store"]));
+        .args(as_serve(&["listen", "tls-cert", "store"]));
     let restore = clap::Command::new("restore")
         .about("Restore everything, or one board, from a backup")
         .after_help(restore::HELP)
         .args(restore::arguments())
         .args(as_serve(&OF_TOKEN))
-        .args(as_serve(&["listen", "store"]));
+        .args(as_serve(&["listen", "tls-cert", "store"]));
     let board = clap::Command::new("board")
         .about("List, show, export, import, copy, rename, give away and delete boards")
         .after_help(board::HELP)
         .subcommand_required(true)
         .subcommands(board::commands(|| {
-            let more = as_serve(&["listen", "store"]);
+            let more = as_serve(&["listen", "tls-cert", "store"]);
             as_serve(&OF_TOKEN).into_iter().chain(more).collect()
         }));
     let check = clap::Command::new("check")

@@ -21,6 +21,7 @@ pub use address::{Address, AddressError, is_public};
 use std::fmt;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use smol::future::FutureExt as _;
@@ -110,6 +111,10 @@ pub enum ClientError {
     NoAuthorities,
     /// The certificate is not trusted, or is of another name.
     Certificate,
+    /// The file with the certificate of the server on this machine cannot be read.
+    NoCertificate,
+    /// The server on this machine has another certificate than that file.
+    OtherCertificate,
     /// Another step of the TLS handshake failed.
     Handshake,
     /// The connection ended before the answer.
@@ -135,6 +140,10 @@ impl fmt::Display for ClientError {
                 "there is no certificate of an authority to trust; install ca-certificates"
             }
             Self::Certificate => "its certificate is not trusted, or is of another name",
+            Self::NoCertificate => "the certificate of --tls-cert cannot be read",
+            Self::OtherCertificate => {
+                "its certificate is not that of --tls-cert; a new one is taken up within seconds"
+            }
             Self::Handshake => "the TLS handshake failed",
             Self::Ended(kind) => return write!(f, "the connection ended: {kind}"),
             Self::TimedOut => "no answer in time",
@@ -160,6 +169,8 @@ fn ended(error: std::io::Error) -> ClientError {
 /// Sends requests.
 pub struct Client {
     may_reach: fn(IpAddr) -> bool,
+    /// The certificate of the one server that is trusted, where that is on this machine.
+    certificate: Option<PathBuf>,
     #[cfg(feature = "tls")]
     verifier: OnceCell<Verifier>,
 }
@@ -176,8 +187,19 @@ impl Client {
     pub fn new(may_reach: fn(IpAddr) -> bool) -> Self {
         Self {
             may_reach,
+            certificate: None,
             #[cfg(feature = "tls")]
             verifier: OnceCell::new(),
+        }
+    }
+
+    /// One for the server on this machine, which has the key of the certificate in this file, whatever name
+    /// that is of; with none it trusts whom [`Self::new`] does.
+    #[must_use]
+    pub fn of_owner(certificate: Option<&Path>) -> Self {
+        Self {
+            certificate: certificate.map(Path::to_owned),
+            ..Self::new(|_| true)
         }
     }
 
@@ -211,10 +233,20 @@ impl Client {
         }
         #[cfg(feature = "tls")]
         {
-            let load = || smol::unblock(|| Verifier::new(None));
+            let load = || {
+                let certificate = self.certificate.clone();
+                smol::unblock(move || match certificate {
+                    Some(file) => Verifier::of_owner(&file).map_err(|_| ClientError::NoCertificate),
+                    None => Verifier::new(None).map_err(ClientError::from),
+                })
+            };
             let verifier = self.verifier.get_or_try_init(load).await?;
             let stream = self.connect(request.address).await?;
-            let stream = verifier.encrypt(&request.address.name(), stream).await?;
+            let encrypted = verifier.encrypt(&request.address.name(), stream).await;
+            let stream = encrypted.map_err(|error| match (&self.certificate, error) {
+                (Some(_), TlsError::Certificate(_)) => ClientError::OtherCertificate,
+                (_, error) => error.into(),
+            })?;
             exchange(stream, (head, request.body), wanted).await
         }
         #[cfg(not(feature = "tls"))]

@@ -20,12 +20,13 @@ mod picture;
 mod sessions;
 mod settings;
 mod socket;
+mod tls;
 mod versions;
 mod webhooks;
 
 pub use self::{
     assets::*, awareness::*, backup::*, client::*, events::*, http::*, mcp::*, nodes::*, picture::*,
-    sessions::*, settings::*, socket::*, versions::*, webhooks::*,
+    sessions::*, settings::*, socket::*, tls::*, versions::*, webhooks::*,
 };
 
 // --- names ------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ fn main() -> ExitCode {
             }
             report.wrong.map_or(printed, |line| fail(&line, FAILURE))
         }
-        Parsed::Run(Command::Health(listen)) => match cli::health::check(listen) {
+        Parsed::Run(Command::Health(asked)) => match cli::health::check(&asked) {
             Ok(line) => print(format!("{line}\n")),
             Err(line) => fail(&line, FAILURE),
         },
@@ -136,6 +136,7 @@ fn serve(config: Config, renewal: Renewal) -> ExitCode {
     let level = telemetry::start(config.log_format, config.log_level, node.as_deref());
     let dev_keys = (config.mode == Mode::Dev).then(|| config.keys.clone());
     let public_url = config.public_url.clone();
+    let scheme = config.tls.as_ref().map_or("http", |_| "https");
     let page = match boardwire::api::has_page() {
         true => Page::BuiltIn,
         false => Page::Absent,
@@ -143,7 +144,7 @@ fn serve(config: Config, renewal: Renewal) -> ExitCode {
     let ready = |address: SocketAddr| {
         tracing::info!(listen = %address, version = env!("CARGO_PKG_VERSION"), "listening");
         if let Some(keys) = dev_keys {
-            let base = public_url.map_or_else(|| format!("http://{address}"), |url| url.to_string());
+            let base = public_url.map_or_else(|| format!("{scheme}://{address}"), |url| url.to_string());
             let text = cli::welcome::text(&keys, &base, now(), page);
             // Whether somebody reads it or not, the server runs.
             io::stdout().write_all(text.as_bytes()).ok();

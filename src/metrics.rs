@@ -21,6 +21,7 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::fault::Fault;
 use crate::http::head::Method;
+use crate::metrics::handshakes::HandshakeMetrics;
 use crate::metrics::latency::LatencyMetrics;
 use crate::metrics::nodes::NodeMetrics;
 use crate::metrics::redis::RedisMetrics;
@@ -28,6 +29,7 @@ use crate::metrics::webhooks::WebhookMetrics;
 use crate::room::Tally;
 use crate::store::Footprint;
 
+pub mod handshakes;
 pub mod latency;
 pub mod nodes;
 pub mod redis;
@@ -239,6 +241,7 @@ pub struct Metrics {
     latency: LatencyMetrics,
     nodes: NodeMetrics,
     webhooks: WebhookMetrics,
+    handshakes: HandshakeMetrics,
 }
 
 impl Metrics {
@@ -269,6 +272,7 @@ impl Metrics {
             latency: LatencyMetrics::default(),
             nodes: NodeMetrics::default(),
             webhooks: WebhookMetrics::default(),
+            handshakes: HandshakeMetrics::default(),
         };
         metrics.register_process();
         metrics.register_clients();
@@ -278,6 +282,7 @@ impl Metrics {
         metrics.register_nodes();
         metrics.register_webhooks();
         metrics.latency.register(&mut metrics.registry);
+        metrics.register_handshakes();
         metrics
     }
 
@@ -373,6 +378,12 @@ impl Metrics {
         self.register("redis_publications_total", help, &redis.sent);
     }
 
+    fn register_handshakes(&mut self) {
+        let outcomes = self.handshakes.outcomes.clone();
+        let help = "Handshakes of TLS with clients, by what became of them; plain: no TLS was spoken";
+        self.register("tls_handshakes_total", help, &outcomes);
+    }
+
     fn register_webhooks(&mut self) {
         let tries = self.webhooks.tries.clone();
         let help =
@@ -399,6 +410,12 @@ impl Metrics {
         self.register("forwarded_to_client_bytes_total", help, &nodes.to_client);
         let help = "Bytes that wait to be passed on";
         self.register("forwarded_waiting_bytes", help, &nodes.waiting);
+    }
+
+    /// The handle of handshakes.
+    #[must_use]
+    pub fn handshakes(&self) -> &HandshakeMetrics {
+        &self.handshakes
     }
 
     /// The handle of webhooks.

@@ -137,7 +137,7 @@ fn health_asks_where_the_server_was_told_to_listen() {
     let asked = |arguments: &[&str], variables: &[(&str, &str)]| {
         let arguments = [&["health"], arguments].concat();
         match run(&arguments, variables) {
-            Parsed::Run(Command::Health(listen)) => listen.to_string(),
+            Parsed::Run(Command::Health(asked)) => asked.to_string(),
             other => panic!("{arguments:?}: {other:?}"),
         }
     };
@@ -145,6 +145,11 @@ fn health_asks_where_the_server_was_told_to_listen() {
     assert_eq!(asked(&[], &[]), "127.0.0.1:8080");
     assert_eq!(asked(&[], &variable), "0.0.0.0:80");
     assert_eq!(asked(&["--listen", "[::]:81"], &variable), "[::]:81");
+    #[cfg(feature = "tls")]
+    assert_eq!(
+        asked(&["--tls-cert", "c.pem"], &variable),
+        "0.0.0.0:80, known by c.pem"
+    );
     wrong(&["health", "--listen", "localhost"], "--listen");
     wrong(&["health", "--data", "x"], "unknown flag --data");
 }

@@ -179,7 +179,7 @@ impl Incoming {
     }
 
     fn held(&self) -> usize {
-        self.socket.ahead_held() + self.request
+        self.socket.held() + self.request
     }
 
     /// Waits until others leave room to receive more; how many bytes, for [`Self::receive`].
@@ -196,7 +196,8 @@ impl Incoming {
         let held = self.held();
         let (socket, head) = (&self.socket, self.head);
         let body = self.request - head;
-        let after = |more| socket.ahead_after(more) + head + body.max(beside(more));
+        let secured = socket.held() - socket.ahead_held();
+        let after = |more| socket.ahead_after(more) + secured + head + body.max(beside(more));
 
         self.place.room(held, bytes_max, after).await
     }

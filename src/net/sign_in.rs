@@ -41,16 +41,27 @@ pub(crate) struct Settings {
     pub(crate) address: Option<String>,
     /// The origin of that.
     pub(crate) origin: Option<Origin>,
+    /// `--tls-cert`.
+    pub(crate) encryption: Encryption,
     /// `--trusted-user-header`, in lower case.
     pub(crate) user_header: Option<String>,
+}
+
+/// How this server is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// As it comes: a proxy may have ended TLS.
+    #[default]
+    None,
+    /// Over TLS only.
+    Tls,
 }
 
 impl Settings {
     /// Whether browsers are to send the cookie over TLS only: they reach the server by it.
     fn is_secure(&self) -> bool {
-        self.address
-            .as_ref()
-            .is_some_and(|address| address.starts_with("https:"))
+        let address = self.address.as_deref().unwrap_or_default();
+        self.encryption == Encryption::Tls || address.starts_with("https:")
     }
 }
 

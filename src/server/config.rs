@@ -5,7 +5,7 @@
 //! the server can run with, so nothing downstream checks a setting again. The settings themselves are the
 //! table in `config/settings.rs`; tests are in `config/tests.rs`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -48,6 +48,8 @@ pub use wrong::{ConfigError, Given, Source};
 pub struct Config {
     /// `--listen`; loopback with `--dev`.
     pub listen: SocketAddr,
+    /// `--tls-cert` and `--tls-key`: set where clients are spoken to over TLS.
+    pub tls: Option<Tls>,
     /// `--data`.
     pub data: PathBuf,
     /// `--store`: a database instead of the data file.
@@ -96,6 +98,15 @@ pub struct Config {
     pub log_level: LogLevel,
     /// `--log-format`.
     pub log_format: LogFormat,
+}
+
+/// The files of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// `--tls-cert`.
+    pub certificate: PathBuf,
+    /// `--tls-key`.
+    pub key: PathBuf,
 }
 
 /// What other nodes know of this one.
@@ -157,12 +168,10 @@ impl Config {
         let keys = keys(values)?;
         let dev_secret_file = dev_secret_file(&keys, &data, mode);
         let public_url = public_url(values)?;
-        let served = match (&public_url, mode) {
-            (None, Mode::Standard) => Served::Any,
-            (public_url, _) => Served::Named(public_url.clone()),
-        };
+        let served = served(public_url.as_ref(), mode);
         Ok(Self {
             listen: listen_in(values, mode)?,
+            tls: tls(values)?,
             data,
             store: store(values)?,
             threads: values
@@ -232,6 +241,14 @@ impl Config {
                 })?
                 .unwrap_or(machine.log_format),
         })
+    }
+}
+
+/// Which hosts requests may name.
+fn served(public_url: Option<&PublicUrl>, mode: Mode) -> Served {
+    match (public_url, mode) {
+        (None, Mode::Standard) => Served::Any,
+        (public_url, _) => Served::Named(public_url.cloned()),
     }
 }
 
@@ -325,6 +342,53 @@ pub fn public_url(values: &Values) -> Result<Option<PublicUrl>, ConfigError> {
 pub fn listen(values: &Values) -> Result<SocketAddr, ConfigError> {
     let expected = "ADDR:PORT, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080";
     values.one("listen", expected, |text| text.parse().ok())
+}
+
+/// `--tls-cert`, for a command that asks the server on this machine.
+///
+/// # Errors
+/// This build has no TLS.
+pub fn certificate(values: &Values) -> Result<Option<PathBuf>, ConfigError> {
+    let given = values.given("tls-cert");
+    if given.text.is_some() && !cfg!(feature = "tls") {
+        let expected = "nothing: this build is without the feature `tls`; put a proxy in front";
+        return Err(ConfigError::new(given, expected));
+    }
+    Ok(given.text.map(PathBuf::from))
+}
+
+/// `--tls-cert` and `--tls-key`, of which neither is of use alone.
+fn tls(values: &Values) -> Result<Option<Tls>, ConfigError> {
+    let key = values.given("tls-key");
+    match (certificate(values)?, key.text.map(PathBuf::from)) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(Tls { certificate, key })),
+        (Some(_), None) => Err(ConfigError::new(key, "the file of the key of --tls-cert")),
+        (None, Some(_)) => {
+            let expected = "the file of the certificate that --tls-key is of";
+            Err(ConfigError::new(values.given("tls-cert"), expected))
+        }
+    }
+}
+
+/// Where the server is reached from its own machine: without a slash at the end.
+///
+/// # Errors
+/// What of it is set is wrong.
+pub fn own_url(values: &Values) -> Result<String, ConfigError> {
+    let scheme = certificate(values)?.map_or("http", |_| "https");
+    Ok(format!("{scheme}://{}", reachable(listen(values)?)))
+}
+
+/// Where a server that was told to listen on `listen` is reached from its own machine.
+#[must_use]
+pub fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
 }
 
 fn listen_in(values: &Values, mode: Mode) -> Result<SocketAddr, ConfigError> {

@@ -5,7 +5,7 @@
 //! ends at once.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -19,25 +19,30 @@ use smol::Executor;
 use smol::future::{FutureExt, pending, yield_now};
 use smol::stream::StreamExt;
 
+use crate::access::Mode;
 use crate::boards::committer::{Finished, Writer};
 use crate::boards::host::Host;
 use crate::boards::outlet::Outlet;
 use crate::boards::versions::policy::Policy;
-use crate::boards::{self, Boards};
+use crate::boards::{self, Boards, fenced};
 use crate::bridge::Bridge;
 use crate::fault::Fault;
 use crate::http::host::PublicUrl;
 use crate::jwt::Verifier;
+use crate::limits;
 use crate::metrics::redis::RedisMetrics;
 use crate::metrics::{CommitMetrics, Metrics};
 use crate::net::admission::Came;
+use crate::net::handshakes::Handshakes;
 use crate::net::listener::Listener;
 use crate::net::live::Changeable;
 use crate::net::poller::Poller;
+use crate::net::socket::Socket;
 use crate::net::{self, Crowd, Shell};
 use crate::nodes::acceptor;
 use crate::nodes::{self, Nodes};
 use crate::room::RoomSettings;
+use crate::server::activation;
 use crate::server::config::{self, Config};
 use crate::server::descriptors;
 use crate::server::entrance::Entrance;
@@ -50,6 +55,7 @@ use crate::server::threads::Helpers;
 use crate::store::ownership::{Joining, Ownership};
 use crate::store::redb::{RedbStore, Verified};
 use crate::store::{OpenError, Shared, Store, postgres};
+use crate::tls::Certificates;
 use crate::webhooks::Webhooks;
 
 /// By how much the committer's thread is nicer than the others; on Linux each thread has its own.
@@ -79,6 +85,8 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// There is no certificate to show; the words say what would be right.
+    Certificate(String),
     /// Other nodes cannot be listened to.
     ListenToNodes {
         /// `--node-address`.
@@ -96,6 +104,7 @@ impl fmt::Display for StartError {
             Self::Store { path, .. } => write!(f, "cannot open the data file {}", path.display()),
             Self::Database { address, .. } => write!(f, "cannot open the database {address}"),
             Self::Listen { address, .. } => write!(f, "cannot listen on {address}"),
+            Self::Certificate(words) => f.write_str(words),
             Self::ListenToNodes { address, .. } => {
                 write!(f, "cannot listen at the port of --node-address {address}")
             }
@@ -107,6 +116,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(match self {
+            Self::Certificate(_) => return None,
             Self::Store { source, .. } | Self::Database { source, .. } => source,
             Self::Listen { source, .. } | Self::ListenToNodes { source, .. } | Self::System(source) => source,
         })
@@ -122,8 +132,8 @@ pub enum Ended {
     Unsaved,
 }
 
-/// Runs a server until SIGTERM or SIGINT; `ready` is told the bound address once connections are accepted. At
-/// SIGHUP settings are read anew.
+/// Runs a server until SIGTERM or SIGINT, on a socket that was handed over where one was; `ready` is told the
+/// address once connections are accepted. At SIGHUP settings are read anew.
 ///
 /// # Errors
 /// [`StartError`]; nothing has been served then.
@@ -132,10 +142,15 @@ pub fn run(
     renewal: (Renewal, Level),
     ready: impl FnOnce(SocketAddr),
 ) -> Result<Ended, StartError> {
-    run_with(config, Some(renewal), ready, pending())
+    let given = activation::take().and_then(|given| fitting(given, &config));
+    let given = given.map_err(|source| StartError::Listen {
+        address: config.listen,
+        source,
+    })?;
+    run_on(config, (given, Some(renewal)), ready, pending())
 }
 
-/// Runs a server likewise, or until `stopped` is over, and never reads settings.
+/// Runs a server likewise, or until `stopped` is over, on a socket of its own, and never reads settings.
 ///
 /// # Errors
 /// As [`run`].
@@ -144,22 +159,27 @@ pub fn run_until(
     ready: impl FnOnce(SocketAddr),
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Ended, StartError> {
-    run_with(config, None, ready, stopped)
+    run_on(config, (None, None), ready, stopped)
 }
 
-fn run_with(
+fn run_on(
     config: Config,
-    renewal: Option<(Renewal, Level)>,
+    (given, renewal): (Option<TcpListener>, Option<(Renewal, Level)>),
     ready: impl FnOnce(SocketAddr),
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Ended, StartError> {
     // First of all: until then SIGHUP ends the process.
     let hang_ups = renewal.as_ref().map(|_| Signals::new([Signal::Hup]));
     let hang_ups = hang_ups.transpose().map_err(StartError::System)?;
+    let certificates = certificates(&config)?;
     let (store, ownership) = open_store(&config)?;
     let passing = descriptors::raise(&config);
     let (poller, mut driver) = Poller::new().map_err(StartError::System)?;
-    let listener = Listener::bind(config.listen, &poller).map_err(|source| StartError::Listen {
+    let listener = match given {
+        Some(given) => Listener::on(given, &poller),
+        None => Listener::bind(config.listen, &poller),
+    };
+    let listener = listener.map_err(|source| StartError::Listen {
         address: config.listen,
         source,
     })?;
@@ -191,6 +211,7 @@ fn run_with(
         site: Arc::new(Site { shell, routing }),
         bridge,
         drain: config.times.drain,
+        handshakes: certificates.map(|certificates| Arc::new(Handshakes::new(certificates))),
     };
     // A task like others: what is awaited beside the executor is polled each time that anything is.
     let serving =
@@ -203,6 +224,54 @@ fn run_with(
         Finished::Durable if writing.join().is_ok() => Ended::Saved,
         _ => Ended::Unsaved,
     })
+}
+
+/// Reads the certificate, where there is one, and sees to it that a new one is taken up.
+fn certificates(config: &Config) -> Result<Option<Arc<Certificates>>, StartError> {
+    let Some(config::Tls { certificate, key }) = &config.tls else {
+        return Ok(None);
+    };
+    let loaded = Certificates::load(certificate, key);
+    let loaded = loaded.map_err(|error| StartError::Certificate(error.to_string()))?;
+    note_expired(&loaded);
+    Ok(Some(Arc::new(loaded)))
+}
+
+fn note_expired(certificates: &Certificates) {
+    if certificates.is_expired() {
+        tracing::warn!("the certificate of --tls-cert has expired: browsers refuse it");
+    }
+}
+
+/// Takes up a new certificate when its files have changed, for ever.
+async fn keep_certificates(certificates: Arc<Certificates>) {
+    loop {
+        Timer::after(limits::TLS_FILES_LOOKED_AT_EVERY).await;
+        let looked_at = Arc::clone(&certificates);
+        match smol::unblock(move || looked_at.look()).await {
+            None => {}
+            Some(Ok(())) => {
+                tracing::info!("a new certificate was taken up");
+                note_expired(&certificates);
+            }
+            Some(Err(error)) => {
+                tracing::error!(%error, "the certificate has changed and is of no use; the one before is shown on")
+            }
+        }
+    }
+}
+
+/// A socket that was handed over, if it is one to listen on.
+fn fitting(given: Option<TcpListener>, config: &Config) -> io::Result<Option<TcpListener>> {
+    if let Some(given) = &given
+        && config.mode == Mode::Dev
+        && !given.local_addr()?.ip().is_loopback()
+    {
+        let what =
+            "the socket that was handed over is not on loopback, since --dev lets everyone with a link in";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    }
+    Ok(given)
 }
 
 /// Where everything is kept, and, where several nodes may share that, which of them has which board.
@@ -371,6 +440,10 @@ fn net_settings(config: &Config) -> net::Settings {
         sign_in: net::sign_in::Settings {
             address: config.public_url.as_ref().map(ToString::to_string),
             origin: config.public_url.as_ref().map(PublicUrl::origin),
+            encryption: match config.tls {
+                Some(_) => net::sign_in::Encryption::Tls,
+                None => net::sign_in::Encryption::None,
+            },
             user_header: config.user_header.clone(),
         },
     }
@@ -419,6 +492,8 @@ struct Process {
     site: Arc<Site>,
     bridge: Option<Arc<Bridge>>,
     drain: Duration,
+    /// Set where clients are spoken to over TLS.
+    handshakes: Option<Arc<Handshakes>>,
 }
 
 impl Process {
@@ -431,7 +506,11 @@ impl Process {
     ) -> Finished {
         // Tasks of their own, so that each is polled when somebody comes, and not whenever a signal might
         // have.
-        let accepting = executor.spawn(accept(Arc::clone(&self.site), listener));
+        let accepting = executor.spawn(accept(Arc::clone(&self.site), listener, self.handshakes.clone()));
+        let keeping = self.handshakes.as_ref().map(|handshakes| {
+            let certificates = Arc::clone(handshakes.certificates());
+            executor.spawn(keep_certificates(certificates))
+        });
         let taking = entrance
             .zip(self.site.routing.as_ref())
             .map(|(entrance, routing)| {
@@ -448,6 +527,7 @@ impl Process {
         let signal = signals.next().or(told).await;
         tracing::info!(signal = ?signal.and_then(Result::ok), "shutting down");
         accepting.cancel().await;
+        drop(keeping);
         if let Some(taking) = taking {
             taking.cancel().await;
         }
@@ -494,7 +574,7 @@ async fn at(instant: Instant) {
 }
 
 /// Accepts connections for ever.
-pub(super) async fn accept(site: Arc<Site>, listener: Listener) {
+pub(super) async fn accept(site: Arc<Site>, listener: Listener, handshakes: Option<Arc<Handshakes>>) {
     let shell = &site.shell;
     loop {
         let (stream, peer) = listener.accept().await;
@@ -503,16 +583,43 @@ pub(super) async fn accept(site: Arc<Site>, listener: Listener) {
             continue;
         };
         if let Ok(socket) = listener.open(stream) {
-            let arrival = Arrival {
-                socket,
-                peer: peer.ip(),
-                came: Came::Directly,
-                head: None,
-            };
-            let serving = requests::serve(Arc::clone(&site), arrival, place);
-            shell.boards.spawn(serving);
+            match &handshakes {
+                Some(handshakes) => {
+                    let site = Arc::clone(&site);
+                    shell
+                        .boards
+                        .spawn(secure(site, Arc::clone(handshakes), (socket, peer.ip()), place));
+                }
+                None => shell.boards.spawn(requests::serve(
+                    Arc::clone(&site),
+                    arrived(socket, peer.ip()),
+                    place,
+                )),
+            }
         }
         // Those who are in have their turn while others come.
         yield_now().await;
+    }
+}
+
+fn arrived(socket: Socket, peer: IpAddr) -> Arrival {
+    Arrival {
+        socket,
+        peer,
+        came: Came::Directly,
+        head: None,
+    }
+}
+
+/// Serves a connection once keys were agreed on.
+async fn secure<P: Send>(
+    site: Arc<Site>,
+    handshakes: Arc<Handshakes>,
+    (socket, peer): (Socket, IpAddr),
+    place: P,
+) {
+    let shaking = Box::pin(fenced(handshakes.secure(&site.shell, socket, peer)));
+    if let Ok(Some(socket)) = shaking.await {
+        requests::serve(Arc::clone(&site), arrived(socket, peer), place).await;
     }
 }

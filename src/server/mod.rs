@@ -4,6 +4,7 @@
 //! Must not know what a board is. Key invariants: executor threads never block on a disk; a shutdown ends
 //! within `--drain`.
 
+mod activation;
 pub mod clock;
 pub mod config;
 mod descriptors;

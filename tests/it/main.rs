@@ -13,6 +13,7 @@
 
 mod support;
 
+mod activation;
 mod assets;
 mod audit;
 mod auth;
@@ -54,6 +55,7 @@ mod sessions;
 mod settings;
 mod shutdown;
 mod sync;
+mod tls;
 mod trash;
 mod upgrade;
 mod versions;

@@ -106,8 +106,21 @@ const fn time(name: &'static str, default: &'static str, help: &'static str) -> 
 /// Every setting of `boardwire serve`, in the order of the help.
 pub const SETTINGS: &[Setting] = &[
     Setting {
-        help: "Where to listen. Put a proxy that speaks TLS in front of anything but loopback",
+        help: "Where to listen. For anything but loopback use --tls-cert, or a proxy that speaks TLS",
         ..single("listen", "ADDR:PORT", "127.0.0.1:8080")
+    },
+    Setting {
+        default: None,
+        default_words: Some("none: no TLS"),
+        help: "Speak TLS with this certificate (PEM): that of the server, then those that lead to an authority. Needs \
+               --tls-key; a change of the files is taken up within seconds",
+        ..single("tls-cert", "FILE", "")
+    },
+    Setting {
+        default: None,
+        default_words: Some("none"),
+        help: "The private key of --tls-cert (PEM)",
+        ..single("tls-key", "FILE", "")
     },
     Setting {
         help: "The file that holds everything; made when missing",

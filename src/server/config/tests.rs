@@ -59,6 +59,7 @@ fn defaults_are_those_of_the_contract() {
     let config = configure(&[], &[]).unwrap();
     let expected = Config {
         listen: "127.0.0.1:8080".parse().unwrap(),
+        tls: None,
         data: "boardwire.redb".into(),
         store: None,
         threads: NonZeroUsize::new(3).unwrap(),
@@ -353,6 +354,30 @@ fn addresses_and_files_are_checked() {
     for text in ["", "/", "a/", ".."] {
         bad("data", text);
     }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_certificate_and_its_key_are_given_together_or_not_at_all() {
+    let both = configure(&[("tls-cert", "c.pem"), ("tls-key", "k.pem")], &[]).unwrap();
+    let (certificate, key) = ("c.pem".into(), "k.pem".into());
+    assert_eq!(both.tls, Some(Tls { certificate, key }));
+    let missing = |given: &str| configure(&[(given, "x.pem")], &[]).unwrap_err();
+    let lines = [missing("tls-cert"), missing("tls-key")];
+    assert_eq!(
+        lines,
+        [
+            "--tls-key is missing; expected the file of the key of --tls-cert",
+            "--tls-cert is missing; expected the file of the certificate that --tls-key is of"
+        ]
+    );
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn without_tls_a_certificate_is_refused() {
+    let line = configure(&[("tls-cert", "c.pem")], &[]).unwrap_err();
+    assert!(line.contains("without the feature `tls`"), "{line}");
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn start(address: &str, routes: Arc<dyn Routes>) -> Node {
     };
     executor.spawn(nodes.accept(entrance, Arc::new(takes))).detach();
     executor
-        .spawn(lifecycle::accept(Arc::clone(&site), listener))
+        .spawn(lifecycle::accept(Arc::clone(&site), listener, None))
         .detach();
     thread::spawn(move || driver.run(executor.run(std::future::pending::<()>())));
     Node { listen, site }

@@ -74,12 +74,17 @@ export class Server {
 
   /** The base URL that a provider appends the board to. */
   get ws () {
-    return `ws://${this.host}:${this.port}/ws/canvas`
+    return `${this.isSecure ? 'wss' : 'ws'}://${this.host}:${this.port}/ws/canvas`
   }
 
   /** The base URL of HTTP calls. */
   get http () {
-    return `http://${this.host}:${this.port}`
+    return `${this.isSecure ? 'https' : 'http'}://${this.host}:${this.port}`
+  }
+
+  /** Whether it speaks TLS. */
+  get isSecure () {
+    return this.flags['tls-cert'] !== undefined
   }
 
   signal (name) {
