@@ -14,7 +14,7 @@ use futures_rustls::client::TlsStream;
 use futures_rustls::rustls::crypto::ring;
 use futures_rustls::rustls::pki_types::pem::PemObject as _;
 use futures_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use futures_rustls::rustls::{ClientConfig, Error, RootCertStore};
+use futures_rustls::rustls::{ClientConfig, Error, ProtocolVersion, RootCertStore};
 use smol::io::{AsyncRead, AsyncWrite};
 
 /// Why there is no encrypted connection.
@@ -94,4 +94,16 @@ impl Verifier {
             ServerName::try_from(host.to_owned()).map_err(|error| TlsError::Handshake(error.to_string()))?;
         self.0.connect(name, stream).await.map_err(failed)
     }
+}
+
+/// The version that was agreed on, and the certificate of the other side (DER).
+pub(crate) fn seen<S>(stream: &TlsStream<S>) -> (&'static str, Option<&[u8]>) {
+    let (_, session) = stream.get_ref();
+    let version = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+        _ => "TLS",
+    };
+    let first = session.peer_certificates().and_then(<[_]>::first);
+    (version, first.map(AsRef::as_ref))
 }
