@@ -44,7 +44,8 @@ pub(crate) fn check(listen: SocketAddr) -> Result<String, String> {
     }
 }
 
-fn ask(address: SocketAddr) -> Result<Answer, ClientError> {
+/// The answer of whatever listens there.
+pub(super) fn ask(address: SocketAddr) -> Result<Answer, ClientError> {
     let place = Address::parse(&format!("http://{address}/health")).map_err(|_| ClientError::NoAddress)?;
     let request = Request {
         verb: Verb::Get,

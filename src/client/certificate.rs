@@ -157,7 +157,8 @@ mod tests {
     fn whatever_the_bytes_are_it_ends() {
         let whole = certificate(&[], (UTC_TIME, "261129031500Z"), 300);
         for cut in 0..whole.len() {
-            // What stands behind the end of the validity may be missing only if no length says that it is there.
+            // What stands behind the end of the validity may be missing only if no length says that it is
+            // there.
             assert_eq!(ends_at(&whole[..cut]), None, "{cut}");
         }
         for at in 0..whole.len() {

@@ -1,7 +1,7 @@
 //! One connection that stays open: what it took to get it, and the WebSocket that it may become.
 //!
-//! Owns [`Reached`]. Must not know what is said over it. Key invariants: as in `client`; the words of TLS that
-//! an error has may hold names of the other side's certificate: who prints them cleans them. Tests:
+//! Owns [`Reached`]. Must not know what is said over it. Key invariants: as in `client`; the words of TLS
+//! that an error has may hold names of the other side's certificate: who prints them cleans them. Tests:
 //! tests/node/doctor.test.mjs.
 
 use std::net::SocketAddr;
@@ -165,8 +165,8 @@ impl Client {
 }
 
 impl Reached {
-    /// Asks for a WebSocket at an address of the same host, as a browser does; `fields` come beside those that
-    /// it takes. Of a refusal so many bytes are read.
+    /// Asks for a WebSocket at an address of the same host, as a browser does; `fields` come beside those
+    /// that it takes. Of a refusal so many bytes are read.
     ///
     /// # Errors
     /// [`ClientError`]; [`ClientError::NotHttp`] also for a 101 that is not the answer to this request.

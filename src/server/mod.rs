@@ -16,4 +16,5 @@ mod routing;
 pub mod telemetry;
 mod threads;
 
+pub use descriptors::descriptors_needed;
 pub use lifecycle::{Ended, StartError, node_name, run, run_until};
