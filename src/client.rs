@@ -332,6 +332,11 @@ async fn exchange(
     receive(&mut reading, wanted).or(write).await
 }
 
+/// A connection, encrypted or not.
+trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
+
 /// What comes from the other side, and what of it is not used yet.
 struct Incoming<'a, S> {
     stream: &'a mut S,

@@ -206,9 +206,9 @@ fn lines(findings: &[Finding]) -> String {
     }
     let (wrong, warnings) = (count(findings, Level::Wrong), count(findings, Level::Warning));
     text.push_str(&match (wrong, warnings) {
-        (0, 0) => format!("{} checks: all is well\n", findings.len()),
+        (0, 0) => format!("checks: {}; all is well\n", findings.len()),
         _ => format!(
-            "{} checks: {wrong} wrong, {warnings} to look at\n",
+            "checks: {}; {wrong} wrong, {warnings} to look at\n",
             findings.len()
         ),
     });
@@ -238,7 +238,8 @@ fn time(time: Duration) -> String {
     match time.as_micros() {
         ..1_000 => format!("{} us", time.as_micros()),
         1_000..10_000 => format!("{:.1} ms", time.as_secs_f64() * 1_000.0),
-        10_000..10_000_000 => format!("{} ms", time.as_millis()),
+        10_000..1_000_000 => format!("{} ms", time.as_millis()),
+        1_000_000..10_000_000 => format!("{:.1} s", time.as_secs_f64()),
         _ => format!("{} s", time.as_secs()),
     }
 }
@@ -274,9 +275,9 @@ mod tests {
              -> more; docs/troubleshooting.md#doctor-memory\n\
              wrong    port             taken\n                          \
              -> another --listen; docs/troubleshooting.md#doctor-port\n\
-             3 checks: 1 wrong, 1 to look at\n"
+             checks: 3; 1 wrong, 1 to look at\n"
         );
-        assert!(lines(&findings()[..1]).ends_with("1 checks: all is well\n"));
+        assert!(lines(&findings()[..1]).ends_with("checks: 1; all is well\n"));
     }
 
     #[test]
@@ -297,7 +298,7 @@ mod tests {
             (5, "5 us"),
             (1_500, "1.5 ms"),
             (20_000, "20 ms"),
-            (9_999_000, "9999 ms"),
+            (9_940_000, "9.9 s"),
             (12_000_000, "12 s"),
         ];
         for (micros, expected) in micros {

@@ -91,14 +91,12 @@ mod tests {
 
     fn wrapped(kind: u8, content: &[u8]) -> Vec<u8> {
         let length = u16::try_from(content.len()).unwrap();
+        let [high, low] = length.to_be_bytes();
         let mut bytes = vec![kind];
         match length {
-            0..=0x7F => bytes.push(length as u8),
-            0x80..=0xFF => bytes.extend([0x81, length as u8]),
-            _ => {
-                bytes.push(0x82);
-                bytes.extend(length.to_be_bytes());
-            }
+            0..=0x7F => bytes.push(low),
+            0x80..=0xFF => bytes.extend([0x81, low]),
+            _ => bytes.extend([0x82, high, low]),
         }
         bytes.extend(content);
         bytes

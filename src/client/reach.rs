@@ -9,23 +9,18 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use smol::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use smol::io::AsyncWriteExt as _;
 
 use super::socket::Socket;
 use super::{
-    Address, Answer, Client, ClientError, Incoming, Switching, Wanted, check_fields, find, receive_body,
-    receive_head,
+    Address, Answer, Client, ClientError, Duplex, Incoming, Switching, Wanted, check_fields, find,
+    receive_body, receive_head,
 };
 use crate::http::upgrade::accept_key;
 use crate::net::within;
 use crate::time::UnixMillis;
 #[cfg(feature = "tls")]
 use crate::tls::Verifier;
-
-/// Both ways.
-pub(super) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
 /// A connection, over which nothing was said yet.
 pub struct Reached {

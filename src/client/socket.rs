@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use smol::io::AsyncWriteExt as _;
 
-use super::reach::Duplex;
-use super::{ClientError, Incoming, ended};
+use super::{ClientError, Duplex, Incoming, ended};
 use crate::limits;
 use crate::net::within;
 
@@ -162,16 +161,15 @@ mod tests {
     use super::*;
 
     fn from_server(first: u8, payload: &[u8]) -> Vec<u8> {
+        let length = payload.len().to_be_bytes();
+        let [.., high, low] = length;
         let mut bytes = vec![first];
         match payload.len() {
-            length @ 0..=125 => bytes.push(length as u8),
-            length @ 126..=65_535 => {
-                bytes.push(126);
-                bytes.extend((length as u16).to_be_bytes());
-            }
-            length => {
+            0..=125 => bytes.push(low),
+            126..=65_535 => bytes.extend([126, high, low]),
+            _ => {
                 bytes.push(127);
-                bytes.extend((length as u64).to_be_bytes());
+                bytes.extend(length);
             }
         }
         bytes.extend(payload);
@@ -224,7 +222,7 @@ mod tests {
     #[test]
     fn what_is_sent_is_masked_and_reads_back() {
         for length in [0, 1, 125, 126, 65_535, 65_536] {
-            let payload: Vec<u8> = (0..length).map(|at| at as u8).collect();
+            let payload: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
             let bytes = encode(Opcode::Binary, &payload, [1, 2, 3, 4]);
             let head = bytes.len() - length - 4;
             assert_eq!(bytes[1] & 0x80, 0x80);

@@ -107,7 +107,7 @@ describe('on the machine', { concurrency: 2 }, () => {
     const text = execFileSync(BINARY, ['doctor', ...args], { env: { BOARDWIRE_JWT_SECRET: RANDOM }, encoding: 'utf8' })
     assert.match(text, /^ok {7}settings/m)
     assert.match(text, /^warning {2}public-url +none: every Host is served.*\n +-> --public-url.*; docs\/troubleshooting\.md#doctor-public-url$/m)
-    assert.match(text, /^\d+ checks: 0 wrong, \d+ to look at$/m)
+    assert.match(text, /^checks: \d+; 0 wrong, \d+ to look at$/m)
   })
 
   test('too few open files are wrong', async t => {

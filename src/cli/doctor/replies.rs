@@ -40,7 +40,7 @@ pub(super) fn connected(
 ) -> Vec<Finding> {
     let check = "connect";
     let what = format!(
-        "{found} addresses in {}, connected in {}",
+        "its address was found in {}, and connected to in {} (of {found} in all)",
         time(resolving),
         time(connecting)
     );
