@@ -20,6 +20,7 @@ pub(crate) mod check;
 pub(crate) mod compact;
 pub(crate) mod configuration;
 pub(crate) mod copy;
+pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod invite;
 pub(crate) mod mcp;
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Compact(PathBuf),
     /// `boardwire copy`
     Copy(copy::Request),
+    /// `boardwire doctor`
+    Doctor(Box<doctor::Request>),
     /// `boardwire mcp`
     Mcp(Box<mcp::Request>),
     /// `boardwire nodes`, of the store that they share
@@ -149,6 +152,10 @@ pub(crate) fn parse(
             .map(Command::Compact)
             .map_err(|error| error.to_string()),
         Some(("copy", flags)) => copy::Request::from_values(flags, &variables).map(Command::Copy),
+        Some(("doctor", flags)) => values(flags)
+            .map_err(|error| error.to_string())
+            .and_then(|values| doctor::Request::from_values(flags, &values, (&variables, machine)))
+            .map(|request| Command::Doctor(Box::new(request))),
         Some(("mcp", flags)) => {
             mcp::Request::from_values(flags, &variables).map(|request| Command::Mcp(Box::new(request)))
         }
@@ -250,7 +257,7 @@ fn given(flags: &ArgMatches, name: &str) -> Option<Vec<String>> {
 }
 
 /// What a message says is expected.
-const COMMANDS: &str = "serve, token or health, or backup, board, check, compact, config, copy, invite, mcp, nodes, restore, sessions or version; \
+const COMMANDS: &str = "serve, token or health, or backup, board, check, compact, config, copy, doctor, invite, mcp, nodes, restore, sessions or version; \
      `boardwire help` shows how";
 
 /// The same, of `boardwire board`.
@@ -298,6 +305,9 @@ Examples:
 
   boardwire copy --from boardwire.redb --to new.redb
       Copy all boards, to or from a PostgreSQL too; of a damaged file, what can be read.
+
+  boardwire doctor --url https://boards.example.com
+      Say what is wrong with the way to a server, or without --url with its machine and its store.
 
   boardwire mcp --url https://boards.example
       For an assistant that starts programs: let it draw on the board of BOARDWIRE_KEY.
@@ -373,6 +383,13 @@ fn command() -> clap::Command {
         .about("Copy all boards from one store into another, of which no server runs")
         .after_help(copy::HELP)
         .args(copy::arguments());
+    let doctor = clap::Command::new("doctor")
+        .about("Say what is wrong with a server, its machine, or the way to it, and what would be right")
+        .after_help(doctor::HELP)
+        .args(doctor::arguments())
+        .args(as_serve(
+            &SETTINGS.iter().map(|setting| setting.name).collect::<Vec<_>>(),
+        ));
     let mcp = clap::Command::new("mcp")
         .about("Speak the Model Context Protocol on standard input and output, for a server elsewhere")
         .after_help(mcp::HELP)
@@ -390,7 +407,7 @@ fn command() -> clap::Command {
         .subcommand_required(true)
         .subcommands([serve, invite, sessions, token, health])
         .subcommands(keeping())
-        .subcommands([configuration::command(), copy])
+        .subcommands([configuration::command(), copy, doctor])
         .subcommands([mcp, nodes, version])
         .mut_subcommands(with_file)
 }

@@ -11,12 +11,18 @@
 
 mod address;
 mod answer;
+#[cfg(feature = "tls")]
+mod certificate;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod reach;
+mod socket;
 #[cfg(test)]
 mod tests;
 
 pub use address::{Address, AddressError, is_public};
+pub use reach::{Encrypted, NotReached, Reached, Step, Upgraded};
+pub use socket::{Frame, Opcode, Socket};
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -255,13 +261,10 @@ impl Client {
 
     /// Connects to the first address that may be reached and takes the connection.
     async fn connect(&self, address: &Address) -> Result<TcpStream, ClientError> {
-        let found = match address.ip() {
-            Some(ip) => vec![SocketAddr::new(ip, address.port())],
-            // On the blocking pool.
-            None => smol::net::resolve((address.name(), address.port()))
-                .await
-                .map_err(|_| ClientError::NoAddress)?,
-        };
+        self.connect_to(&find(address).await?).await
+    }
+
+    async fn connect_to(&self, found: &[SocketAddr]) -> Result<TcpStream, ClientError> {
         let mut outcome = match found.is_empty() {
             true => Err(ClientError::NoAddress),
             false => Err(ClientError::NotAllowed),
@@ -294,16 +297,33 @@ impl From<TlsError> for ClientError {
     }
 }
 
-/// The head as it is sent.
-fn head_of(request: &Request<'_>) -> Result<Vec<u8>, ClientError> {
+/// The addresses of a host.
+async fn find(address: &Address) -> Result<Vec<SocketAddr>, ClientError> {
+    match address.ip() {
+        Some(ip) => Ok(vec![SocketAddr::new(ip, address.port())]),
+        // On the blocking pool.
+        None => smol::net::resolve((address.name(), address.port()))
+            .await
+            .map_err(|_| ClientError::NoAddress),
+    }
+}
+
+/// Whether fields are such that they may stand in a head.
+fn check_fields(fields: &[(&str, &str)]) -> Result<(), ClientError> {
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     let is_fine = |(name, value): &(&str, &str)| {
         let visible = value.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
         !name.is_empty() && name.bytes().all(is_token) && visible
     };
-    if !request.fields.iter().all(is_fine) {
-        return Err(ClientError::Field);
+    match fields.iter().all(is_fine) {
+        true => Ok(()),
+        false => Err(ClientError::Field),
     }
+}
+
+/// The head as it is sent.
+fn head_of(request: &Request<'_>) -> Result<Vec<u8>, ClientError> {
+    check_fields(request.fields)?;
     let length = || format!("Content-Length: {}\r\n", request.body.len());
     let (verb, length) = match request.verb {
         Verb::Get => ("GET", String::new()),
@@ -344,6 +364,11 @@ async fn exchange(
     receive(&mut reading, wanted).or(write).await
 }
 
+/// A connection, encrypted or not.
+trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
+
 /// What comes from the other side, and what of it is not used yet.
 struct Incoming<'a, S> {
     stream: &'a mut S,
@@ -368,7 +393,16 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin), wanted: Wanted) -> Resul
         stream,
         unused: Vec::new(),
     };
-    let head = receive_head(&mut incoming).await?;
+    let head = receive_head(&mut incoming, Switching::Refused).await?;
+    receive_body(incoming, head, wanted).await
+}
+
+/// What follows a head, and all of it as an answer.
+async fn receive_body(
+    mut incoming: Incoming<'_, impl AsyncRead + Unpin>,
+    head: Head,
+    wanted: Wanted,
+) -> Result<Answer, ClientError> {
     let body = match (wanted, head.body) {
         (Wanted::Head, _) => Vec::new(),
         (Wanted::Body(bytes_max), Body::UntilEnd) => {
@@ -394,8 +428,19 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin), wanted: Wanted) -> Resul
     }
 }
 
+/// Whether another protocol may follow a head (101).
+#[derive(Clone, Copy)]
+enum Switching {
+    /// Nothing was asked for that it would be.
+    Refused,
+    Taken,
+}
+
 /// The head that is no interim answer.
-async fn receive_head(incoming: &mut Incoming<'_, impl AsyncRead + Unpin>) -> Result<Head, ClientError> {
+async fn receive_head(
+    incoming: &mut Incoming<'_, impl AsyncRead + Unpin>,
+    switching: Switching,
+) -> Result<Head, ClientError> {
     let (mut looked, mut used) = (0, 0);
     loop {
         if let Some(end) = end_of_head(&incoming.unused, looked) {
@@ -406,10 +451,10 @@ async fn receive_head(incoming: &mut Incoming<'_, impl AsyncRead + Unpin>) -> Re
             }
             incoming.unused.drain(..head.length);
             looked = 0;
-            // Nothing was asked for that another protocol would follow (101).
-            match head.status {
-                101 => return Err(ClientError::NotHttp),
-                100..=199 => continue,
+            match (head.status, switching) {
+                (101, Switching::Taken) => return Ok(head),
+                (101, Switching::Refused) => return Err(ClientError::NotHttp),
+                (100..=199, _) => continue,
                 _ => return Ok(head),
             }
         }

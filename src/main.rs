@@ -68,6 +68,13 @@ fn main() -> ExitCode {
             Err(line) => fail(&line, FAILURE),
         },
         Parsed::Run(Command::Copy(request)) => ended(cli::copy::run(&request).map(|line| line + "\n")),
+        Parsed::Run(Command::Doctor(request)) => {
+            let report = cli::doctor::run(&request);
+            match (print(&report.text), report.is_wrong) {
+                (ExitCode::SUCCESS, true) => ExitCode::from(FAILURE),
+                (printed, _) => printed,
+            }
+        }
         Parsed::Run(Command::Mcp(request)) => match cli::mcp::run(*request) {
             Ok(()) => ExitCode::SUCCESS,
             Err(line) => fail(&line, FAILURE),
@@ -155,7 +162,8 @@ fn serve(config: Config, renewal: Renewal) -> ExitCode {
         Ok(Ended::Unsaved) => fail("not everything could be saved; see the log", FAILURE),
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            fail(&format!("{error}{}", cause.unwrap_or_default()), FAILURE)
+            let help = "`boardwire doctor`, and docs/troubleshooting.md#the-server-does-not-start, tell more";
+            fail(&format!("{error}{}; {help}", cause.unwrap_or_default()), FAILURE)
         }
     }
 }

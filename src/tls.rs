@@ -29,7 +29,8 @@ use futures_rustls::rustls::crypto::{
 use futures_rustls::rustls::pki_types::pem::PemObject as _;
 use futures_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use futures_rustls::rustls::{
-    CertificateError as Refused, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError as Refused, ClientConfig, DigitallySignedStruct, Error, ProtocolVersion, RootCertStore,
+    SignatureScheme,
 };
 use smol::io::{AsyncRead, AsyncWrite};
 
@@ -174,4 +175,16 @@ impl ServerCertVerifier for Only {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+/// The version that was agreed on, and the certificate of the other side (DER).
+pub(crate) fn seen<S>(stream: &TlsStream<S>) -> (&'static str, Option<&[u8]>) {
+    let (_, session) = stream.get_ref();
+    let version = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+        _ => "TLS",
+    };
+    let first = session.peer_certificates().and_then(<[_]>::first);
+    (version, first.map(AsRef::as_ref))
 }

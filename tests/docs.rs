@@ -4,14 +4,18 @@
 //! what is checked comes from the code (limits.rs, the help, the file system), never from a list kept here.
 #![expect(clippy::expect_used, reason = "test code that clippy does not see as such")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use boardwire::fault::Fault;
 use boardwire::metrics::redis::RedisMetrics;
 use boardwire::metrics::{CommitMetrics, Metrics, Readings};
+use boardwire::net::disposition;
+use boardwire::server::StartError;
 use boardwire::server::config::SETTINGS;
+use boardwire::store::OpenError;
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -54,7 +58,7 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The anchors of a document's headings, as renderers make them.
+/// The anchors of a document: those of its headings, as renderers make them, and those that it names.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = prose(text).filter(|line| line.starts_with('#'));
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
@@ -67,7 +71,13 @@ fn anchors(text: &str) -> BTreeSet<String> {
             .map(|c| if c == ' ' { '-' } else { c })
             .collect()
     };
-    headings.map(slug).collect()
+    headings.map(slug).chain(named_anchors(text)).collect()
+}
+
+/// The anchors that a document names: `<a id="...">`.
+fn named_anchors(text: &str) -> impl Iterator<Item = String> {
+    let named = text.split("<a id=\"").skip(1);
+    named.filter_map(|rest| rest.split('"').next()).map(str::to_owned)
 }
 
 /// The flags that a help text lists.
@@ -334,6 +344,197 @@ fn every_relative_link_leads_somewhere() {
                 );
             }
         }
+    }
+}
+
+/// The codes that problem documents have, as docs/openapi.yaml lists them.
+fn documented_codes() -> BTreeSet<String> {
+    let document = read("docs/openapi.yaml");
+    let lists = document.split("code: { enum: [").skip(1);
+    let lists = lists
+        .filter_map(|rest| rest.split(']').next())
+        .flat_map(|list| list.split(','));
+    let single = document.split("code: { const: ").skip(1);
+    let single = single.filter_map(|rest| rest.split(' ').next());
+    lists.chain(single).map(|code| code.trim().to_owned()).collect()
+}
+
+#[test]
+fn every_error_close_code_and_check_is_explained_under_its_anchor() {
+    let document = read("docs/troubleshooting.md");
+    let mut times = BTreeMap::new();
+    for anchor in named_anchors(&document) {
+        *times.entry(anchor).or_insert(0) += 1;
+    }
+    assert!(
+        times.values().all(|times| *times == 1),
+        "an anchor stands twice: {times:?}"
+    );
+    let explained = |anchor: &str| {
+        assert!(
+            times.contains_key(anchor),
+            "docs/troubleshooting.md has no {anchor}"
+        )
+    };
+    let mut codes = documented_codes();
+    assert!(codes.len() > 50, "the codes are read: {codes:?}");
+    // Those whose words are beside the code that names them.
+    for file in sources() {
+        let text = code_of(&file);
+        let mut before = vec!["code: \"", "ORIGIN_REFUSED: &str = \""];
+        if file.starts_with("src/api") {
+            before.extend(["conflict(\"", "missing(\""]);
+        }
+        for before in before {
+            let named = text
+                .split(before)
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next());
+            codes.extend(named.map(str::to_owned));
+        }
+    }
+    codes.iter().for_each(|code| explained(code));
+    for fault in Fault::ALL {
+        explained(fault.code());
+        let row = disposition::of(fault);
+        for code in [row.plain, row.mirror] {
+            explained(&format!("close-{code}"));
+        }
+    }
+    for check in checks() {
+        explained(&format!("doctor-{check}"));
+    }
+}
+
+/// The names of the checks of `boardwire doctor`, as its files have them.
+fn checks() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for file in sources() {
+        if !file.starts_with("src/cli/doctor/") {
+            continue;
+        }
+        let text: String = read(&file).split_whitespace().collect();
+        for before in [
+            "letcheck=\"",
+            "Finding::ok(\"",
+            "Finding::warning(\"",
+            "Finding::wrong(\"",
+        ] {
+            let named = text
+                .split(before)
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next());
+            found.extend(named.map(str::to_owned));
+        }
+    }
+    assert!(found.len() > 20, "the checks are read: {found:?}");
+    found
+}
+
+/// Every source file, from below the repository.
+fn sources() -> Vec<String> {
+    let mut files = Vec::new();
+    product(&root().join("src"), &mut files);
+    files.into_iter().map(|(name, _)| format!("src/{name}")).collect()
+}
+
+/// A source file without its tests.
+fn code_of(file: &str) -> String {
+    let text = read(file);
+    text.split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn whatever_leads_to_the_troubleshooting_leads_to_an_anchor() {
+    let known = anchors(&read("docs/troubleshooting.md"));
+    let mut leads = 0;
+    let page =
+        ["board/verdict.ts", "board/VerdictScreen.tsx", "problems.ts"].map(|file| format!("web/src/{file}"));
+    for file in sources().into_iter().chain(page) {
+        let text = code_of(&file);
+        for rest in text.split("docs/troubleshooting.md#").skip(1) {
+            let anchor: String = rest
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+                .collect();
+            // The rest of some stands in a variable.
+            if !anchor.is_empty() && !anchor.ends_with('-') {
+                assert!(
+                    known.contains(&anchor),
+                    "{file}: docs/troubleshooting.md has no {anchor}"
+                );
+                leads += 1;
+            }
+        }
+    }
+    assert!(leads > 3, "{leads}");
+}
+
+#[test]
+fn every_warning_and_error_of_the_log_is_explained() {
+    let cells = |row: &str| -> Vec<String> { row.split('|').map(|cell| cell.trim().to_owned()).collect() };
+    let operations = read("docs/operations.md");
+    let messages: Vec<String> = operations
+        .lines()
+        .map(cells)
+        .filter(|cells| {
+            cells
+                .get(2)
+                .is_some_and(|level| level == "warn" || level == "error")
+        })
+        .filter_map(|cells| cells.into_iter().nth(1))
+        .collect();
+    assert!(messages.len() > 30, "the messages are read: {messages:?}");
+    let document = read("docs/troubleshooting.md");
+    let section = document.split("\n## Log lines\n").nth(1).unwrap_or_default();
+    let explained: BTreeSet<String> = section
+        .lines()
+        .map(cells)
+        .filter_map(|cells| cells.into_iter().nth(1))
+        .collect();
+    for message in messages {
+        assert!(
+            explained.contains(&message),
+            "docs/troubleshooting.md has no row for {message:?}"
+        );
+    }
+}
+
+#[test]
+fn every_way_not_to_start_is_explained() {
+    let (document, path) = (read("docs/troubleshooting.md"), PathBuf::from("PATH"));
+    let io = || std::io::Error::other("why");
+    let starts = [
+        StartError::Store {
+            path,
+            source: OpenError::InUse,
+        },
+        StartError::Database {
+            address: "ADDRESS".to_owned(),
+            source: OpenError::InUse,
+        },
+        StartError::Listen {
+            address: ([127, 0, 0, 1], 1).into(),
+            source: io(),
+        },
+        StartError::ListenToNodes {
+            address: "ADDRESS".to_owned(),
+            source: io(),
+        },
+        StartError::System(io()),
+    ];
+    for error in starts {
+        let words = error.to_string();
+        let words = ["PATH", "ADDRESS", "127.0.0.1:1"]
+            .iter()
+            .fold(words, |words, name| words.replace(name, ""));
+        assert!(document.contains(&format!("`{}`", words.trim())), "{words}");
+    }
+    for error in [OpenError::InUse, OpenError::NotAStore, OpenError::Full] {
+        assert!(document.contains(&format!("`{error}`")), "{error}");
     }
 }
 

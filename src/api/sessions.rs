@@ -51,6 +51,8 @@ fn person_json(call: &Call<'_>, who: Option<(&Claims, By)>) -> Value {
         "id": claims.and_then(|claims| claims.session.as_ref()).map(SecretId::as_str),
         "expires_at": claims.map(|claims| claims.expires_at.to_string()),
         "login_url": call.shell.live.get().login_url,
+        // Whoever knows nobody here is not told which proxies there are.
+        "address": claims.map(|_| call.request.address.to_string()),
         "trash_days": call.boards().settings.trash.as_secs() / 86_400,
     })
 }

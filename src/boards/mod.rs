@@ -173,7 +173,11 @@ impl Boards {
             window: settings.commit_window,
         });
         if let Status::Failing { reason, .. } = committer.status() {
-            tracing::error!(error = causes(&reason), "the disk refuses writes");
+            tracing::error!(
+                error = causes(&reason),
+                help = "docs/troubleshooting.md#store_failed",
+                "the disk refuses writes"
+            );
         }
         let boards = Arc::new(Self {
             slots: Slots::new(),

@@ -24,7 +24,7 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// The server that is asked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
-    listen: SocketAddr,
+    pub(super) listen: SocketAddr,
     /// `--tls-cert`: it speaks TLS, and is known by this.
     certificate: Option<PathBuf>,
 }
@@ -69,7 +69,8 @@ pub(crate) fn check(asked: &Asked) -> Result<String, String> {
     }
 }
 
-fn ask(address: SocketAddr, asked: &Asked) -> Result<Answer, ClientError> {
+/// The answer of whatever listens there.
+pub(super) fn ask(address: SocketAddr, asked: &Asked) -> Result<Answer, ClientError> {
     let scheme = asked.certificate.as_ref().map_or("http", |_| "https");
     let place =
         Address::parse(&format!("{scheme}://{address}/health")).map_err(|_| ClientError::NoAddress)?;

@@ -118,9 +118,17 @@ impl Operator {
     pub(super) fn connect(&self, name: &str) -> Result<Server, String> {
         Ok(Server {
             url: self.url.clone(),
-            authorization: format!("Bearer {}", self.token(name, now())?),
+            authorization: self.authorization(name)?,
             client: Client::of_owner(self.certificate.as_deref()),
         })
+    }
+
+    /// The value of `Authorization`, for requests that the caller sends itself.
+    ///
+    /// # Errors
+    /// There is no credential, in one line.
+    pub(super) fn authorization(&self, name: &str) -> Result<String, String> {
+        Ok(format!("Bearer {}", self.token(name, now())?))
     }
 
     fn token(&self, name: &str, now: UnixMillis) -> Result<String, String> {

@@ -56,7 +56,7 @@ impl Listener {
                 }
                 Err(error) => {
                     // Out of descriptors, most likely: what is open goes on, and new ones may work later.
-                    tracing::error!(%error, "cannot accept a connection");
+                    tracing::error!(%error, help = "docs/troubleshooting.md#doctor-open-files", "cannot accept a connection");
                     Timer::after(Duration::from_millis(100)).await;
                 }
             }

@@ -122,6 +122,7 @@ pub(crate) fn check_origin(shell: &Shell, head: &Head<'_>) -> Result<(), Respons
             origin,
             host,
             count,
+            help = "docs/troubleshooting.md#origin_refused",
             "refused connections of pages whose origin is not the Host of the request; a proxy must pass Host on, or \
              --public-url name the address that people open, or --allow-origin the page of another application"
         );
@@ -146,6 +147,7 @@ fn tell_stripped(shell: &Shell, head: &Head<'_>) {
     if let Some(count) = shell.stripped.count(shell.now().tick) {
         tracing::warn!(
             count,
+            help = "docs/troubleshooting.md#upgrade_required",
             "refused WebSocket connections whose upgrade got lost on the way; a proxy must speak HTTP/1.1 to this \
              server and pass Upgrade and Connection on"
         );

@@ -332,6 +332,7 @@ fn write(writer: Writer) {
 fn note_verified(verified: Verified) {
     match verified {
         Verified::Damaged => tracing::error!(
+            help = "docs/troubleshooting.md#start-damaged",
             "pages of the data file are damaged; what cannot be proven to be right is refused: keep the file, and restore a backup"
         ),
         Verified::TooLarge => tracing::info!("the data file is too large to be looked through at each start"),

@@ -18,5 +18,6 @@ mod routing;
 pub mod telemetry;
 mod threads;
 
+pub use descriptors::descriptors_needed;
 pub use lifecycle::{Ended, StartError, node_name, run, run_until};
 pub use reload::Renewal;
