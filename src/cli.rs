@@ -16,9 +16,11 @@ pub(crate) mod backup;
 pub(crate) mod board;
 pub(crate) mod check;
 pub(crate) mod compact;
+mod completions;
 pub(crate) mod copy;
 pub(crate) mod health;
 pub(crate) mod invite;
+mod manual;
 pub(crate) mod mcp;
 pub(crate) mod nodes;
 mod operator;
@@ -145,9 +147,49 @@ pub(crate) fn parse(
             .map(|address| Command::Nodes(Box::new(address)))
             .map_err(|error| error.to_string()),
         Some(("version", _)) => return Parsed::Show(version()),
+        Some(("completions", flags)) => {
+            return shown_or_wrong(completions::script(&self::command(), &word(flags)));
+        }
+        Some(("manual", flags)) => {
+            let page = Some(word(flags)).filter(|page| !page.is_empty());
+            return shown_or_wrong(manual::run(&self::command(), page.as_deref()));
+        }
         _ => Err(format!("a command is needed: {COMMANDS}")),
     };
     outcome.map_or_else(Parsed::Wrong, Parsed::Run)
+}
+
+/// The one word of `completions` and of `manual`; empty where there is none.
+fn word(flags: &ArgMatches) -> String {
+    flags.get_one::<String>(WORD).cloned().unwrap_or_default()
+}
+
+fn shown_or_wrong(text: Result<String, String>) -> Parsed {
+    text.map_or_else(Parsed::Wrong, Parsed::Show)
+}
+
+/// The commands of one that its help lists.
+fn shown(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
+    command.get_subcommands().filter(|below| !below.is_hide_set())
+}
+
+/// The flags of a command, and the words that it takes without one.
+fn flags_of(command: &clap::Command) -> impl Iterator<Item = &Arg> {
+    let added = |flag: &Arg| ["help", "version"].contains(&flag.get_id().as_str());
+    command
+        .get_arguments()
+        .filter(move |flag| !added(flag) && !flag.is_hide_set())
+}
+
+/// What stands for the value of a flag in help; empty for a switch.
+fn value_of(flag: &Arg) -> String {
+    if !flag.get_action().takes_values() {
+        return String::new();
+    }
+    let names = flag.get_value_names().unwrap_or_default();
+    names
+        .first()
+        .map_or_else(|| flag.get_id().to_string(), ToString::to_string)
 }
 
 /// A flag that would be taken for the value of another, since that has none: what is wrong, in one line.
@@ -296,6 +338,9 @@ const HEALTH_HELP: &str = "\
 For the health check of a container: asks GET /health of the server on this machine, prints one line, and ends with 0 for
 status 200 and with 1 for anything else. 0.0.0.0 and [::] are asked on loopback. BOARDWIRE_LISTEN counts here too.";
 
+/// The id of the word that `completions` and `manual` take.
+const WORD: &str = "word";
+
 /// The settings that `boardwire token` shares with the server.
 const OF_TOKEN: [&str; 7] = [
     "jwt-secret",
@@ -351,6 +396,20 @@ fn command() -> clap::Command {
         .after_help(nodes::HELP)
         .args(as_serve(&["store"]));
     let version = clap::Command::new("version").about("Print the version");
+    // For whoever packages it: no help needs to list them.
+    let of_packages = [
+        (
+            "completions",
+            "Print what a shell needs to complete commands: bash, fish or zsh",
+        ),
+        ("manual", "Print a page for man, or the names of all"),
+    ]
+    .map(|(name, about)| {
+        clap::Command::new(name)
+            .about(about)
+            .arg(Arg::new(WORD))
+            .hide(true)
+    });
     clap::Command::new("boardwire")
         .version(env!("CARGO_PKG_VERSION"))
         .about("A self-hosted server that keeps canvas boards (Yjs documents) in sync, in real time")
@@ -361,6 +420,7 @@ fn command() -> clap::Command {
         .subcommands(keeping())
         .subcommands([copy])
         .subcommands([mcp, nodes, version])
+        .subcommands(of_packages)
 }
 
 /// The flags of these settings, for another command than `serve`.
