@@ -2,7 +2,7 @@
 // settings are the server's, and what they name of each other is there.
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +12,8 @@ import { PersistentVolumeClaim } from 'kubernetes-models/v1/PersistentVolumeClai
 import { Service } from 'kubernetes-models/v1/Service'
 import { parse, parseAllDocuments } from 'yaml'
 import { BINARY } from './support/server.mjs'
+import { SECRET, adminToken } from './support/token.mjs'
+import { until } from './support/wait.mjs'
 
 const at = name => fileURLToPath(new URL(`../../docs/deploy/${name}`, import.meta.url))
 const read = name => readFileSync(at(name), 'utf8')
@@ -44,8 +46,8 @@ for (const [name, needs] of [['compose.yaml', ['BOARDWIRE_HOST']], ['compose.loc
     }
     Object.keys(services.boardwire.environment).forEach(variable)
     assert.equal(services.boardwire.stop_grace_period, '20s', 'longer than --drain')
-    // What makes the secret: a shell that stops at the first failure, with one script, in which no variable of
-    // compose stands by mistake.
+    // What makes the secret: a shell that stops at the first failure, with one script, in which no variable
+    // of compose stands by mistake.
     const { entrypoint, command } = services.secret
     assert.deepEqual(entrypoint, ['sh', '-ec'])
     assert.equal(spawnSync('sh', ['-n', '-c', command[0]]).status, 0)
@@ -129,4 +131,38 @@ test('systemd understands every line of the unit, and finds it well shut in', t 
   assert.deepEqual(words, [])
   const level = spawnSync('systemd-analyze', ['security', '--offline=true', at('boardwire.service')], { encoding: 'utf8' })
   assert.ok(Number(/exposure level for .*: ([0-9.]+)/.exec(level.stdout)?.[1]) < 2, level.stdout.slice(-200))
+})
+
+/** The system calls of sets as systemd names them: `@file-system`. */
+function calls (set) {
+  const { stdout } = spawnSync('systemd-analyze', ['syscall-filter', set], { encoding: 'utf8' })
+  const names = stdout.split('\n').map(line => line.trim()).filter(line => line !== '' && line !== set && !line.startsWith('#'))
+  return new Set(names.flatMap(name => name.startsWith('@') ? [...calls(name)] : [name]))
+}
+
+test('the server makes no system call that the unit forbids', async t => {
+  if (['strace', 'systemd-analyze'].some(tool => spawnSync(tool, ['--version']).error !== undefined)) return t.diagnostic('not checked: strace or systemd-analyze is not here')
+  const trace = scratch(t, 'trace', '')
+  const strace = spawn('strace', ['-f', '-qq', '-o', trace, BINARY, 'serve', '--listen', '127.0.0.1:0', '--data', `${trace}.redb`], {
+    env: { ...process.env, BOARDWIRE_JWT_SECRET: SECRET }, stdio: ['ignore', 'ignore', 'pipe']
+  })
+  t.after(() => strace.kill('SIGKILL'))
+  let log = ''
+  strace.stderr.setEncoding('utf8').on('data', text => { log += text })
+  const address = await until(() => /"listen":"([^"]+)"/.exec(log)?.[1], () => `the server's address: ${log}`)
+  const made = await fetch(`http://${address}/v1/boards`, { method: 'POST', headers: { Authorization: `Bearer ${adminToken()}` }, body: '{"id":"b"}' })
+  assert.equal(made.status, 201)
+  // The server is what strace has started, which the first line is about.
+  process.kill(Number(readFileSync(trace, 'utf8').split(' ')[0]), 'SIGTERM')
+  await new Promise(resolve => strace.on('exit', resolve))
+
+  const lines = readFileSync(trace, 'utf8').matchAll(/^\d+ +([a-z0-9_]+)\(/gm)
+  const done = new Set([...lines].map(([, name]) => name))
+  assert.ok(done.has('fdatasync') && done.has('accept4'), 'the trace is read')
+  const [allowed, forbidden] = ['', '~'].map(sign => [...read('boardwire.service').matchAll(/^SystemCallFilter=(~?)(.*)$/gm)]
+    .filter(([, one]) => one === sign).flatMap(([, , sets]) => sets.split(' ')).map(calls))
+  for (const name of done) {
+    assert.ok(allowed.some(set => set.has(name)), `${name} is allowed`)
+    assert.ok(!forbidden.some(set => set.has(name)), `${name} is not forbidden`)
+  }
 })

@@ -82,7 +82,8 @@ test('every command has a page for man, which its readers take without a word', 
   if (!has('mandoc') && !has('man')) return t.diagnostic('not read: neither mandoc nor man is here')
   for (const page of wanted) {
     const file = join(pages, page)
-    // A date would be that of the commit, which the binary does not know; long lines are examples to be copied.
+    // A date would be that of the commit, which the binary does not know; long lines are examples to be
+    // copied.
     if (has('mandoc')) assert.equal(run('mandoc', ['-T', 'lint', '-W', 'error', file]), '')
     if (has('man')) assert.equal(spawnSync('man', ['--warnings', '-l', file], { encoding: 'utf8', env: { ...process.env, MANPAGER: 'cat', MAN_KEEP_STDERR: '1' } }).stderr, '', page)
   }
