@@ -169,7 +169,7 @@ fn shown_or_wrong(text: Result<String, String>) -> Parsed {
 }
 
 /// The commands of one that its help lists.
-fn shown(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
+fn listed(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
     command.get_subcommands().filter(|below| !below.is_hide_set())
 }
 

@@ -50,7 +50,7 @@ fn places<'a>(command: &'a Command, words: &[&'a str], found: &mut Vec<Place<'a>
         words: words.clone(),
         command,
     });
-    for below in super::shown(command) {
+    for below in super::listed(command) {
         let mut longer = words.clone();
         longer.push(below.get_name());
         places(below, &longer, found);
@@ -83,7 +83,7 @@ impl Place<'_> {
     /// Commands and flags that may come next, with what they are for.
     fn next(&self) -> Vec<(String, String)> {
         let commands =
-            super::shown(self.command).map(|below| (below.get_name().to_owned(), about(below.get_about())));
+            super::listed(self.command).map(|below| (below.get_name().to_owned(), about(below.get_about())));
         let flags = self
             .flags()
             .into_iter()
@@ -197,7 +197,7 @@ fn fish(all: &[Place<'_>]) -> String {
     let mut script = "# Completes boardwire in fish.\ncomplete -c boardwire -f\n".to_owned();
     for place in all {
         let condition = quoted(&seen(place, all));
-        for below in super::shown(place.command) {
+        for below in super::listed(place.command) {
             let about = quoted(&about(below.get_about()));
             writeln!(
                 script,
@@ -226,7 +226,7 @@ fn fish(all: &[Place<'_>]) -> String {
 
 /// When fish is at a command: its words were seen, and none that would lead on from it, or from the top.
 fn seen(place: &Place<'_>, all: &[Place<'_>]) -> String {
-    let on: Vec<&str> = super::shown(place.command).map(Command::get_name).collect();
+    let on: Vec<&str> = super::listed(place.command).map(Command::get_name).collect();
     let Some((last, before)) = place.words.split_last() else {
         return "__fish_use_subcommand".to_owned();
     };

@@ -12,7 +12,7 @@ use clap::{Arg, Command};
 /// A page for each command, by name: `boardwire`, `boardwire-serve`, `boardwire-board-export`.
 fn pages(command: &Command, name: &str, found: &mut Vec<(String, Command)>) {
     found.push((name.to_owned(), command.clone()));
-    for below in super::shown(command) {
+    for below in super::listed(command) {
         pages(below, &format!("{name}-{}", below.get_name()), found);
     }
 }
@@ -58,10 +58,10 @@ fn page_of(name: &str, command: &Command, names: &[&str]) -> String {
         }
         paragraph(flag, &mut listed);
     }
-    if super::shown(command).next().is_some() {
+    if super::listed(command).next().is_some() {
         page += "\\fICOMMAND\\fR\n";
         listed += ".SH COMMANDS\n";
-        for below in super::shown(command) {
+        for below in super::listed(command) {
             let about = below.get_about().map(ToString::to_string).unwrap_or_default();
             writeln!(listed, ".TP\n.B {}\n{}", roff(below.get_name()), roff(&about)).ok();
         }
