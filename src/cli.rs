@@ -7,7 +7,10 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use boardwire::server::config::{self, Config, Kind, Machine, SETTINGS, Setting, Values};
+use boardwire::server::Renewal;
+use boardwire::server::config::{
+    self, Config, DEFAULT_FILE, FILE_FLAG, FILE_VARIABLE, Files, Kind, Machine, SETTINGS, Setting, Sources,
+};
 use boardwire::store::postgres;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
@@ -17,6 +20,7 @@ pub(crate) mod board;
 pub(crate) mod check;
 pub(crate) mod compact;
 mod completions;
+pub(crate) mod configuration;
 pub(crate) mod copy;
 pub(crate) mod health;
 pub(crate) mod invite;
@@ -49,7 +53,9 @@ pub(crate) enum Parsed {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// `boardwire serve`
-    Serve(Box<Config>),
+    Serve(Box<Config>, Box<Renewal>),
+    /// `boardwire config`
+    Config(configuration::Report),
     /// `boardwire token`
     Token(Box<token::Request>),
     /// `boardwire invite`
@@ -80,6 +86,7 @@ pub(crate) enum Command {
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     variables: impl Fn(&str) -> Option<OsString>,
+    files: &dyn Files,
     machine: Machine,
 ) -> Parsed {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -93,12 +100,18 @@ pub(crate) fn parse(
         Ok(matches) => matches,
         Err(error) => return usage(&error),
     };
-    let values = |flags: &ArgMatches| Values::gather(|setting| given(flags, setting), &variables);
+    let sources = |flags: &ArgMatches| {
+        let takes = |setting: &Setting| flags.try_contains_id(setting.name).is_ok();
+        Sources::new(|name| given(flags, name), &variables, takes)
+    };
+    let values = |flags: &ArgMatches| sources(flags).read(files);
     let outcome = match matches.subcommand() {
-        Some(("serve", flags)) => values(flags)
-            .and_then(|values| Config::from_values(&values, machine))
-            .map(|config| Command::Serve(Box::new(config)))
-            .map_err(|error| error.to_string()),
+        Some(("serve", flags)) => serve(sources(flags), files, machine),
+        Some(("config", flags)) => Ok(Command::Config(configuration::Report::of(
+            flags,
+            sources(flags).find(files),
+            machine,
+        ))),
         Some(("token", flags)) => values(flags)
             .map_err(|error| error.to_string())
             .and_then(|values| token::Request::from_values(flags, &values))
@@ -168,28 +181,16 @@ fn shown_or_wrong(text: Result<String, String>) -> Parsed {
     text.map_or_else(Parsed::Wrong, Parsed::Show)
 }
 
-/// The commands of one that its help lists.
-fn listed(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
-    command.get_subcommands().filter(|below| !below.is_hide_set())
-}
-
-/// The flags of a command, and the words that it takes without one.
-fn flags_of(command: &clap::Command) -> impl Iterator<Item = &Arg> {
-    let added = |flag: &Arg| ["help", "version"].contains(&flag.get_id().as_str());
-    command
-        .get_arguments()
-        .filter(move |flag| !added(flag) && !flag.is_hide_set())
-}
-
-/// What stands for the value of a flag in help; empty for a switch.
-fn value_of(flag: &Arg) -> String {
-    if !flag.get_action().takes_values() {
-        return String::new();
-    }
-    let names = flag.get_value_names().unwrap_or_default();
-    names
-        .first()
-        .map_or_else(|| flag.get_id().to_string(), ToString::to_string)
+/// What a server starts with, and reads anew later.
+fn serve(sources: Sources, files: &dyn Files, machine: Machine) -> Result<Command, String> {
+    let values = sources.read(files).map_err(|error| error.to_string())?;
+    let config = Config::from_values(&values, machine).map_err(|error| error.to_string())?;
+    let renewal = Renewal {
+        sources,
+        values,
+        machine,
+    };
+    Ok(Command::Serve(Box::new(config), Box::new(renewal)))
 }
 
 /// A flag that would be taken for the value of another, since that has none: what is wrong, in one line.
@@ -253,22 +254,22 @@ fn version() -> String {
 }
 
 /// The texts that a flag was given; `None` when it was not, or is none of this command's.
-fn given(flags: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
-    if setting.kind == Kind::Switch {
+fn given(flags: &ArgMatches, name: &str) -> Option<Vec<String>> {
+    if Setting::named(name).is_some_and(|setting| setting.kind == Kind::Switch) {
         let set = flags
-            .try_get_one::<bool>(setting.name)
+            .try_get_one::<bool>(name)
             .ok()
             .flatten()
             .copied()
             .unwrap_or(false);
         return set.then(|| vec!["true".to_owned()]);
     }
-    let texts = flags.try_get_many::<String>(setting.name).ok().flatten()?;
+    let texts = flags.try_get_many::<String>(name).ok().flatten()?;
     Some(texts.cloned().collect())
 }
 
 /// What a message says is expected.
-const COMMANDS: &str = "serve, token or health, or backup, board, check, compact, copy, invite, mcp, nodes, restore, sessions or version; \
+const COMMANDS: &str = "serve, token or health, or backup, board, check, compact, config, copy, invite, mcp, nodes, restore, sessions or version; \
      `boardwire help` shows how";
 
 /// The same, of `boardwire board`.
@@ -311,6 +312,9 @@ Examples:
   boardwire compact --data boardwire.redb
       Make a data file as small as it can be.
 
+  boardwire config
+      Print every setting, its value and where it came from.
+
   boardwire copy --from boardwire.redb --to new.redb
       Copy all boards, to or from a PostgreSQL too; of a damaged file, what can be read.
 
@@ -321,9 +325,12 @@ Examples:
       List the servers that share a PostgreSQL.";
 
 const SERVE_HELP: &str = "\
-Every flag is also an environment variable: --jwt-secret is BOARDWIRE_JWT_SECRET, and so on.
-A flag wins over its variable; an empty variable counts as not set.
-Lists are separated by commas.";
+Every flag is also an environment variable, --jwt-secret is BOARDWIRE_JWT_SECRET, and a line of the file of settings:
+jwt-secret = \"...\". A flag wins over its variable, and that over the file; an empty variable counts as not set.
+Lists are separated by commas.
+A secret may be in a file of its own: --jwt-secret-file PATH, BOARDWIRE_JWT_SECRET_FILE, jwt-secret-file = \"PATH\", or the
+credential boardwire.jwt-secret of systemd. So may --jwt-secrets, --metrics-token, --node-secret, --redis and --store.
+SIGHUP: the server reads files anew, and takes up what may change while it runs.";
 
 const TOKEN_HELP: &str = "\
 The secret is that of the server: BOARDWIRE_JWT_SECRET, or with --dev the one beside the data file.
@@ -360,7 +367,7 @@ fn command() -> clap::Command {
         .args(
             SETTINGS
                 .iter()
-                .map(|setting| argument(setting, setting.group.heading())),
+                .flat_map(|setting| arguments(setting, setting.group.heading())),
         );
     let token = clap::Command::new("token")
         .about("Print a signed token")
@@ -418,15 +425,30 @@ fn command() -> clap::Command {
         .subcommand_required(true)
         .subcommands([serve, invite, sessions, token, health])
         .subcommands(keeping())
-        .subcommands([copy])
+        .subcommands([configuration::command(), copy])
         .subcommands([mcp, nodes, version])
         .subcommands(of_packages)
+        .mut_subcommands(with_file)
+}
+
+/// With the flag that names the file of settings, where a command takes settings.
+fn with_file(command: clap::Command) -> clap::Command {
+    let is_setting = |argument: &Arg| Setting::named(argument.get_id().as_str()).is_some();
+    let takes_settings = command.get_arguments().any(is_setting);
+    let command = command.mut_subcommands(with_file);
+    if !takes_settings {
+        return command;
+    }
+    let help = format!(
+        "The file of settings, in TOML [variable: {FILE_VARIABLE}] [default: {DEFAULT_FILE}, where there is one]"
+    );
+    command.arg(flag(FILE_FLAG, "FILE", &help).help_heading("File of settings"))
 }
 
 /// The flags of these settings, for another command than `serve`.
 fn as_serve(names: &[&str]) -> Vec<Arg> {
     let shared = SETTINGS.iter().filter(|setting| names.contains(&setting.name));
-    let flags = shared.map(|setting| argument(setting, "As for `boardwire serve`"));
+    let flags = shared.flat_map(|setting| arguments(setting, "As for `boardwire serve`"));
     flags.collect()
 }
 
@@ -461,6 +483,18 @@ fn keeping() -> [clap::Command; 5] {
         .after_help(compact::HELP)
         .args(as_serve(&["data"]));
     [backup, restore, board, check, compact]
+}
+
+/// The flags of a setting: of a secret also the one that names a file, of which the help says so once.
+fn arguments(setting: &'static Setting, heading: &'static str) -> impl Iterator<Item = Arg> {
+    let file = setting.file_flag().map(|name| {
+        let argument = Arg::new(name.clone()).long(name).value_name("PATH");
+        argument
+            .action(ArgAction::Set)
+            .allow_hyphen_values(true)
+            .hide(true)
+    });
+    std::iter::once(argument(setting, heading)).chain(file)
 }
 
 /// The flag of a setting. Values stay text here; the configuration checks them wherever they come from.

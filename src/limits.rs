@@ -18,13 +18,14 @@ mod mcp;
 mod nodes;
 mod picture;
 mod sessions;
+mod settings;
 mod socket;
 mod versions;
 mod webhooks;
 
 pub use self::{
     assets::*, awareness::*, backup::*, client::*, events::*, http::*, mcp::*, nodes::*, picture::*,
-    sessions::*, socket::*, versions::*, webhooks::*,
+    sessions::*, settings::*, socket::*, versions::*, webhooks::*,
 };
 
 // --- names ------------------------------------------------------------------------------------------------

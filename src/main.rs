@@ -14,8 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use boardwire::access::Mode;
 use boardwire::jwt::Keys;
-use boardwire::server::config::{Config, LogFormat, Machine};
-use boardwire::server::{self, Ended, dev_secret, telemetry};
+use boardwire::server::config::{Config, Disk, LogFormat, Machine};
+use boardwire::server::{self, Ended, Renewal, dev_secret, telemetry};
 use boardwire::time::UnixMillis;
 
 mod cli;
@@ -44,13 +44,25 @@ fn main() -> ExitCode {
         cores: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         log_format,
     };
-    match cli::parse(std::env::args_os(), |name| std::env::var_os(name), machine) {
+    let variables = |name: &str| std::env::var_os(name);
+    match cli::parse(std::env::args_os(), variables, &Disk, machine) {
         Parsed::Show(text) => print(&text),
         Parsed::Wrong(line) => fail(&line, USAGE),
-        Parsed::Run(Command::Serve(mut config)) => match prepare(&mut config) {
-            Ok(()) => serve(*config),
+        Parsed::Run(Command::Serve(mut config, renewal)) => match prepare(&mut config) {
+            Ok(()) => serve(*config, *renewal),
             Err(line) => fail(&line, FAILURE),
         },
+        Parsed::Run(Command::Config(report)) => {
+            let printed = print(&report.text);
+            for path in report.exposed {
+                let line = format!(
+                    "everybody on this machine may read {}, with a secret in it",
+                    path.display()
+                );
+                fail(&line, FAILURE);
+            }
+            report.wrong.map_or(printed, |line| fail(&line, FAILURE))
+        }
         Parsed::Run(Command::Health(listen)) => match cli::health::check(listen) {
             Ok(line) => print(format!("{line}\n")),
             Err(line) => fail(&line, FAILURE),
@@ -119,9 +131,9 @@ fn made(text: Result<String, String>, its_use: &str) -> ExitCode {
 }
 
 /// Runs the server until a signal ends it.
-fn serve(config: Config) -> ExitCode {
+fn serve(config: Config, renewal: Renewal) -> ExitCode {
     let node = server::node_name(&config);
-    telemetry::start(config.log_format, config.log_level, node.as_deref());
+    let level = telemetry::start(config.log_format, config.log_level, node.as_deref());
     let dev_keys = (config.mode == Mode::Dev).then(|| config.keys.clone());
     let public_url = config.public_url.clone();
     let page = match boardwire::api::has_page() {
@@ -137,7 +149,7 @@ fn serve(config: Config) -> ExitCode {
             io::stdout().write_all(text.as_bytes()).ok();
         }
     };
-    match server::run(config, ready) {
+    match server::run(config, (renewal, level), ready) {
         Ok(Ended::Saved) => ExitCode::SUCCESS,
         Ok(Ended::Unsaved) => fail("not everything could be saved; see the log", FAILURE),
         Err(error) => {

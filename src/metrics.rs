@@ -21,12 +21,14 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::fault::Fault;
 use crate::http::head::Method;
+use crate::metrics::latency::LatencyMetrics;
 use crate::metrics::nodes::NodeMetrics;
 use crate::metrics::redis::RedisMetrics;
 use crate::metrics::webhooks::WebhookMetrics;
 use crate::room::Tally;
 use crate::store::Footprint;
 
+pub mod latency;
 pub mod nodes;
 pub mod redis;
 pub mod webhooks;
@@ -181,6 +183,7 @@ struct Updates {
 #[derive(Clone, Debug)]
 pub struct CommitMetrics {
     seconds: Histogram,
+    saved: Histogram,
     changes: Histogram,
     failures: Total,
 }
@@ -189,6 +192,7 @@ impl Default for CommitMetrics {
     fn default() -> Self {
         Self {
             seconds: Histogram::new(SECONDS),
+            saved: latency::saved(),
             changes: Histogram::new(CHANGES),
             failures: Total::default(),
         }
@@ -196,9 +200,10 @@ impl Default for CommitMetrics {
 }
 
 impl CommitMetrics {
-    /// A commit of so many changes was made.
-    pub(crate) fn committed(&self, changes: usize, took: Duration) {
+    /// A commit of so many changes was made, of which the first had waited for `waited` when it was durable.
+    pub(crate) fn committed(&self, changes: usize, took: Duration, waited: Duration) {
         self.seconds.observe(took.as_secs_f64());
+        self.saved.observe(waited.as_secs_f64());
         self.changes
             .observe(f64::from(u32::try_from(changes).unwrap_or(u32::MAX)));
     }
@@ -231,6 +236,7 @@ pub struct Metrics {
     board_load_failures: Total,
     node_store_seconds: Histogram,
     http_requests: Totals<2>,
+    latency: LatencyMetrics,
     nodes: NodeMetrics,
     webhooks: WebhookMetrics,
 }
@@ -260,6 +266,7 @@ impl Metrics {
             board_load_failures: Total::default(),
             node_store_seconds: Histogram::new(SECONDS),
             http_requests: Totals::new(http_labels()),
+            latency: LatencyMetrics::default(),
             nodes: NodeMetrics::default(),
             webhooks: WebhookMetrics::default(),
         };
@@ -270,6 +277,7 @@ impl Metrics {
         metrics.register_redis(redis);
         metrics.register_nodes();
         metrics.register_webhooks();
+        metrics.latency.register(&mut metrics.registry);
         metrics
     }
 
@@ -332,6 +340,7 @@ impl Metrics {
         self.register("data_file_bytes", "Size of the data file", &file);
         self.register("data_live_bytes", "About what lives in it: documents, and what their rows and all others take", &live);
         self.register("commit_seconds", "Time that commits took, fsync included", &commits.seconds);
+        self.register("saved_seconds", "Time from when the first change of a commit was accepted until it was durable, and its author may be told", &commits.saved);
         self.register("commit_changes", "Changes that shared one commit", &commits.changes);
         self.register("commit_failures_total", "Commits that failed; their changes were lost and never echoed as saved", &commits.failures);
         self.register("compaction_seconds", "Time that compactions of a board took, their wait for a thread included", &compaction_seconds);
@@ -396,6 +405,12 @@ impl Metrics {
     #[must_use]
     pub fn webhooks(&self) -> &WebhookMetrics {
         &self.webhooks
+    }
+
+    /// The handle of what people wait for.
+    #[must_use]
+    pub fn latency(&self) -> &LatencyMetrics {
+        &self.latency
     }
 
     /// The handle of what passes from node to node.

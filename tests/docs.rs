@@ -12,6 +12,7 @@ use std::process::Command;
 use boardwire::metrics::redis::RedisMetrics;
 use boardwire::metrics::{CommitMetrics, Metrics, Readings};
 use boardwire::server::config::SETTINGS;
+use serde_json::Value;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -137,6 +138,24 @@ fn every_setting_is_told_with_its_variable_and_default() {
     }
 }
 
+#[test]
+fn what_a_server_that_runs_takes_up_is_told_and_nothing_else() {
+    let document = read("docs/settings.md");
+    let told = document.split_once("It takes up at once: ").expect("the list").1;
+    let told = told.split_once(".\n").expect("its end").0;
+    let told: BTreeSet<&str> = told.split('`').skip(1).step_by(2).collect();
+    let live = SETTINGS.iter().filter(|setting| setting.is_live());
+    assert_eq!(told, live.map(|setting| setting.name).collect());
+    let secrets = SETTINGS.iter().filter(|setting| setting.file_flag().is_some());
+    let line = document
+        .split_once("A setting that is a secret (")
+        .expect("the secrets")
+        .1;
+    let line = line.split_once(')').expect("their end").0;
+    let line: BTreeSet<&str> = line.split('`').skip(1).step_by(2).collect();
+    assert_eq!(line, secrets.map(|setting| setting.name).collect());
+}
+
 /// A path of the API, a method, and the names of its query parameters.
 type Operation = (String, String, BTreeSet<String>);
 
@@ -221,18 +240,71 @@ fn every_metric_has_a_row_and_every_row_a_metric() {
         rows.map(cells).collect(),
         "left: GET /metrics, right: docs/operations.md"
     );
-    let alerts = document
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("expr: "));
-    let words = alerts.flat_map(|alert| alert.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
-    let named: Vec<&str> = words.filter(|word| word.starts_with("boardwire_")).collect();
-    assert!(named.len() > 3, "alerts are read: {named:?}");
-    for name in named {
-        let known = [name, name.trim_end_matches("_bucket")].map(|name| format!("# TYPE {name} "));
-        assert!(
-            known.iter().any(|line| text.contains(line)),
-            "an alert names {name}"
-        );
+}
+
+/// What is asked of Prometheus in a file of alerts, or of panels.
+fn questions(file: &str) -> Vec<String> {
+    let text = read(file);
+    match file.ends_with(".json") {
+        true => {
+            let board: Value = serde_json::from_str(&text).expect("the dashboard is JSON");
+            let panels = board["panels"].as_array().expect("it has panels").clone();
+            let targets = panels
+                .iter()
+                .flat_map(|panel| panel["targets"].as_array().expect("targets"));
+            targets
+                .map(|target| target["expr"].as_str().expect("a question").to_owned())
+                .collect()
+        }
+        false => text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("expr: "))
+            .map(str::to_owned)
+            .collect(),
+    }
+}
+
+#[test]
+fn alerts_and_dashboard_ask_for_what_is_served() {
+    let metrics = Metrics::new(&CommitMetrics::default(), &RedisMetrics::default());
+    let text = metrics.encode(&Readings::default()).expect("metrics are written");
+    for file in ["docs/monitoring/alerts.yml", "docs/monitoring/dashboard.json"] {
+        let questions = questions(file);
+        assert!(questions.len() > 7, "{file} is read: {questions:?}");
+        for question in questions {
+            let words: Vec<&str> = question
+                .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .collect();
+            for name in words.iter().filter(|word| word.starts_with("boardwire_")) {
+                let kinds = match name.strip_suffix("_bucket") {
+                    Some(name) => vec![format!("# TYPE {name} histogram")],
+                    None => vec![format!("# TYPE {name} counter"), format!("# TYPE {name} gauge")],
+                };
+                let line = text.lines().find(|line| kinds.iter().any(|kind| kind == line));
+                assert!(
+                    line.is_some(),
+                    "{file} asks for {name}, which is not served: {question}"
+                );
+                // A count is asked for as a rate, and what is none is not.
+                let is_count = line.is_some_and(|line| !line.ends_with("gauge"));
+                let is_rate = question.contains("rate(") || question.contains("increase(");
+                let has_both = question.contains(" or ");
+                assert!(has_both || is_count == is_rate, "{file}: {question}");
+            }
+            for label in ["reason", "outcome", "status", "version"] {
+                let by = format!("by ({label})");
+                if question.contains(&by) {
+                    let name = words
+                        .iter()
+                        .find(|word| word.starts_with("boardwire_"))
+                        .expect("a name");
+                    assert!(
+                        text.contains(&format!("{name}{{{label}=")) || text.contains(&format!(",{label}=")),
+                        "{file}: {question}"
+                    );
+                }
+            }
+        }
     }
 }
 

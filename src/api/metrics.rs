@@ -34,7 +34,8 @@ enum Refusal {
 pub(crate) async fn get(mut call: Call<'_>) -> Answer {
     let Call { shell, request, .. } = call;
     let boards = &shell.boards;
-    authorize(shell.settings.metrics_token.as_ref(), request.peer, request.head).map_err(refused)?;
+    let live = shell.live.get();
+    authorize(live.metrics_token.as_ref(), request.peer, request.head).map_err(refused)?;
     call.insist();
     let standing = boards.standing();
     let readings = Readings {

@@ -35,7 +35,7 @@ pub(crate) mod versions;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ use crate::metrics::{CommitMetrics, Metrics};
 use crate::room::{Effects, Room, RoomSettings};
 use crate::store::ownership::{Joining, Ownership};
 use crate::store::{Applied, Change, Footprint, Store, StoreError};
-use crate::time::{Clock, Now};
+use crate::time::{Clock, Now, Tick};
 
 /// What is set about boards.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ pub(crate) struct Settings {
     pub(crate) board_bytes: usize,
     /// `--max-assets-bytes`: of all assets of a board.
     pub(crate) assets_bytes: u64,
-    /// `--max-messages-per-second`: of one connection.
+    /// `--max-messages-per-second`: of one connection, at the start.
     pub(crate) messages_per_second: u32,
     /// Of each room.
     pub(crate) room: RoomSettings,
@@ -125,6 +125,8 @@ pub(crate) struct Boards {
     uploads: Uploads,
     /// Sessions that were ended before their time.
     ended: Ended,
+    /// `--max-messages-per-second`, of sessions that begin.
+    messages_per_second: AtomicU32,
     stopping: AtomicBool,
     /// Permits for work on the blocking pool.
     blocking: Semaphore,
@@ -182,6 +184,7 @@ impl Boards {
             uploads: Uploads::default(),
             ended: Ended::default(),
             answers: Answers::new(limits::ANSWERS_BYTES_MAX),
+            messages_per_second: AtomicU32::new(settings.messages_per_second),
             settings,
             host,
             metrics,
@@ -224,6 +227,16 @@ impl Boards {
     /// Starts a task that nobody waits for.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.host.start(Box::pin(task));
+    }
+
+    /// How many messages a second a session that begins may send.
+    pub(crate) fn messages_per_second(&self) -> u32 {
+        self.messages_per_second.load(Ordering::Relaxed)
+    }
+
+    /// From now on so many.
+    pub(crate) fn set_messages_per_second(&self, count: u32) {
+        self.messages_per_second.store(count, Ordering::Relaxed);
     }
 
     /// Takes nobody in any more.
@@ -299,7 +312,17 @@ impl Boards {
         cell: &Arc<RoomCell>,
         step: impl FnOnce(&mut Room, &mut Effects) -> T,
     ) -> T {
-        self.step_submitting(cell, step, |change| {
+        self.step_since(cell, None, step)
+    }
+
+    /// As [`Self::step`], for something that was read at `read`.
+    pub(crate) fn step_since<T>(
+        self: &Arc<Self>,
+        cell: &Arc<RoomCell>,
+        read: Option<Tick>,
+        step: impl FnOnce(&mut Room, &mut Effects) -> T,
+    ) -> T {
+        self.step_submitting((cell, read), step, |change| {
             self.committer.submit(change, Some(cell.chain()))
         })
     }
@@ -312,7 +335,7 @@ impl Boards {
         step: impl FnOnce(&mut Room, &mut Effects) -> T,
     ) -> (T, Option<Receiver<Applied>>) {
         let mut last = None;
-        let value = self.step_submitting(cell, step, |change| {
+        let value = self.step_submitting((cell, None), step, |change| {
             last = Some(self.committer.submit_awaited(change, Some(cell.chain())));
         });
         (value, last)
@@ -320,7 +343,7 @@ impl Boards {
 
     fn step_submitting<T>(
         self: &Arc<Self>,
-        cell: &Arc<RoomCell>,
+        (cell, read): (&Arc<RoomCell>, Option<Tick>),
         step: impl FnOnce(&mut Room, &mut Effects) -> T,
         submit: impl FnMut(Change),
     ) -> T {
@@ -347,7 +370,8 @@ impl Boards {
             self.spawn(Arc::clone(self).answer(Arc::clone(cell), job));
         }
         if effects.flush_due {
-            self.spawn(Arc::clone(self).flush(Arc::clone(cell)));
+            let since = read.unwrap_or_else(|| self.now().tick);
+            self.spawn(Arc::clone(self).flush(Arc::clone(cell), since));
         }
         if effects.access_due {
             self.reconsider_room(Arc::clone(cell));

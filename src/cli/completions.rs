@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 use clap::{Arg, Command};
 
+use super::manual;
+
 /// The shells, as they are named.
 pub(crate) const SHELLS: &str = "bash, fish or zsh";
 
@@ -30,7 +32,7 @@ enum Value {
 }
 
 fn value(flag: &Arg) -> Value {
-    let named = super::value_of(flag);
+    let named = manual::value_of(flag);
     match named.as_str() {
         "" => Value::None,
         name if ["FILE", "DIR", "WHERE", "PATH"]
@@ -50,7 +52,7 @@ fn places<'a>(command: &'a Command, words: &[&'a str], found: &mut Vec<Place<'a>
         words: words.clone(),
         command,
     });
-    for below in super::listed(command) {
+    for below in manual::listed(command) {
         let mut longer = words.clone();
         longer.push(below.get_name());
         places(below, &longer, found);
@@ -83,7 +85,7 @@ impl Place<'_> {
     /// Commands and flags that may come next, with what they are for.
     fn next(&self) -> Vec<(String, String)> {
         let commands =
-            super::listed(self.command).map(|below| (below.get_name().to_owned(), about(below.get_about())));
+            manual::listed(self.command).map(|below| (below.get_name().to_owned(), about(below.get_about())));
         let flags = self
             .flags()
             .into_iter()
@@ -92,7 +94,7 @@ impl Place<'_> {
     }
 
     fn flags(&self) -> Vec<(&str, &Arg)> {
-        let flags = super::flags_of(self.command);
+        let flags = manual::flags_of(self.command);
         flags.filter_map(|flag| Some((flag.get_long()?, flag))).collect()
     }
 }
@@ -170,7 +172,7 @@ fn zsh(all: &[Place<'_>]) -> String {
                 Value::None => continue,
                 Value::File => "_files".to_owned(),
                 Value::Words(words) => format!("compadd -- {}", words.join(" ")),
-                Value::Any => format!("_message {}", quoted(&super::value_of(flag))),
+                Value::Any => format!("_message {}", quoted(&manual::value_of(flag))),
             };
             writeln!(script, "        (\"{} --{long}\") {does}; return ;;", place.key()).ok();
         }
@@ -197,7 +199,7 @@ fn fish(all: &[Place<'_>]) -> String {
     let mut script = "# Completes boardwire in fish.\ncomplete -c boardwire -f\n".to_owned();
     for place in all {
         let condition = quoted(&seen(place, all));
-        for below in super::listed(place.command) {
+        for below in manual::listed(place.command) {
             let about = quoted(&about(below.get_about()));
             writeln!(
                 script,
@@ -226,7 +228,7 @@ fn fish(all: &[Place<'_>]) -> String {
 
 /// When fish is at a command: its words were seen, and none that would lead on from it, or from the top.
 fn seen(place: &Place<'_>, all: &[Place<'_>]) -> String {
-    let on: Vec<&str> = super::listed(place.command).map(Command::get_name).collect();
+    let on: Vec<&str> = manual::listed(place.command).map(Command::get_name).collect();
     let Some((last, before)) = place.words.split_last() else {
         return "__fish_use_subcommand".to_owned();
     };

@@ -9,10 +9,34 @@ use std::fmt::Write as _;
 use boardwire::server::config::Setting;
 use clap::{Arg, Command};
 
+/// The commands of one that its help lists.
+pub(super) fn listed(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|below| !below.is_hide_set())
+}
+
+/// The flags of a command, and the words that it takes without one.
+pub(super) fn flags_of(command: &Command) -> impl Iterator<Item = &Arg> {
+    let added = |flag: &Arg| ["help", "version"].contains(&flag.get_id().as_str());
+    command
+        .get_arguments()
+        .filter(move |flag| !added(flag) && !flag.is_hide_set())
+}
+
+/// What stands for the value of a flag in help; empty for a switch.
+pub(super) fn value_of(flag: &Arg) -> String {
+    if !flag.get_action().takes_values() {
+        return String::new();
+    }
+    let names = flag.get_value_names().unwrap_or_default();
+    names
+        .first()
+        .map_or_else(|| flag.get_id().to_string(), ToString::to_string)
+}
+
 /// A page for each command, by name: `boardwire`, `boardwire-serve`, `boardwire-board-export`.
 fn pages(command: &Command, name: &str, found: &mut Vec<(String, Command)>) {
     found.push((name.to_owned(), command.clone()));
-    for below in super::listed(command) {
+    for below in listed(command) {
         pages(below, &format!("{name}-{}", below.get_name()), found);
     }
 }
@@ -49,28 +73,28 @@ fn page_of(name: &str, command: &Command, names: &[&str]) -> String {
         roff(&called),
     );
     let mut heading = "";
-    let mut listed = String::new();
-    for flag in super::flags_of(command) {
+    let mut paragraphs = String::new();
+    for flag in flags_of(command) {
         let now = flag.get_help_heading().unwrap_or("Options");
         if now != heading {
             heading = now;
-            writeln!(listed, ".SH {}", roff(&heading.to_uppercase())).ok();
+            writeln!(paragraphs, ".SH {}", roff(&heading.to_uppercase())).ok();
         }
-        paragraph(flag, &mut listed);
+        paragraph(flag, &mut paragraphs);
     }
-    if super::listed(command).next().is_some() {
+    if listed(command).next().is_some() {
         page += "\\fICOMMAND\\fR\n";
-        listed += ".SH COMMANDS\n";
-        for below in super::listed(command) {
+        paragraphs += ".SH COMMANDS\n";
+        for below in listed(command) {
             let about = below.get_about().map(ToString::to_string).unwrap_or_default();
-            writeln!(listed, ".TP\n.B {}\n{}", roff(below.get_name()), roff(&about)).ok();
+            writeln!(paragraphs, ".TP\n.B {}\n{}", roff(below.get_name()), roff(&about)).ok();
         }
-    } else if !listed.is_empty() {
-        let words = super::flags_of(command).filter(|flag| flag.get_long().is_none());
-        page.extend(words.map(|word| format!("\\fI{}\\fR ", roff(&super::value_of(word)))));
+    } else if !paragraphs.is_empty() {
+        let words = flags_of(command).filter(|flag| flag.get_long().is_none());
+        page.extend(words.map(|word| format!("\\fI{}\\fR ", roff(&value_of(word)))));
         page += "[\\fIOPTIONS\\fR]\n";
     }
-    page += &listed;
+    page += &paragraphs;
     if let Some(notes) = command.get_after_help() {
         page += ".SH NOTES\n.nf\n";
         for line in notes.to_string().lines() {
@@ -90,7 +114,7 @@ fn page_of(name: &str, command: &Command, names: &[&str]) -> String {
 /// What a flag, or a word that needs none, is called and means.
 fn paragraph(flag: &Arg, page: &mut String) {
     page.push_str(".TP\n");
-    let value = super::value_of(flag);
+    let value = value_of(flag);
     match (flag.get_long(), value.as_str()) {
         (Some(long), "") => writeln!(page, "\\fB{}\\fR", roff(&format!("--{long}"))),
         (Some(long), value) => writeln!(

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boardwire::jwt::{TokenError, Verifier};
-use boardwire::server::config::LogFormat;
+use boardwire::server::config::{LogFormat, NoFiles};
 use boardwire::time::UnixMillis;
 use serde_json::json;
 
@@ -26,7 +26,7 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Parsed {
         let given = variables.iter().find(|(known, _)| *known == name);
         given.map(|(_, text)| OsString::from(text))
     };
-    parse(arguments, variable, machine)
+    parse(arguments, variable, &NoFiles, machine)
 }
 
 fn serve(arguments: &[&str], variables: &[(&str, &str)]) -> Config {
@@ -34,7 +34,7 @@ fn serve(arguments: &[&str], variables: &[(&str, &str)]) -> Config {
         .chain(arguments.iter().copied())
         .collect();
     match run(&arguments, variables) {
-        Parsed::Run(Command::Serve(config)) => *config,
+        Parsed::Run(Command::Serve(config, _)) => *config,
         other => panic!("{arguments:?}: {other:?}"),
     }
 }
@@ -78,7 +78,7 @@ fn the_command_line_is_well_formed() {
 #[test]
 fn what_is_expected_names_every_command_and_the_help_has_an_example_of_each() {
     let help = shown(&["--help"]);
-    for name in listed(&command()).map(clap::Command::get_name) {
+    for name in manual::listed(&command()).map(clap::Command::get_name) {
         let is_named = COMMANDS.split([' ', ',', ';']).any(|word| word == name);
         assert!(is_named, "{name}: {COMMANDS}");
         let has_example = help.contains(&format!("\n  boardwire {name} "))

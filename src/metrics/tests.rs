@@ -169,9 +169,17 @@ fn readings_are_those_of_the_scrape() {
 #[test]
 fn the_writers_commits_are_timed_and_failed_ones_counted() {
     let (metrics, commits) = metrics();
-    commits.committed(3, Duration::ZERO);
+    commits.committed(3, Duration::ZERO, Duration::from_millis(3));
     commits.commit_failed();
     assert_eq!(value(&metrics, "boardwire_commit_seconds_count"), 1.0);
+    assert_eq!(
+        value(&metrics, "boardwire_saved_seconds_bucket{le=\"0.0025\"}"),
+        0.0
+    );
+    assert_eq!(
+        value(&metrics, "boardwire_saved_seconds_bucket{le=\"0.005\"}"),
+        1.0
+    );
     assert_eq!(value(&metrics, "boardwire_commit_changes_sum"), 3.0);
     assert_eq!(
         value(&metrics, "boardwire_commit_changes_bucket{le=\"1.0\"}"),

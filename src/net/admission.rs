@@ -192,7 +192,8 @@ pub(crate) fn tokens(
         }
         error.fault()
     };
-    let verify = |token| shell.verifier.verify(token, now).map_err(refuse);
+    let live = shell.live.get();
+    let verify = |token| live.verifier.verify(token, now).map_err(refuse);
     presented.tokens().map(verify).collect()
 }
 

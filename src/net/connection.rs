@@ -129,7 +129,7 @@ impl Connection {
     pub(crate) fn new(shell: Arc<Shell>, joined: Joined, socket: Socket) -> Self {
         let Joined { cell, session, pulse } = joined;
         cell.lock().set_line(session.member(), socket.line());
-        let stream = Messages::new(socket, shell.receiving.place(), shell.settings.message_bytes);
+        let stream = Messages::new(socket, shell.receiving.place(), shell.live.get().message_bytes);
         Self {
             shell,
             cell,
@@ -308,7 +308,7 @@ impl Connection {
         let now = self.shell.now();
         let boards = Arc::clone(&self.shell.boards);
         let cell = Arc::clone(&self.cell);
-        let stepped = boards.step(&cell, |room, effects| {
+        let stepped = boards.step_since(&cell, Some(now.tick), |room, effects| {
             let mut frame = first;
             loop {
                 self.burst += 1;

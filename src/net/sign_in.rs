@@ -41,8 +41,6 @@ pub(crate) struct Settings {
     pub(crate) address: Option<String>,
     /// The origin of that.
     pub(crate) origin: Option<Origin>,
-    /// `--login-url`.
-    pub(crate) login_url: Option<String>,
     /// `--trusted-user-header`, in lower case.
     pub(crate) user_header: Option<String>,
 }
@@ -157,8 +155,13 @@ pub(crate) fn check_proxy(shell: &Shell, head: &Head<'_>, peer: IpAddr) -> Resul
     let Some(name) = shell.settings.sign_in.user_header.as_deref() else {
         return Ok(());
     };
-    let trusted = shell.settings.trusted_proxies.iter();
-    if head.values(name).next().is_none() || trusted.clone().any(|range: &Cidr| range.contains(peer)) {
+    let is_trusted = || {
+        let live = shell.live.get();
+        live.trusted_proxies
+            .iter()
+            .any(|range: &Cidr| range.contains(peer))
+    };
+    if head.values(name).next().is_none() || is_trusted() {
         return Ok(());
     }
     tracing::debug!(%peer, "refused a field that names a user, of nobody who is trusted");

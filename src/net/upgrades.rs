@@ -109,7 +109,7 @@ pub(crate) fn refused(shell: &Shell, request: &Request<'_>, fault: Fault) -> Res
 /// The refusal.
 pub(crate) fn check_origin(shell: &Shell, head: &Head<'_>) -> Result<(), Response> {
     let sent = head.unique("origin").ok().flatten();
-    if origin::allowed(sent, head.host, &shell.settings.origins) {
+    if origin::allowed(sent, head.host, &shell.live.get().origins) {
         return Ok(());
     }
     shell.metrics.refused_origin();
@@ -167,6 +167,7 @@ pub(crate) async fn enter(shell: &Arc<Shell>, opening: Opening, socket: Socket) 
         decision,
         address,
     } = opening;
+    let began = shell.now().tick;
 
     socket.send_all(&upgrade.encode()).await.ok()?;
     let (granted, place) = match decision {
@@ -199,6 +200,7 @@ pub(crate) async fn enter(shell: &Arc<Shell>, opening: Opening, socket: Socket) 
     tracing::info!(connection = id, %board, subject = subject.as_str(), access, %address, "connected");
     shell.boards.note_connection(&board, actor, grant.level);
     shell.metrics.opened();
+    shell.metrics.latency().joined(shell.now().tick.since(began));
     let connection = Connection::new(Arc::clone(shell), joined, socket);
     Some(Box::new(Connected {
         connection,

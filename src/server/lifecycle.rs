@@ -27,12 +27,14 @@ use crate::boards::{self, Boards};
 use crate::bridge::Bridge;
 use crate::fault::Fault;
 use crate::http::host::PublicUrl;
+use crate::jwt::Verifier;
 use crate::metrics::redis::RedisMetrics;
 use crate::metrics::{CommitMetrics, Metrics};
 use crate::net::admission::Came;
 use crate::net::listener::Listener;
+use crate::net::live::Changeable;
 use crate::net::poller::Poller;
-use crate::net::{self, Shell};
+use crate::net::{self, Crowd, Shell};
 use crate::nodes::acceptor;
 use crate::nodes::{self, Nodes};
 use crate::room::RoomSettings;
@@ -40,8 +42,10 @@ use crate::server::config::{self, Config};
 use crate::server::descriptors;
 use crate::server::entrance::Entrance;
 use crate::server::machine::Machine;
+use crate::server::reload::{Part, Prepared, Renewal, Renewing};
 use crate::server::requests::{self, Arrival, Site};
 use crate::server::routing::Routing;
+use crate::server::telemetry::Level;
 use crate::server::threads::Helpers;
 use crate::store::ownership::{Joining, Ownership};
 use crate::store::redb::{RedbStore, Verified};
@@ -118,15 +122,20 @@ pub enum Ended {
     Unsaved,
 }
 
-/// Runs a server until SIGTERM or SIGINT; `ready` is told the bound address once connections are accepted.
+/// Runs a server until SIGTERM or SIGINT; `ready` is told the bound address once connections are accepted. At
+/// SIGHUP settings are read anew.
 ///
 /// # Errors
 /// [`StartError`]; nothing has been served then.
-pub fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, StartError> {
-    run_until(config, ready, pending())
+pub fn run(
+    config: Config,
+    renewal: (Renewal, Level),
+    ready: impl FnOnce(SocketAddr),
+) -> Result<Ended, StartError> {
+    run_with(config, Some(renewal), ready, pending())
 }
 
-/// As [`run`], or until `stopped` is over.
+/// Runs a server likewise, or until `stopped` is over, and never reads settings.
 ///
 /// # Errors
 /// As [`run`].
@@ -135,6 +144,18 @@ pub fn run_until(
     ready: impl FnOnce(SocketAddr),
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Ended, StartError> {
+    run_with(config, None, ready, stopped)
+}
+
+fn run_with(
+    config: Config,
+    renewal: Option<(Renewal, Level)>,
+    ready: impl FnOnce(SocketAddr),
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> Result<Ended, StartError> {
+    // First of all: until then SIGHUP ends the process.
+    let hang_ups = renewal.as_ref().map(|_| Signals::new([Signal::Hup]));
+    let hang_ups = hang_ups.transpose().map_err(StartError::System)?;
     let (store, ownership) = open_store(&config)?;
     let passing = descriptors::raise(&config);
     let (poller, mut driver) = Poller::new().map_err(StartError::System)?;
@@ -162,6 +183,10 @@ pub fn run_until(
     }
     ready(address);
     let routing = routing(&config, passing, (host, &poller), &shell);
+    let renewing = renewal.zip(hang_ups).map(|((renewal, level), hang_ups)| {
+        let parts: Vec<Box<dyn Part>> = vec![Box::new(level), Box::new(Served(Arc::clone(&shell)))];
+        executor.spawn(Renewing::new(renewal, parts).run(hang_ups))
+    });
     let process = Process {
         site: Arc::new(Site { shell, routing }),
         bridge,
@@ -171,7 +196,7 @@ pub fn run_until(
     let serving =
         executor.spawn(process.serve(Arc::clone(&executor), (listener, entrance), (signals, stopped)));
     let finished = driver.run(executor.run(serving));
-    drop(helpers);
+    drop((renewing, helpers));
     tracing::info!(?finished, "stopped");
     // A writer that could not end in time may still be in a system call.
     Ok(match finished {
@@ -302,7 +327,7 @@ fn build(config: &Config, (store, ownership): Kept, host: Arc<dyn Host>) -> Buil
         )),
     };
     let (boards, writer) = Boards::new(board_settings(config), parts);
-    let shell = Shell::new(net_settings(config), boards, metrics);
+    let shell = Shell::new(net_settings(config), changeable(config), boards, metrics);
     Built {
         shell,
         bridge,
@@ -338,26 +363,54 @@ fn board_settings(config: &Config) -> boards::Settings {
 
 fn net_settings(config: &Config) -> net::Settings {
     net::Settings {
-        keys: config.keys.clone(),
-        message_bytes: config.bounds.message_bytes,
-        body_bytes: config.bounds.body_bytes,
         asset_bytes: config.bounds.asset_bytes,
         outbox_bytes: config.bounds.outbox_bytes,
-        connections: config.bounds.connections,
-        connections_per_address: config.bounds.connections_per_address,
         close_codes: config.close_codes,
-        trusted_proxies: config.trusted_proxies.clone(),
-        origins: config.origins.clone(),
         served: config.served.clone(),
         base_path: config.base_path().to_owned(),
-        metrics_token: config.metrics_token,
         sign_in: net::sign_in::Settings {
             address: config.public_url.as_ref().map(ToString::to_string),
             origin: config.public_url.as_ref().map(PublicUrl::origin),
-            login_url: config.login_url.clone(),
             user_header: config.user_header.clone(),
         },
+    }
+}
+
+/// What of the network may change while it is served.
+fn changeable(config: &Config) -> (Changeable, Crowd) {
+    let live = Changeable {
+        keys: config.keys.clone(),
+        verifier: Verifier::new(config.keys.clone()),
+        message_bytes: config.bounds.message_bytes,
+        body_bytes: config.bounds.body_bytes,
+        trusted_proxies: config.trusted_proxies.clone(),
+        origins: config.origins.clone(),
+        metrics_token: config.metrics_token,
+        login_url: config.login_url.clone(),
         frames: config.frames.clone(),
+    };
+    let crowd = Crowd {
+        connections: config.bounds.connections,
+        per_address: config.bounds.connections_per_address,
+    };
+    (live, crowd)
+}
+
+/// What takes up other settings of connections and requests.
+struct Served(Arc<Shell>);
+
+impl Part for Served {
+    fn prepare(&self, config: &Config) -> Result<Prepared, String> {
+        let (shell, config) = (Arc::clone(&self.0), config.clone());
+        Ok(Prepared::of(move || {
+            let (live, crowd) = changeable(&config);
+            shell.change(live, crowd);
+            shell
+                .boards
+                .set_messages_per_second(config.bounds.messages_per_second);
+            // More connections may need more files. How many pass between nodes stays as it was.
+            descriptors::raise(&config);
+        }))
     }
 }
 
@@ -445,8 +498,8 @@ pub(super) async fn accept(site: Arc<Site>, listener: Listener) {
     let shell = &site.shell;
     loop {
         let (stream, peer) = listener.accept().await;
-        let trusted = &shell.settings.trusted_proxies;
-        let Some(place) = shell.doors.open_socket(peer.ip(), trusted) else {
+        let live = shell.live.get();
+        let Some(place) = shell.doors.open_socket(peer.ip(), &live.trusted_proxies) else {
             continue;
         };
         if let Ok(socket) = listener.open(stream) {

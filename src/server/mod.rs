@@ -11,9 +11,11 @@ pub mod dev_secret;
 mod entrance;
 mod lifecycle;
 pub(crate) mod machine;
+pub(crate) mod reload;
 mod requests;
 mod routing;
 pub mod telemetry;
 mod threads;
 
 pub use lifecycle::{Ended, StartError, node_name, run, run_until};
+pub use reload::Renewal;

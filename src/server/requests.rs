@@ -20,6 +20,7 @@ use crate::http::response::Response;
 use crate::http::target::Target;
 use crate::http::upgrade;
 use crate::limits;
+use crate::metrics::latency::About;
 use crate::net::admission::{self, Came, Request};
 use crate::net::events::Stream;
 use crate::net::incoming::Incoming;
@@ -214,6 +215,7 @@ async fn answer(
         // They were a head when they were taken.
         return Err(io::ErrorKind::InvalidData.into());
     };
+    let (began, about) = (shell.now().tick, About::of(head.target));
     let response = match decide(site, (&head, &bytes), (peer, came), incoming).await {
         Ok(leads) => return Ok(Next::Leave(Box::new(leads))),
         Err(response) => cors::share(shell, &head, response),
@@ -243,6 +245,10 @@ async fn answer(
     let response = incoming.admit(response, method);
     shell.metrics.answered(method, response.status);
     incoming.answer(response, method, persistence).await?;
+    shell
+        .metrics
+        .latency()
+        .answered(about, shell.now().tick.since(began));
     if let Some(stream) = stream {
         return Ok(Next::Leave(Box::new(Leads::Stream(stream))));
     }
@@ -263,7 +269,8 @@ async fn decide(
     let address = match came {
         Came::Directly => {
             let forwarded = head.values("x-forwarded-for").collect::<Vec<_>>();
-            forwarded::client_address(peer, forwarded.into_iter(), &shell.settings.trusted_proxies)
+            let live = shell.live.get();
+            forwarded::client_address(peer, forwarded.into_iter(), &live.trusted_proxies)
         }
         // The other node has looked at that.
         Came::FromNode => peer,

@@ -9,42 +9,61 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, reload};
 
 use crate::server::config::{LogFormat, LogLevel};
 
-/// Sends the process's events to standard error, each with the name of this `node`, where it is one of
-/// several. Does nothing when a subscriber is set already.
-pub fn start(format: LogFormat, level: LogLevel, node: Option<&str>) {
-    let level = match level {
+/// Changes how much is logged, while the process runs.
+#[derive(Clone, Debug)]
+pub struct Level(reload::Handle<LevelFilter, Registry>);
+
+impl Level {
+    /// From now on.
+    pub fn set(&self, level: LogLevel) {
+        if let Err(error) = self.0.reload(filter(level)) {
+            tracing::warn!(%error, "the log level stays");
+        }
+    }
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(level)
+    }
+}
+
+/// Sends the process's events to standard error, each with the name of this `node`, where it is one of
+/// several. Does nothing when a subscriber is set already; nor does what it returns, then.
+pub fn start(format: LogFormat, level: LogLevel, node: Option<&str>) -> Level {
+    let (filter, handle) = reload::Layer::new(filter(level));
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false);
     let started = match format {
         LogFormat::Text => {
             let last = node.map(|node| ("\n", format!(" node={node:?}\n")));
-            builder
-                .map_event_format(|lines| Signed { lines, last })
-                .try_init()
+            let layer = layer.map_event_format(|lines| Signed { lines, last });
+            registry.with(layer).try_init()
         }
         LogFormat::Json => {
             let last = node.map(|node| ("}\n", format!(",\"node\":{}}}\n", serde_json::Value::from(node))));
-            let builder = builder.json().flatten_event(true);
-            builder
-                .map_event_format(|lines| Signed { lines, last })
-                .try_init()
+            let layer = layer.json().flatten_event(true);
+            let layer = layer.map_event_format(|lines| Signed { lines, last });
+            registry.with(layer).try_init()
         }
     };
     if started.is_err() {
         tracing::debug!("a log subscriber was set before");
     }
+    Level(handle)
 }
 
 /// Lines with one more field than the event has.

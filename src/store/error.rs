@@ -259,6 +259,8 @@ pub enum OpenError {
         found: u32,
         /// The newest this program knows.
         known: u32,
+        /// The version of the program that opened it last, where the file says it.
+        by: Option<String>,
     },
     /// The engine's file format is older than the engine reads.
     EngineFormat(u8),
@@ -299,10 +301,22 @@ impl fmt::Display for OpenError {
             Self::NoFormat => {
                 f.write_str("the data file has no Boardwire format version; it belongs to another program")
             }
-            Self::NewerFormat { found, known } => write!(
-                f,
-                "the data file has format {found}, and this version knows formats up to {known}; use a newer Boardwire"
-            ),
+            Self::NewerFormat { found, known, by } => {
+                write!(f, "the data file has format {found}")?;
+                if let Some(by) = by {
+                    write!(f, ", of Boardwire {by}")?;
+                }
+                write!(
+                    f,
+                    ", and this version ({}) knows formats up to {known}; use {}, or restore a backup that this version made",
+                    env!("CARGO_PKG_VERSION"),
+                    if by.is_some() {
+                        "that one or a newer one"
+                    } else {
+                        "a newer Boardwire"
+                    },
+                )
+            }
             Self::EngineFormat(found) => write!(f, "the data file has the old engine format {found}"),
             Self::Full => f.write_str("the disk is full"),
             Self::Io { kind, code: None } => write!(f, "the data file cannot be opened: {kind}"),

@@ -83,12 +83,12 @@ test('what did not reach the server is not told as lost while the browser keeps 
 })
 
 test('who is signed in stays who they are behind a share link, with the better of both rights', async stage => {
-  const board = await stage.board('alice')
+  const board = await stage.board('alice', 'Plans')
   await stage.api('alice').grant(board, 'users/bob', 'view')
   const links = { edit: await stage.api('alice').link(board, 'edit'), view: await stage.api('alice').link(board, 'view') }
   const bob = await stage.person('bob')
   const tab = await bob.visit('/')
-  await tab.shows('Of')
+  await tab.shows('Plans')
   await tab.page.goto(`${stage.server.http}/board/${board}?share=${links.edit.token}`)
   await tab.ready()
   assert.equal(await tab.part('self').getAttribute('title'), 'bob (you)')

@@ -44,8 +44,10 @@ test('the camera goes along until one moves it', async stage => {
   const { alice, bob } = await followed(stage)
   await look(bob, 4000, 1000)
   await isAt(alice, ...await center(bob))
+  const [x, y] = await center(alice)
   await alice.page.mouse.move(600, 400)
   await alice.page.mouse.wheel(0, 300)
+  await isAt(alice, x, y + 300)
   await isFree(alice, bob)
 })
 

@@ -185,10 +185,10 @@ test('an admin invites somebody from the page, at 320 pixels too', async stage =
 
 test('offline, a board opens as who one was', async stage => {
   const server = await stage.ownServer()
-  const board = await stage.board('alice')
+  const board = await stage.board('alice', 'Plans')
   await stage.api('alice').grant(board, 'users/Bob', 'edit')
   const tab = await joined(stage, 'Bob')
-  await tab.shows('Of')
+  await tab.shows('Plans')
   await tab.page.goto(`${server.http}/board/${board}`)
   await tab.ready()
   await tab.create(box('kept'))

@@ -150,7 +150,7 @@ test('a token that has ended is asked for anew, and one that is refused is said'
   const now = () => Math.floor(Date.now() / 1000)
   app.answers = {
     '/settings.json': () => JSON.stringify({ url: stage.server.http, board }),
-    '/token': () => { count++; return mint({ sub: 'carol', exp: now() + (count <= 2 ? 5 - LEEWAY : 600) }) }
+    '/token': () => { count++; return mint({ sub: 'carol', exp: now() + (count <= 2 ? 10 - LEEWAY : 600) }) }
   }
   const carol = await stage.person(null)
   carol.watch.allow(app.origin)

@@ -102,7 +102,7 @@ fn tokens_secrets_and_payloads_stay_out_of_the_log() {
 
 /// Every line that is logged unless one asks for more is in docs/operations.md, with its fields beside those
 /// of every line; which these were.
-fn every_field_is_told(log: &str, common: &[&str]) -> BTreeSet<String> {
+pub(crate) fn every_field_is_told(log: &str, common: &[&str]) -> BTreeSet<String> {
     let told = told_fields();
     let mut messages = BTreeSet::new();
     for line in log.lines() {
@@ -229,7 +229,7 @@ fn what_the_limit_on_open_files_is_too_low_for_is_said() {
 }
 
 /// Fields of every line.
-const COMMON: [&str; 4] = ["timestamp", "level", "message", "target"];
+pub(crate) const COMMON: [&str; 4] = ["timestamp", "level", "message", "target"];
 
 /// The messages of docs/operations.md, each with the names of its fields.
 fn told_fields() -> BTreeMap<String, BTreeSet<&'static str>> {

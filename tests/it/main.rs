@@ -51,6 +51,7 @@ mod revocation;
 mod rooms;
 mod secrets;
 mod sessions;
+mod settings;
 mod shutdown;
 mod sync;
 mod trash;

@@ -355,6 +355,8 @@ fn what_becomes_of_updates_is_counted() {
         let now = scrape(&server);
         let more = |series: &str| now[series] > start[series];
         more("boardwire_commit_seconds_count")
+            && more("boardwire_saved_seconds_count")
+            && more("boardwire_delivery_seconds_count")
             && more("boardwire_commit_changes_sum")
             && now["boardwire_commit_queue_bytes"] == 0.0
     });

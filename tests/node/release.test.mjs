@@ -196,9 +196,6 @@ for (const tool of ['sh', 'base64', 'basename', 'cat', 'chmod', 'chown', 'cmp', 
   if (at !== '') symlinkSync(at, join(tools, tool))
 }
 
-/** The flags of `serve`. */
-const FLAGS = new Set(run(BINARY, ['serve', '--help']).split('\n').map(line => /^\s+--([a-z-]+)/.exec(line)?.[1]))
-
 test('from the tarball to a first board it takes no two minutes and no compiler, and a newer release takes its place', async () => {
   const begun = performance.now()
   const home = join(scratch, 'home')
@@ -215,11 +212,7 @@ test('from the tarball to a first board it takes no two minutes and no compiler,
   // Another port than the one that is in use here, as anybody would change it.
   const port = await freePort()
   writeFileSync(settings, read(settings).replace('127.0.0.1:8080', `127.0.0.1:${port}`))
-  // Where this build reads no file of settings yet, they go in as variables.
-  const value = key => new RegExp(`^${key} = "(.*)"$`, 'm').exec(read(settings))[1]
-  const variables = FLAGS.has('config') ? {} : { BOARDWIRE_LISTEN: value('listen'), BOARDWIRE_DATA: value('data'), BOARDWIRE_JWT_SECRET: read(value('jwt-secret-file')).trim() }
-  const plain = command => FLAGS.has('config') ? command : command.replace(/ --config \S+/, '')
-  const shell = command => ['sh', ['-c', plain(command.replace(/ &$/, ''))], { env: { ...env, ...variables } }]
+  const shell = command => ['sh', ['-c', command.replace(/ &$/, '')], { env }]
   const server = spawn(...shell(`exec ${start}`))
   running.add(server)
   let log = ''

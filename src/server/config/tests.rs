@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::time::Duration;
 
 use super::*;
 
@@ -32,7 +33,8 @@ fn configure(flags: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Confi
             .or_else(|| (name == "BOARDWIRE_JWT_SECRET").then_some(SECRET))
             .map(OsString::from)
     };
-    let values = Values::gather(|setting| texts.get(setting.name).cloned(), variable).unwrap();
+    let sources = Sources::new(|name| texts.get(name).cloned(), variable, |_| true);
+    let values = sources.read(&NoFiles).unwrap();
     Config::from_values(&values, machine()).map_err(|error| error.to_string())
 }
 
@@ -133,6 +135,12 @@ fn the_table_names_each_setting_once_with_its_variable() {
         "BOARDWIRE_JWT_SECRET"
     );
     assert_eq!(Setting::named("no-such-setting"), None);
+    let secret = Setting::named("redis").unwrap();
+    assert_eq!(secret.file_flag().as_deref(), Some("redis-file"));
+    assert_eq!(secret.file_variable().as_deref(), Some("BOARDWIRE_REDIS_FILE"));
+    let plain = Setting::named("data").unwrap();
+    assert_eq!((plain.file_flag(), plain.file_variable()), (None, None));
+    assert_eq!(SETTINGS.iter().filter(|setting| setting.is_live()).count(), 16);
 }
 
 #[test]
@@ -312,14 +320,15 @@ fn a_wrong_variable_is_named_with_its_flag() {
         "--listen (from BOARDWIRE_LISTEN) \"junk\" is not right; expected ADDR:PORT, such as 127.0.0.1:8080, \
          0.0.0.0:8080 or [::]:8080"
     );
-    let unicode = Values::gather(
+    let unicode = Sources::new(
         |_| None,
         |name| {
             use std::os::unix::ffi::OsStringExt as _;
             (name == "BOARDWIRE_DATA").then(|| OsString::from_vec(vec![0xff]))
         },
+        |_| true,
     );
-    let line = unicode.err().unwrap().to_string();
+    let line = unicode.read(&NoFiles).err().unwrap().to_string();
     assert_eq!(
         line,
         "--data (from BOARDWIRE_DATA) \"(not UTF-8)\" is not right; expected text in UTF-8"
@@ -685,4 +694,50 @@ fn a_database_is_named_instead_of_a_file_and_its_password_is_never_shown() {
         both.contains("either --store or --data") && !both.contains("geheim"),
         "{both}"
     );
+}
+
+#[test]
+fn what_the_file_says_wrongly_is_named_with_its_line() {
+    struct One(&'static str);
+    impl Files for One {
+        fn read(&self, _: &std::path::Path, _: usize) -> std::io::Result<Held> {
+            Ok(Held {
+                bytes: self.0.as_bytes().to_vec(),
+                mode: 0o600,
+            })
+        }
+    }
+    let configured = |text: &'static str| {
+        let sources = Sources::new(|_| None, |_| None, |_| true);
+        let values = sources.read(&One(text))?;
+        Config::from_values(&values, machine())
+    };
+    let good = "jwt-secret = '0123456789abcdef0123456789abcdef'\n";
+    assert!(good.contains(SECRET) && configured(good).is_ok());
+    for (text, expected) in [
+        (
+            "jwt-secret = '0123456789abcdef0123456789abcdef'\n\nmax-connections = 0",
+            "/etc/boardwire/boardwire.toml:3: max-connections \"0\" is not right; expected a number from 1 to 1000000",
+        ),
+        (
+            "jwt-secret = 'geheim'",
+            "/etc/boardwire/boardwire.toml:1: jwt-secret: the value (not shown) is not right; expected at least 32 bytes",
+        ),
+        (
+            "listen = '[::]:1'",
+            "--jwt-secret is missing; expected a secret of at least 32 bytes",
+        ),
+        (
+            "public-url = 'https://ann:geheim@b.example/?x'",
+            "--jwt-secret is missing; expected ",
+        ),
+    ] {
+        let line = configured(text).expect_err(text).to_string();
+        assert!(line.starts_with(expected) && !line.contains("geheim"), "{line}");
+    }
+    let url = bad("public-url", "https://ann:geheim@b.example/?x");
+    assert!(!url.contains("geheim"), "{url}");
+    // An empty list is none, so that no algorithm at all is never meant.
+    let none = configured("jwt-algorithms = []\njwt-secret = '0123456789abcdef0123456789abcdef'");
+    assert_eq!(none.unwrap().keys.algorithms, [Algorithm::Hs256]);
 }

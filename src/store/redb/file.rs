@@ -17,7 +17,9 @@ use ::redb::{
 
 use super::super::rows::{self, FILE_FORMAT};
 use super::super::{Damage, OpenError, StoreError};
-use super::handle::{FORMAT_KEY, builder, close, new_file, sync_parent, write_format};
+use super::handle::{
+    FORMAT_KEY, builder, close, new_file, note_writer, read_writer, sync_parent, write_format,
+};
 use super::journal::Journal;
 use super::place::{self, Place};
 use super::read::check::CheckReport;
@@ -189,10 +191,12 @@ fn ensure_format(database: &Database) -> Result<(), OpenError> {
         Format::Version(found) if found > FILE_FORMAT => Err(OpenError::NewerFormat {
             found,
             known: FILE_FORMAT,
+            by: read_writer(database).map_err(OpenError::from)?,
         }),
         Format::Version(found @ 1..FILE_FORMAT) => migrate::migrate(database, found).map_err(OpenError::from),
         Format::Version(_) => migrate::complete(database).map_err(OpenError::from),
-    }
+    }?;
+    note_writer(database).map_err(OpenError::from)
 }
 
 pub(super) enum Format {

@@ -10,7 +10,7 @@ mod migration;
 mod moving;
 mod untouched;
 
-use super::handle::FORMAT_KEY;
+use super::handle::{FORMAT_KEY, WRITER_KEY, read_writer};
 use super::*;
 use crate::access::secret::SecretHash;
 use crate::audit::Action;
@@ -346,7 +346,11 @@ fn the_format_version_decides_who_may_open_the_file() {
     assert_eq!(set(Some(&known.to_le_bytes())), Ok(()));
     assert_eq!(
         set(Some(&newer.to_le_bytes())),
-        Err(OpenError::NewerFormat { found: newer, known })
+        Err(OpenError::NewerFormat {
+            found: newer,
+            known,
+            by: Some(env!("CARGO_PKG_VERSION").to_owned())
+        })
     );
     for none in [None, Some(&[0, 0, 0, 0][..]), Some(b"1")] {
         assert_eq!(set(none), Err(OpenError::NoFormat));
@@ -361,6 +365,51 @@ fn the_format_version_decides_who_may_open_the_file() {
     transaction.commit().unwrap();
     drop(other);
     assert_eq!(RedbStore::open(&path).unwrap_err(), OpenError::NoFormat);
+}
+
+#[test]
+fn a_newer_file_says_who_wrote_it_where_it_says_so_in_words() {
+    let newer = FILE_FORMAT + 1;
+    let said = |writer: Option<&[u8]>| {
+        let (directory, store) = fresh();
+        tamper(&store, META, |meta| {
+            meta.insert(FORMAT_KEY, newer.to_le_bytes().as_slice()).unwrap();
+            match writer {
+                Some(writer) => drop(meta.insert(WRITER_KEY, writer).unwrap()),
+                None => drop(meta.remove(WRITER_KEY).unwrap()),
+            }
+        });
+        drop(store);
+        RedbStore::open(&directory.path().join("boards.redb"))
+            .unwrap_err()
+            .to_string()
+    };
+    let named = said(Some(b"9.1.0"));
+    assert!(
+        named.contains(&format!("format {newer}, of Boardwire 9.1.0,")) && named.contains("use that one"),
+        "{named}"
+    );
+    for odd in [None, Some(&b"9\n1"[..]), Some(&[0xff]), Some(&[b'9'; 33])] {
+        let unnamed = said(odd);
+        assert!(
+            !unnamed.contains("of Boardwire") && unnamed.contains("use a newer Boardwire"),
+            "{unnamed}"
+        );
+    }
+}
+
+#[test]
+fn a_file_notes_the_version_that_opened_it_last() {
+    let (directory, store) = fresh();
+    tamper(&store, META, |meta| {
+        drop(meta.insert(WRITER_KEY, b"0.0.1".as_slice()).unwrap());
+    });
+    drop(store);
+    let path = directory.path().join("boards.redb");
+    drop(RedbStore::open(&path).unwrap());
+    let database = Database::open(&path).unwrap();
+    let found = read_writer(&database).unwrap();
+    assert_eq!(found.as_deref(), Some(env!("CARGO_PKG_VERSION")));
 }
 
 #[test]

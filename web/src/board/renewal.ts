@@ -46,7 +46,7 @@ export function useRenewal (
   const [failed, setFailed] = useState<Access | null>(null)
   const [rival, setRival] = useState<Renewal['rival']>(null)
   const [login, setLogin] = useState<string | null>(null)
-  const renewedAt = useRef(-SETTLED_MS)
+  const renewedAt = useRef(-AGAIN_MS)
 
   const take = useCallback((found: Access): void => {
     renewedAt.current = performance.now()
@@ -87,15 +87,18 @@ export function useRenewal (
   useEffect(() => {
     if (!isWanted) return
     let isOn = true
-    const mayTry = !isRefused || performance.now() - renewedAt.current > SETTLED_MS
+    const sinceRenewed = performance.now() - renewedAt.current
+    const mayTry = !isRefused || sinceRenewed > SETTLED_MS
     const tryIt = async (): Promise<void> => {
       const isDone = mayTry && (await takeStanding() || await mayParentRenew(connection.id, session.sub))
       if (isOn && !isDone) setFailed(access)
     }
-    void tryIt()
+    // What renewed it may end as soon: then it is not renewed again at once, and for ever.
+    const first = setTimeout(() => { void tryIt() }, isRefused ? 0 : AGAIN_MS - sinceRenewed)
     const timer = setInterval(() => { void tryIt() }, AGAIN_MS)
     return () => {
       isOn = false
+      clearTimeout(first)
       clearInterval(timer)
     }
   }, [isWanted, isRefused, connection, access, session.sub, takeStanding])
