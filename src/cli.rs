@@ -18,11 +18,13 @@ pub(crate) mod backup;
 pub(crate) mod board;
 pub(crate) mod check;
 pub(crate) mod compact;
+mod completions;
 pub(crate) mod configuration;
 pub(crate) mod copy;
 pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod invite;
+mod manual;
 pub(crate) mod mcp;
 pub(crate) mod nodes;
 mod operator;
@@ -164,9 +166,25 @@ pub(crate) fn parse(
             .map(|address| Command::Nodes(Box::new(address)))
             .map_err(|error| error.to_string()),
         Some(("version", _)) => return Parsed::Show(version()),
+        Some(("completions", flags)) => {
+            return shown_or_wrong(completions::script(&self::command(), &word(flags)));
+        }
+        Some(("manual", flags)) => {
+            let page = Some(word(flags)).filter(|page| !page.is_empty());
+            return shown_or_wrong(manual::run(&self::command(), page.as_deref()));
+        }
         _ => Err(format!("a command is needed: {COMMANDS}")),
     };
     outcome.map_or_else(Parsed::Wrong, Parsed::Run)
+}
+
+/// The one word of `completions` and of `manual`; empty where there is none.
+fn word(flags: &ArgMatches) -> String {
+    flags.get_one::<String>(WORD).cloned().unwrap_or_default()
+}
+
+fn shown_or_wrong(text: Result<String, String>) -> Parsed {
+    text.map_or_else(Parsed::Wrong, Parsed::Show)
 }
 
 /// What a server starts with, and reads anew later.
@@ -337,6 +355,9 @@ For the health check of a container: asks GET /health of the server on this mach
 status 200 and with 1 for anything else. 0.0.0.0 and [::] are asked on loopback. BOARDWIRE_LISTEN and BOARDWIRE_TLS_CERT
 count here too: with a certificate it speaks TLS, with nobody but who has the key of that.";
 
+/// The id of the word that `completions` and `manual` take.
+const WORD: &str = "word";
+
 /// The settings that `boardwire token` shares with the server.
 const OF_TOKEN: [&str; 7] = [
     "jwt-secret",
@@ -399,6 +420,20 @@ fn command() -> clap::Command {
         .after_help(nodes::HELP)
         .args(as_serve(&["store"]));
     let version = clap::Command::new("version").about("Print the version");
+    // For whoever packages it: no help needs to list them.
+    let of_packages = [
+        (
+            "completions",
+            "Print what a shell needs to complete commands: bash, fish or zsh",
+        ),
+        ("manual", "Print a page for man, or the names of all"),
+    ]
+    .map(|(name, about)| {
+        clap::Command::new(name)
+            .about(about)
+            .arg(Arg::new(WORD))
+            .hide(true)
+    });
     clap::Command::new("boardwire")
         .version(env!("CARGO_PKG_VERSION"))
         .about("A self-hosted server that keeps canvas boards (Yjs documents) in sync, in real time")
@@ -409,6 +444,7 @@ fn command() -> clap::Command {
         .subcommands(keeping())
         .subcommands([configuration::command(), copy, doctor])
         .subcommands([mcp, nodes, version])
+        .subcommands(of_packages)
         .mut_subcommands(with_file)
 }
 

@@ -78,7 +78,7 @@ fn the_command_line_is_well_formed() {
 #[test]
 fn what_is_expected_names_every_command_and_the_help_has_an_example_of_each() {
     let help = shown(&["--help"]);
-    for name in command().get_subcommands().map(clap::Command::get_name) {
+    for name in manual::listed(&command()).map(clap::Command::get_name) {
         let is_named = COMMANDS.split([' ', ',', ';']).any(|word| word == name);
         assert!(is_named, "{name}: {COMMANDS}");
         let has_example = help.contains(&format!("\n  boardwire {name} "))

@@ -1,9 +1,9 @@
 //! How a connection becomes an encrypted one, and what becomes of one that does not.
 //!
-//! Owns [`Handshakes`]: the certificate that is shown, and the bounds on handshakes in time, bytes, number and
-//! work. Must not know what is spoken afterwards. Key invariants: what takes the time of a signature is done
-//! on the blocking pool, a few at a time; whatever others leave half done, who comes gets a place. Tests:
-//! tests/it/tls.rs, tests/abuse.
+//! Owns [`Handshakes`]: the certificate that is shown, and the bounds on handshakes in time, bytes, number
+//! and work. Must not know what is spoken afterwards. Key invariants: what takes the time of a signature is
+//! done on the blocking pool, a few at a time; whatever others leave half done, who comes gets a place.
+//! Tests: tests/it/tls.rs, tests/abuse.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Shutdown};

@@ -1,8 +1,8 @@
 //! A socket that somebody else listens on and hands over, as systemd does (socket activation): who connects
 //! while no server runs waits, and is served by the next.
 //!
-//! Owns [`take`]. Must not know what is served. Key invariant: a socket is taken only if it was meant for this
-//! process, and the rest of the environment is left alone. Tests: tests/it/activation.rs.
+//! Owns [`take`]. Must not know what is served. Key invariant: a socket is taken only if it was meant for
+//! this process, and the rest of the environment is left alone. Tests: tests/it/activation.rs.
 //!
 //! # Source
 //! sd_listen_fds(3).

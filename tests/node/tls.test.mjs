@@ -1,4 +1,5 @@
-// Promise: stock clients connect to a server with --tls-cert by wss, with its certificate verified as any other.
+// Promise: stock clients connect to a server with --tls-cert by wss, with its certificate verified as any
+// other.
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'

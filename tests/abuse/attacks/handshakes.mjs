@@ -1,4 +1,5 @@
-// Handshakes of TLS that are begun by the thousand: left half done, broken off, and such that cost a signature each.
+// Handshakes of TLS that are begun by the thousand: left half done, broken off, and such that cost a
+// signature each.
 import tls from 'node:tls'
 import { certificate } from '../../node/support/certificate.mjs'
 import { dialBare, pour } from '../support/peer.mjs'

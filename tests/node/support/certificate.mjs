@@ -1,4 +1,5 @@
-// A certificate of localhost and 127.0.0.1 with its key, made by openssl, as the flags of a server that shows it.
+// A certificate of localhost and 127.0.0.1 with its key, made by openssl, as the flags of a server that shows
+// it.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
