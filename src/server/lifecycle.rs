@@ -204,7 +204,8 @@ fn run_on(
     ready(address);
     let routing = routing(&config, passing, (host, &poller), &shell);
     let renewing = renewal.zip(hang_ups).map(|((renewal, level), hang_ups)| {
-        let parts: Vec<Box<dyn Part>> = vec![Box::new(level), Box::new(Served(Arc::clone(&shell)))];
+        let mut parts: Vec<Box<dyn Part>> = vec![Box::new(level), Box::new(Served(Arc::clone(&shell)))];
+        parts.extend(certificates.clone().map(|shown| Box::new(shown) as Box<dyn Part>));
         executor.spawn(Renewing::new(renewal, parts).run(hang_ups))
     });
     let process = Process {
@@ -240,6 +241,23 @@ fn certificates(config: &Config) -> Result<Option<Arc<Certificates>>, StartError
 fn note_expired(certificates: &Certificates) {
     if certificates.is_expired() {
         tracing::warn!("the certificate of --tls-cert has expired: browsers refuse it");
+    }
+}
+
+impl Part for Arc<Certificates> {
+    fn prepare(&self, _config: &Config) -> Result<Prepared, String> {
+        let next = Certificates::prepare(self).map_err(|error| error.to_string())?;
+        let Some(next) = next else {
+            return Ok(Prepared::of(|| {}));
+        };
+        let shown = Self::clone(self);
+        Ok(Prepared {
+            names: vec!["tls-cert"],
+            take_up: Box::new(move || {
+                shown.take(next);
+                note_expired(&shown);
+            }),
+        })
     }
 }
 

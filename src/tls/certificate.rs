@@ -89,6 +89,12 @@ struct Shown {
     ends_at: Option<Duration>,
 }
 
+/// What was read and is not shown yet.
+pub(crate) struct Next {
+    stamp: Stamp,
+    shown: Shown,
+}
+
 impl Certificates {
     /// Reads both files.
     ///
@@ -113,11 +119,29 @@ impl Certificates {
     /// [`CertificateError`]; what was shown before is shown on.
     pub(crate) fn reload(&self) -> Result<(), CertificateError> {
         // Before they are read: a change meanwhile is seen at the next look.
-        let stamp = stamp(&self.certificate, &self.key);
-        self.seen().taken = stamp;
-        let shown = read(&self.certificate, &self.key)?;
-        *self.shown() = shown;
+        self.seen().taken = stamp(&self.certificate, &self.key);
+        *self.shown() = read(&self.certificate, &self.key)?;
         Ok(())
+    }
+
+    /// Reads both files where they have changed, and shows nobody what they hold before [`Self::take`] is
+    /// told to.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub(crate) fn prepare(&self) -> Result<Option<Next>, CertificateError> {
+        let stamp = stamp(&self.certificate, &self.key);
+        if stamp == self.seen().taken {
+            return Ok(None);
+        }
+        let shown = read(&self.certificate, &self.key)?;
+        Ok(Some(Next { stamp, shown }))
+    }
+
+    /// Shows new connections what was read.
+    pub(crate) fn take(&self, next: Next) {
+        self.seen().taken = next.stamp;
+        *self.shown() = next.shown;
     }
 
     /// Looks at the files; reads them anew where they have changed, and did not since the look before: two
