@@ -158,11 +158,9 @@ struct Looking<'a> {
 impl Looking<'_> {
     /// Reads the file of settings; `None` where there is none.
     fn read_file(&mut self) -> Result<Option<PathBuf>, ConfigError> {
-        let flag = self.sources.flags.get(FILE_FLAG).and_then(|texts| texts.first());
-        let named = flag.map(PathBuf::from);
-        let named = named.or_else(|| self.sources.variables.get(FILE_VARIABLE).map(PathBuf::from));
-        let is_named = named.is_some();
-        let path = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+        let Sources { flags, variables, .. } = self.sources;
+        let is_named = flags.contains_key(FILE_FLAG) || variables.contains_key(FILE_VARIABLE);
+        let path = self.path_of_file();
         let held = match self.files.read(&path, limits::SETTINGS_FILE_BYTES_MAX) {
             Ok(held) => held,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => return Ok(None),
@@ -267,6 +265,7 @@ impl Looking<'_> {
         }
     }
 
+    /// Where the file of settings is, if there is one.
     fn path_of_file(&self) -> PathBuf {
         let flag = self.sources.flags.get(FILE_FLAG).and_then(|texts| texts.first());
         let variable = self.sources.variables.get(FILE_VARIABLE).map(PathBuf::from);

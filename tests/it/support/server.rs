@@ -49,7 +49,13 @@ impl Setup {
         Self {
             place: place.clone(),
             flags: Vec::new(),
-            variables: vec![("BOARDWIRE_JWT_SECRET".to_owned(), SECRET.to_owned())],
+            // This machine may have a file of settings.
+            variables: [
+                ("BOARDWIRE_JWT_SECRET", SECRET),
+                ("BOARDWIRE_CONFIG", "/dev/null"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
             starter: Vec::new(),
         }
     }
@@ -68,8 +74,8 @@ impl Setup {
 
     /// With this variable, and without the secret that is in one otherwise.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables
-            .retain(|(known, _)| known != "BOARDWIRE_JWT_SECRET");
+        let is_other = |known: &str| known != "BOARDWIRE_JWT_SECRET" && known != name;
+        self.variables.retain(|(known, _)| is_other(known));
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
