@@ -5,13 +5,13 @@
 //! Tests: those of `store::postgres`, and of `client`; `tls/tests.rs`; tests/it/tls.rs.
 
 mod certificate;
-mod session;
+mod records;
 #[cfg(test)]
 mod tests;
 mod validity;
 
 pub(crate) use certificate::Certificates;
-pub(crate) use session::{HANDSHAKE, RECORD_BYTES, SEALED_BYTES, Session};
+pub(crate) use records::{HANDSHAKE, RECORD_BYTES, SEALED_BYTES, Session};
 
 use std::fmt;
 use std::io;

@@ -16,7 +16,7 @@ use futures_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use futures_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use futures_rustls::rustls::{Error, ServerConfig};
 
-use super::session::{Broken, Session};
+use super::records::{Broken, Session};
 use super::validity;
 
 /// The one protocol that is spoken over it.

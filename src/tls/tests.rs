@@ -7,7 +7,7 @@ use std::process::Command;
 use futures_rustls::rustls::ClientConnection;
 use tempfile::TempDir;
 
-use super::session::{RECORD_BYTES, SEALED_BYTES};
+use super::records::{RECORD_BYTES, SEALED_BYTES};
 use super::*;
 use crate::limits;
 

@@ -103,19 +103,23 @@ fn an_editor_who_does_not_read_is_dropped_and_delays_nobody() {
     let tunnel = tunnel(server.address(), trusting(&certificate.certificate(), BOTH));
     let (mut writer, mut reader) = (join(tunnel, "b", 1), join(tunnel, "b", 2));
     let mut slow = join(tunnel, "b", 3);
+    let words = "x".repeat(16 * 1024);
     let mut written = 0;
     until(4 * SOON, || {
         // The slow one reads nothing: the buffers of kernels and tunnel fill first, then the outbox.
-        writer.set(&format!("key-{}", written % 10), &"x".repeat(60_000));
-        written += 1;
+        for _ in 0..8 {
+            written += 1;
+            writer.set(&format!("key-{}", written % 50), &format!("{written} {words}"));
+        }
+        writer.save();
         until(SOON, || {
-            writer.poll();
             reader.poll();
-            writer.content().map == reader.content().map
+            assert_eq!(reader.closed, None);
+            reader.content().map == writer.content().map
         });
         server.log().contains("too slow")
     });
-    writer.save();
+    assert_eq!(writer.closed, None);
     until(SOON, || !slow.poll());
     slow.reconnect(tunnel);
     converge(&mut [writer, reader, slow]);

@@ -102,6 +102,7 @@ fn of_settings(config: &Config) -> Vec<Finding> {
         public_url: public_url.as_deref(),
         has_trusted_proxy: !config.trusted_proxies.is_empty(),
         is_dev: config.mode == Mode::Dev,
+        is_encrypted: config.tls.is_some(),
     }));
     if let Some(path) = &config.dev_secret_file {
         found.extend(dev_secret_file(path));

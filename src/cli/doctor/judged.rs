@@ -280,6 +280,8 @@ pub(super) struct Way<'a> {
     pub(super) public_url: Option<&'a str>,
     pub(super) has_trusted_proxy: bool,
     pub(super) is_dev: bool,
+    /// The server speaks TLS itself.
+    pub(super) is_encrypted: bool,
 }
 
 /// Whether what is said about the way to the server fits together.
@@ -304,14 +306,14 @@ pub(super) fn way(way: Way<'_>) -> Vec<Finding> {
             "https://, by a proxy in front or the server's own TLS",
         )),
         Some(_) => found.push(Finding::ok(check, url)),
-        None if !is_loopback(way.listen.ip()) && !way.has_trusted_proxy => found.push(Finding::warning(
+        None if !way.is_encrypted && !is_loopback(way.listen.ip()) && !way.has_trusted_proxy => found.push(Finding::warning(
             check,
             format!("{url} is https, and {} is reached by others without it", way.listen),
             "--listen 127.0.0.1:8080 where the proxy is on this machine, or a firewall that lets only the proxy in",
         )),
         None => found.push(Finding::ok(check, url)),
     }
-    if url.starts_with("https://") {
+    if url.starts_with("https://") && !way.is_encrypted {
         let check = "trusted-proxy";
         found.push(match way.has_trusted_proxy {
             true => Finding::ok(check, "one is named"),
@@ -517,6 +519,7 @@ mod tests {
                 public_url,
                 has_trusted_proxy,
                 is_dev: false,
+                is_encrypted: false,
             });
             found.iter().map(|finding| finding.level).collect()
         };
@@ -529,6 +532,15 @@ mod tests {
             levels("0.0.0.0:1", Some("http://boards.example.com"), false),
             [Warning]
         );
+        // Its own TLS needs no proxy.
+        let own = way(Way {
+            listen: "0.0.0.0:1".parse().unwrap(),
+            public_url: https,
+            has_trusted_proxy: false,
+            is_dev: false,
+            is_encrypted: true,
+        });
+        assert_eq!(own, [Finding::ok("public-url", https.unwrap())]);
         for local in [
             "http://localhost:8080",
             "http://127.0.0.1",
