@@ -1,8 +1,8 @@
 //! What is set about connections and requests, and may change while they are served.
 //!
 //! Owns [`Changeable`], and [`Live`], where the newest one is. Must not know where settings come from. Key
-//! invariants: one is replaced as a whole, so that nobody sees half of a change; whoever has one keeps it, and
-//! no lock is held longer than it takes to hand it out. Tests are in tests/it/settings.rs.
+//! invariants: one is replaced as a whole, so that nobody sees half of a change; whoever has one keeps it,
+//! and no lock is held longer than it takes to hand it out. Tests are in tests/it/settings.rs.
 
 use std::sync::{Arc, PoisonError, RwLock};
 

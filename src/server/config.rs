@@ -1,9 +1,9 @@
 //! The configuration of a server: plain data, checked as a whole before anything starts.
 //!
-//! Owns [`Config`] and how it is made from [`Values`], which `sources` finds by flag, variable and file. Must not know the command line's parser, nor start
-//! anything. Key invariant: a `Config` that exists is one that the server can run with, so nothing downstream
-//! checks a setting again. The settings themselves are the table in `config/settings.rs`; tests are in
-//! `config/tests.rs`.
+//! Owns [`Config`] and how it is made from [`Values`], which `sources` finds by flag, variable and file. Must
+//! not know the command line's parser, nor start anything. Key invariant: a `Config` that exists is one that
+//! the server can run with, so nothing downstream checks a setting again. The settings themselves are the
+//! table in `config/settings.rs`; tests are in `config/tests.rs`.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;

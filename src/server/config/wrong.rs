@@ -1,7 +1,7 @@
 //! What is wrong with a setting, and where its text came from.
 //!
-//! Owns [`Source`], [`Given`] and [`ConfigError`]. Must not know what a text means. Key invariant: an error is
-//! one line, and the value of a secret is in none. Tests are in `tests.rs`.
+//! Owns [`Source`], [`Given`] and [`ConfigError`]. Must not know what a text means. Key invariant: an error
+//! is one line, and the value of a secret is in none. Tests are in `tests.rs`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
