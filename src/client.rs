@@ -184,7 +184,9 @@ pub struct Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Client")
+        f.debug_struct("Client")
+            .field("certificate", &self.certificate)
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,10 +5,10 @@ use std::fmt;
 use std::path::Path;
 
 /// Bytes that one record holds, at most.
-pub(crate) const RECORD_BYTES: usize = 0;
+pub(crate) const RECORD_BYTES: usize = 1;
 
 /// Bytes that such a record takes.
-pub(crate) const SEALED_BYTES: usize = 0;
+pub(crate) const SEALED_BYTES: usize = 1;
 
 /// The first byte of a handshake.
 pub(crate) const HANDSHAKE: u8 = 22;
