@@ -11,7 +11,7 @@ const test = suite()
 /** A page of another origin with the board in it, and the frame; `hand` is the token that it answers with. */
 async function framed (stage, site, board, hand, options = {}) {
   const person = await stage.person(null, options)
-  person.watch.expect('elsewhere', 'refused')
+  person.watch.expect('elsewhere', 'refused', 'hurried')
   const page = await person.context.newPage()
   await page.addInitScript(hand => { if (window === window.parent) addEventListener('DOMContentLoaded', () => { window.hand = hand }) }, hand)
   await page.goto(`${site.origin}/around?board=${encodeURIComponent(`${stage.server.http}/board/${board}?embed=1`)}`)

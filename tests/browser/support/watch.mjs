@@ -9,6 +9,8 @@ const KINDS = {
   // A paste begins while a cut is still being written: a test presses keys faster than the clipboard of the
   // browser follows.
   hasty: /InvalidStateError: Clipboard data has changed/,
+  // A sign-in is renewed while the first connection is still being opened.
+  hurried: /WebSocket is closed before the connection is established/,
   // A header of ours that says nothing to a page over plain http.
   plain: /Cross-Origin-Opener-Policy header has been ignored, because the URL's origin was untrustworthy/,
   // The page goes where the operator sends people to sign in, or is in the page of somebody who embeds it.
@@ -52,7 +54,7 @@ export class Watch {
     })
   }
 
-  /** From now on the browser itself may print that the server is `unreachable` or has `refused`, that the test is `hasty`, the way to the server `plain`, or a page `elsewhere`: the test makes it so. */
+  /** From now on the browser itself may print that the server is `unreachable` or has `refused`, that the test is `hasty`, a renewal `hurried`, the way to the server `plain`, or a page `elsewhere`: the test makes it so. */
   expect (...kinds) {
     for (const kind of kinds) this.#expected.push(KINDS[kind])
   }
