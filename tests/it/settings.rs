@@ -234,7 +234,7 @@ fn origins_and_proxies_are_taken_up() {
     };
     let framed = || {
         let answer = http::get(server.address(), "/board/b");
-        let policy = answer.field("Content-Security-Policy").unwrap_or_default();
+        let policy = answer.field("content-security-policy").unwrap_or_default();
         policy.ends_with("frame-ancestors https://f.example")
     };
     assert_eq!((opened(), signed_in(), framed()), (403, 401, false));

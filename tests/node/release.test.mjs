@@ -5,12 +5,14 @@ import { after, test } from 'node:test'
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import https from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket-31'
 import * as Y from 'yjs'
+import { certificate } from './support/certificate.mjs'
 import { freePort } from './support/postgres.mjs'
 import { BINARY } from './support/server.mjs'
 import { until } from './support/wait.mjs'
@@ -247,6 +249,112 @@ test('from the tarball to a first board it takes no two minutes and no compiler,
   assert.deepEqual([read(settings), read(join(home, '.config/boardwire/jwt-secret'))], before, 'settings and secret stay')
   server.kill('SIGTERM')
   assert.equal(await ended, 0, 'a server whose binary was replaced stops in order')
+})
+
+/** A data file of an older version, as it lies packed among the fixtures: stretches of one byte, then others. */
+function older (file) {
+  const packed = readFileSync(join(root, 'src/store/redb/tests', file))
+  const parts = []
+  for (let at = 0; at < packed.length;) {
+    const [same, others] = [packed.readUInt32LE(at), packed.readUInt32LE(at + 5)]
+    parts.push(Buffer.alloc(same, packed[at + 4]), packed.subarray(at + 9, at + 9 + others))
+    at += 9 + others
+  }
+  return Buffer.concat(parts)
+}
+
+/** Starts an installed server, and waits until it listens. */
+async function serving (binary, args, env) {
+  const server = spawn(binary, ['serve', ...args], { env })
+  running.add(server)
+  let log = ''
+  server.stderr.setEncoding('utf8').on('data', text => { log += text })
+  const ended = new Promise(resolve => server.on('exit', resolve))
+  await until(() => /"listening"/.test(log) || (server.exitCode !== null && assert.fail(log)), () => `the server's line: ${log}`)
+  return async () => {
+    server.kill('SIGTERM')
+    assert.equal(await ended, 0, log)
+  }
+}
+
+/** A request to a server with this certificate. */
+const ask = (method, url, { ca, json, headers }) => new Promise((resolve, reject) => {
+  const request = https.request(url, { method, ca, headers: { 'content-type': 'application/json', ...headers } }, answer => {
+    let body = ''
+    answer.setEncoding('utf8').on('data', text => { body += text }).on('end', () => resolve({ status: answer.statusCode, headers: answer.headers, body }))
+  })
+  request.on('error', reject).end(json && JSON.stringify(json))
+})
+
+/** A stock client on a board, by wss, with a cookie or a token. */
+function drawing (url, board, { ca, cookie, token }) {
+  class Trusting extends WebSocket {
+    constructor (address, protocols) {
+      super(address, protocols, { ca, headers: cookie && { cookie, origin: url.replace('wss', 'https') } })
+    }
+  }
+  const doc = new Y.Doc()
+  const provider = new WebsocketProvider(`${url}/ws/canvas`, board, doc, { params: token ? { token } : {}, WebSocketPolyfill: Trusting, disableBc: true })
+  return { doc, provider, hello: doc.getMap('hello'), end: () => { provider.destroy(); doc.destroy() } }
+}
+
+test('the way of a newcomer: install, TLS, the boards of an older version, an invitation, a backup, and all of it elsewhere', async () => {
+  const home = join(scratch, 'newcomer')
+  mkdirSync(home)
+  const env = { PATH: tools, HOME: home }
+  run(join(root, 'scripts/install'), [join(dist, tarball), '--prefix', join(home, '.local')], { env })
+  const binary = join(home, '.local/bin/boardwire')
+  const settings = join(home, '.config/boardwire/boardwire.toml')
+  const data = join(home, '.local/share/boardwire/boardwire.redb')
+  writeFileSync(data, older('format-4/closed'))
+
+  const [port, flags] = [await freePort(), certificate()]
+  const ca = readFileSync(flags['tls-cert'])
+  const lines = Object.entries(flags).map(([name, file]) => `${name} = "${file}"\n`).join('')
+  writeFileSync(settings, read(settings).replace('127.0.0.1:8080', `127.0.0.1:${port}`) + lines)
+  const origin = `https://localhost:${port}`
+  const told = { ...env, BOARDWIRE_PUBLIC_URL: origin }
+  const boardwire = (...args) => run(binary, [...args, '--config', settings], { env: told })
+  const stop = await serving(binary, ['--config', settings], told)
+
+  const link = boardwire('invite', 'Alice', '--admin').trim()
+  assert.ok(link.startsWith(`${origin}/`), link)
+  const invite = new URL(link).hash.slice('#invite='.length)
+  const entered = await ask('POST', `${origin}/v1/session`, { ca, json: { invite }, headers: { origin } })
+  assert.equal(entered.status, 201, entered.body)
+  assert.match(entered.headers['set-cookie'][0], /; Secure/)
+  const cookie = entered.headers['set-cookie'][0].split(';')[0]
+  const made = await ask('POST', `${origin}/v1/boards`, { ca, json: { title: 'New' }, headers: { origin, cookie } })
+  assert.equal(made.status, 201, made.body)
+  const { id } = JSON.parse(made.body)
+  const alice = drawing(origin.replace('https', 'wss'), id, { ca, cookie })
+  await until(() => alice.provider.synced, 'the new board')
+  alice.hello.set('said', 'by a newcomer')
+  const shown = () => boardwire('board', 'export', id, '--format', 'json', '--to', '-')
+  await until(() => shown().includes('by a newcomer'), 'what she said to be there')
+  alice.end()
+  const listed = boardwire('board', 'list', '--json')
+  for (const title of ['The plan', 'The sketch', 'New']) assert.ok(listed.includes(title), `${title} is in ${listed}`)
+
+  const backups = join(home, 'backups')
+  boardwire('backup', '--to', `${backups}/`)
+  await stop()
+  const [backup] = readdirSync(backups)
+
+  const elsewhere = join(home, 'elsewhere')
+  mkdirSync(elsewhere)
+  const there = join(elsewhere, 'boardwire.redb')
+  run(binary, ['restore', '--from', join(backups, backup), '--data', there], { env })
+  run(binary, ['check', '--data', there], { env })
+  const other = await freePort()
+  const secret = ['--jwt-secret-file', join(home, '.config/boardwire/jwt-secret')]
+  const tls = Object.entries(flags).flatMap(([name, file]) => [`--${name}`, file])
+  const stopThere = await serving(binary, ['--data', there, '--listen', `127.0.0.1:${other}`, ...secret, ...tls], env)
+  const token = run(binary, ['token', '--sub', 'alice', '--role', 'admin', ...secret], { env }).trim()
+  const again = drawing(`wss://localhost:${other}`, id, { ca, token })
+  await until(() => again.hello.get('said') === 'by a newcomer', 'what she said, elsewhere')
+  again.end()
+  await stopThere()
 })
 
 test('a tarball that is not what the checksums say is not installed', () => {

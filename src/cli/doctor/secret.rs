@@ -104,15 +104,18 @@ fn bits(text: &str) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use boardwire::server::config::{NoFiles, Sources};
+
     use super::super::Level;
     use super::*;
 
     fn looked(secret: &str, flag: &str) -> Vec<Finding> {
-        let values = Values::gather(
-            |setting| (setting.name == flag).then(|| vec![secret.to_owned()]),
+        let sources = Sources::new(
+            |name| (name == flag).then(|| vec![secret.to_owned()]),
             |name| (flag.is_empty() && name == "BOARDWIRE_JWT_SECRET").then(|| secret.into()),
+            |_| true,
         );
-        look(&values.unwrap())
+        look(&sources.read(&NoFiles).unwrap())
     }
 
     #[test]
