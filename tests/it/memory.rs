@@ -225,11 +225,19 @@ fn large_board(server: &Server, bytes: usize) {
     assert_eq!(api.send("POST", "/v1/boards/b/document", &update).status, 204);
 }
 
-/// A server that compacts nothing while a test runs, however long that takes: a compaction makes another body
-/// of the same board.
-fn uncompacted() -> Server {
+/// A server with a large board that is compacted, and stays as it is: who reads a board with a long log has it
+/// compacted, and a compaction makes another body of the same board.
+fn compacted(bytes: usize) -> Server {
     let setup = Setup::new().flag("compact-after", "1d");
-    setup.flag("compact-every", "1d").start()
+    let server = setup.flag("compact-every", "1d").start();
+    large_board(&server, bytes);
+    let target = format!("/v1/boards/b/document?token={}", viewer("v", "b"));
+    assert_eq!(http::get(server.address(), &target).status, 200);
+    until(SOON, || {
+        gauge(&server, "boardwire_compaction_seconds_count") == 1
+            && gauge(&server, "boardwire_answer_bytes") == 0
+    });
+    server
 }
 
 /// Asks for `target`, and reads nothing of the answer.
@@ -242,8 +250,7 @@ fn asks(server: &Server, target: &str) -> Http {
 #[test]
 fn readers_that_do_not_read_share_one_copy_of_the_board() {
     const LARGE: usize = 24 * MIB;
-    let server = uncompacted();
-    large_board(&server, LARGE);
+    let server = compacted(LARGE);
     let target = format!("/v1/boards/b/document?token={}", viewer("v", "b"));
     let before = server.resident_bytes();
     let mut readers: Vec<Http> = (0..30).map(|_| asks(&server, &target)).collect();
@@ -262,8 +269,7 @@ fn readers_that_do_not_read_share_one_copy_of_the_board() {
 #[test]
 fn answers_that_cannot_be_shared_are_made_as_there_is_room_for_them() {
     const LARGE: usize = 24 * MIB;
-    let server = uncompacted();
-    large_board(&server, LARGE);
+    let server = compacted(LARGE);
     let before = server.resident_bytes();
     // All but the first letter, which is made anew for each.
     let vector = URL_SAFE_NO_PAD.encode([1, 9, 1]);
