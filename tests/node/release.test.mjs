@@ -337,6 +337,7 @@ test('the way of a newcomer: install, TLS, the boards of an older version, an in
   for (const title of ['The plan', 'The sketch', 'New']) assert.ok(listed.includes(title), `${title} is in ${listed}`)
 
   const backups = join(home, 'backups')
+  mkdirSync(backups)
   boardwire('backup', '--to', `${backups}/`)
   await stop()
   const [backup] = readdirSync(backups)
