@@ -225,8 +225,8 @@ fn large_board(server: &Server, bytes: usize) {
     assert_eq!(api.send("POST", "/v1/boards/b/document", &update).status, 204);
 }
 
-/// A server with a large board that is compacted, and stays as it is: who reads a board with a long log has it
-/// compacted, and a compaction makes another body of the same board.
+/// A server with a large board that is compacted, and stays as it is: who reads a board with a long log has
+/// it compacted, and a compaction makes another body of the same board.
 fn compacted(bytes: usize) -> Server {
     let setup = Setup::new().flag("compact-after", "1d");
     let server = setup.flag("compact-every", "1d").start();
