@@ -164,3 +164,26 @@ test('files are chosen by keyboard, too', async stage => {
   await (await chooser).setFiles(FILES + 'plan.excalidraw')
   await told(hana, '15 things were imported')
 })
+
+test('who takes long to choose a file still gets it', async stage => {
+  const board = await stage.board('ivo')
+  const ivo = await (await stage.person('ivo')).open(board)
+  await ivo.evaluate(() => {
+    HTMLInputElement.prototype.click = function () { window.asked = new WeakRef(this) }
+  })
+  await ivo.focus()
+  await ivo.press('Control+Shift+o')
+  await ivo.eventually(() => window.asked !== undefined, undefined, 'files to be asked for')
+  // What nothing holds on to is gone after this.
+  const session = await ivo.page.context().newCDPSession(ivo.page)
+  await session.send('HeapProfiler.collectGarbage')
+  await ivo.evaluate(text => {
+    const input = window.asked.deref()
+    const data = new DataTransfer()
+    data.items.add(new File([text], 'plan.excalidraw'))
+    input.files = data.files
+    input.dispatchEvent(new Event('change'))
+  }, text('plan.excalidraw'))
+  await told(ivo, '15 things were imported')
+  assert.equal(await ivo.page.locator('input[type=file]').count(), 0, 'what asked is gone')
+})

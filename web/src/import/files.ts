@@ -64,10 +64,15 @@ export function chooseFiles (editor: Editor, signals: Signals): void {
   input.type = 'file'
   input.multiple = true
   input.accept = KINDS.join(',')
+  // In the document until something is chosen: nothing else holds on to it, and people take their time.
+  input.hidden = true
+  input.addEventListener('cancel', () => input.remove())
   input.addEventListener('change', () => {
+    input.remove()
     const at = editor.getViewportPageBounds().center
     void (async () => { for (const file of input.files ?? []) await importFile(editor, signals, file, at) })()
   })
+  document.body.append(input)
   input.click()
 }
 
