@@ -186,6 +186,7 @@ struct Updates {
 pub struct CommitMetrics {
     seconds: Histogram,
     saved: Histogram,
+    fsync: Histogram,
     changes: Histogram,
     failures: Total,
 }
@@ -194,7 +195,8 @@ impl Default for CommitMetrics {
     fn default() -> Self {
         Self {
             seconds: Histogram::new(SECONDS),
-            saved: latency::saved(),
+            saved: latency::of_changes(),
+            fsync: latency::of_changes(),
             changes: Histogram::new(CHANGES),
             failures: Total::default(),
         }
@@ -208,6 +210,11 @@ impl CommitMetrics {
         self.saved.observe(waited.as_secs_f64());
         self.changes
             .observe(f64::from(u32::try_from(changes).unwrap_or(u32::MAX)));
+    }
+
+    /// The disk was waited for.
+    pub(crate) fn synced(&self, took: Duration) {
+        self.fsync.observe(took.as_secs_f64());
     }
 
     /// A commit failed.
@@ -346,6 +353,7 @@ impl Metrics {
         self.register("data_live_bytes", "About what lives in it: documents, and what their rows and all others take", &live);
         self.register("commit_seconds", "Time that commits took, fsync included", &commits.seconds);
         self.register("saved_seconds", "Time from when the first change of a commit was accepted until it was durable, and its author may be told", &commits.saved);
+        self.register("fsync_seconds", "Time of each fsync of the data file by itself; none where a database keeps the boards", &commits.fsync);
         self.register("commit_changes", "Changes that shared one commit", &commits.changes);
         self.register("commit_failures_total", "Commits that failed; their changes were lost and never echoed as saved", &commits.failures);
         self.register("compaction_seconds", "Time that compactions of a board took, their wait for a thread included", &compaction_seconds);

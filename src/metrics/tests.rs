@@ -170,7 +170,16 @@ fn readings_are_those_of_the_scrape() {
 fn the_writers_commits_are_timed_and_failed_ones_counted() {
     let (metrics, commits) = metrics();
     commits.committed(3, Duration::ZERO, Duration::from_millis(3));
+    commits.synced(Duration::from_micros(200));
     commits.commit_failed();
+    assert_eq!(
+        value(&metrics, "boardwire_fsync_seconds_bucket{le=\"0.0001\"}"),
+        0.0
+    );
+    assert_eq!(
+        value(&metrics, "boardwire_fsync_seconds_bucket{le=\"0.00025\"}"),
+        1.0
+    );
     assert_eq!(value(&metrics, "boardwire_commit_seconds_count"), 1.0);
     assert_eq!(
         value(&metrics, "boardwire_saved_seconds_bucket{le=\"0.0025\"}"),
