@@ -301,7 +301,7 @@ fn alerts_and_dashboard_ask_for_what_is_served() {
                 let has_both = question.contains(" or ");
                 assert!(has_both || is_count == is_rate, "{file}: {question}");
             }
-            for label in ["reason", "outcome", "status", "version"] {
+            for label in ["reason", "outcome", "status", "version", "kind"] {
                 let by = format!("by ({label})");
                 if question.contains(&by) {
                     let name = words

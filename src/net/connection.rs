@@ -22,6 +22,7 @@ use crate::boards::slots::RoomCell;
 use crate::fault::Fault;
 use crate::ids::Subject;
 use crate::limits;
+use crate::metrics::RATE;
 use crate::net::disposition::{self, log_at};
 use crate::net::messages::{Messages, Next};
 use crate::net::pace::{Doing, Pace};
@@ -375,6 +376,7 @@ impl Connection {
     fn rest(&mut self, wait: Duration) {
         if !wait.is_zero() {
             self.summary.rests(wait);
+            self.shell.metrics.over_bound(RATE);
             self.pause = Some(Box::new(Timer::after(wait)));
         }
     }

@@ -109,6 +109,17 @@ impl Room {
         member.closing
     }
 
+    /// Bytes that the room holds: of the board as one update, of what members have yet to get, and of
+    /// presence.
+    #[must_use]
+    pub fn held_bytes(&self) -> [usize; 3] {
+        [
+            self.board.encoded_bytes(),
+            self.outbox.len_bytes(),
+            self.awareness.bytes(),
+        ]
+    }
+
     /// Notes how much waits for `id`, whose socket took nothing for a while.
     pub fn note_waiting(&self, id: MemberId) {
         if let Some(member) = self.member(id) {

@@ -276,12 +276,13 @@ fn named(response: Response, id: &RequestId) -> Response {
     }
 }
 
-/// Says in the log what failed: each bug of ours, and now and then what
+/// Counts what went over a bound, and says in the log what failed: each bug of ours, and now and then what
 /// is so only at the moment, of which there may be a flood.
 fn tell(shell: &Shell, id: &RequestId, response: &Response) {
     let (connection, status, code) = (id.connection, response.status, response.code());
     tracing::debug!(connection, request = %id, status, code, "answered");
     let Some(code) = code else { return };
+    shell.metrics.over_bound(code);
     if status == 500 {
         tracing::error!(connection, request = %id, code, "a request failed; this is a bug");
     } else if status > 500
