@@ -24,6 +24,7 @@ use super::journal::Journal;
 use super::place::{self, Place};
 use super::read::check::CheckReport;
 use super::verify::{self, Shielded, Verified};
+use super::watched::{self, Watch};
 use super::{IDS, META, TABLES, batch, engine, migrate, read};
 use crate::limits;
 
@@ -57,8 +58,8 @@ pub(super) fn open_at(place: &Place) -> Result<(Database, Journal), OpenError> {
 
 fn open_place(place: &Place) -> Result<Database, OpenError> {
     match place {
-        Place::File(path, _) => {
-            let database = open_file(path)?;
+        Place::File(path, _, watch) => {
+            let database = open_file(path, watch.as_ref())?;
             place.opened()?;
             // Of a process that was killed while it made a copy. Whether it goes does not matter.
             drop(place.remove_copy());
@@ -98,14 +99,14 @@ pub(super) fn verify_file(path: &Path) -> io::Result<Verified> {
     }
 }
 
-pub(super) fn open_file(path: &Path) -> Result<Database, OpenError> {
+fn open_file(path: &Path, watch: Option<&Watch>) -> Result<Database, OpenError> {
     if is_missing_or_empty(path)? {
         create_file(path)?;
     }
     refuse_others(path)?;
     let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
     let number = place::number_of(&file.metadata()?);
-    let database = builder().create_file(file).map_err(opening)?;
+    let database = watched::open(file, watch).map_err(opening)?;
     if place::number_of(&fs::metadata(path)?) != number {
         // Whoever had it open has put a smaller one in its place just now, and has that.
         return Err(OpenError::InUse);
