@@ -99,8 +99,8 @@ fn known(
 
 /// The grants that these principals have on a board, of which its record counts so many.
 ///
-/// All of them are looked at, of which there are `limits::GRANTS_PER_BOARD_MAX` at most: that somebody has
-/// none is only certain where no row is missing.
+/// All of them are read, of which there are `limits::GRANTS_PER_BOARD_MAX` at most: that somebody has none is
+/// only certain where no row is missing, and none has lost its key.
 fn grants_to(
     table: &ReadRows,
     (board, tally): (&BoardId, Tally),
@@ -112,8 +112,8 @@ fn grants_to(
         .collect();
     let mut grants = BTreeMap::new();
     each_of(table, board, tally, |key, value| {
+        let level = decode_grant(key, value).map_err(broken)?;
         if let Some(principal) = asked.get(key) {
-            let level = decode_grant(key, value).map_err(broken)?;
             grants.insert(Principal::clone(principal), level);
         }
         Ok(())
@@ -121,7 +121,8 @@ fn grants_to(
     Ok(grants)
 }
 
-/// Reads all rows of a board in a table; an error where they are not those that its record counts.
+/// Visits all rows of a board in a table; an error where they are not those that its record counts. It counts
+/// by what rows say of themselves: whether that is true of this key, `visit` finds out by decoding each.
 fn each_of(
     table: &ReadRows,
     board: &BoardId,
@@ -176,9 +177,10 @@ pub(in super::super) fn grants(
     let mut grants = Vec::new();
     let tally = tallies(&transaction, board)?.grants;
     each_of(&table, board, tally, |key, value| {
+        let level = decode_grant(key, value).map_err(broken)?;
         if grants.len() < limit && after.as_deref().is_none_or(|after| after < key) {
             let (_, principal) = parse_grant_key(key).map_err(broken)?;
-            grants.push((principal, decode_grant(key, value).map_err(broken)?));
+            grants.push((principal, level));
         }
         Ok(())
     })?;
@@ -202,8 +204,8 @@ pub(in super::super) fn secrets(
     };
     let mut secrets = Vec::new();
     each_of(&table, board, tally, |key, value| {
+        let secret = decode_secret(kind, key, value).map_err(broken)?;
         if secrets.len() < limit && after.as_deref().is_none_or(|after| after < key) {
-            let secret = decode_secret(kind, key, value).map_err(broken)?;
             secrets.push((secret.facts.hash.id(), secret));
         }
         Ok(())

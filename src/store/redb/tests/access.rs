@@ -81,6 +81,39 @@ fn a_row_that_cannot_be_read_is_an_error_and_never_no_grant() {
 }
 
 #[test]
+fn a_row_whose_key_is_rotten_is_an_error_also_for_who_asks_about_others() {
+    let link = stored("a", SecretKind::Link, "link", None);
+    let of = link.facts.hash.id();
+    let bobs = grant_key(&id("a"), &principal("user:bob"));
+    let nobodys = grant_key(&id("a"), &principal("user:bnb"));
+    let links = secret_key(&id("a"), &of);
+    let mut no_links = links.clone();
+    *no_links.last_mut().unwrap() ^= 1;
+    for (table, key, rotten) in [(GRANTS, bobs, nobodys), (LINKS, links, no_links)] {
+        let (_directory, store) = fresh();
+        store.commit(&[create("a")]).unwrap();
+        does(&store, "a", grant("user:bob", Level::Edit));
+        does(&store, "a", grant("user:cleo", Level::View));
+        does(&store, "a", Act::AddSecret(Box::new(link.clone())));
+        tamper(&store, table, |rows| {
+            let value = rows.remove(key.as_slice()).unwrap().unwrap().value().to_vec();
+            rows.insert(rotten.as_slice(), value.as_slice()).unwrap();
+        });
+        let error = StoreError::Unreadable(Damage::Checksum);
+        if table.name() == GRANTS.name() {
+            let bob = asked(&["user:bob"], &[]);
+            assert_eq!(store.access(&id("a"), &bob), Err(error.clone()));
+            let cleo = principal("user:cleo");
+            assert_eq!(store.grants(&id("a"), Some(&cleo), 10), Err(error));
+        } else {
+            let last = SecretId::parse("zzzzzzzzzzzzzzzz").unwrap();
+            let listed = store.secrets(&id("a"), SecretKind::Link, Some(&last), 10);
+            assert_eq!(listed, Err(error));
+        }
+    }
+}
+
+#[test]
 fn a_board_that_cannot_be_read_is_in_the_list_and_a_rotten_index_is_an_error() {
     let (_directory, store) = fresh();
     store.commit(&[create("a"), create("b")]).unwrap();
