@@ -111,7 +111,12 @@ impl Where {
                     Verified::Damaged => Err(format!(
                         "pages of {self} are damaged; name a target that is sound, or a new file"
                     )),
-                    _ => Ok(Arc::new(store)),
+                    _ => {
+                        if let Some(up) = store.brought_up() {
+                            Progress::default().say(&format_args!("{self}: {up}"));
+                        }
+                        Ok(Arc::new(store))
+                    }
                 }
             }
             Self::Database(address) => {

@@ -53,7 +53,7 @@ use crate::server::routing::Routing;
 use crate::server::telemetry::Level;
 use crate::server::threads::Helpers;
 use crate::store::ownership::{Joining, Ownership};
-use crate::store::redb::{RedbStore, Verified, Watch};
+use crate::store::redb::{BroughtUp, RedbStore, Verified, Watch};
 use crate::store::{OpenError, Shared, Store, postgres};
 use crate::tls::Certificates;
 use crate::webhooks::Webhooks;
@@ -319,6 +319,12 @@ fn open_store(config: &Config, metrics: &CommitMetrics) -> Result<Kept, StartErr
     })?;
     let store = store.with_quotas(config.quotas);
     note_verified(store.verified());
+    if let Some(BroughtUp { from, to, kept }) = store.brought_up() {
+        tracing::info!(
+            from, to, kept = %kept.display(),
+            "the data file has a newer format now, which versions before this one do not open; as it was, it is kept"
+        );
+    }
     Ok((Arc::new(store), None))
 }
 

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 /// What is wrong with a board's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,6 +263,17 @@ pub enum OpenError {
         /// The version of the program that opened it last, where the file says it.
         by: Option<String>,
     },
+    /// It has an older format, and no copy of it could be brought up to the present one. It is as it was.
+    NotBroughtUp {
+        /// The version in the file.
+        found: u32,
+        /// The version that this program writes.
+        known: u32,
+        /// Why not.
+        cause: Box<Self>,
+    },
+    /// The file of another update is kept under the name that this one's would have.
+    AlreadyKept(PathBuf),
     /// The engine's file format is older than the engine reads.
     EngineFormat(u8),
     /// The file system has no room left.
@@ -317,6 +329,16 @@ impl fmt::Display for OpenError {
                     },
                 )
             }
+            Self::NotBroughtUp { found, known, cause } => write!(
+                f,
+                "the data file has format {found}, and no copy of it with format {known} could be made: {cause}; \
+                 it takes as much room again as the file, in the same directory"
+            ),
+            Self::AlreadyKept(path) => write!(
+                f,
+                "{} is there, of an update before; move it away, or remove it",
+                path.display()
+            ),
             Self::EngineFormat(found) => write!(f, "the data file has the old engine format {found}"),
             Self::Full => f.write_str("the disk is full"),
             Self::Io { kind, code: None } => write!(f, "the data file cannot be opened: {kind}"),

@@ -184,6 +184,7 @@ test('the .deb makes user, secret and directory once; removal leaves boards, a p
   script('postrm', 'remove')
   assert.ok(existsSync(secret) && existsSync(join(data, 'boardwire.redb')), 'a removal leaves boards and secret')
   writeFileSync(join(data, 'backup-of-mine.redb'), 'mine')
+  writeFileSync(join(data, 'boardwire.redb.format-5'), 'boards of before an update')
   script('postrm', 'purge')
   assert.deepEqual(readdirSync(data), ['backup-of-mine.redb'], 'a purge takes what is ours')
   assert.ok(!existsSync(secret))

@@ -21,11 +21,12 @@ use super::handle::{
     FORMAT_KEY, builder, close, new_file, note_writer, read_writer, sync_parent, write_format,
 };
 use super::journal::Journal;
+use super::older::BroughtUp;
 use super::place::{self, Place};
 use super::read::check::CheckReport;
 use super::verify::{self, Shielded, Verified};
 use super::watched::{self, Watch};
-use super::{IDS, META, TABLES, batch, engine, migrate, read};
+use super::{IDS, META, TABLES, batch, engine, migrate, older, read};
 use crate::limits;
 
 /// What each redb file begins with (redb, docs/design.md, "magic number").
@@ -40,30 +41,42 @@ pub(super) fn opening(error: DatabaseError) -> OpenError {
     }
 }
 
+/// What is open.
+pub(super) struct Opened {
+    pub(super) database: Database,
+    pub(super) journal: Journal,
+    /// Where the file had an older format before.
+    pub(super) brought_up: Option<BroughtUp>,
+}
+
 /// Opens what is there. What a process that was killed left in the journal is moved to rows of the boards;
 /// where that cannot be written, on a full disk for one, it stays there.
-pub(super) fn open_at(place: &Place) -> Result<(Database, Journal), OpenError> {
+pub(super) fn open_at(place: &Place) -> Result<Opened, OpenError> {
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        let database = open_place(place)?;
-        if batch::drain(&database).is_ok() {
-            return Ok((database, Journal::default()));
+        let (mut database, brought_up) = open_place(place)?;
+        let mut journal = Journal::default();
+        if batch::drain(&database).is_err() {
+            close(Some(database));
+            (database, _) = open_place(place)?;
+            journal = read::journal(&database).map_err(OpenError::from)?;
         }
-        close(Some(database));
-        let database = open_place(place)?;
-        let journal = read::journal(&database).map_err(OpenError::from)?;
-        Ok((database, journal))
+        Ok(Opened {
+            database,
+            journal,
+            brought_up,
+        })
     }));
     opened.unwrap_or(Err(OpenError::Panicked))
 }
 
-fn open_place(place: &Place) -> Result<Database, OpenError> {
+fn open_place(place: &Place) -> Result<(Database, Option<BroughtUp>), OpenError> {
     match place {
         Place::File(path, _, watch) => {
-            let database = open_file(path, watch.as_ref())?;
+            let opened = open_file(path, watch.as_ref())?;
             place.opened()?;
             // Of a process that was killed while it made a copy. Whether it goes does not matter.
             drop(place.remove_copy());
-            Ok(database)
+            Ok(opened)
         }
         Place::Untouched(path) => {
             if fs::metadata(path)?.len() == 0 {
@@ -73,13 +86,13 @@ fn open_place(place: &Place) -> Result<Database, OpenError> {
             let backend = Shielded::new(FileBackend::new(open_to_read(path)?).map_err(opening)?)?;
             let database = builder().create_with_backend(backend).map_err(opening)?;
             ensure_format(&database)?;
-            Ok(database)
+            Ok((database, None))
         }
         #[cfg(any(test, fuzzing))]
         Place::Disk(disk) => {
             let database = builder().create_with_backend(disk.handle()?).map_err(opening)?;
             ensure_format(&database)?;
-            Ok(database)
+            Ok((database, None))
         }
     }
 }
@@ -99,11 +112,25 @@ pub(super) fn verify_file(path: &Path) -> io::Result<Verified> {
     }
 }
 
-fn open_file(path: &Path, watch: Option<&Watch>) -> Result<Database, OpenError> {
+/// Opens a file that is there, or makes it. One of an older format is kept, and a copy takes its place.
+fn open_file(path: &Path, watch: Option<&Watch>) -> Result<(Database, Option<BroughtUp>), OpenError> {
     if is_missing_or_empty(path)? {
         create_file(path)?;
     }
     refuse_others(path)?;
+    let mut database = open_alone(path, watch)?;
+    let mut brought_up = None;
+    if let Format::Version(found @ 1..FILE_FORMAT) = read_format(&database).map_err(OpenError::from)? {
+        close(Some(database));
+        brought_up = Some(older::bring_up(path, found)?);
+        database = open_alone(path, watch)?;
+    }
+    ensure_format(&database)?;
+    Ok((database, brought_up))
+}
+
+/// Opens the engine's file under a name.
+fn open_alone(path: &Path, watch: Option<&Watch>) -> Result<Database, OpenError> {
     let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
     let number = place::number_of(&file.metadata()?);
     let database = watched::open(file, watch).map_err(opening)?;
@@ -111,7 +138,6 @@ fn open_file(path: &Path, watch: Option<&Watch>) -> Result<Database, OpenError> 
         // Whoever had it open has put a smaller one in its place just now, and has that.
         return Err(OpenError::InUse);
     }
-    ensure_format(&database)?;
     Ok(database)
 }
 
@@ -184,7 +210,7 @@ fn create_file(path: &Path) -> Result<(), OpenError> {
 
 /// Writes the format to a file in which nothing was ever stored, brings an older one up to the present one,
 /// and refuses files of other makers and newer ones.
-fn ensure_format(database: &Database) -> Result<(), OpenError> {
+pub(super) fn ensure_format(database: &Database) -> Result<(), OpenError> {
     let found = read_format(database).map_err(OpenError::from)?;
     match found {
         Format::Fresh => write_tables(database).map_err(OpenError::from),
@@ -195,7 +221,7 @@ fn ensure_format(database: &Database) -> Result<(), OpenError> {
             by: read_writer(database).map_err(OpenError::from)?,
         }),
         Format::Version(found @ 1..FILE_FORMAT) => migrate::migrate(database, found).map_err(OpenError::from),
-        Format::Version(_) => migrate::complete(database).map_err(OpenError::from),
+        Format::Version(_) => Ok(()),
     }?;
     note_writer(database).map_err(OpenError::from)
 }
@@ -278,7 +304,7 @@ pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
             // Opening says why.
             Err(_) => Verified::AtOpening,
         };
-        let database = open_place(&Place::Untouched(path.to_owned()))?;
+        let (database, _) = open_place(&Place::Untouched(path.to_owned()))?;
         let mut report = read::check::check(&database).map_err(OpenError::from)?;
         report.damaged = verified == Verified::Damaged;
         Ok(report)
@@ -287,12 +313,14 @@ pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
 }
 
 /// What [`compact`] did: how large the file was, and is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compacted {
     /// Bytes before.
     pub before: u64,
     /// Bytes now; the same where nothing was to be gained.
     pub after: u64,
+    /// Where the file had an older format before.
+    pub brought_up: Option<BroughtUp>,
 }
 
 /// Makes a data file that no server has open as small as it can be: a copy without what is free takes its
@@ -311,19 +339,24 @@ pub fn compact(path: &Path) -> Result<Compacted, OpenError> {
     }
     let compacted = catch_unwind(|| {
         let place = Place::file(path);
-        let (database, _) = open_at(&place)?;
-        let made = make_small(&place, &database);
-        close(Some(database));
+        let opened = open_at(&place)?;
+        let made = make_small(&place, &opened.database);
+        close(Some(opened.database));
         if made.is_err() {
             // What was made of the copy is of no use.
             drop(place.remove_copy());
         }
-        made
+        made.map(|(before, after)| Compacted {
+            before,
+            after,
+            brought_up: opened.brought_up,
+        })
     });
     compacted.unwrap_or(Err(OpenError::Panicked))
 }
 
-fn make_small(place: &Place, database: &Database) -> Result<Compacted, OpenError> {
+/// The bytes before and now.
+fn make_small(place: &Place, database: &Database) -> Result<(u64, u64), OpenError> {
     let before = place.bytes()?;
     let mut copy = place.create_copy().map_err(opening)?;
     copy_into(database, &copy).map_err(OpenError::from)?;
@@ -331,13 +364,9 @@ fn make_small(place: &Place, database: &Database) -> Result<Compacted, OpenError
     close(Some(copy));
     if place.copy_bytes()? >= before {
         place.remove_copy()?;
-        return Ok(Compacted {
-            before,
-            after: before,
-        });
+        return Ok((before, before));
     }
     place.rename_copy()?;
     place.sync_name()?;
-    let after = place.bytes()?;
-    Ok(Compacted { before, after })
+    Ok((before, place.bytes()?))
 }

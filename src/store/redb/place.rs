@@ -197,7 +197,7 @@ fn untouched() -> io::Error {
 }
 
 /// What the file is really called, where its name is a link, and the name of its copy.
-fn names(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
+pub(super) fn names(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
     let path = fs::canonicalize(path)?;
     let mut copy = OsString::from(&path);
     copy.push(COPY);
@@ -212,7 +212,8 @@ pub(super) fn number_of(found: &fs::Metadata) -> u64 {
     return u64::from(found.is_file());
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+/// Removes a file, if there is one.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

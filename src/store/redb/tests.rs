@@ -8,6 +8,7 @@ mod damage;
 mod journal;
 mod migration;
 mod moving;
+mod older;
 mod untouched;
 
 use super::handle::{FORMAT_KEY, WRITER_KEY, read_writer};
