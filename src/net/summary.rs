@@ -1,7 +1,7 @@
 //! What one connection did, for the one line at its end.
 //!
-//! Owns [`Summary`]. Must not know sockets or rooms; the connection counts as it goes. Key invariant: counting
-//! costs an addition where something was done anyway, and no clock. Tests: tests/it/logs.rs.
+//! Owns [`Summary`]. Must not know sockets or rooms; the connection counts as it goes. Key invariant:
+//! counting costs an addition where something was done anyway, and no clock. Tests: tests/it/logs.rs.
 
 use std::time::Duration;
 
