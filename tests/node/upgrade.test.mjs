@@ -1,6 +1,7 @@
-// Promise: a data file of any earlier format is checked, served, backed up and restored with all that is in it; the
-// file as it was is kept beside it, for the way back; and the log and the commands say so. The files were written by
-// the last program of each format (src/store/redb/tests/README.md). scripts/upgrade-check has those programs run.
+// Promise: a data file of any earlier format is checked, served, backed up and restored with all that is in
+// it; the file as it was is kept beside it, for the way back; and the log and the commands say so. The files
+// were written by the last program of each format (src/store/redb/tests/README.md). scripts/upgrade-check has
+// those programs run.
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
@@ -61,7 +62,8 @@ for (const format of EARLIER) {
       assert.doesNotMatch(server.log.slice(log), /"from":/, 'it happens once')
       assert.equal((await server.stop()).code, 0)
 
-      // The way back, as docs/operations.md has it: what was kept has none of that, and takes the update again.
+      // The way back, as docs/operations.md has it: what was kept has none of that, and takes the update
+      // again.
       renameSync(server.data, `${server.data}.newer`)
       renameSync(kept, server.data)
       sound(server.data)

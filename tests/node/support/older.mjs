@@ -1,5 +1,5 @@
-// What a program of any age is given to keep, and whether another one has all of it: for tests of updates. Each
-// calls what it knows of the API, so that the same life fits all formats of the data file.
+// What a program of any age is given to keep, and whether another one has all of it: for tests of updates.
+// Each calls what it knows of the API, so that the same life fits all formats of the data file.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
