@@ -140,7 +140,7 @@ fn made(text: Result<String, String>, its_use: &str) -> ExitCode {
 /// Runs the server until a signal ends it.
 fn serve(config: Config, renewal: Renewal) -> ExitCode {
     let node = server::node_name(&config);
-    let level = telemetry::start(config.log_format, config.log_level, node.as_deref());
+    let level = telemetry::start(config.log_format, &config.log_level, node.as_deref());
     let dev_keys = (config.mode == Mode::Dev).then(|| config.keys.clone());
     let public_url = config.public_url.clone();
     let scheme = config.tls.as_ref().map_or("http", |_| "https");

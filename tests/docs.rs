@@ -15,6 +15,7 @@ use boardwire::metrics::{CommitMetrics, Metrics, Readings};
 use boardwire::net::disposition;
 use boardwire::server::StartError;
 use boardwire::server::config::SETTINGS;
+use boardwire::server::config::log_levels::PARTS;
 use boardwire::store::OpenError;
 use serde_json::Value;
 
@@ -146,6 +147,33 @@ fn every_setting_is_told_with_its_variable_and_default() {
             setting.name
         );
     }
+}
+
+#[test]
+fn each_part_that_logs_has_a_name_for_log_level_and_no_other_has() {
+    let logs = |code: &str| {
+        let levels = ["error", "warn", "info", "debug", "trace"];
+        let is_logged = |level: &str| code.contains(&format!("tracing::{level}!("));
+        code.contains("log_at!(") || levels.into_iter().any(is_logged)
+    };
+    let files = sources().into_iter().filter(|file| logs(&code_of(file)));
+    let part = |file: String| {
+        let path = file.trim_start_matches("src/").trim_end_matches(".rs");
+        path.split('/').next().unwrap_or_default().to_owned()
+    };
+    let parts: BTreeSet<String> = files.map(part).filter(|part| part != "main").collect();
+    let named: BTreeSet<String> = PARTS.iter().map(|&part| part.to_owned()).collect();
+    assert_eq!(parts, named, "left: src, right: PARTS");
+    let document = read("docs/settings.md");
+    let row = document.lines().find(|line| line.starts_with("| `--log-level "));
+    let row = row
+        .expect("the row")
+        .split_once("The parts are ")
+        .expect("the parts")
+        .1;
+    let row = row.split_once(';').expect("their end").0;
+    let told: BTreeSet<String> = row.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    assert_eq!(told, named, "left: docs/settings.md, right: PARTS");
 }
 
 #[test]
@@ -301,7 +329,7 @@ fn alerts_and_dashboard_ask_for_what_is_served() {
                 let has_both = question.contains(" or ");
                 assert!(has_both || is_count == is_rate, "{file}: {question}");
             }
-            for label in ["reason", "outcome", "status", "version"] {
+            for label in ["reason", "outcome", "status", "version", "kind"] {
                 let by = format!("by ({label})");
                 if question.contains(&by) {
                     let name = words

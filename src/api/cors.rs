@@ -19,7 +19,7 @@ const SENT: &str = "authorization, content-type, x-api-key, if-match, if-none-ma
                     mcp-protocol-version, mcp-method, mcp-name";
 
 /// Fields that a page may read; likewise.
-const READ: &str = "Location, ETag, WWW-Authenticate, Allow, Retry-After, Idempotency-Replayed";
+const READ: &str = "Location, ETag, WWW-Authenticate, Allow, Retry-After, Idempotency-Replayed, X-Request-Id";
 
 /// Seconds that a browser may remember a preflight: an hour, so that a changed list soon counts.
 const REMEMBERED: &str = "3600";

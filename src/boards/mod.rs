@@ -30,6 +30,7 @@ pub(crate) mod sessions;
 pub(crate) mod slots;
 pub(crate) mod tenure;
 pub(crate) mod trash;
+mod turns;
 mod upkeep;
 pub(crate) mod versions;
 
@@ -41,7 +42,6 @@ use std::time::Duration;
 
 use smol::channel::{Receiver, Sender, unbounded};
 use smol::future::FutureExt;
-use smol::lock::Semaphore;
 
 use crate::access::Mode;
 use crate::boards::answers::Answers;
@@ -56,10 +56,12 @@ use crate::boards::outlet::Outlet;
 use crate::boards::sessions::Ended;
 use crate::boards::slots::{RoomCell, Slots};
 use crate::boards::tenure::Tenure;
+use crate::boards::turns::Turns;
 use crate::boards::versions::policy::Policy;
 use crate::fault::{Fault, causes};
 use crate::ids::BoardId;
 use crate::limits;
+use crate::metrics::held::{Held, Waiting};
 use crate::metrics::{CommitMetrics, Metrics};
 use crate::room::{Effects, Room, RoomSettings};
 use crate::store::ownership::{Joining, Ownership};
@@ -129,11 +131,11 @@ pub(crate) struct Boards {
     messages_per_second: AtomicU32,
     stopping: AtomicBool,
     /// Permits for work on the blocking pool.
-    blocking: Semaphore,
+    blocking: Turns,
     /// Permits for short reads there: what is decided about access must not wait for loads and compactions.
-    reading: Semaphore,
+    reading: Turns,
     /// Permits for updates that join off their room's lock.
-    joining: Semaphore,
+    joining: Turns,
     /// Whose turn it is to write a whole state, so that those who ask at the same moment share it.
     folding: smol::lock::Mutex<()>,
     compactions: (Sender<Arc<RoomCell>>, Receiver<Arc<RoomCell>>),
@@ -197,9 +199,9 @@ impl Boards {
             store,
             committer,
             stopping: AtomicBool::new(false),
-            blocking: Semaphore::new(limits::BLOCKING_MAX),
-            reading: Semaphore::new(limits::BLOCKING_MAX),
-            joining: Semaphore::new(limits::APART_MAX),
+            blocking: Turns::new(limits::BLOCKING_MAX),
+            reading: Turns::new(limits::BLOCKING_MAX),
+            joining: Turns::new(limits::APART_MAX),
             folding: smol::lock::Mutex::new(()),
             compactions: unbounded(),
         });
@@ -305,6 +307,24 @@ impl Boards {
         self.slots.live_count()
     }
 
+    /// What boards take of memory, as far as rooms have said.
+    pub(crate) fn held(&self) -> Held {
+        let mut held = self.slots.held();
+        held.answers = self.answers.bytes();
+        held.commit_queue = self.queued_bytes();
+        held
+    }
+
+    /// What waits for its turn.
+    pub(crate) fn waiting(&self) -> Waiting {
+        Waiting {
+            work: self.blocking.waiting(),
+            reads: self.reading.waiting(),
+            joins: self.joining.waiting(),
+            compactions: self.compactions.0.len(),
+        }
+    }
+
     /// The board's room, if it is in memory and may be served.
     pub(crate) fn live(&self, board: &BoardId) -> Option<Arc<RoomCell>> {
         self.slots.live(board).filter(|_| self.may_serve())
@@ -356,7 +376,7 @@ impl Boards {
             let mut room = cell.lock();
             let value = step(&mut room, &mut effects);
             effects.changes.drain(..).for_each(submit);
-            cell.note_due(room.next_due());
+            cell.note(&room);
             value
         };
         self.metrics.step(&effects.tally);
@@ -416,7 +436,7 @@ impl Boards {
     /// # Cancellation
     /// The work goes on, and its result is dropped.
     async fn unblock<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let _permit = self.blocking.acquire().await;
+        let _permit = self.blocking.take().await;
         host::unblock(&self.host, work).await
     }
 
@@ -434,7 +454,7 @@ impl Boards {
 
     /// As [`Self::unblock`], for a read of some rows.
     async fn unblock_read<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let _permit = self.reading.acquire().await;
+        let _permit = self.reading.take().await;
         host::unblock(&self.host, work).await
     }
 

@@ -47,6 +47,7 @@ pub struct Response {
     fields: Vec<(&'static str, Cow<'static, str>)>,
     body: Body,
     share: Share,
+    code: Option<&'static str>,
 }
 
 /// What is sent behind the head.
@@ -127,6 +128,7 @@ impl Response {
             fields: Vec::new(),
             body: Body::BuiltIn(&[]),
             share: Share::default(),
+            code: None,
         }
     }
 
@@ -232,9 +234,19 @@ impl Response {
             members: members.iter().copied().collect(),
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
-        Self::new(problem.status)
+        let response = Self {
+            code: Some(problem.code),
+            ..Self::new(problem.status)
+        };
+        response
             .with_body("application/problem+json", body)
             .field("Cache-Control", "no-store")
+    }
+
+    /// The code of the problem that it tells, if it tells one.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        self.code
     }
 
     /// The value of a field that was set; for tests and for the layer that adds fields to every response.

@@ -88,7 +88,7 @@ impl LatencyMetrics {
     }
 }
 
-/// That of the time from when a change was accepted until it was durable.
-pub(super) fn saved() -> Histogram {
+/// One of what every change waits for: until it is durable, and for the disk alone.
+pub(super) fn of_changes() -> Histogram {
     Histogram::new(SECONDS)
 }

@@ -18,10 +18,12 @@ mod messages;
 pub(crate) mod pace;
 pub(crate) mod poller;
 pub(crate) mod receiving;
+pub(crate) mod request_id;
 pub(crate) mod secured;
 pub(crate) mod seldom;
 pub(crate) mod sign_in;
 pub(crate) mod socket;
+mod summary;
 pub(crate) mod upgrades;
 mod within;
 
@@ -84,6 +86,8 @@ pub(crate) struct Shell {
     misdirected: Seldom,
     foreign: Seldom,
     stripped: Seldom,
+    /// Requests that could not be answered at the moment.
+    pub(crate) unanswered: Seldom,
     connection_ids: AtomicU64,
 }
 
@@ -113,6 +117,7 @@ impl Shell {
             misdirected: Seldom::default(),
             foreign: Seldom::default(),
             stripped: Seldom::default(),
+            unanswered: Seldom::default(),
             connection_ids: AtomicU64::new(1),
             settings,
             live: Live::new(live),
@@ -133,7 +138,8 @@ impl Shell {
         self.boards.now()
     }
 
-    fn next_connection_id(&self) -> u64 {
+    /// The number of a connection, in the log.
+    pub(crate) fn next_connection_id(&self) -> u64 {
         self.connection_ids.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::Shutdown;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mio::net::TcpStream;
@@ -189,7 +190,9 @@ fn begin_with(first: &[u8], second: &[u8], bytes: &[u8]) -> bool {
 
 impl Line for Secured {
     fn send(&self, bytes: &[u8]) -> usize {
-        Self::send(self, bytes, &[]).unwrap_or(0)
+        let sent = Self::send(self, bytes, &[]).unwrap_or(0);
+        self.io.flushed.fetch_add(sent as u64, Ordering::Relaxed);
+        sent
     }
 }
 

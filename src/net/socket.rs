@@ -11,6 +11,7 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -434,7 +435,9 @@ impl Socket {
 
 impl Line for Registered<TcpStream> {
     fn send(&self, bytes: &[u8]) -> usize {
-        self.get_ref().write(bytes).unwrap_or(0)
+        let sent = self.get_ref().write(bytes).unwrap_or(0);
+        self.flushed.fetch_add(sent as u64, Ordering::Relaxed);
+        sent
     }
 }
 
@@ -442,8 +445,7 @@ impl Line for Registered<TcpStream> {
 mod tests {
     use super::*;
     use std::future::Future;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use std::task::{Wake, Waker};
 
     #[derive(Default)]

@@ -26,6 +26,7 @@ use crate::webhooks::Reach;
 mod bounds;
 mod file;
 mod gathered;
+pub mod log_levels;
 pub mod report;
 mod secrets;
 mod settings;
@@ -38,6 +39,7 @@ mod wrong;
 use bounds::quotas;
 pub use bounds::{Bounds, Times};
 pub use gathered::Values;
+pub use log_levels::{LogLevel, LogLevels};
 pub use secrets::{Disk, Files, Held, NoFiles};
 pub use settings::{Group, Kind, SETTINGS, Setting};
 pub use sources::{DEFAULT_FILE, FILE_FLAG, FILE_VARIABLE, Found, Sources};
@@ -95,7 +97,7 @@ pub struct Config {
     /// `--room-*`, `--commit-window`, `--compact-*`, `--drain`, `--audit-days`.
     pub times: Times,
     /// `--log-level`.
-    pub log_level: LogLevel,
+    pub log_level: LogLevels,
     /// `--log-format`.
     pub log_format: LogFormat,
 }
@@ -116,21 +118,6 @@ pub struct Node {
     pub address: String,
     /// `--node-secret`.
     pub secret: Secret,
-}
-
-/// How much is logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// What needs a person.
-    Error,
-    /// And what may soon.
-    Warn,
-    /// And the life of server, boards and connections.
-    Info,
-    /// And what only somebody who looks for a fault wants to know.
-    Debug,
-    /// And what the libraries below have to say.
-    Trace,
 }
 
 /// How a log line looks.
@@ -221,18 +208,7 @@ impl Config {
             bounds: Bounds::from_values(values)?,
             quotas: quotas(values)?,
             times: Times::from_values(values)?,
-            log_level: values.one(
-                "log-level",
-                "error, warn, info, debug or trace",
-                |text| match text {
-                    "error" => Some(LogLevel::Error),
-                    "warn" => Some(LogLevel::Warn),
-                    "info" => Some(LogLevel::Info),
-                    "debug" => Some(LogLevel::Debug),
-                    "trace" => Some(LogLevel::Trace),
-                    _ => None,
-                },
-            )?,
+            log_level: values.one("log-level", log_levels::EXPECTED, log_levels::read)?,
             log_format: values
                 .optional("log-format", "text or json", |text| match text {
                     "text" => Some(LogFormat::Text),

@@ -53,7 +53,7 @@ use crate::server::routing::Routing;
 use crate::server::telemetry::Level;
 use crate::server::threads::Helpers;
 use crate::store::ownership::{Joining, Ownership};
-use crate::store::redb::{BroughtUp, RedbStore, Verified};
+use crate::store::redb::{BroughtUp, RedbStore, Verified, Watch};
 use crate::store::{OpenError, Shared, Store, postgres};
 use crate::tls::Certificates;
 use crate::webhooks::Webhooks;
@@ -172,7 +172,8 @@ fn run_on(
     let hang_ups = renewal.as_ref().map(|_| Signals::new([Signal::Hup]));
     let hang_ups = hang_ups.transpose().map_err(StartError::System)?;
     let certificates = certificates(&config)?;
-    let (store, ownership) = open_store(&config)?;
+    let commit_metrics = CommitMetrics::default();
+    let kept = open_store(&config, &commit_metrics)?;
     let passing = descriptors::raise(&config);
     let (poller, mut driver) = Poller::new().map_err(StartError::System)?;
     let listener = match given {
@@ -193,7 +194,7 @@ fn run_on(
         shell,
         bridge,
         writer,
-    } = build(&config, (store, ownership), Arc::clone(&host));
+    } = build(&config, (kept, commit_metrics), Arc::clone(&host));
     let writing = thread::Builder::new().name("boardwire-committer".into());
     let writing = writing.spawn(|| write(writer)).map_err(StartError::System)?;
     let helpers = Helpers::start(&executor, &poller, config.threads.get() - 1).map_err(StartError::System)?;
@@ -296,7 +297,7 @@ fn fitting(given: Option<TcpListener>, config: &Config) -> io::Result<Option<Tcp
 type Kept = (Arc<dyn Store>, Option<Arc<dyn Ownership>>);
 
 /// Opens the data file, or the database.
-fn open_store(config: &Config) -> Result<Kept, StartError> {
+fn open_store(config: &Config, metrics: &CommitMetrics) -> Result<Kept, StartError> {
     if let Some(address) = &config.store {
         let opened = postgres::open(address, config.quotas);
         let Shared { store, ownership } = opened.map_err(|source| StartError::Database {
@@ -305,7 +306,14 @@ fn open_store(config: &Config) -> Result<Kept, StartError> {
         })?;
         return Ok((store, Some(ownership)));
     }
-    let store = RedbStore::open(&config.data).map_err(|source| StartError::Store {
+    let metrics = metrics.clone();
+    let watch: Watch = Arc::new(move |sync| {
+        let began = Instant::now();
+        sync()?;
+        metrics.synced(began.elapsed());
+        Ok(())
+    });
+    let store = RedbStore::open_watched(&config.data, watch).map_err(|source| StartError::Store {
         path: config.data.clone(),
         source,
     })?;
@@ -402,8 +410,12 @@ struct Built {
 }
 
 /// Puts the server's parts together.
-fn build(config: &Config, (store, ownership): Kept, host: Arc<dyn Host>) -> Built {
-    let (commit_metrics, redis) = (CommitMetrics::default(), RedisMetrics::default());
+fn build(
+    config: &Config,
+    ((store, ownership), commit_metrics): (Kept, CommitMetrics),
+    host: Arc<dyn Host>,
+) -> Built {
+    let redis = RedisMetrics::default();
     let metrics = Arc::new(Metrics::new(&commit_metrics, &redis));
     let address = config.redis.clone();
     let bridge = address.map(|address| Arc::new(Bridge::new(address, Arc::clone(&host), redis)));

@@ -154,7 +154,7 @@ fn note_exposed(values: &Values, before: Option<&Values>) {
 
 impl Part for Level {
     fn prepare(&self, config: &Config) -> Result<Prepared, String> {
-        let (level, to) = (self.clone(), config.log_level);
-        Ok(Prepared::of(move || level.set(to)))
+        let (level, to) = (self.clone(), config.log_level.clone());
+        Ok(Prepared::of(move || level.set(&to)))
     }
 }

@@ -46,6 +46,7 @@ mod reclaim;
 pub mod simdisk;
 mod table;
 mod verify;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -70,6 +71,7 @@ pub use self::read::check::CheckReport;
 #[cfg(any(test, fuzzing))]
 use self::simdisk::SimDisk;
 pub use self::verify::Verified;
+pub use self::watched::Watch;
 use super::owners::{Account, Quotas};
 use super::rows::{self, Tally};
 use super::{
@@ -192,6 +194,14 @@ impl RedbStore {
     /// Each cause of [`OpenError`]; what is not ours is not written to.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         Self::from_place(Place::file(path), verify_file(path)?)
+    }
+
+    /// As [`RedbStore::open`], and `watch` is handed each wait for the disk.
+    ///
+    /// # Errors
+    /// As for [`RedbStore::open`].
+    pub fn open_watched(path: &Path, watch: Watch) -> Result<Self, OpenError> {
+        Self::from_place(Place::watched(path, watch), verify_file(path)?)
     }
 
     /// Opens the data file to be read by who moves its boards: not a byte of it changes. Where pages of it

@@ -154,6 +154,44 @@ fn the_log_level_is_taken_up() {
 }
 
 #[test]
+fn the_log_level_of_a_part_is_that_parts_alone() {
+    let text = |level: &str| {
+        with_secret(&format!(
+            "trusted-user-header = 'X-User'\ntrusted-proxy = ['10.0.0.0/8']\nlog-level = '{level}'\n"
+        ))
+    };
+    let files = Files::with(&text("info,store=debug"));
+    let server = files.server();
+    let refused = || server.log().matches("refused a field that names a user").count();
+    let ask = || {
+        let mut http = Http::connect(server.address());
+        let answer = http.request("GET", "/v1/session", &[("X-User", "ann")]);
+        assert_eq!(answer.status, 401);
+    };
+    ask();
+    files.settings(&text("warn,server=info,net=debug"));
+    assert_eq!(renewed(&server), taken_up("log-level"));
+    assert_eq!(refused(), 0, "that is no line of `store`");
+    ask();
+    until(SOON, || refused() == 1);
+    // `boards` is as quiet as all is.
+    let lines = |message: &str| events(&server, &[message]).len();
+    drop(Client::join(&server, "quiet", 1));
+    until(SOON, || lines("disconnected") == 1);
+    assert_eq!(lines("board created"), 0);
+    files.settings(&text("info,disk=debug"));
+    let (message, error) = renewed(&server);
+    assert_eq!(message, NOT_TAKEN_UP);
+    assert!(error.contains("the parts are api, boards, bridge,"), "{error}");
+    ask();
+    until(SOON, || refused() == 2);
+    files.settings(&text("info"));
+    assert_eq!(renewed(&server), taken_up("log-level"));
+    drop(Client::join(&server, "loud", 1));
+    until(SOON, || lines("board created") == 1);
+}
+
+#[test]
 fn a_secret_is_changed_and_nobody_is_cut() {
     let files = Files::with("");
     let secret = files.write("secret", SECRET);

@@ -378,7 +378,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         group: Group::Logs,
-        help: "How much is logged",
+        help: "How much is logged; also of a part alone, such as info,store=debug",
         ..single("log-level", "error|warn|info|debug|trace", "info")
     },
     Setting {

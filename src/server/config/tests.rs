@@ -1,6 +1,6 @@
 //! Tests of `server::config`: the table, every setting at its edges, and the lines that say what is wrong.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -109,7 +109,10 @@ fn defaults_are_those_of_the_contract() {
             versions_daily: Duration::from_secs(30 * 24 * 3_600),
             lease: limits::LEASE,
         },
-        log_level: LogLevel::Info,
+        log_level: LogLevels {
+            of_all: LogLevel::Info,
+            of_parts: BTreeMap::new(),
+        },
         log_format: LogFormat::Json,
     };
     assert_eq!(config, expected);
@@ -388,7 +391,10 @@ fn words_are_those_of_the_contract() {
     );
     assert_eq!(good("close-codes", "mirror").close_codes, CloseCodes::Mirror);
     assert_eq!(good("saved-echo", "off").saved_echo, SavedEcho::Off);
-    assert_eq!(good("log-level", "trace").log_level, LogLevel::Trace);
+    assert_eq!(good("log-level", "trace").log_level.of_all, LogLevel::Trace);
+    let of_parts = good("log-level", "warn,net=debug").log_level.of_parts;
+    assert_eq!(of_parts, BTreeMap::from([("net", LogLevel::Debug)]));
+    assert!(bad("log-level", "info,disk=debug").contains("the parts are api, boards,"));
     assert_eq!(good("log-format", "text").log_format, LogFormat::Text);
     assert_eq!(
         bad("close-codes", "Mirror"),

@@ -25,6 +25,7 @@ use super::older::BroughtUp;
 use super::place::{self, Place};
 use super::read::check::CheckReport;
 use super::verify::{self, Shielded, Verified};
+use super::watched::{self, Watch};
 use super::{IDS, META, TABLES, batch, engine, migrate, older, read};
 use crate::limits;
 
@@ -70,8 +71,8 @@ pub(super) fn open_at(place: &Place) -> Result<Opened, OpenError> {
 
 fn open_place(place: &Place) -> Result<(Database, Option<BroughtUp>), OpenError> {
     match place {
-        Place::File(path, _) => {
-            let opened = open_file(path)?;
+        Place::File(path, _, watch) => {
+            let opened = open_file(path, watch.as_ref())?;
             place.opened()?;
             // Of a process that was killed while it made a copy. Whether it goes does not matter.
             drop(place.remove_copy());
@@ -112,27 +113,27 @@ pub(super) fn verify_file(path: &Path) -> io::Result<Verified> {
 }
 
 /// Opens a file that is there, or makes it. One of an older format is kept, and a copy takes its place.
-fn open_file(path: &Path) -> Result<(Database, Option<BroughtUp>), OpenError> {
+fn open_file(path: &Path, watch: Option<&Watch>) -> Result<(Database, Option<BroughtUp>), OpenError> {
     if is_missing_or_empty(path)? {
         create_file(path)?;
     }
     refuse_others(path)?;
-    let mut database = open_alone(path)?;
+    let mut database = open_alone(path, watch)?;
     let mut brought_up = None;
     if let Format::Version(found @ 1..FILE_FORMAT) = read_format(&database).map_err(OpenError::from)? {
         close(Some(database));
         brought_up = Some(older::bring_up(path, found)?);
-        database = open_alone(path)?;
+        database = open_alone(path, watch)?;
     }
     ensure_format(&database)?;
     Ok((database, brought_up))
 }
 
 /// Opens the engine's file under a name.
-fn open_alone(path: &Path) -> Result<Database, OpenError> {
+fn open_alone(path: &Path, watch: Option<&Watch>) -> Result<Database, OpenError> {
     let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
     let number = place::number_of(&file.metadata()?);
-    let database = builder().create_file(file).map_err(opening)?;
+    let database = watched::open(file, watch).map_err(opening)?;
     if place::number_of(&fs::metadata(path)?) != number {
         // Whoever had it open has put a smaller one in its place just now, and has that.
         return Err(OpenError::InUse);

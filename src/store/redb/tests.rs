@@ -449,6 +449,47 @@ fn a_second_opening_is_refused_while_the_first_lasts() {
 }
 
 #[test]
+fn each_wait_for_the_disk_is_watched_and_the_file_is_locked_all_the_same() {
+    use std::sync::atomic::AtomicUsize;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("boards.redb");
+    let (waits, fails) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+    let watch: Watch = {
+        let (waits, fails) = (Arc::clone(&waits), Arc::clone(&fails));
+        Arc::new(move |sync| {
+            waits.fetch_add(1, Ordering::Relaxed);
+            sync()?;
+            match fails.load(Ordering::Relaxed) {
+                true => Err(io::ErrorKind::StorageFull.into()),
+                false => Ok(()),
+            }
+        })
+    };
+    let store = RedbStore::open_watched(&path, watch).unwrap();
+    assert_eq!(RedbStore::open(&path).unwrap_err(), OpenError::InUse);
+    store.commit(&[create("a")]).unwrap();
+    // Files that are made, and copies, are waited for as well; a commit is one wait.
+    let before = waits.load(Ordering::Relaxed);
+    store.commit(&[append("a", 1, "b")]).unwrap();
+    assert_eq!(waits.load(Ordering::Relaxed) - before, 1);
+    store.reopen().unwrap();
+    let before = waits.load(Ordering::Relaxed);
+    store.commit(&[append("a", 2, "c")]).unwrap();
+    assert_eq!(
+        waits.load(Ordering::Relaxed) - before,
+        1,
+        "after it was opened anew"
+    );
+    assert_eq!(RedbStore::open(&path).unwrap_err(), OpenError::InUse);
+    // What went wrong with the disk is told on.
+    fails.store(true, Ordering::Relaxed);
+    assert!(store.commit(&[append("a", 3, "d")]).is_err());
+    drop(store);
+    let store = RedbStore::open(&path).unwrap();
+    assert!(present(&store, "a").last_sequence() >= 2);
+}
+
+#[test]
 fn a_backup_of_a_live_store_holds_the_same_boards() {
     let (directory, store) = fresh();
     store

@@ -89,17 +89,17 @@ export function useRenewal (
     let isOn = true
     const sinceRenewed = performance.now() - renewedAt.current
     const mayTry = !isRefused || sinceRenewed > SETTLED_MS
+    let timer: ReturnType<typeof setTimeout>
     const tryIt = async (): Promise<void> => {
+      timer = setTimeout(() => { void tryIt() }, AGAIN_MS)
       const isDone = mayTry && (await takeStanding() || await mayParentRenew(connection.id, session.sub))
       if (isOn && !isDone) setFailed(access)
     }
     // What renewed it may end as soon: then it is not renewed again at once, and for ever.
-    const first = setTimeout(() => { void tryIt() }, isRefused ? 0 : AGAIN_MS - sinceRenewed)
-    const timer = setInterval(() => { void tryIt() }, AGAIN_MS)
+    timer = setTimeout(() => { void tryIt() }, isRefused ? 0 : AGAIN_MS - sinceRenewed)
     return () => {
       isOn = false
-      clearTimeout(first)
-      clearInterval(timer)
+      clearTimeout(timer)
     }
   }, [isWanted, isRefused, connection, access, session.sub, takeStanding])
 
