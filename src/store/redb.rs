@@ -22,6 +22,7 @@
 mod batch;
 mod blobs;
 mod file;
+mod format;
 #[cfg(any(test, fuzzing))]
 #[expect(
     clippy::indexing_slicing,

@@ -1,45 +1,31 @@
 //! The life of the data file: making, opening, refusing, copying and checking it.
 //!
-//! Owns the names of new files, the format in `meta`, and what an error of the engine means for who opens.
-//! Must not know what rows mean, nor commit anything. Key invariants: a file that is not ours, or newer, is
-//! not written to; a crash leaves no half-made file. Tests: `tests.rs`, `tests/migration.rs`,
-//! `tests/damage.rs`.
+//! Owns the names of new files, and in which order a file is looked at, opened and brought up. Must not know
+//! what rows mean, nor commit anything. Key invariants: nothing in a file that is not ours, or newer, is
+//! changed; a crash leaves no half-made file. Tests: `tests.rs`, `tests/migration.rs`, `tests/damage.rs`.
 
 use std::fs;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use ::redb::{
-    Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
-    TableHandle, backends::FileBackend,
-};
+use ::redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, backends::FileBackend};
 
-use super::super::rows::{self, FILE_FORMAT};
+use super::super::rows::FILE_FORMAT;
 use super::super::{Damage, OpenError, StoreError};
-use super::handle::{
-    FORMAT_KEY, builder, close, new_file, note_writer, read_writer, sync_parent, write_format,
-};
+use super::format::{Format, ensure_format, opening, read_format};
+use super::handle::{builder, close, new_file, sync_parent};
 use super::journal::Journal;
 use super::older::BroughtUp;
 use super::place::{self, Place};
 use super::read::check::CheckReport;
 use super::verify::{self, Shielded, Verified};
 use super::watched::{self, Watch};
-use super::{IDS, META, TABLES, batch, engine, migrate, older, read};
+use super::{TABLES, batch, engine, older, read};
 use crate::limits;
 
 /// What each redb file begins with (redb, docs/design.md, "magic number").
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
-
-pub(super) fn opening(error: DatabaseError) -> OpenError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse,
-        DatabaseError::UpgradeRequired(found) => OpenError::EngineFormat(found),
-        DatabaseError::Storage(StorageError::Io(error)) => error.into(),
-        other => OpenError::Engine(other.to_string()),
-    }
-}
 
 /// What is open.
 pub(super) struct Opened {
@@ -206,64 +192,6 @@ fn create_file(path: &Path) -> Result<(), OpenError> {
     }
     sync_parent(path)?;
     Ok(())
-}
-
-/// Writes the format to a file in which nothing was ever stored, brings an older one up to the present one,
-/// and refuses files of other makers and newer ones.
-pub(super) fn ensure_format(database: &Database) -> Result<(), OpenError> {
-    let found = read_format(database).map_err(OpenError::from)?;
-    match found {
-        Format::Fresh => write_tables(database).map_err(OpenError::from),
-        Format::None => Err(OpenError::NoFormat),
-        Format::Version(found) if found > FILE_FORMAT => Err(OpenError::NewerFormat {
-            found,
-            known: FILE_FORMAT,
-            by: read_writer(database).map_err(OpenError::from)?,
-        }),
-        Format::Version(found @ 1..FILE_FORMAT) => migrate::migrate(database, found).map_err(OpenError::from),
-        Format::Version(_) => Ok(()),
-    }?;
-    note_writer(database).map_err(OpenError::from)
-}
-
-pub(super) enum Format {
-    /// Not one table.
-    Fresh,
-    /// Tables, and no version that could be ours.
-    None,
-    Version(u32),
-}
-
-pub(super) fn read_format(database: &Database) -> Result<Format, StoreError> {
-    let transaction = database.begin_read().map_err(engine)?;
-    let mut names = transaction.list_tables().map_err(engine)?.peekable();
-    if names.peek().is_none() {
-        return Ok(Format::Fresh);
-    }
-    if !names.any(|table| table.name() == META.name()) {
-        return Ok(Format::None);
-    }
-    let Ok(meta) = transaction.open_table(META) else {
-        return Ok(Format::None);
-    };
-    let value = ReadableTable::get(&meta, FORMAT_KEY).map_err(engine)?;
-    let version = value.and_then(|value| Some(u32::from_le_bytes(value.value().try_into().ok()?)));
-    Ok(version
-        .filter(|version| *version > 0)
-        .map_or(Format::None, Format::Version))
-}
-
-/// Makes the tables of a new file.
-fn write_tables(database: &Database) -> Result<(), StoreError> {
-    let transaction = database.begin_write().map_err(engine)?;
-    for table in TABLES {
-        transaction.open_table(table).map_err(engine)?;
-    }
-    let mut ids = transaction.open_table(IDS).map_err(engine)?;
-    ids.insert([].as_slice(), rows::encode_next(&[], &[]).as_slice())
-        .map_err(engine)?;
-    drop(ids);
-    write_format(transaction)
 }
 
 /// Copies all tables, as of one moment, to a new file, in which the journal is then empty.

@@ -14,7 +14,7 @@ use ::redb::backends::FileBackend;
 
 use super::super::OpenError;
 use super::super::rows::FILE_FORMAT;
-use super::file::{Format, ensure_format, opening, read_format};
+use super::format::{Format, ensure_format, opening, read_format};
 use super::handle::{builder, close, new_file, sync_parent};
 use super::place::{names, number_of, remove};
 

@@ -1,7 +1,7 @@
 //! Tests of opening files of older formats.
 
 use super::super::fault_tests::on;
-use super::super::file::{Format, read_format};
+use super::super::format::{Format, read_format};
 use super::super::handle::builder;
 use super::super::simdisk::{Kept, SimDisk};
 use super::*;

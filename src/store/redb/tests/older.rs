@@ -7,7 +7,7 @@ use super::migration::{CLOSED_4, KILLED_4, has_what_format_4_had, unpacked};
 use super::*;
 use crate::audit::Action;
 use crate::store::OpenError;
-use crate::store::redb::file::{Format, read_format};
+use crate::store::redb::format::{Format, read_format};
 use crate::store::redb::handle::{builder, close};
 
 /// A data file of format 4, and the name under which it is to be kept.
