@@ -106,7 +106,7 @@ pub(crate) fn parse(
         let takes = |setting: &Setting| flags.try_contains_id(setting.name).is_ok();
         Sources::new(|name| given(flags, name), &variables, takes)
     };
-    let values = |flags: &ArgMatches| sources(flags).read(files);
+    let values = |flags: &ArgMatches| sources(flags).read(files).map_err(|error| error.to_string());
     let outcome = match matches.subcommand() {
         Some(("serve", flags)) => serve(sources(flags), files, machine),
         Some(("config", flags)) => Ok(Command::Config(configuration::Report::of(
@@ -115,56 +115,45 @@ pub(crate) fn parse(
             machine,
         ))),
         Some(("token", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| token::Request::from_values(flags, &values))
             .map(|request| Command::Token(Box::new(request))),
         Some(("invite", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| invite::Request::from_values(flags, &values))
             .map(|request| Command::Invite(Box::new(request))),
         Some(("sessions", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| sessions::Request::from_values(flags, &values, &variables))
             .map(|request| Command::Sessions(Box::new(request))),
         Some(("health", flags)) => values(flags)
-            .and_then(|values| health::Asked::from_values(&values))
-            .map(Command::Health)
-            .map_err(|error| error.to_string()),
+            .and_then(|values| health::Asked::from_values(&values).map_err(|error| error.to_string()))
+            .map(Command::Health),
         Some(("backup", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| backup::Request::from_values(flags, &values, &variables))
             .map(|request| Command::Backup(Box::new(request))),
         Some(("board", below)) => match below.subcommand() {
             Some((name, flags)) => values(flags)
-                .map_err(|error| error.to_string())
                 .and_then(|values| board::Request::from_values((name, flags), &values, &variables))
                 .map(|request| Command::Board(Box::new(request))),
             None => Err(format!("what to do with boards is missing: {BOARD_COMMANDS}")),
         },
         Some(("restore", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| restore::Request::from_values(flags, &values, &variables))
             .map(|request| Command::Restore(Box::new(request))),
         Some(("check", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| place::Where::of_settings(&values))
             .map(Command::Check),
         Some(("compact", flags)) => values(flags)
-            .and_then(|values| config::data(&values))
-            .map(Command::Compact)
-            .map_err(|error| error.to_string()),
+            .and_then(|values| config::data(&values).map_err(|error| error.to_string()))
+            .map(Command::Compact),
         Some(("copy", flags)) => copy::Request::from_values(flags, &variables).map(Command::Copy),
         Some(("doctor", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| doctor::Request::from_values(flags, &values, (&variables, machine)))
             .map(|request| Command::Doctor(Box::new(request))),
         Some(("mcp", flags)) => {
             mcp::Request::from_values(flags, &variables).map(|request| Command::Mcp(Box::new(request)))
         }
         Some(("nodes", flags)) => values(flags)
-            .and_then(|values| config::shared_store(&values))
-            .map(|address| Command::Nodes(Box::new(address)))
-            .map_err(|error| error.to_string()),
+            .and_then(|values| config::shared_store(&values).map_err(|error| error.to_string()))
+            .map(|address| Command::Nodes(Box::new(address))),
         Some(("version", _)) => return Parsed::Show(version()),
         Some(("completions", flags)) => {
             return shown_or_wrong(completions::script(&self::command(), &word(flags)));

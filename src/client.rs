@@ -176,7 +176,6 @@ fn ended(error: std::io::Error) -> ClientError {
 pub struct Client {
     may_reach: fn(IpAddr) -> bool,
     /// The certificate of the one server that is trusted, where that is on this machine.
-    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "there is no TLS"))]
     certificate: Option<PathBuf>,
     #[cfg(feature = "tls")]
     verifier: OnceCell<Verifier>,

@@ -286,12 +286,17 @@ fn questions(file: &str) -> Vec<String> {
     match file.ends_with(".json") {
         true => {
             let board: Value = serde_json::from_str(&text).expect("the dashboard is JSON");
-            let panels = board["panels"].as_array().expect("it has panels").clone();
-            let targets = panels
-                .iter()
-                .flat_map(|panel| panel["targets"].as_array().expect("targets"));
+            let of = |value: &Value, name: &str| {
+                value
+                    .get(name)
+                    .cloned()
+                    .expect("each panel has targets, and each of these a question")
+            };
+            let all = |value: Value| value.as_array().cloned().expect("a list");
+            let panels = all(of(&board, "panels")).into_iter();
+            let targets = panels.flat_map(|panel| all(of(&panel, "targets")));
             targets
-                .map(|target| target["expr"].as_str().expect("a question").to_owned())
+                .map(|target| of(&target, "expr").as_str().expect("words").to_owned())
                 .collect()
         }
         false => text

@@ -523,7 +523,8 @@ mod tests {
             });
             found.iter().map(|finding| finding.level).collect()
         };
-        let https = Some("https://boards.example.com/wb");
+        let address = "https://boards.example.com/wb";
+        let https = Some(address);
         assert_eq!(levels("127.0.0.1:1", None, false), [Warning]);
         assert_eq!(levels("127.0.0.1:1", https, true), [Ok, Ok]);
         assert_eq!(levels("127.0.0.1:1", https, false), [Ok, Warning]);
@@ -540,7 +541,7 @@ mod tests {
             is_dev: false,
             is_encrypted: true,
         });
-        assert_eq!(own, [Finding::ok("public-url", https.unwrap())]);
+        assert_eq!(own, [Finding::ok("public-url", address)]);
         for local in [
             "http://localhost:8080",
             "http://127.0.0.1",
