@@ -1,30 +1,20 @@
-# The page, the server with the page in it, and an image that holds nothing else. docs/operations.md says how to run it.
-#   docker build -t boardwire .
+# An image of a release: what scripts/release left in dist/ and nothing else. docs/operations.md says how to run it.
+#   scripts/release && docker build -t boardwire .
 
-FROM node:20-bookworm-slim AS page
-WORKDIR /build/web
-# Packages first: they change less often than sources, and then this layer is kept.
-COPY web/package.json web/package-lock.json ./
-RUN npm ci --include=dev --no-audit --no-fund
-COPY web/ ./
-RUN npm run build
+FROM busybox:1 AS release
+# As docker names the kind of machine that the image is for.
+ARG TARGETARCH=amd64
+WORKDIR /release
+COPY dist/boardwire-*-linux.tar.gz ./
+RUN case $TARGETARCH in amd64) machine=x86_64 ;; arm64) machine=aarch64 ;; esac && \
+    tar -xzf boardwire-*-$machine-linux.tar.gz && mv boardwire-*-linux boardwire && mkdir data
 
-# As `rust-version` in Cargo.toml; the same Debian as below, for its C library.
-FROM rust:1.95-bookworm AS server
-WORKDIR /build
-COPY Cargo.toml Cargo.lock build.rs ./
-COPY src/ src/
-COPY docs/openapi.yaml docs/
-COPY benches/ benches/
-COPY --from=page /build/web/dist/ web/dist/
-RUN cargo build --locked --release --features page && mkdir /data
-
-# A C library and no shell. The user `nonroot` is 65532.
-FROM gcr.io/distroless/cc-debian12:nonroot
-COPY --from=server /build/target/release/boardwire /usr/local/bin/boardwire
-COPY LICENSE-APACHE LICENSE-MIT NOTICE /usr/share/doc/boardwire/
+# Authorities for TLS, and neither C library nor shell: the binary is static. The user `nonroot` is 65532.
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=release /release/boardwire/bin/boardwire /usr/local/bin/boardwire
+COPY --from=release /release/boardwire/share/doc/boardwire/ /usr/share/doc/boardwire/
 # A new volume takes over the owner of what it is mounted on.
-COPY --from=server --chown=65532:65532 /data /data
+COPY --from=release --chown=65532:65532 /release/data /data
 USER 65532:65532
 ENV BOARDWIRE_LISTEN=0.0.0.0:8080
 # The data file is made here. BOARDWIRE_DATA would say so too, and that there is no other --store.

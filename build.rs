@@ -58,7 +58,10 @@ fn table(dist: &Path) -> Result<String, String> {
             continue;
         }
         let media_type = media_type(path)?;
-        let include = |path: &str| format!("include_bytes!({:?})", dist.join(path).display().to_string());
+        // By the variable, so that the same files make the same table wherever they lie.
+        let include = |path: &str| {
+            format!("include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/web/dist/{path}\"))")
+        };
         let packed = |end| {
             let packed = format!("{path}{end}");
             match files.contains(&packed) {

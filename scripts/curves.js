@@ -156,4 +156,4 @@ ${curves.map(panel).join('\n')}
 `
 }
 
-module.exports = { NOT_REACHED, between, curveTable, judge, line, machineTable, picture, powerLaw, workLaw }
+module.exports = { NOT_REACHED, STYLE, between, curveTable, judge, line, machineTable, picture, powerLaw, workLaw }

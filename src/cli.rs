@@ -4,10 +4,12 @@
 //! values, so that everything here is tested as a function. Tests are in `cli/tests.rs`.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use boardwire::server::config::{self, Config, Kind, Machine, SETTINGS, Setting, Values};
+use boardwire::server::Renewal;
+use boardwire::server::config::{
+    self, Config, DEFAULT_FILE, FILE_FLAG, FILE_VARIABLE, Files, Kind, Machine, SETTINGS, Setting, Sources,
+};
 use boardwire::store::postgres;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
@@ -16,9 +18,13 @@ pub(crate) mod backup;
 pub(crate) mod board;
 pub(crate) mod check;
 pub(crate) mod compact;
+mod completions;
+pub(crate) mod configuration;
 pub(crate) mod copy;
+pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod invite;
+mod manual;
 pub(crate) mod mcp;
 pub(crate) mod nodes;
 mod operator;
@@ -47,15 +53,17 @@ pub(crate) enum Parsed {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// `boardwire serve`
-    Serve(Box<Config>),
+    Serve(Box<Config>, Box<Renewal>),
+    /// `boardwire config`
+    Config(configuration::Report),
     /// `boardwire token`
     Token(Box<token::Request>),
     /// `boardwire invite`
     Invite(Box<invite::Request>),
     /// `boardwire sessions`
     Sessions(Box<sessions::Request>),
-    /// `boardwire health`, of the server that listens there
-    Health(SocketAddr),
+    /// `boardwire health`
+    Health(health::Asked),
     /// `boardwire backup`
     Backup(Box<backup::Request>),
     /// `boardwire board`
@@ -68,6 +76,8 @@ pub(crate) enum Command {
     Compact(PathBuf),
     /// `boardwire copy`
     Copy(copy::Request),
+    /// `boardwire doctor`
+    Doctor(Box<doctor::Request>),
     /// `boardwire mcp`
     Mcp(Box<mcp::Request>),
     /// `boardwire nodes`, of the store that they share
@@ -78,6 +88,7 @@ pub(crate) enum Command {
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     variables: impl Fn(&str) -> Option<OsString>,
+    files: &dyn Files,
     machine: Machine,
 ) -> Parsed {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -91,63 +102,90 @@ pub(crate) fn parse(
         Ok(matches) => matches,
         Err(error) => return usage(&error),
     };
-    let values = |flags: &ArgMatches| Values::gather(|setting| given(flags, setting), &variables);
+    let sources = |flags: &ArgMatches| {
+        let takes = |setting: &Setting| flags.try_contains_id(setting.name).is_ok();
+        Sources::new(|name| given(flags, name), &variables, takes)
+    };
+    let values = |flags: &ArgMatches| sources(flags).read(files).map_err(|error| error.to_string());
     let outcome = match matches.subcommand() {
-        Some(("serve", flags)) => values(flags)
-            .and_then(|values| Config::from_values(&values, machine))
-            .map(|config| Command::Serve(Box::new(config)))
-            .map_err(|error| error.to_string()),
+        Some(("serve", flags)) => serve(sources(flags), files, machine),
+        Some(("config", flags)) => Ok(Command::Config(configuration::Report::of(
+            flags,
+            sources(flags).find(files),
+            machine,
+        ))),
         Some(("token", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| token::Request::from_values(flags, &values))
             .map(|request| Command::Token(Box::new(request))),
         Some(("invite", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| invite::Request::from_values(flags, &values))
             .map(|request| Command::Invite(Box::new(request))),
         Some(("sessions", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| sessions::Request::from_values(flags, &values, &variables))
             .map(|request| Command::Sessions(Box::new(request))),
         Some(("health", flags)) => values(flags)
-            .and_then(|values| config::listen(&values))
-            .map(Command::Health)
-            .map_err(|error| error.to_string()),
+            .and_then(|values| health::Asked::from_values(&values).map_err(|error| error.to_string()))
+            .map(Command::Health),
         Some(("backup", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| backup::Request::from_values(flags, &values, &variables))
             .map(|request| Command::Backup(Box::new(request))),
         Some(("board", below)) => match below.subcommand() {
             Some((name, flags)) => values(flags)
-                .map_err(|error| error.to_string())
                 .and_then(|values| board::Request::from_values((name, flags), &values, &variables))
                 .map(|request| Command::Board(Box::new(request))),
             None => Err(format!("what to do with boards is missing: {BOARD_COMMANDS}")),
         },
         Some(("restore", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| restore::Request::from_values(flags, &values, &variables))
             .map(|request| Command::Restore(Box::new(request))),
         Some(("check", flags)) => values(flags)
-            .map_err(|error| error.to_string())
             .and_then(|values| place::Where::of_settings(&values))
             .map(Command::Check),
         Some(("compact", flags)) => values(flags)
-            .and_then(|values| config::data(&values))
-            .map(Command::Compact)
-            .map_err(|error| error.to_string()),
+            .and_then(|values| config::data(&values).map_err(|error| error.to_string()))
+            .map(Command::Compact),
         Some(("copy", flags)) => copy::Request::from_values(flags, &variables).map(Command::Copy),
+        Some(("doctor", flags)) => values(flags)
+            .and_then(|values| doctor::Request::from_values(flags, &values, (&variables, machine)))
+            .map(|request| Command::Doctor(Box::new(request))),
         Some(("mcp", flags)) => {
             mcp::Request::from_values(flags, &variables).map(|request| Command::Mcp(Box::new(request)))
         }
         Some(("nodes", flags)) => values(flags)
-            .and_then(|values| config::shared_store(&values))
-            .map(|address| Command::Nodes(Box::new(address)))
-            .map_err(|error| error.to_string()),
+            .and_then(|values| config::shared_store(&values).map_err(|error| error.to_string()))
+            .map(|address| Command::Nodes(Box::new(address))),
         Some(("version", _)) => return Parsed::Show(version()),
+        Some(("completions", flags)) => {
+            return shown_or_wrong(completions::script(&self::command(), &word(flags)));
+        }
+        Some(("manual", flags)) => {
+            let page = Some(word(flags)).filter(|page| !page.is_empty());
+            return shown_or_wrong(manual::run(&self::command(), page.as_deref()));
+        }
         _ => Err(format!("a command is needed: {COMMANDS}")),
     };
     outcome.map_or_else(Parsed::Wrong, Parsed::Run)
+}
+
+/// The one word of `completions` and of `manual`; empty where there is none.
+fn word(flags: &ArgMatches) -> String {
+    flags.get_one::<String>(WORD).cloned().unwrap_or_default()
+}
+
+fn shown_or_wrong(text: Result<String, String>) -> Parsed {
+    text.map_or_else(Parsed::Wrong, Parsed::Show)
+}
+
+/// What a server starts with, and reads anew later.
+fn serve(sources: Sources, files: &dyn Files, machine: Machine) -> Result<Command, String> {
+    let values = sources.read(files).map_err(|error| error.to_string())?;
+    let config = Config::from_values(&values, machine).map_err(|error| error.to_string())?;
+    let renewal = Renewal {
+        sources,
+        values,
+        machine,
+    };
+    Ok(Command::Serve(Box::new(config), Box::new(renewal)))
 }
 
 /// A flag that would be taken for the value of another, since that has none: what is wrong, in one line.
@@ -211,22 +249,22 @@ fn version() -> String {
 }
 
 /// The texts that a flag was given; `None` when it was not, or is none of this command's.
-fn given(flags: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
-    if setting.kind == Kind::Switch {
+fn given(flags: &ArgMatches, name: &str) -> Option<Vec<String>> {
+    if Setting::named(name).is_some_and(|setting| setting.kind == Kind::Switch) {
         let set = flags
-            .try_get_one::<bool>(setting.name)
+            .try_get_one::<bool>(name)
             .ok()
             .flatten()
             .copied()
             .unwrap_or(false);
         return set.then(|| vec!["true".to_owned()]);
     }
-    let texts = flags.try_get_many::<String>(setting.name).ok().flatten()?;
+    let texts = flags.try_get_many::<String>(name).ok().flatten()?;
     Some(texts.cloned().collect())
 }
 
 /// What a message says is expected.
-const COMMANDS: &str = "serve, token or health, or backup, board, check, compact, copy, invite, mcp, nodes, restore, sessions or version; \
+const COMMANDS: &str = "serve, token or health, or backup, board, check, compact, config, copy, doctor, invite, mcp, nodes, restore, sessions or version; \
      `boardwire help` shows how";
 
 /// The same, of `boardwire board`.
@@ -269,8 +307,14 @@ Examples:
   boardwire compact --data boardwire.redb
       Make a data file as small as it can be.
 
+  boardwire config
+      Print every setting, its value and where it came from.
+
   boardwire copy --from boardwire.redb --to new.redb
       Copy all boards, to or from a PostgreSQL too; of a damaged file, what can be read.
+
+  boardwire doctor --url https://boards.example.com
+      Say what is wrong with the way to a server, or without --url with its machine and its store.
 
   boardwire mcp --url https://boards.example
       For an assistant that starts programs: let it draw on the board of BOARDWIRE_KEY.
@@ -279,9 +323,12 @@ Examples:
       List the servers that share a PostgreSQL.";
 
 const SERVE_HELP: &str = "\
-Every flag is also an environment variable: --jwt-secret is BOARDWIRE_JWT_SECRET, and so on.
-A flag wins over its variable; an empty variable counts as not set.
-Lists are separated by commas.";
+Every flag is also an environment variable, --jwt-secret is BOARDWIRE_JWT_SECRET, and a line of the file of settings:
+jwt-secret = \"...\". A flag wins over its variable, and that over the file; an empty variable counts as not set.
+Lists are separated by commas.
+A secret may be in a file of its own: --jwt-secret-file PATH, BOARDWIRE_JWT_SECRET_FILE, jwt-secret-file = \"PATH\", or the
+credential boardwire.jwt-secret of systemd. So may --jwt-secrets, --metrics-token, --node-secret, --redis and --store.
+SIGHUP: the server reads files anew, and takes up what may change while it runs.";
 
 const TOKEN_HELP: &str = "\
 The secret is that of the server: BOARDWIRE_JWT_SECRET, or with --dev the one beside the data file.
@@ -294,7 +341,11 @@ Examples:
 
 const HEALTH_HELP: &str = "\
 For the health check of a container: asks GET /health of the server on this machine, prints one line, and ends with 0 for
-status 200 and with 1 for anything else. 0.0.0.0 and [::] are asked on loopback. BOARDWIRE_LISTEN counts here too.";
+status 200 and with 1 for anything else. 0.0.0.0 and [::] are asked on loopback. BOARDWIRE_LISTEN and BOARDWIRE_TLS_CERT
+count here too: with a certificate it speaks TLS, with nobody but who has the key of that.";
+
+/// The id of the word that `completions` and `manual` take.
+const WORD: &str = "word";
 
 /// The settings that `boardwire token` shares with the server.
 const OF_TOKEN: [&str; 7] = [
@@ -315,7 +366,7 @@ fn command() -> clap::Command {
         .args(
             SETTINGS
                 .iter()
-                .map(|setting| argument(setting, setting.group.heading())),
+                .flat_map(|setting| arguments(setting, setting.group.heading())),
         );
     let token = clap::Command::new("token")
         .about("Print a signed token")
@@ -327,21 +378,28 @@ fn command() -> clap::Command {
         .after_help(invite::HELP)
         .args(invite::arguments())
         .args(as_serve(&OF_TOKEN))
-        .args(as_serve(&["public-url", "listen"]));
+        .args(as_serve(&["public-url", "listen", "tls-cert"]));
     let sessions = clap::Command::new("sessions")
         .about("List who got in by an invitation, or end that")
         .after_help(sessions::HELP)
         .args(sessions::arguments())
         .args(as_serve(&OF_TOKEN))
-        .args(as_serve(&["listen"]));
+        .args(as_serve(&["listen", "tls-cert"]));
     let health = clap::Command::new("health")
         .about("Ask a running server how it is")
         .after_help(HEALTH_HELP)
-        .args(as_serve(&["listen"]));
+        .args(as_serve(&["listen", "tls-cert"]));
     let copy = clap::Command::new("copy")
         .about("Copy all boards from one store into another, of which no server runs")
         .after_help(copy::HELP)
         .args(copy::arguments());
+    let doctor = clap::Command::new("doctor")
+        .about("Say what is wrong with a server, its machine, or the way to it, and what would be right")
+        .after_help(doctor::HELP)
+        .args(doctor::arguments())
+        .args(as_serve(
+            &SETTINGS.iter().map(|setting| setting.name).collect::<Vec<_>>(),
+        ));
     let mcp = clap::Command::new("mcp")
         .about("Speak the Model Context Protocol on standard input and output, for a server elsewhere")
         .after_help(mcp::HELP)
@@ -351,6 +409,20 @@ fn command() -> clap::Command {
         .after_help(nodes::HELP)
         .args(as_serve(&["store"]));
     let version = clap::Command::new("version").about("Print the version");
+    // For whoever packages it: no help needs to list them.
+    let of_packages = [
+        (
+            "completions",
+            "Print what a shell needs to complete commands: bash, fish or zsh",
+        ),
+        ("manual", "Print a page for man, or the names of all"),
+    ]
+    .map(|(name, about)| {
+        clap::Command::new(name)
+            .about(about)
+            .arg(Arg::new(WORD))
+            .hide(true)
+    });
     clap::Command::new("boardwire")
         .version(env!("CARGO_PKG_VERSION"))
         .about("A self-hosted server that keeps canvas boards (Yjs documents) in sync, in real time")
@@ -359,14 +431,30 @@ fn command() -> clap::Command {
         .subcommand_required(true)
         .subcommands([serve, invite, sessions, token, health])
         .subcommands(keeping())
-        .subcommands([copy])
+        .subcommands([configuration::command(), copy, doctor])
         .subcommands([mcp, nodes, version])
+        .subcommands(of_packages)
+        .mut_subcommands(with_file)
+}
+
+/// With the flag that names the file of settings, where a command takes settings.
+fn with_file(command: clap::Command) -> clap::Command {
+    let is_setting = |argument: &Arg| Setting::named(argument.get_id().as_str()).is_some();
+    let takes_settings = command.get_arguments().any(is_setting);
+    let command = command.mut_subcommands(with_file);
+    if !takes_settings {
+        return command;
+    }
+    let help = format!(
+        "The file of settings, in TOML [variable: {FILE_VARIABLE}] [default: {DEFAULT_FILE}, where there is one]"
+    );
+    command.arg(flag(FILE_FLAG, "FILE", &help).help_heading("File of settings"))
 }
 
 /// The flags of these settings, for another command than `serve`.
 fn as_serve(names: &[&str]) -> Vec<Arg> {
     let shared = SETTINGS.iter().filter(|setting| names.contains(&setting.name));
-    let flags = shared.map(|setting| argument(setting, "As for `boardwire serve`"));
+    let flags = shared.flat_map(|setting| arguments(setting, "As for `boardwire serve`"));
     flags.collect()
 }
 
@@ -377,19 +465,19 @@ fn keeping() -> [clap::Command; 5] {
         .after_help(backup::HELP)
         .args(backup::arguments())
         .args(as_serve(&OF_TOKEN))
-        .args(as_serve(&["listen", "store"]));
+        .args(as_serve(&["listen", "tls-cert", "store"]));
     let restore = clap::Command::new("restore")
         .about("Restore everything, or one board, from a backup")
         .after_help(restore::HELP)
         .args(restore::arguments())
         .args(as_serve(&OF_TOKEN))
-        .args(as_serve(&["listen", "store"]));
+        .args(as_serve(&["listen", "tls-cert", "store"]));
     let board = clap::Command::new("board")
         .about("List, show, export, import, copy, rename, give away and delete boards")
         .after_help(board::HELP)
         .subcommand_required(true)
         .subcommands(board::commands(|| {
-            let more = as_serve(&["listen", "store"]);
+            let more = as_serve(&["listen", "tls-cert", "store"]);
             as_serve(&OF_TOKEN).into_iter().chain(more).collect()
         }));
     let check = clap::Command::new("check")
@@ -401,6 +489,18 @@ fn keeping() -> [clap::Command; 5] {
         .after_help(compact::HELP)
         .args(as_serve(&["data"]));
     [backup, restore, board, check, compact]
+}
+
+/// The flags of a setting: of a secret also the one that names a file, of which the help says so once.
+fn arguments(setting: &'static Setting, heading: &'static str) -> impl Iterator<Item = Arg> {
+    let file = setting.file_flag().map(|name| {
+        let argument = Arg::new(name.clone()).long(name).value_name("PATH");
+        argument
+            .action(ArgAction::Set)
+            .allow_hyphen_values(true)
+            .hide(true)
+    });
+    std::iter::once(argument(setting, heading)).chain(file)
 }
 
 /// The flag of a setting. Values stay text here; the configuration checks them wherever they come from.

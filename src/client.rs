@@ -11,16 +11,23 @@
 
 mod address;
 mod answer;
+#[cfg(feature = "tls")]
+mod certificate;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod reach;
+mod socket;
 #[cfg(test)]
 mod tests;
 
 pub use address::{Address, AddressError, is_public};
+pub use reach::{Encrypted, NotReached, Reached, Step, Upgraded};
+pub use socket::{Frame, Opcode, Socket};
 
 use std::fmt;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use smol::future::FutureExt as _;
@@ -110,6 +117,10 @@ pub enum ClientError {
     NoAuthorities,
     /// The certificate is not trusted, or is of another name.
     Certificate,
+    /// The file with the certificate of the server on this machine cannot be read.
+    NoCertificate,
+    /// The server on this machine has another certificate than that file.
+    OtherCertificate,
     /// Another step of the TLS handshake failed.
     Handshake,
     /// The connection ended before the answer.
@@ -135,6 +146,10 @@ impl fmt::Display for ClientError {
                 "there is no certificate of an authority to trust; install ca-certificates"
             }
             Self::Certificate => "its certificate is not trusted, or is of another name",
+            Self::NoCertificate => "the certificate of --tls-cert cannot be read",
+            Self::OtherCertificate => {
+                "its certificate is not that of --tls-cert; a new one is taken up within seconds"
+            }
             Self::Handshake => "the TLS handshake failed",
             Self::Ended(kind) => return write!(f, "the connection ended: {kind}"),
             Self::TimedOut => "no answer in time",
@@ -160,13 +175,17 @@ fn ended(error: std::io::Error) -> ClientError {
 /// Sends requests.
 pub struct Client {
     may_reach: fn(IpAddr) -> bool,
+    /// The certificate of the one server that is trusted, where that is on this machine.
+    certificate: Option<PathBuf>,
     #[cfg(feature = "tls")]
     verifier: OnceCell<Verifier>,
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Client")
+        f.debug_struct("Client")
+            .field("certificate", &self.certificate)
+            .finish_non_exhaustive()
     }
 }
 
@@ -176,8 +195,19 @@ impl Client {
     pub fn new(may_reach: fn(IpAddr) -> bool) -> Self {
         Self {
             may_reach,
+            certificate: None,
             #[cfg(feature = "tls")]
             verifier: OnceCell::new(),
+        }
+    }
+
+    /// One for the server on this machine, which has the key of the certificate in this file, whatever name
+    /// that is of; with none it trusts whom [`Self::new`] does.
+    #[must_use]
+    pub fn of_owner(certificate: Option<&Path>) -> Self {
+        Self {
+            certificate: certificate.map(Path::to_owned),
+            ..Self::new(|_| true)
         }
     }
 
@@ -211,10 +241,20 @@ impl Client {
         }
         #[cfg(feature = "tls")]
         {
-            let load = || smol::unblock(|| Verifier::new(None));
+            let load = || {
+                let certificate = self.certificate.clone();
+                smol::unblock(move || match certificate {
+                    Some(file) => Verifier::of_owner(&file).map_err(|_| ClientError::NoCertificate),
+                    None => Verifier::new(None).map_err(ClientError::from),
+                })
+            };
             let verifier = self.verifier.get_or_try_init(load).await?;
             let stream = self.connect(request.address).await?;
-            let stream = verifier.encrypt(&request.address.name(), stream).await?;
+            let encrypted = verifier.encrypt(&request.address.name(), stream).await;
+            let stream = encrypted.map_err(|error| match (&self.certificate, error) {
+                (Some(_), TlsError::Certificate(_)) => ClientError::OtherCertificate,
+                (_, error) => error.into(),
+            })?;
             exchange(stream, (head, request.body), wanted).await
         }
         #[cfg(not(feature = "tls"))]
@@ -223,13 +263,10 @@ impl Client {
 
     /// Connects to the first address that may be reached and takes the connection.
     async fn connect(&self, address: &Address) -> Result<TcpStream, ClientError> {
-        let found = match address.ip() {
-            Some(ip) => vec![SocketAddr::new(ip, address.port())],
-            // On the blocking pool.
-            None => smol::net::resolve((address.name(), address.port()))
-                .await
-                .map_err(|_| ClientError::NoAddress)?,
-        };
+        self.connect_to(&find(address).await?).await
+    }
+
+    async fn connect_to(&self, found: &[SocketAddr]) -> Result<TcpStream, ClientError> {
         let mut outcome = match found.is_empty() {
             true => Err(ClientError::NoAddress),
             false => Err(ClientError::NotAllowed),
@@ -262,16 +299,33 @@ impl From<TlsError> for ClientError {
     }
 }
 
-/// The head as it is sent.
-fn head_of(request: &Request<'_>) -> Result<Vec<u8>, ClientError> {
+/// The addresses of a host.
+async fn find(address: &Address) -> Result<Vec<SocketAddr>, ClientError> {
+    match address.ip() {
+        Some(ip) => Ok(vec![SocketAddr::new(ip, address.port())]),
+        // On the blocking pool.
+        None => smol::net::resolve((address.name(), address.port()))
+            .await
+            .map_err(|_| ClientError::NoAddress),
+    }
+}
+
+/// Whether fields are such that they may stand in a head.
+fn check_fields(fields: &[(&str, &str)]) -> Result<(), ClientError> {
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     let is_fine = |(name, value): &(&str, &str)| {
         let visible = value.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
         !name.is_empty() && name.bytes().all(is_token) && visible
     };
-    if !request.fields.iter().all(is_fine) {
-        return Err(ClientError::Field);
+    match fields.iter().all(is_fine) {
+        true => Ok(()),
+        false => Err(ClientError::Field),
     }
+}
+
+/// The head as it is sent.
+fn head_of(request: &Request<'_>) -> Result<Vec<u8>, ClientError> {
+    check_fields(request.fields)?;
     let length = || format!("Content-Length: {}\r\n", request.body.len());
     let (verb, length) = match request.verb {
         Verb::Get => ("GET", String::new()),
@@ -312,6 +366,11 @@ async fn exchange(
     receive(&mut reading, wanted).or(write).await
 }
 
+/// A connection, encrypted or not.
+trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
+
 /// What comes from the other side, and what of it is not used yet.
 struct Incoming<'a, S> {
     stream: &'a mut S,
@@ -336,7 +395,16 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin), wanted: Wanted) -> Resul
         stream,
         unused: Vec::new(),
     };
-    let head = receive_head(&mut incoming).await?;
+    let head = receive_head(&mut incoming, Switching::Refused).await?;
+    receive_body(incoming, head, wanted).await
+}
+
+/// What follows a head, and all of it as an answer.
+async fn receive_body(
+    mut incoming: Incoming<'_, impl AsyncRead + Unpin>,
+    head: Head,
+    wanted: Wanted,
+) -> Result<Answer, ClientError> {
     let body = match (wanted, head.body) {
         (Wanted::Head, _) => Vec::new(),
         (Wanted::Body(bytes_max), Body::UntilEnd) => {
@@ -362,8 +430,19 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin), wanted: Wanted) -> Resul
     }
 }
 
+/// Whether another protocol may follow a head (101).
+#[derive(Clone, Copy)]
+enum Switching {
+    /// Nothing was asked for that it would be.
+    Refused,
+    Taken,
+}
+
 /// The head that is no interim answer.
-async fn receive_head(incoming: &mut Incoming<'_, impl AsyncRead + Unpin>) -> Result<Head, ClientError> {
+async fn receive_head(
+    incoming: &mut Incoming<'_, impl AsyncRead + Unpin>,
+    switching: Switching,
+) -> Result<Head, ClientError> {
     let (mut looked, mut used) = (0, 0);
     loop {
         if let Some(end) = end_of_head(&incoming.unused, looked) {
@@ -374,10 +453,10 @@ async fn receive_head(incoming: &mut Incoming<'_, impl AsyncRead + Unpin>) -> Re
             }
             incoming.unused.drain(..head.length);
             looked = 0;
-            // Nothing was asked for that another protocol would follow (101).
-            match head.status {
-                101 => return Err(ClientError::NotHttp),
-                100..=199 => continue,
+            match (head.status, switching) {
+                (101, Switching::Taken) => return Ok(head),
+                (101, Switching::Refused) => return Err(ClientError::NotHttp),
+                (100..=199, _) => continue,
                 _ => return Ok(head),
             }
         }

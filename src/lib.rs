@@ -45,6 +45,9 @@ pub mod sync;
 pub mod time;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "tls/absent.rs"]
+pub(crate) mod tls;
 pub mod update;
 pub mod webhooks;
 pub mod ws;

@@ -18,13 +18,15 @@ mod mcp;
 mod nodes;
 mod picture;
 mod sessions;
+mod settings;
 mod socket;
+mod tls;
 mod versions;
 mod webhooks;
 
 pub use self::{
     assets::*, awareness::*, backup::*, client::*, events::*, http::*, mcp::*, nodes::*, picture::*,
-    sessions::*, socket::*, versions::*, webhooks::*,
+    sessions::*, settings::*, socket::*, tls::*, versions::*, webhooks::*,
 };
 
 // --- names ------------------------------------------------------------------------------------------------

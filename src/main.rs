@@ -14,8 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use boardwire::access::Mode;
 use boardwire::jwt::Keys;
-use boardwire::server::config::{Config, LogFormat, Machine};
-use boardwire::server::{self, Ended, dev_secret, telemetry};
+use boardwire::server::config::{Config, Disk, LogFormat, Machine};
+use boardwire::server::{self, Ended, Renewal, dev_secret, telemetry};
 use boardwire::time::UnixMillis;
 
 mod cli;
@@ -44,18 +44,37 @@ fn main() -> ExitCode {
         cores: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         log_format,
     };
-    match cli::parse(std::env::args_os(), |name| std::env::var_os(name), machine) {
+    let variables = |name: &str| std::env::var_os(name);
+    match cli::parse(std::env::args_os(), variables, &Disk, machine) {
         Parsed::Show(text) => print(&text),
         Parsed::Wrong(line) => fail(&line, USAGE),
-        Parsed::Run(Command::Serve(mut config)) => match prepare(&mut config) {
-            Ok(()) => serve(*config),
+        Parsed::Run(Command::Serve(mut config, renewal)) => match prepare(&mut config) {
+            Ok(()) => serve(*config, *renewal),
             Err(line) => fail(&line, FAILURE),
         },
-        Parsed::Run(Command::Health(listen)) => match cli::health::check(listen) {
+        Parsed::Run(Command::Config(report)) => {
+            let printed = print(&report.text);
+            for path in report.exposed {
+                let line = format!(
+                    "everybody on this machine may read {}, with a secret in it",
+                    path.display()
+                );
+                fail(&line, FAILURE);
+            }
+            report.wrong.map_or(printed, |line| fail(&line, FAILURE))
+        }
+        Parsed::Run(Command::Health(asked)) => match cli::health::check(&asked) {
             Ok(line) => print(format!("{line}\n")),
             Err(line) => fail(&line, FAILURE),
         },
         Parsed::Run(Command::Copy(request)) => ended(cli::copy::run(&request).map(|line| line + "\n")),
+        Parsed::Run(Command::Doctor(request)) => {
+            let report = cli::doctor::run(&request);
+            match (print(&report.text), report.is_wrong) {
+                (ExitCode::SUCCESS, true) => ExitCode::from(FAILURE),
+                (printed, _) => printed,
+            }
+        }
         Parsed::Run(Command::Mcp(request)) => match cli::mcp::run(*request) {
             Ok(()) => ExitCode::SUCCESS,
             Err(line) => fail(&line, FAILURE),
@@ -119,11 +138,12 @@ fn made(text: Result<String, String>, its_use: &str) -> ExitCode {
 }
 
 /// Runs the server until a signal ends it.
-fn serve(config: Config) -> ExitCode {
+fn serve(config: Config, renewal: Renewal) -> ExitCode {
     let node = server::node_name(&config);
-    telemetry::start(config.log_format, config.log_level, node.as_deref());
+    let level = telemetry::start(config.log_format, &config.log_level, node.as_deref());
     let dev_keys = (config.mode == Mode::Dev).then(|| config.keys.clone());
     let public_url = config.public_url.clone();
+    let scheme = config.tls.as_ref().map_or("http", |_| "https");
     let page = match boardwire::api::has_page() {
         true => Page::BuiltIn,
         false => Page::Absent,
@@ -131,18 +151,19 @@ fn serve(config: Config) -> ExitCode {
     let ready = |address: SocketAddr| {
         tracing::info!(listen = %address, version = env!("CARGO_PKG_VERSION"), "listening");
         if let Some(keys) = dev_keys {
-            let base = public_url.map_or_else(|| format!("http://{address}"), |url| url.to_string());
+            let base = public_url.map_or_else(|| format!("{scheme}://{address}"), |url| url.to_string());
             let text = cli::welcome::text(&keys, &base, now(), page);
             // Whether somebody reads it or not, the server runs.
             io::stdout().write_all(text.as_bytes()).ok();
         }
     };
-    match server::run(config, ready) {
+    match server::run(config, (renewal, level), ready) {
         Ok(Ended::Saved) => ExitCode::SUCCESS,
         Ok(Ended::Unsaved) => fail("not everything could be saved; see the log", FAILURE),
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            fail(&format!("{error}{}", cause.unwrap_or_default()), FAILURE)
+            let help = "`boardwire doctor`, and docs/troubleshooting.md#the-server-does-not-start, tell more";
+            fail(&format!("{error}{}; {help}", cause.unwrap_or_default()), FAILURE)
         }
     }
 }

@@ -21,12 +21,18 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::fault::Fault;
 use crate::http::head::Method;
+use crate::metrics::handshakes::HandshakeMetrics;
+use crate::metrics::held::{Held, MemoryMetrics, Waiting};
+use crate::metrics::latency::LatencyMetrics;
 use crate::metrics::nodes::NodeMetrics;
 use crate::metrics::redis::RedisMetrics;
 use crate::metrics::webhooks::WebhookMetrics;
 use crate::room::Tally;
 use crate::store::Footprint;
 
+pub mod handshakes;
+pub mod held;
+pub mod latency;
 pub mod nodes;
 pub mod redis;
 pub mod webhooks;
@@ -48,6 +54,18 @@ const LEFT: &str = "left";
 /// The code, and the `reason`, of a connection that was refused for the page it came from, before anything
 /// was decided.
 pub(crate) const ORIGIN_REFUSED: &str = "origin_refused";
+
+/// The `reason` of a connection that was not read for a while since it had sent more than its rate.
+pub(crate) const RATE: &str = "rate";
+
+/// What is counted of those who wanted more than they may have: their rate, and the codes of refusals.
+const OVER_BOUNDS: [&str; 5] = [
+    RATE,
+    "too_costly",
+    "board_too_large",
+    "owner_full",
+    "too_many_boards",
+];
 
 /// A count that only grows. Its name ends in `_total`.
 ///
@@ -129,14 +147,12 @@ pub struct Readings {
     pub rooms: usize,
     /// Open WebSockets.
     pub connections: usize,
-    /// Bytes of messages, heads and bodies that are not complete yet.
-    pub receiving_bytes: usize,
-    /// The most that these ever were.
+    /// The most bytes that messages, heads and bodies ever took that were not complete yet.
     pub receiving_most: usize,
-    /// Bytes of answers on their way out.
-    pub answer_bytes: usize,
-    /// Bytes that wait for the disk.
-    pub commit_queue_bytes: usize,
+    /// Bytes in memory, by what they are for.
+    pub held: Held,
+    /// What waits for its turn.
+    pub waiting: Waiting,
     /// The data file, and what lives in it.
     pub footprint: Footprint,
     /// Boards that this node has, where nodes share the store.
@@ -181,6 +197,8 @@ struct Updates {
 #[derive(Clone, Debug)]
 pub struct CommitMetrics {
     seconds: Histogram,
+    saved: Histogram,
+    fsync: Histogram,
     changes: Histogram,
     failures: Total,
 }
@@ -189,6 +207,8 @@ impl Default for CommitMetrics {
     fn default() -> Self {
         Self {
             seconds: Histogram::new(SECONDS),
+            saved: latency::of_changes(),
+            fsync: latency::of_changes(),
             changes: Histogram::new(CHANGES),
             failures: Total::default(),
         }
@@ -196,11 +216,17 @@ impl Default for CommitMetrics {
 }
 
 impl CommitMetrics {
-    /// A commit of so many changes was made.
-    pub(crate) fn committed(&self, changes: usize, took: Duration) {
+    /// A commit of so many changes was made, of which the first had waited for `waited` when it was durable.
+    pub(crate) fn committed(&self, changes: usize, took: Duration, waited: Duration) {
         self.seconds.observe(took.as_secs_f64());
+        self.saved.observe(waited.as_secs_f64());
         self.changes
             .observe(f64::from(u32::try_from(changes).unwrap_or(u32::MAX)));
+    }
+
+    /// The disk was waited for.
+    pub(crate) fn synced(&self, took: Duration) {
+        self.fsync.observe(took.as_secs_f64());
     }
 
     /// A commit failed.
@@ -218,6 +244,7 @@ pub struct Metrics {
     ended: Totals<1>,
     refused: Totals<1>,
     misdirected: Total,
+    over_bounds: Totals<1>,
     messages_received: Total,
     received_bytes: Total,
     unknown_messages: Total,
@@ -231,8 +258,11 @@ pub struct Metrics {
     board_load_failures: Total,
     node_store_seconds: Histogram,
     http_requests: Totals<2>,
+    latency: LatencyMetrics,
+    memory: MemoryMetrics,
     nodes: NodeMetrics,
     webhooks: WebhookMetrics,
+    handshakes: HandshakeMetrics,
 }
 
 impl Metrics {
@@ -247,6 +277,7 @@ impl Metrics {
             ended: Totals::new(std::iter::once([("reason", LEFT)]).chain(reasons())),
             refused: Totals::new(reasons().chain([[("reason", ORIGIN_REFUSED)]])),
             misdirected: Total::default(),
+            over_bounds: Totals::new(OVER_BOUNDS.into_iter().map(|reason| [("reason", reason)])),
             messages_received: Total::default(),
             received_bytes: Total::default(),
             unknown_messages: Total::default(),
@@ -260,8 +291,11 @@ impl Metrics {
             board_load_failures: Total::default(),
             node_store_seconds: Histogram::new(SECONDS),
             http_requests: Totals::new(http_labels()),
+            latency: LatencyMetrics::default(),
+            memory: MemoryMetrics::default(),
             nodes: NodeMetrics::default(),
             webhooks: WebhookMetrics::default(),
+            handshakes: HandshakeMetrics::default(),
         };
         metrics.register_process();
         metrics.register_clients();
@@ -270,6 +304,9 @@ impl Metrics {
         metrics.register_redis(redis);
         metrics.register_nodes();
         metrics.register_webhooks();
+        metrics.latency.register(&mut metrics.registry);
+        metrics.memory.register(&mut metrics.registry);
+        metrics.register_handshakes();
         metrics
     }
 
@@ -299,7 +336,7 @@ impl Metrics {
         let updates = [("new", new), ("known", known), ("hole", hole), ("denied", denied)];
         let updates: Totals<1> = Totals(updates.map(|(outcome, total)| ([("outcome", outcome)], total.clone())).into());
         let (opened, ended, refused) = (self.opened.clone(), self.ended.clone(), self.refused.clone());
-        let misdirected = self.misdirected.clone();
+        let (misdirected, over_bounds) = (self.misdirected.clone(), self.over_bounds.clone());
         let (received, bytes, unknown) = (self.messages_received.clone(), self.received_bytes.clone(), self.unknown_messages.clone());
         let (broadcasts, frames, sent) = (self.awareness_broadcasts.clone(), self.frames_queued.clone(), self.sent_bytes.clone());
         self.register("rooms", "Boards in memory", &rooms);
@@ -308,6 +345,7 @@ impl Metrics {
         self.register("connections_ended_total", "Those that ended, by reason; left: the client closed it or is gone", &ended);
         self.register("connections_refused_total", "Upgrade requests that were refused, by reason", &refused);
         self.register("misdirected_requests_total", "HTTP requests that were refused since their Host is not this server's", &misdirected);
+        self.register("over_bounds_total", "How often somebody wanted more than they may have, by what of: rate (and was not read for a while), or the code of the refusal", &over_bounds);
         self.register("messages_received_total", "WebSocket messages received", &received);
         self.register("received_bytes_total", "Bytes of these messages", &bytes);
         self.register("receiving_bytes", "Bytes held of messages, heads and bodies that are not complete yet, but for the smallest", &receiving);
@@ -332,6 +370,8 @@ impl Metrics {
         self.register("data_file_bytes", "Size of the data file", &file);
         self.register("data_live_bytes", "About what lives in it: documents, and what their rows and all others take", &live);
         self.register("commit_seconds", "Time that commits took, fsync included", &commits.seconds);
+        self.register("saved_seconds", "Time from when the first change of a commit was accepted until it was durable, and its author may be told", &commits.saved);
+        self.register("fsync_seconds", "Time of each fsync of the data file by itself; none where a database keeps the boards", &commits.fsync);
         self.register("commit_changes", "Changes that shared one commit", &commits.changes);
         self.register("commit_failures_total", "Commits that failed; their changes were lost and never echoed as saved", &commits.failures);
         self.register("compaction_seconds", "Time that compactions of a board took, their wait for a thread included", &compaction_seconds);
@@ -364,6 +404,12 @@ impl Metrics {
         self.register("redis_publications_total", help, &redis.sent);
     }
 
+    fn register_handshakes(&mut self) {
+        let outcomes = self.handshakes.outcomes.clone();
+        let help = "Handshakes of TLS with clients, by what became of them; plain: no TLS was spoken";
+        self.register("tls_handshakes_total", help, &outcomes);
+    }
+
     fn register_webhooks(&mut self) {
         let tries = self.webhooks.tries.clone();
         let help =
@@ -392,10 +438,22 @@ impl Metrics {
         self.register("forwarded_waiting_bytes", help, &nodes.waiting);
     }
 
+    /// The handle of handshakes.
+    #[must_use]
+    pub fn handshakes(&self) -> &HandshakeMetrics {
+        &self.handshakes
+    }
+
     /// The handle of webhooks.
     #[must_use]
     pub fn webhooks(&self) -> &WebhookMetrics {
         &self.webhooks
+    }
+
+    /// The handle of what people wait for.
+    #[must_use]
+    pub fn latency(&self) -> &LatencyMetrics {
+        &self.latency
     }
 
     /// The handle of what passes from node to node.
@@ -426,10 +484,11 @@ impl Metrics {
         } = &self.values;
         rooms.set(readings.rooms as u64);
         connections.set(readings.connections as u64);
-        receiving_bytes.set(readings.receiving_bytes as u64);
+        receiving_bytes.set(readings.held.receiving as u64);
         receiving_most.set(readings.receiving_most as u64);
-        answer_bytes.set(readings.answer_bytes as u64);
-        commit_queue_bytes.set(readings.commit_queue_bytes as u64);
+        answer_bytes.set(readings.held.answers as u64);
+        commit_queue_bytes.set(readings.held.commit_queue as u64);
+        self.memory.set(&readings.held, &readings.waiting);
         data_file_bytes.set(readings.footprint.file_bytes);
         data_live_bytes.set(readings.footprint.live_bytes);
         node_boards.set(readings.node_boards as u64);
@@ -482,12 +541,22 @@ impl Metrics {
     /// A connection ended: for a fault, or because its peer ended it.
     pub(crate) fn ended(&self, fault: Option<Fault>) {
         let reason = fault.map_or(LEFT, |fault| fault.code());
+        self.over_bound(reason);
         self.ended.count([("reason", reason)]);
     }
 
     /// An upgrade request was refused.
     pub(crate) fn refused(&self, fault: Fault) {
+        self.over_bound(fault.code());
         self.refused.count([("reason", fault.code())]);
+    }
+
+    /// Somebody was refused for this reason, or had to wait: counted where it is a bound of what they may
+    /// have.
+    pub(crate) fn over_bound(&self, reason: &'static str) {
+        if OVER_BOUNDS.contains(&reason) {
+            self.over_bounds.count([("reason", reason)]);
+        }
     }
 
     /// An upgrade request was refused for its `Origin`.

@@ -1,8 +1,17 @@
-//! Encrypted connections to others: the database, and whoever is sent something.
+//! Encrypted connections: to others (the database, and whoever is sent something), and, below, of clients.
 //!
 //! Owns [`Verifier`]. Must not send anything by itself. Key invariant: there is no way to switch the check of
 //! the certificate off.
-//! Tests: those of `store::postgres`, and of `client`.
+//! Tests: those of `store::postgres`, and of `client`; `tls/tests.rs`; tests/it/tls.rs.
+
+mod certificate;
+mod records;
+#[cfg(test)]
+mod tests;
+mod validity;
+
+pub(crate) use certificate::Certificates;
+pub(crate) use records::{HANDSHAKE, RECORD_BYTES, SEALED_BYTES, Session};
 
 use std::fmt;
 use std::io;
@@ -11,10 +20,18 @@ use std::sync::Arc;
 
 use futures_rustls::TlsConnector;
 use futures_rustls::client::TlsStream;
-use futures_rustls::rustls::crypto::ring;
+use futures_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use futures_rustls::rustls::crypto::{
+    WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
+};
 use futures_rustls::rustls::pki_types::pem::PemObject as _;
-use futures_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use futures_rustls::rustls::{ClientConfig, Error, RootCertStore};
+use futures_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use futures_rustls::rustls::{
+    CertificateError as Refused, ClientConfig, DigitallySignedStruct, Error, ProtocolVersion, RootCertStore,
+    SignatureScheme,
+};
 use smol::io::{AsyncRead, AsyncWrite};
 
 /// Why there is no encrypted connection.
@@ -84,6 +101,25 @@ impl Verifier {
         Ok(Self(Arc::new(config).into()))
     }
 
+    /// Trusts whoever has the key of the first certificate of a file, whatever name that is of, and nobody
+    /// else: a server on this machine is asked by address, which no authority vouches for. It reads the file.
+    pub(crate) fn of_owner(file: &Path) -> Result<Self, TlsError> {
+        Ok(Self(Arc::new(Self::config_of_owner(file)?).into()))
+    }
+
+    fn config_of_owner(file: &Path) -> Result<ClientConfig, TlsError> {
+        let chain = certificate::chain(file).map_err(|error| TlsError::Authorities(error.to_string()))?;
+        let provider = ring::default_provider();
+        let algorithms = provider.signature_verification_algorithms;
+        let only = chain.into_iter().next();
+        Ok(ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::Handshake(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Only { only, algorithms }))
+            .with_no_client_auth())
+    }
+
     /// Encrypts a connection to the host of this name.
     pub(crate) async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
@@ -94,4 +130,61 @@ impl Verifier {
             ServerName::try_from(host.to_owned()).map_err(|error| TlsError::Handshake(error.to_string()))?;
         self.0.connect(name, stream).await.map_err(failed)
     }
+}
+
+/// Trusts one certificate.
+#[derive(Debug)]
+struct Only {
+    only: Option<CertificateDer<'static>>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for Only {
+    fn verify_server_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match self.only.as_ref() == Some(shown) {
+            true => Ok(ServerCertVerified::assertion()),
+            false => Err(Refused::ApplicationVerificationFailure.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, shown, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, shown, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// The version that was agreed on, and the certificate of the other side (DER).
+pub(crate) fn seen<S>(stream: &TlsStream<S>) -> (&'static str, Option<&[u8]>) {
+    let (_, session) = stream.get_ref();
+    let version = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+        _ => "TLS",
+    };
+    let first = session.peer_certificates().and_then(<[_]>::first);
+    (version, first.map(AsRef::as_ref))
 }

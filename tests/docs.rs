@@ -4,14 +4,20 @@
 //! what is checked comes from the code (limits.rs, the help, the file system), never from a list kept here.
 #![expect(clippy::expect_used, reason = "test code that clippy does not see as such")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use boardwire::fault::Fault;
 use boardwire::metrics::redis::RedisMetrics;
 use boardwire::metrics::{CommitMetrics, Metrics, Readings};
+use boardwire::net::disposition;
+use boardwire::server::StartError;
 use boardwire::server::config::SETTINGS;
+use boardwire::server::config::log_levels::PARTS;
+use boardwire::store::OpenError;
+use serde_json::Value;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -53,7 +59,7 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The anchors of a document's headings, as renderers make them.
+/// The anchors of a document: those of its headings, as renderers make them, and those that it names.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = prose(text).filter(|line| line.starts_with('#'));
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
@@ -66,7 +72,13 @@ fn anchors(text: &str) -> BTreeSet<String> {
             .map(|c| if c == ' ' { '-' } else { c })
             .collect()
     };
-    headings.map(slug).collect()
+    headings.map(slug).chain(named_anchors(text)).collect()
+}
+
+/// The anchors that a document names: `<a id="...">`.
+fn named_anchors(text: &str) -> impl Iterator<Item = String> {
+    let named = text.split("<a id=\"").skip(1);
+    named.filter_map(|rest| rest.split('"').next()).map(str::to_owned)
 }
 
 /// The flags that a help text lists.
@@ -135,6 +147,51 @@ fn every_setting_is_told_with_its_variable_and_default() {
             setting.name
         );
     }
+}
+
+#[test]
+fn each_part_that_logs_has_a_name_for_log_level_and_no_other_has() {
+    let logs = |code: &str| {
+        let levels = ["error", "warn", "info", "debug", "trace"];
+        let is_logged = |level: &str| code.contains(&format!("tracing::{level}!("));
+        code.contains("log_at!(") || levels.into_iter().any(is_logged)
+    };
+    let files = sources().into_iter().filter(|file| logs(&code_of(file)));
+    let part = |file: String| {
+        let path = file.trim_start_matches("src/").trim_end_matches(".rs");
+        path.split('/').next().unwrap_or_default().to_owned()
+    };
+    let parts: BTreeSet<String> = files.map(part).filter(|part| part != "main").collect();
+    let named: BTreeSet<String> = PARTS.iter().map(|&part| part.to_owned()).collect();
+    assert_eq!(parts, named, "left: src, right: PARTS");
+    let document = read("docs/settings.md");
+    let row = document.lines().find(|line| line.starts_with("| `--log-level "));
+    let row = row
+        .expect("the row")
+        .split_once("The parts are ")
+        .expect("the parts")
+        .1;
+    let row = row.split_once(';').expect("their end").0;
+    let told: BTreeSet<String> = row.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    assert_eq!(told, named, "left: docs/settings.md, right: PARTS");
+}
+
+#[test]
+fn what_a_server_that_runs_takes_up_is_told_and_nothing_else() {
+    let document = read("docs/settings.md");
+    let told = document.split_once("It takes up at once: ").expect("the list").1;
+    let told = told.split_once(".\n").expect("its end").0;
+    let told: BTreeSet<&str> = told.split('`').skip(1).step_by(2).collect();
+    let live = SETTINGS.iter().filter(|setting| setting.is_live());
+    assert_eq!(told, live.map(|setting| setting.name).collect());
+    let secrets = SETTINGS.iter().filter(|setting| setting.file_flag().is_some());
+    let line = document
+        .split_once("A setting that is a secret (")
+        .expect("the secrets")
+        .1;
+    let line = line.split_once(')').expect("their end").0;
+    let line: BTreeSet<&str> = line.split('`').skip(1).step_by(2).collect();
+    assert_eq!(line, secrets.map(|setting| setting.name).collect());
 }
 
 /// A path of the API, a method, and the names of its query parameters.
@@ -221,18 +278,76 @@ fn every_metric_has_a_row_and_every_row_a_metric() {
         rows.map(cells).collect(),
         "left: GET /metrics, right: docs/operations.md"
     );
-    let alerts = document
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("expr: "));
-    let words = alerts.flat_map(|alert| alert.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
-    let named: Vec<&str> = words.filter(|word| word.starts_with("boardwire_")).collect();
-    assert!(named.len() > 3, "alerts are read: {named:?}");
-    for name in named {
-        let known = [name, name.trim_end_matches("_bucket")].map(|name| format!("# TYPE {name} "));
-        assert!(
-            known.iter().any(|line| text.contains(line)),
-            "an alert names {name}"
-        );
+}
+
+/// What is asked of Prometheus in a file of alerts, or of panels.
+fn questions(file: &str) -> Vec<String> {
+    let text = read(file);
+    match file.ends_with(".json") {
+        true => {
+            let board: Value = serde_json::from_str(&text).expect("the dashboard is JSON");
+            let of = |value: &Value, name: &str| {
+                value
+                    .get(name)
+                    .cloned()
+                    .expect("each panel has targets, and each of these a question")
+            };
+            let all = |value: Value| value.as_array().cloned().expect("a list");
+            let panels = all(of(&board, "panels")).into_iter();
+            let targets = panels.flat_map(|panel| all(of(&panel, "targets")));
+            targets
+                .map(|target| of(&target, "expr").as_str().expect("words").to_owned())
+                .collect()
+        }
+        false => text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("expr: "))
+            .map(str::to_owned)
+            .collect(),
+    }
+}
+
+#[test]
+fn alerts_and_dashboard_ask_for_what_is_served() {
+    let metrics = Metrics::new(&CommitMetrics::default(), &RedisMetrics::default());
+    let text = metrics.encode(&Readings::default()).expect("metrics are written");
+    for file in ["docs/monitoring/alerts.yml", "docs/monitoring/dashboard.json"] {
+        let questions = questions(file);
+        assert!(questions.len() > 7, "{file} is read: {questions:?}");
+        for question in questions {
+            let words: Vec<&str> = question
+                .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .collect();
+            for name in words.iter().filter(|word| word.starts_with("boardwire_")) {
+                let kinds = match name.strip_suffix("_bucket") {
+                    Some(name) => vec![format!("# TYPE {name} histogram")],
+                    None => vec![format!("# TYPE {name} counter"), format!("# TYPE {name} gauge")],
+                };
+                let line = text.lines().find(|line| kinds.iter().any(|kind| kind == line));
+                assert!(
+                    line.is_some(),
+                    "{file} asks for {name}, which is not served: {question}"
+                );
+                // A count is asked for as a rate, and what is none is not.
+                let is_count = line.is_some_and(|line| !line.ends_with("gauge"));
+                let is_rate = question.contains("rate(") || question.contains("increase(");
+                let has_both = question.contains(" or ");
+                assert!(has_both || is_count == is_rate, "{file}: {question}");
+            }
+            for label in ["reason", "outcome", "status", "version", "kind"] {
+                let by = format!("by ({label})");
+                if question.contains(&by) {
+                    let name = words
+                        .iter()
+                        .find(|word| word.starts_with("boardwire_"))
+                        .expect("a name");
+                    assert!(
+                        text.contains(&format!("{name}{{{label}=")) || text.contains(&format!(",{label}=")),
+                        "{file}: {question}"
+                    );
+                }
+            }
+        }
     }
 }
 
@@ -262,6 +377,197 @@ fn every_relative_link_leads_somewhere() {
                 );
             }
         }
+    }
+}
+
+/// The codes that problem documents have, as docs/openapi.yaml lists them.
+fn documented_codes() -> BTreeSet<String> {
+    let document = read("docs/openapi.yaml");
+    let lists = document.split("code: { enum: [").skip(1);
+    let lists = lists
+        .filter_map(|rest| rest.split(']').next())
+        .flat_map(|list| list.split(','));
+    let single = document.split("code: { const: ").skip(1);
+    let single = single.filter_map(|rest| rest.split(' ').next());
+    lists.chain(single).map(|code| code.trim().to_owned()).collect()
+}
+
+#[test]
+fn every_error_close_code_and_check_is_explained_under_its_anchor() {
+    let document = read("docs/troubleshooting.md");
+    let mut times = BTreeMap::new();
+    for anchor in named_anchors(&document) {
+        *times.entry(anchor).or_insert(0) += 1;
+    }
+    assert!(
+        times.values().all(|times| *times == 1),
+        "an anchor stands twice: {times:?}"
+    );
+    let explained = |anchor: &str| {
+        assert!(
+            times.contains_key(anchor),
+            "docs/troubleshooting.md has no {anchor}"
+        )
+    };
+    let mut codes = documented_codes();
+    assert!(codes.len() > 50, "the codes are read: {codes:?}");
+    // Those whose words are beside the code that names them.
+    for file in sources() {
+        let text = code_of(&file);
+        let mut before = vec!["code: \"", "ORIGIN_REFUSED: &str = \""];
+        if file.starts_with("src/api") {
+            before.extend(["conflict(\"", "missing(\""]);
+        }
+        for before in before {
+            let named = text
+                .split(before)
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next());
+            codes.extend(named.map(str::to_owned));
+        }
+    }
+    codes.iter().for_each(|code| explained(code));
+    for fault in Fault::ALL {
+        explained(fault.code());
+        let row = disposition::of(fault);
+        for code in [row.plain, row.mirror] {
+            explained(&format!("close-{code}"));
+        }
+    }
+    for check in checks() {
+        explained(&format!("doctor-{check}"));
+    }
+}
+
+/// The names of the checks of `boardwire doctor`, as its files have them.
+fn checks() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for file in sources() {
+        if !file.starts_with("src/cli/doctor/") {
+            continue;
+        }
+        let text: String = read(&file).split_whitespace().collect();
+        for before in [
+            "letcheck=\"",
+            "Finding::ok(\"",
+            "Finding::warning(\"",
+            "Finding::wrong(\"",
+        ] {
+            let named = text
+                .split(before)
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next());
+            found.extend(named.map(str::to_owned));
+        }
+    }
+    assert!(found.len() > 20, "the checks are read: {found:?}");
+    found
+}
+
+/// Every source file, from below the repository.
+fn sources() -> Vec<String> {
+    let mut files = Vec::new();
+    product(&root().join("src"), &mut files);
+    files.into_iter().map(|(name, _)| format!("src/{name}")).collect()
+}
+
+/// A source file without its tests.
+fn code_of(file: &str) -> String {
+    let text = read(file);
+    text.split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn whatever_leads_to_the_troubleshooting_leads_to_an_anchor() {
+    let known = anchors(&read("docs/troubleshooting.md"));
+    let mut leads = 0;
+    let page =
+        ["board/verdict.ts", "board/VerdictScreen.tsx", "problems.ts"].map(|file| format!("web/src/{file}"));
+    for file in sources().into_iter().chain(page) {
+        let text = code_of(&file);
+        for rest in text.split("docs/troubleshooting.md#").skip(1) {
+            let anchor: String = rest
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+                .collect();
+            // The rest of some stands in a variable.
+            if !anchor.is_empty() && !anchor.ends_with('-') {
+                assert!(
+                    known.contains(&anchor),
+                    "{file}: docs/troubleshooting.md has no {anchor}"
+                );
+                leads += 1;
+            }
+        }
+    }
+    assert!(leads > 3, "{leads}");
+}
+
+#[test]
+fn every_warning_and_error_of_the_log_is_explained() {
+    let cells = |row: &str| -> Vec<String> { row.split('|').map(|cell| cell.trim().to_owned()).collect() };
+    let operations = read("docs/operations.md");
+    let messages: Vec<String> = operations
+        .lines()
+        .map(cells)
+        .filter(|cells| {
+            cells
+                .get(2)
+                .is_some_and(|level| level == "warn" || level == "error")
+        })
+        .filter_map(|cells| cells.into_iter().nth(1))
+        .collect();
+    assert!(messages.len() > 30, "the messages are read: {messages:?}");
+    let document = read("docs/troubleshooting.md");
+    let section = document.split("\n## Log lines\n").nth(1).unwrap_or_default();
+    let explained: BTreeSet<String> = section
+        .lines()
+        .map(cells)
+        .filter_map(|cells| cells.into_iter().nth(1))
+        .collect();
+    for message in messages {
+        assert!(
+            explained.contains(&message),
+            "docs/troubleshooting.md has no row for {message:?}"
+        );
+    }
+}
+
+#[test]
+fn every_way_not_to_start_is_explained() {
+    let (document, path) = (read("docs/troubleshooting.md"), PathBuf::from("PATH"));
+    let io = || std::io::Error::other("why");
+    let starts = [
+        StartError::Store {
+            path,
+            source: OpenError::InUse,
+        },
+        StartError::Database {
+            address: "ADDRESS".to_owned(),
+            source: OpenError::InUse,
+        },
+        StartError::Listen {
+            address: ([127, 0, 0, 1], 1).into(),
+            source: io(),
+        },
+        StartError::ListenToNodes {
+            address: "ADDRESS".to_owned(),
+            source: io(),
+        },
+        StartError::System(io()),
+    ];
+    for error in starts {
+        let words = error.to_string();
+        let words = ["PATH", "ADDRESS", "127.0.0.1:1"]
+            .iter()
+            .fold(words, |words, name| words.replace(name, ""));
+        assert!(document.contains(&format!("`{}`", words.trim())), "{words}");
+    }
+    for error in [OpenError::InUse, OpenError::NotAStore, OpenError::Full] {
+        assert!(document.contains(&format!("`{error}`")), "{error}");
     }
 }
 

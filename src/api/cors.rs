@@ -19,7 +19,7 @@ const SENT: &str = "authorization, content-type, x-api-key, if-match, if-none-ma
                     mcp-protocol-version, mcp-method, mcp-name";
 
 /// Fields that a page may read; likewise.
-const READ: &str = "Location, ETag, WWW-Authenticate, Allow, Retry-After, Idempotency-Replayed";
+const READ: &str = "Location, ETag, WWW-Authenticate, Allow, Retry-After, Idempotency-Replayed, X-Request-Id";
 
 /// Seconds that a browser may remember a preflight: an hour, so that a changed list soon counts.
 const REMEMBERED: &str = "3600";
@@ -28,12 +28,12 @@ const REMEMBERED: &str = "3600";
 fn reader(shell: &Shell, head: &Head<'_>) -> Option<std::borrow::Cow<'static, str>> {
     // Sent twice, it is no browser's.
     let sent = head.unique("origin").ok().flatten();
-    origin::shared_with(sent, &shell.settings.origins)
+    origin::shared_with(sent, &shell.live.get().origins)
 }
 
 /// Adds to any answer what lets the page that asked read it, if its origin is allowed.
 pub(crate) fn share(shell: &Arc<Shell>, head: &Head<'_>, response: Response) -> Response {
-    if shell.settings.origins.is_empty() {
+    if shell.live.get().origins.is_empty() {
         return response;
     }
     // Also for those who are told nothing: what a cache keeps for them is not for others.

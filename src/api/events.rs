@@ -42,7 +42,11 @@ pub(crate) async fn get(mut call: Call<'_>) -> Answer {
         .follow(granted.clone(), filter, last_seen, limits::EVENTS_KEPT)
         .await;
     let follower = follower.map_err(failed_content)?;
-    let stream = Stream::new(call.shell, granted, (follower, place));
+    let stream = Stream::new(
+        (call.shell, call.request.id.connection),
+        granted,
+        (follower, place),
+    );
     call.stream(stream);
     Ok(head)
 }

@@ -13,6 +13,7 @@ use crate::api::{Answer, Call};
 use crate::fault::Fault;
 use crate::http::head::Head;
 use crate::http::response::{Problem, Response};
+use crate::metrics::held::Held;
 use crate::metrics::{MEDIA_TYPE, Readings};
 use crate::net::admission;
 
@@ -34,16 +35,19 @@ enum Refusal {
 pub(crate) async fn get(mut call: Call<'_>) -> Answer {
     let Call { shell, request, .. } = call;
     let boards = &shell.boards;
-    authorize(shell.settings.metrics_token.as_ref(), request.peer, request.head).map_err(refused)?;
+    let live = shell.live.get();
+    authorize(live.metrics_token.as_ref(), request.peer, request.head).map_err(refused)?;
     call.insist();
     let standing = boards.standing();
     let readings = Readings {
         rooms: boards.live_count(),
         connections: shell.doors.open(),
-        receiving_bytes: shell.receiving.bytes(),
         receiving_most: shell.receiving.most(),
-        answer_bytes: boards.answers.bytes(),
-        commit_queue_bytes: boards.queued_bytes(),
+        held: Held {
+            receiving: shell.receiving.bytes(),
+            ..boards.held()
+        },
+        waiting: boards.waiting(),
         footprint: boards.footprint(),
         node_boards: standing.map_or(0, |standing| standing.boards),
         node_lease: standing.map_or(Duration::ZERO, |standing| standing.trusted_for),

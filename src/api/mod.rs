@@ -276,7 +276,7 @@ pub(crate) async fn answer(shell: &Arc<Shell>, request: &Request<'_>, incoming: 
 pub(crate) fn body_bytes_max(shell: &Shell, target: &Target<'_>) -> usize {
     match target.path().as_slice() {
         ["v1", "boards", _, "assets"] => shell.settings.asset_bytes,
-        _ => shell.settings.body_bytes,
+        _ => shell.live.get().body_bytes,
     }
 }
 

@@ -118,7 +118,7 @@ fn document(call: &Call<'_>) -> Option<Response> {
 
 /// Says what a page may do, and who may put it into a frame.
 fn framed(shell: &Shell, page: Response) -> Response {
-    page.field(POLICY, format!("{PAGE_POLICY}{}", shell.settings.frames))
+    page.field(POLICY, format!("{PAGE_POLICY}{}", shell.live.get().frames))
 }
 
 /// What somebody gets whose address is beside the page's paths: with a slash too many they are led to the

@@ -41,6 +41,10 @@ pub(crate) const ROUTES: &[Route] = &[
         methods: &[(Method::Get, NONE, |call| Box::pin(openapi::teach(call)))],
     },
     Route {
+        path: "/docs/troubleshooting.md",
+        methods: &[(Method::Get, NONE, |call| Box::pin(openapi::troubleshoot(call)))],
+    },
+    Route {
         path: "/v1/openapi.yaml",
         methods: &[(Method::Get, NONE, |call| Box::pin(openapi::get(call)))],
     },

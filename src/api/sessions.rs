@@ -50,7 +50,9 @@ fn person_json(call: &Call<'_>, who: Option<(&Claims, By)>) -> Value {
         "by": who.map(|(_, by)| by.as_str()),
         "id": claims.and_then(|claims| claims.session.as_ref()).map(SecretId::as_str),
         "expires_at": claims.map(|claims| claims.expires_at.to_string()),
-        "login_url": call.shell.settings.sign_in.login_url,
+        "login_url": call.shell.live.get().login_url,
+        // Whoever knows nobody here is not told which proxies there are.
+        "address": claims.map(|_| call.request.address.to_string()),
         "trash_days": call.boards().settings.trash.as_secs() / 86_400,
     })
 }
@@ -152,7 +154,13 @@ pub(crate) async fn begin(mut call: Call<'_>) -> Answer {
         body::text("invite", value, 1..=limits::TOKEN_BYTES_MAX)
     })?;
     let now = call.boards().now().unix;
-    let invite = call.shell.verifier.invite(&text, now).map_err(refusal)?;
+    let invite = call
+        .shell
+        .live
+        .get()
+        .verifier
+        .invite(&text, now)
+        .map_err(refusal)?;
     let actor = admission::actor(crate::ids::Subject::anonymous(), call.request.address, head);
     let mut random = [0; access::secret::SECRET_BYTES];
     getrandom::fill(&mut random).map_err(|_| admission::problem(Fault::Internal))?;
@@ -324,7 +332,7 @@ pub(crate) async fn invite(mut call: Call<'_>) -> Answer {
         boards: boards.unwrap_or_default(),
         ..Invite::new(id, user, call.boards().now().unix)
     };
-    let text = invite.sign(&call.shell.settings.keys);
+    let text = invite.sign(&call.shell.live.get().keys);
     let text = text.ok_or_else(|| admission::problem(Fault::Internal))?;
     let by = identity.actor.subject;
     tracing::info!(

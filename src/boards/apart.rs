@@ -69,7 +69,7 @@ impl Boards {
         update: Bytes,
         may: impl Fn(&Room) -> bool,
     ) -> Result<Joined, Fault> {
-        let _permit = self.joining.acquire().await;
+        let _permit = self.joining.take().await;
         let budgets = *cell.lock().board().budgets();
         let joining = host::unblock(&self.host, move || read(update, budgets)).await;
         let mut joining = joining.map_err(Refused::fault)?;

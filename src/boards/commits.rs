@@ -47,7 +47,12 @@ impl Boards {
                 }
             }
             Settled::Failed { lost, error } => {
-                tracing::error!(boards = lost.len(), error = causes(&error), "commit failed");
+                tracing::error!(
+                    boards = lost.len(),
+                    error = causes(&error),
+                    help = "docs/troubleshooting.md#store_failed",
+                    "commit failed"
+                );
                 for link in lost {
                     self.lose(&link, Fault::StoreFailed);
                 }

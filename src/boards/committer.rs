@@ -135,6 +135,8 @@ struct Waiting {
 
 struct Queue {
     changes: VecDeque<Queued>,
+    /// When the first of `changes` came.
+    since: Tick,
     /// The number that the next change gets.
     next: u64,
     /// The first number of the group being committed.
@@ -237,6 +239,9 @@ impl Committer {
         let weight = change.weight();
         let (was_empty, was_small) = (queue.changes.is_empty(), queue.bytes < ENOUGH_BYTES);
         let was_wanted = queue.is_wanted();
+        if was_empty {
+            queue.since = self.shared.clock.now().tick;
+        }
         let number = queue.next;
         queue.next += 1;
         queue.bytes += weight;
@@ -361,6 +366,7 @@ impl Queue {
     fn new() -> Self {
         Self {
             changes: VecDeque::new(),
+            since: Tick::default(),
             next: 0,
             committing: None,
             bytes: 0,

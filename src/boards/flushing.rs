@@ -9,17 +9,22 @@ use smol::future::yield_now;
 
 use crate::boards::Boards;
 use crate::boards::slots::RoomCell;
+use crate::time::Tick;
 
 impl Boards {
     /// Sends what is due to those who wait for it, until nobody does. It is behind the tasks that were ready
     /// when it was asked for, so that what they append leaves with it.
-    pub(super) async fn flush(self: Arc<Self>, cell: Arc<RoomCell>) {
-        let begin = || {
+    ///
+    /// `since` is when the first of it came.
+    pub(super) async fn flush(self: Arc<Self>, cell: Arc<RoomCell>, mut since: Tick) {
+        loop {
             let now = self.now().tick;
-            self.step_fenced(&cell, |room, effects| room.begin_flush(now, effects))
-        };
-        while let Some(Some(mut flush)) = begin() {
+            let begun = self.step_fenced(&cell, |room, effects| room.begin_flush(now, effects));
+            let Some(Some(mut flush)) = begun else { return };
             self.metrics.sent(flush.send());
+            self.metrics.latency().delivered(self.now().tick.since(since));
+            // What is due next came after this one began.
+            since = now;
             if self
                 .step_fenced(&cell, |room, effects| room.end_flush(flush, effects))
                 .is_none()

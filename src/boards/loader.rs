@@ -227,14 +227,14 @@ impl Boards {
 
     /// A read from the store failed: it is logged, and the writer looks whether the disk is to blame.
     fn read_failed(&self, board: &BoardId, error: &StoreError) {
-        tracing::error!(%board, error = causes(error), "stored board unreadable");
+        tracing::error!(%board, error = causes(error), help = "docs/troubleshooting.md#state_unreadable", "stored board unreadable");
         self.committer.note_read_error(error);
     }
 
     /// Turns stored rows back into a board's state.
     fn rebuild(&self, board: &BoardId, stored: StoredBoard) -> Result<Loaded, Fault> {
         let unreadable = |what: &str| {
-            tracing::error!(%board, what, "stored state does not decode");
+            tracing::error!(%board, what, help = "docs/troubleshooting.md#state_unreadable", "stored state does not decode");
             Fault::StateUnreadable
         };
         let sequence = stored.last_sequence();

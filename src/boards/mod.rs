@@ -30,18 +30,18 @@ pub(crate) mod sessions;
 pub(crate) mod slots;
 pub(crate) mod tenure;
 pub(crate) mod trash;
+mod turns;
 mod upkeep;
 pub(crate) mod versions;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use smol::channel::{Receiver, Sender, unbounded};
 use smol::future::FutureExt;
-use smol::lock::Semaphore;
 
 use crate::access::Mode;
 use crate::boards::answers::Answers;
@@ -56,15 +56,17 @@ use crate::boards::outlet::Outlet;
 use crate::boards::sessions::Ended;
 use crate::boards::slots::{RoomCell, Slots};
 use crate::boards::tenure::Tenure;
+use crate::boards::turns::Turns;
 use crate::boards::versions::policy::Policy;
 use crate::fault::{Fault, causes};
 use crate::ids::BoardId;
 use crate::limits;
+use crate::metrics::held::{Held, Waiting};
 use crate::metrics::{CommitMetrics, Metrics};
 use crate::room::{Effects, Room, RoomSettings};
 use crate::store::ownership::{Joining, Ownership};
 use crate::store::{Applied, Change, Footprint, Store, StoreError};
-use crate::time::{Clock, Now};
+use crate::time::{Clock, Now, Tick};
 
 /// What is set about boards.
 #[derive(Clone, Debug)]
@@ -75,7 +77,7 @@ pub(crate) struct Settings {
     pub(crate) board_bytes: usize,
     /// `--max-assets-bytes`: of all assets of a board.
     pub(crate) assets_bytes: u64,
-    /// `--max-messages-per-second`: of one connection.
+    /// `--max-messages-per-second`: of one connection, at the start.
     pub(crate) messages_per_second: u32,
     /// Of each room.
     pub(crate) room: RoomSettings,
@@ -125,13 +127,15 @@ pub(crate) struct Boards {
     uploads: Uploads,
     /// Sessions that were ended before their time.
     ended: Ended,
+    /// `--max-messages-per-second`, of sessions that begin.
+    messages_per_second: AtomicU32,
     stopping: AtomicBool,
     /// Permits for work on the blocking pool.
-    blocking: Semaphore,
+    blocking: Turns,
     /// Permits for short reads there: what is decided about access must not wait for loads and compactions.
-    reading: Semaphore,
+    reading: Turns,
     /// Permits for updates that join off their room's lock.
-    joining: Semaphore,
+    joining: Turns,
     /// Whose turn it is to write a whole state, so that those who ask at the same moment share it.
     folding: smol::lock::Mutex<()>,
     compactions: (Sender<Arc<RoomCell>>, Receiver<Arc<RoomCell>>),
@@ -171,7 +175,11 @@ impl Boards {
             window: settings.commit_window,
         });
         if let Status::Failing { reason, .. } = committer.status() {
-            tracing::error!(error = causes(&reason), "the disk refuses writes");
+            tracing::error!(
+                error = causes(&reason),
+                help = "docs/troubleshooting.md#store_failed",
+                "the disk refuses writes"
+            );
         }
         let boards = Arc::new(Self {
             slots: Slots::new(),
@@ -182,6 +190,7 @@ impl Boards {
             uploads: Uploads::default(),
             ended: Ended::default(),
             answers: Answers::new(limits::ANSWERS_BYTES_MAX),
+            messages_per_second: AtomicU32::new(settings.messages_per_second),
             settings,
             host,
             metrics,
@@ -190,9 +199,9 @@ impl Boards {
             store,
             committer,
             stopping: AtomicBool::new(false),
-            blocking: Semaphore::new(limits::BLOCKING_MAX),
-            reading: Semaphore::new(limits::BLOCKING_MAX),
-            joining: Semaphore::new(limits::APART_MAX),
+            blocking: Turns::new(limits::BLOCKING_MAX),
+            reading: Turns::new(limits::BLOCKING_MAX),
+            joining: Turns::new(limits::APART_MAX),
             folding: smol::lock::Mutex::new(()),
             compactions: unbounded(),
         });
@@ -224,6 +233,16 @@ impl Boards {
     /// Starts a task that nobody waits for.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.host.start(Box::pin(task));
+    }
+
+    /// How many messages a second a session that begins may send.
+    pub(crate) fn messages_per_second(&self) -> u32 {
+        self.messages_per_second.load(Ordering::Relaxed)
+    }
+
+    /// From now on so many.
+    pub(crate) fn set_messages_per_second(&self, count: u32) {
+        self.messages_per_second.store(count, Ordering::Relaxed);
     }
 
     /// Takes nobody in any more.
@@ -288,6 +307,24 @@ impl Boards {
         self.slots.live_count()
     }
 
+    /// What boards take of memory, as far as rooms have said.
+    pub(crate) fn held(&self) -> Held {
+        let mut held = self.slots.held();
+        held.answers = self.answers.bytes();
+        held.commit_queue = self.queued_bytes();
+        held
+    }
+
+    /// What waits for its turn.
+    pub(crate) fn waiting(&self) -> Waiting {
+        Waiting {
+            work: self.blocking.waiting(),
+            reads: self.reading.waiting(),
+            joins: self.joining.waiting(),
+            compactions: self.compactions.0.len(),
+        }
+    }
+
     /// The board's room, if it is in memory and may be served.
     pub(crate) fn live(&self, board: &BoardId) -> Option<Arc<RoomCell>> {
         self.slots.live(board).filter(|_| self.may_serve())
@@ -299,7 +336,17 @@ impl Boards {
         cell: &Arc<RoomCell>,
         step: impl FnOnce(&mut Room, &mut Effects) -> T,
     ) -> T {
-        self.step_submitting(cell, step, |change| {
+        self.step_since(cell, None, step)
+    }
+
+    /// As [`Self::step`], for something that was read at `read`.
+    pub(crate) fn step_since<T>(
+        self: &Arc<Self>,
+        cell: &Arc<RoomCell>,
+        read: Option<Tick>,
+        step: impl FnOnce(&mut Room, &mut Effects) -> T,
+    ) -> T {
+        self.step_submitting((cell, read), step, |change| {
             self.committer.submit(change, Some(cell.chain()))
         })
     }
@@ -312,7 +359,7 @@ impl Boards {
         step: impl FnOnce(&mut Room, &mut Effects) -> T,
     ) -> (T, Option<Receiver<Applied>>) {
         let mut last = None;
-        let value = self.step_submitting(cell, step, |change| {
+        let value = self.step_submitting((cell, None), step, |change| {
             last = Some(self.committer.submit_awaited(change, Some(cell.chain())));
         });
         (value, last)
@@ -320,7 +367,7 @@ impl Boards {
 
     fn step_submitting<T>(
         self: &Arc<Self>,
-        cell: &Arc<RoomCell>,
+        (cell, read): (&Arc<RoomCell>, Option<Tick>),
         step: impl FnOnce(&mut Room, &mut Effects) -> T,
         submit: impl FnMut(Change),
     ) -> T {
@@ -329,7 +376,7 @@ impl Boards {
             let mut room = cell.lock();
             let value = step(&mut room, &mut effects);
             effects.changes.drain(..).for_each(submit);
-            cell.note_due(room.next_due());
+            cell.note(&room);
             value
         };
         self.metrics.step(&effects.tally);
@@ -347,7 +394,8 @@ impl Boards {
             self.spawn(Arc::clone(self).answer(Arc::clone(cell), job));
         }
         if effects.flush_due {
-            self.spawn(Arc::clone(self).flush(Arc::clone(cell)));
+            let since = read.unwrap_or_else(|| self.now().tick);
+            self.spawn(Arc::clone(self).flush(Arc::clone(cell), since));
         }
         if effects.access_due {
             self.reconsider_room(Arc::clone(cell));
@@ -388,7 +436,7 @@ impl Boards {
     /// # Cancellation
     /// The work goes on, and its result is dropped.
     async fn unblock<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let _permit = self.blocking.acquire().await;
+        let _permit = self.blocking.take().await;
         host::unblock(&self.host, work).await
     }
 
@@ -406,7 +454,7 @@ impl Boards {
 
     /// As [`Self::unblock`], for a read of some rows.
     async fn unblock_read<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let _permit = self.reading.acquire().await;
+        let _permit = self.reading.take().await;
         host::unblock(&self.host, work).await
     }
 

@@ -153,7 +153,7 @@ impl Boards {
                     .then(|| room.join(joiner, now, effects))
             });
             if let Some(member) = joined {
-                let session = Session::new(member?, self.settings.messages_per_second, now.tick);
+                let session = Session::new(member?, self.messages_per_second(), now.tick);
                 return Ok((granted, Joined { cell, session, pulse }));
             }
             granted = self.reconsider(granted).await?;

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -35,6 +35,7 @@ use crate::boards::committer::Chain;
 use crate::boards::kept::Kept;
 use crate::fault::Fault;
 use crate::ids::BoardId;
+use crate::metrics::held::Held;
 use crate::room::Room;
 use crate::time::Tick;
 
@@ -52,6 +53,8 @@ pub(crate) struct RoomCell {
     pub(crate) kept: Kept,
     /// When the room wants to be looked at.
     due: AtomicU64,
+    /// Bytes that it holds, as it said after its last step: of the document, outbound, of presence.
+    held: [AtomicUsize; 3],
 }
 
 impl RoomCell {
@@ -68,7 +71,15 @@ impl RoomCell {
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes when the room wants to be looked at, after a step.
+    /// Notes when the room wants to be looked at, and what it holds, after a step.
+    pub(crate) fn note(&self, room: &Room) {
+        self.note_due(room.next_due());
+        for (held, bytes) in self.held.iter().zip(room.held_bytes()) {
+            held.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes when the room wants to be looked at.
     pub(crate) fn note_due(&self, due: Option<Tick>) {
         self.due
             .store(due.map_or(u64::MAX, |due| due.0), Ordering::Relaxed);
@@ -202,7 +213,9 @@ impl Hold {
     /// # Errors
     /// [`Fault::StoreFailed`] where a change of the room was lost already: its creation.
     pub(crate) fn go_live(mut self, room: Room, chain: Arc<Chain>) -> Result<Arc<RoomCell>, Fault> {
+        let held = room.held_bytes().map(AtomicUsize::new);
         let cell = Arc::new(RoomCell {
+            held,
             id: self.board.clone(),
             room: Mutex::new(room),
             chain: Arc::clone(&chain),
@@ -427,6 +440,23 @@ impl Slots {
                 Place::Live(cell) => Some(Arc::clone(cell)),
                 _ => None,
             }));
+        }
+        all
+    }
+
+    /// What the rooms hold, as far as they have said; no room is locked.
+    pub(crate) fn held(&self) -> Held {
+        let mut all = Held::default();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for slot in shard.values() {
+                if let Place::Live(cell) = &slot.place {
+                    let [documents, outbound, presence] = &cell.held;
+                    all.documents += documents.load(Ordering::Relaxed);
+                    all.outbound += outbound.load(Ordering::Relaxed);
+                    all.presence += presence.load(Ordering::Relaxed);
+                }
+            }
         }
         all
     }

@@ -133,7 +133,7 @@ impl Boards {
                 tracing::error!(board = %cell.id(), cause, "compaction failed; the log is kept");
                 let mut room = cell.lock();
                 room.abandon_compaction();
-                cell.note_due(room.next_due());
+                cell.note(&room);
                 self.metrics.compaction_failed();
             }
         }

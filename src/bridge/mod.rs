@@ -31,11 +31,21 @@ use crate::boards::{Boards, fenced};
 use crate::bridge::address::Address;
 use crate::bridge::backoff::Backoff;
 use crate::bridge::inbox::Inbox;
-use crate::bridge::link::LinkError;
+use crate::bridge::link::{Link, LinkError};
 use crate::bridge::outbox::Outbox;
 use crate::bridge::told::Told;
 use crate::limits;
 use crate::metrics::redis::{Publication, Reception, RedisMetrics};
+
+/// Connects to Redis, signs in and looks whether it answers; how long that took.
+///
+/// # Errors
+/// Why not, in words that hold neither credentials nor what Redis wrote.
+pub async fn reach(address: &Address) -> Result<Duration, String> {
+    let begun = Instant::now();
+    let link = Link::open(address).await;
+    link.map(|_| begun.elapsed()).map_err(|error| error.to_string())
+}
 
 /// The directions; each has a connection, since one that has subscribed may not publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -96,7 +96,7 @@ impl Request {
         let keep = text("keep").map(|text| Keep::parse(text)).transpose()?;
         let names_store = ["store", "data"]
             .iter()
-            .any(|name| settings.given(name).source == Given::Flag);
+            .any(|name| *settings.given(name).source == Given::Flag);
         let asks = match text("url") {
             Some(_) if names_store && settings.given("dev").text.is_none() => {
                 return Err("--url is not right; expected either a server, or --data or --store".to_owned());

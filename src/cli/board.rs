@@ -230,7 +230,7 @@ impl Request {
             Some(_) => Asks::Server,
             None => Asks::Store,
         };
-        if asks == Asks::Store && settings.given("store").source == Source::Flag {
+        if asks == Asks::Store && *settings.given("store").source == Source::Flag {
             return Err(
                 "--store is not right; expected --url: of a database, one of its servers is asked".to_owned(),
             );

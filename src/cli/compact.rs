@@ -22,9 +22,13 @@ Example:
 /// # Errors
 /// Why it was not done; the file is then as it was.
 pub(crate) fn run(path: &Path) -> Result<String, String> {
-    let Compacted { before, after } =
-        compact(path).map_err(|error| Where::File(path.to_owned()).unopened(&error))?;
-    Ok(match after < before {
+    let Compacted {
+        before,
+        after,
+        brought_up,
+    } = compact(path).map_err(|error| Where::File(path.to_owned()).unopened(&error))?;
+    let mut said = brought_up.map_or_else(String::new, |up| format!("{}: {up}\n", path.display()));
+    said.push_str(&match after < before {
         true => format!(
             "{}: {} before, {} now\n",
             path.display(),
@@ -36,5 +40,6 @@ pub(crate) fn run(path: &Path) -> Result<String, String> {
             path.display(),
             megabytes(before)
         ),
-    })
+    });
+    Ok(said)
 }

@@ -4,10 +4,14 @@
 //! the line it prints has the server's own words. Key invariant: it ends within [`PATIENCE`], whatever the
 //! other side does. Tests are below, and in tests/it/health.rs over a real server.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use boardwire::client::{Address, Answer, Client, ClientError, Request, Verb, Wanted};
+
+use boardwire::server::config::{self, ConfigError, Values, reachable};
 
 use super::one_line;
 
@@ -17,23 +21,44 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// More than an answer of `/health` has.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
-/// Where a server that was told to listen on `listen` is reached from its own machine.
-pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
+/// The server that is asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(super) listen: SocketAddr,
+    /// `--tls-cert`: it speaks TLS, and is known by this.
+    certificate: Option<PathBuf>,
 }
 
-/// Asks the server that listens on `listen`; the line to print, as an error where it is not well.
+impl Asked {
+    /// The one of these settings.
+    ///
+    /// # Errors
+    /// A setting that is wrong.
+    pub(crate) fn from_values(values: &Values) -> Result<Self, ConfigError> {
+        Ok(Self {
+            listen: config::listen(values)?,
+            certificate: config::certificate(values)?,
+        })
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.listen)?;
+        match &self.certificate {
+            Some(file) => write!(f, ", known by {}", file.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Asks a server; the line to print, as an error where it is not well.
 ///
 /// # Errors
 /// Nobody answers in time, or the answer is not 200.
-pub(crate) fn check(listen: SocketAddr) -> Result<String, String> {
-    let address = reachable(listen);
-    let answer = match ask(address) {
+pub(crate) fn check(asked: &Asked) -> Result<String, String> {
+    let address = reachable(asked.listen);
+    let answer = match ask(address, asked) {
         Err(ClientError::NotHttp) => return Err(format!("{address}: the answer is not HTTP")),
         answer => answer.map_err(|error| format!("{address}: no answer: {error}"))?,
     };
@@ -44,15 +69,19 @@ pub(crate) fn check(listen: SocketAddr) -> Result<String, String> {
     }
 }
 
-fn ask(address: SocketAddr) -> Result<Answer, ClientError> {
-    let place = Address::parse(&format!("http://{address}/health")).map_err(|_| ClientError::NoAddress)?;
+/// The answer of whatever listens there.
+pub(super) fn ask(address: SocketAddr, asked: &Asked) -> Result<Answer, ClientError> {
+    let scheme = asked.certificate.as_ref().map_or("http", |_| "https");
+    let place =
+        Address::parse(&format!("{scheme}://{address}/health")).map_err(|_| ClientError::NoAddress)?;
     let request = Request {
         verb: Verb::Get,
         address: &place,
         fields: &[],
         body: b"",
     };
-    smol::block_on(Client::new(|_| true).send(request, Wanted::Body(ANSWER_BYTES_MAX), PATIENCE))
+    let client = Client::of_owner(asked.certificate.as_deref());
+    smol::block_on(client.send(request, Wanted::Body(ANSWER_BYTES_MAX), PATIENCE))
 }
 
 #[cfg(test)]
@@ -61,6 +90,13 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+
+    fn at(listen: SocketAddr) -> Asked {
+        Asked {
+            listen,
+            certificate: None,
+        }
+    }
 
     /// Answers one request with `answer`, and gives what `check` says.
     fn checked(answer: &'static str) -> (Result<String, String>, String) {
@@ -73,7 +109,7 @@ mod tests {
             stream.write_all(answer.as_bytes()).unwrap();
             String::from_utf8(request[..read].to_vec()).unwrap()
         });
-        (check(address), served.join().unwrap())
+        (check(&at(address)), served.join().unwrap())
     }
 
     #[test]
@@ -104,7 +140,7 @@ mod tests {
     #[test]
     fn nobody_there_is_said_with_the_address() {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let line = check(free).expect_err("nobody listens");
+        let line = check(&at(free)).expect_err("nobody listens");
         assert!(line.starts_with(&format!("{free}: no answer: ")), "{line}");
     }
 

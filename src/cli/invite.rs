@@ -14,7 +14,6 @@ use boardwire::server::config::{self, Values};
 use boardwire::time::UnixMillis;
 use clap::{Arg, ArgAction, ArgMatches};
 
-use super::health::reachable;
 use super::token;
 
 pub(crate) const HELP: &str = "\
@@ -92,9 +91,9 @@ impl Request {
 
 /// `--public-url`; without one, where `--listen` says, on this machine.
 fn address(settings: &Values) -> Result<String, config::ConfigError> {
-    let listen = config::listen(settings)?;
+    let own = config::own_url(settings)?;
     let public = config::public_url(settings)?.map(|url| url.to_string());
-    Ok(public.unwrap_or_else(|| format!("http://{}", reachable(listen))))
+    Ok(public.unwrap_or(own))
 }
 
 /// The link.

@@ -18,8 +18,6 @@ use boardwire::time::UnixMillis;
 use clap::{Arg, ArgMatches};
 use serde_json::Value;
 
-use super::health::reachable;
-
 /// How long an answer may take: a board may be large, and the way to it slow.
 const TIME_MAX: Duration = Duration::from_secs(300);
 
@@ -39,6 +37,8 @@ pub(super) fn now() -> UnixMillis {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Operator {
     url: String,
+    /// `--tls-cert`, of the server on this machine where that speaks TLS.
+    certificate: Option<PathBuf>,
     credential: Credential,
 }
 
@@ -76,8 +76,13 @@ impl Operator {
     ) -> Result<Self, String> {
         let wrong = |error: config::ConfigError| error.to_string();
         let text = |name: &str| flags.get_one::<String>(name).map(String::as_str);
-        let listen = config::listen(settings).map_err(wrong)?;
-        let url = text("url").map_or_else(|| format!("http://{}", reachable(listen)), str::to_owned);
+        let own = config::own_url(settings).map_err(wrong)?;
+        // Whoever is named by a URL is known as browsers know them.
+        let certificate = match text("url") {
+            Some(_) => None,
+            None => config::certificate(settings).map_err(wrong)?,
+        };
+        let url = text("url").map_or(own, str::to_owned);
         let variable = variables(TOKEN_VARIABLE).and_then(|text| text.into_string().ok());
         let token = text("token").map(str::to_owned).or(variable);
         let credential = match (token.filter(|token| !token.is_empty()), config::signing(settings)) {
@@ -87,6 +92,7 @@ impl Operator {
         };
         Ok(Self {
             url: url.trim_end_matches('/').to_owned(),
+            certificate,
             credential,
         })
     }
@@ -95,6 +101,7 @@ impl Operator {
     pub(super) fn of(url: String, keys: Keys) -> Self {
         Self {
             url,
+            certificate: None,
             credential: Credential::Keys(Box::new(keys), None),
         }
     }
@@ -111,9 +118,17 @@ impl Operator {
     pub(super) fn connect(&self, name: &str) -> Result<Server, String> {
         Ok(Server {
             url: self.url.clone(),
-            authorization: format!("Bearer {}", self.token(name, now())?),
-            client: Client::new(|_| true),
+            authorization: self.authorization(name)?,
+            client: Client::of_owner(self.certificate.as_deref()),
         })
+    }
+
+    /// The value of `Authorization`, for requests that the caller sends itself.
+    ///
+    /// # Errors
+    /// There is no credential, in one line.
+    pub(super) fn authorization(&self, name: &str) -> Result<String, String> {
+        Ok(format!("Bearer {}", self.token(name, now())?))
     }
 
     fn token(&self, name: &str, now: UnixMillis) -> Result<String, String> {

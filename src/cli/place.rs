@@ -35,10 +35,14 @@ impl Where {
     /// The setting that is wrong, in one line.
     pub(super) fn of_settings(settings: &Values) -> Result<Self, String> {
         let wrong = |error: config::ConfigError| error.to_string();
-        if settings.given("store").text.is_none() {
+        let store = settings.given("store");
+        // What somebody names here means more than what the file of settings says of the server.
+        let is_written = matches!(store.source, Source::File(..));
+        let is_outdone = is_written && *settings.given("data").source == Source::Flag;
+        if store.text.is_none() || is_outdone {
             return Ok(Self::File(config::data(settings).map_err(wrong)?));
         }
-        if settings.given("data").source == Source::Flag {
+        if *settings.given("data").source == Source::Flag {
             return Err("--store is not right; expected either --store or --data".to_owned());
         }
         let address = config::shared_store(settings).map_err(wrong)?;
@@ -107,7 +111,12 @@ impl Where {
                     Verified::Damaged => Err(format!(
                         "pages of {self} are damaged; name a target that is sound, or a new file"
                     )),
-                    _ => Ok(Arc::new(store)),
+                    _ => {
+                        if let Some(up) = store.brought_up() {
+                            Progress::default().say(&format_args!("{self}: {up}"));
+                        }
+                        Ok(Arc::new(store))
+                    }
                 }
             }
             Self::Database(address) => {

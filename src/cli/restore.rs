@@ -123,7 +123,7 @@ impl Request {
         };
         let names_store = ["store", "data"]
             .iter()
-            .any(|name| settings.given(name).source != Given::Default);
+            .any(|name| *settings.given(name).source != Given::Default);
         if asks == Asks::Store && !names_store {
             return Err(
                 "--data is missing; expected where to restore: --data, --store, or with --board --url"

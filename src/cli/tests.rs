@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boardwire::jwt::{TokenError, Verifier};
-use boardwire::server::config::LogFormat;
+use boardwire::server::config::{LogFormat, NoFiles};
 use boardwire::time::UnixMillis;
 use serde_json::json;
 
@@ -26,7 +26,7 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Parsed {
         let given = variables.iter().find(|(known, _)| *known == name);
         given.map(|(_, text)| OsString::from(text))
     };
-    parse(arguments, variable, machine)
+    parse(arguments, variable, &NoFiles, machine)
 }
 
 fn serve(arguments: &[&str], variables: &[(&str, &str)]) -> Config {
@@ -34,7 +34,7 @@ fn serve(arguments: &[&str], variables: &[(&str, &str)]) -> Config {
         .chain(arguments.iter().copied())
         .collect();
     match run(&arguments, variables) {
-        Parsed::Run(Command::Serve(config)) => *config,
+        Parsed::Run(Command::Serve(config, _)) => *config,
         other => panic!("{arguments:?}: {other:?}"),
     }
 }
@@ -78,7 +78,7 @@ fn the_command_line_is_well_formed() {
 #[test]
 fn what_is_expected_names_every_command_and_the_help_has_an_example_of_each() {
     let help = shown(&["--help"]);
-    for name in command().get_subcommands().map(clap::Command::get_name) {
+    for name in manual::listed(&command()).map(clap::Command::get_name) {
         let is_named = COMMANDS.split([' ', ',', ';']).any(|word| word == name);
         assert!(is_named, "{name}: {COMMANDS}");
         let has_example = help.contains(&format!("\n  boardwire {name} "))
@@ -137,7 +137,7 @@ fn health_asks_where_the_server_was_told_to_listen() {
     let asked = |arguments: &[&str], variables: &[(&str, &str)]| {
         let arguments = [&["health"], arguments].concat();
         match run(&arguments, variables) {
-            Parsed::Run(Command::Health(listen)) => listen.to_string(),
+            Parsed::Run(Command::Health(asked)) => asked.to_string(),
             other => panic!("{arguments:?}: {other:?}"),
         }
     };
@@ -145,6 +145,11 @@ fn health_asks_where_the_server_was_told_to_listen() {
     assert_eq!(asked(&[], &[]), "127.0.0.1:8080");
     assert_eq!(asked(&[], &variable), "0.0.0.0:80");
     assert_eq!(asked(&["--listen", "[::]:81"], &variable), "[::]:81");
+    #[cfg(feature = "tls")]
+    assert_eq!(
+        asked(&["--tls-cert", "c.pem"], &variable),
+        "0.0.0.0:80, known by c.pem"
+    );
     wrong(&["health", "--listen", "localhost"], "--listen");
     wrong(&["health", "--data", "x"], "unknown flag --data");
 }
@@ -477,7 +482,12 @@ fn a_value_that_begins_with_a_dash_is_told_what_would_be_right() {
                 "{flag}"
             ),
             Parsed::Wrong(line) => {
-                assert!(line.starts_with(&flag), "{line}");
+                // Neither file of a certificate is of use alone.
+                let is_file = ["tls-cert", "tls-key"].contains(&setting.name);
+                assert!(
+                    line.starts_with(&flag) || is_file && line.starts_with("--tls-"),
+                    "{line}"
+                );
                 assert!(
                     setting.name == "jwt-secret" || line.contains("expected "),
                     "{line}"

@@ -20,6 +20,9 @@ use super::{body::BodyError, target::TargetError};
 /// The interim response to `Expect: 100-continue`, sent before the body is read (RFC 9110, 15.2.1).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
+/// Where problems are explained, below the server's own address: it serves that document.
+const TROUBLES: &str = "docs/troubleshooting.md";
+
 /// What keeps a browser from taking a body for something else than its `Content-Type` says.
 const NOSNIFF: (&str, &str) = ("X-Content-Type-Options", "nosniff");
 
@@ -44,6 +47,7 @@ pub struct Response {
     fields: Vec<(&'static str, Cow<'static, str>)>,
     body: Body,
     share: Share,
+    code: Option<&'static str>,
 }
 
 /// What is sent behind the head.
@@ -82,7 +86,8 @@ impl Eq for Share {}
 ///
 /// # Shape
 /// `application/problem+json` with the members `type` (`urn:boardwire:problem:` and the code), `title`,
-/// `status`, `detail`, `code`, and `field` where one is at fault.
+/// `status`, `detail`, `code`, `field` where one is at fault, and `help`: where docs/troubleshooting.md
+/// explains it, below the server's own address.
 ///
 /// # Source
 /// RFC 9457, 3.
@@ -109,6 +114,7 @@ struct ProblemDocument<'a> {
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    help: String,
     #[serde(flatten)]
     members: BTreeMap<&'a str, &'a str>,
 }
@@ -122,6 +128,7 @@ impl Response {
             fields: Vec::new(),
             body: Body::BuiltIn(&[]),
             share: Share::default(),
+            code: None,
         }
     }
 
@@ -223,12 +230,23 @@ impl Response {
             detail: &problem.detail,
             code: problem.code,
             field: problem.field,
+            help: format!("{TROUBLES}#{}", problem.code),
             members: members.iter().copied().collect(),
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
-        Self::new(problem.status)
+        let response = Self {
+            code: Some(problem.code),
+            ..Self::new(problem.status)
+        };
+        response
             .with_body("application/problem+json", body)
             .field("Cache-Control", "no-store")
+    }
+
+    /// The code of the problem that it tells, if it tells one.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        self.code
     }
 
     /// The value of a field that was set; for tests and for the layer that adds fields to every response.
@@ -533,7 +551,8 @@ mod tests {
         assert_eq!(
             document,
             serde_json::json!({"type": "urn:boardwire:problem:invalid_title", "title": "Invalid title",
-                "status": 422, "detail": "the \"title\" is too long", "code": "invalid_title", "field": "title"})
+                "status": 422, "detail": "the \"title\" is too long", "code": "invalid_title", "field": "title",
+                "help": "docs/troubleshooting.md#invalid_title"})
         );
         let without = Response::problem(&Problem {
             field: None,

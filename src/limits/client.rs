@@ -16,3 +16,6 @@ pub const CLIENT_ADDRESSES_MAX: usize = 4;
 
 /// How long it may take to connect to one of them: the next may answer.
 pub const CLIENT_CONNECT_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// Bytes of one frame of a WebSocket, inclusive: `boardwire doctor` is sent small ones.
+pub const CLIENT_FRAME_BYTES_MAX: usize = 1024 * 1024;

@@ -62,6 +62,32 @@ fn every_fault_has_its_series_before_it_happens_and_is_counted_in_it_alone() {
 }
 
 #[test]
+fn what_goes_over_a_bound_is_counted_by_its_reason_however_it_was_refused() {
+    let (metrics, _) = metrics();
+    let series = |reason: &str| format!("boardwire_over_bounds_total{{reason=\"{reason}\"}}");
+    metrics.over_bound(RATE);
+    assert_eq!(value(&metrics, &series("rate")), 1.0);
+    let faults = [
+        Fault::TooCostly,
+        Fault::OverBudget,
+        Fault::OwnerFull,
+        Fault::TooManyBoards,
+    ];
+    for fault in faults {
+        let series = series(fault.code());
+        assert_eq!(value(&metrics, &series), 0.0);
+        metrics.ended(Some(fault));
+        metrics.refused(fault);
+        metrics.over_bound(fault.code());
+        assert_eq!(value(&metrics, &series), 3.0, "{series}");
+    }
+    let all = || metrics.encode(&Readings::default()).unwrap();
+    let before = all();
+    metrics.over_bound(Fault::NoPermission.code());
+    assert_eq!(all(), before, "that is no bound");
+}
+
+#[test]
 fn every_method_and_class_of_status_is_counted() {
     let (metrics, _) = metrics();
     for (status, class) in [
@@ -123,10 +149,21 @@ fn readings_are_those_of_the_scrape() {
     let readings = Readings {
         rooms: 1,
         connections: 2,
-        receiving_bytes: 3,
         receiving_most: 5,
-        answer_bytes: 6,
-        commit_queue_bytes: 4,
+        held: Held {
+            documents: 10,
+            outbound: 11,
+            presence: 12,
+            receiving: 3,
+            answers: 6,
+            commit_queue: 4,
+        },
+        waiting: Waiting {
+            work: 13,
+            reads: 14,
+            joins: 15,
+            compactions: 16,
+        },
         footprint: Footprint {
             file_bytes: 8,
             live_bytes: 7,
@@ -145,6 +182,16 @@ fn readings_are_those_of_the_scrape() {
         "boardwire_receiving_most_bytes 5",
         "boardwire_answer_bytes 6",
         "boardwire_commit_queue_bytes 4",
+        "boardwire_memory_bytes{kind=\"documents\"} 10",
+        "boardwire_memory_bytes{kind=\"outbound\"} 11",
+        "boardwire_memory_bytes{kind=\"presence\"} 12",
+        "boardwire_memory_bytes{kind=\"receiving\"} 3",
+        "boardwire_memory_bytes{kind=\"answers\"} 6",
+        "boardwire_memory_bytes{kind=\"commit_queue\"} 4",
+        "boardwire_waiting_jobs{kind=\"work\"} 13",
+        "boardwire_waiting_jobs{kind=\"reads\"} 14",
+        "boardwire_waiting_jobs{kind=\"joins\"} 15",
+        "boardwire_waiting_jobs{kind=\"compactions\"} 16",
         "boardwire_data_file_bytes 8",
         "boardwire_data_live_bytes 7",
         "boardwire_node_boards 9",
@@ -169,9 +216,26 @@ fn readings_are_those_of_the_scrape() {
 #[test]
 fn the_writers_commits_are_timed_and_failed_ones_counted() {
     let (metrics, commits) = metrics();
-    commits.committed(3, Duration::ZERO);
+    commits.committed(3, Duration::ZERO, Duration::from_millis(3));
+    commits.synced(Duration::from_micros(200));
     commits.commit_failed();
+    assert_eq!(
+        value(&metrics, "boardwire_fsync_seconds_bucket{le=\"0.0001\"}"),
+        0.0
+    );
+    assert_eq!(
+        value(&metrics, "boardwire_fsync_seconds_bucket{le=\"0.00025\"}"),
+        1.0
+    );
     assert_eq!(value(&metrics, "boardwire_commit_seconds_count"), 1.0);
+    assert_eq!(
+        value(&metrics, "boardwire_saved_seconds_bucket{le=\"0.0025\"}"),
+        0.0
+    );
+    assert_eq!(
+        value(&metrics, "boardwire_saved_seconds_bucket{le=\"0.005\"}"),
+        1.0
+    );
     assert_eq!(value(&metrics, "boardwire_commit_changes_sum"), 3.0);
     assert_eq!(
         value(&metrics, "boardwire_commit_changes_bucket{le=\"1.0\"}"),

@@ -18,6 +18,7 @@ use crate::http::target::Target;
 use crate::ids::{BoardId, SecretId, Subject};
 use crate::jwt::{Claims, TokenError};
 use crate::limits;
+use crate::net::request_id::RequestId;
 use crate::net::{Shell, disposition, sign_in};
 
 /// How a request came to this node.
@@ -37,6 +38,8 @@ pub(crate) struct Request<'a> {
     pub(crate) address: IpAddr,
     /// The other end of the socket, whatever a proxy says; or the client, where another node says so.
     pub(crate) peer: IpAddr,
+    /// What it is called in the log.
+    pub(crate) id: &'a RequestId,
 }
 
 /// Decides what a request may do with a board. No room is touched.
@@ -188,11 +191,13 @@ pub(crate) fn tokens(
     let refuse = |error: TokenError| {
         // The peer is not told what is wrong with it. A stranger cannot fill the log with these.
         if error.is_of_the_issuer() {
-            tracing::warn!(address = %request.address, reason = %error, "token refused");
+            let (id, address) = (request.id, request.address);
+            tracing::warn!(connection = id.connection, request = %id, address = %address, reason = %error, "token refused");
         }
         error.fault()
     };
-    let verify = |token| shell.verifier.verify(token, now).map_err(refuse);
+    let live = shell.live.get();
+    let verify = |token| live.verifier.verify(token, now).map_err(refuse);
     presented.tokens().map(verify).collect()
 }
 

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,17 +20,19 @@ use crate::boards::apart;
 use crate::boards::rights::Joined;
 use crate::boards::slots::RoomCell;
 use crate::fault::Fault;
-use crate::ids::BoardId;
+use crate::ids::Subject;
 use crate::limits;
-use crate::net::disposition;
+use crate::metrics::RATE;
+use crate::net::disposition::{self, log_at};
 use crate::net::messages::{Messages, Next};
 use crate::net::pace::{Doing, Pace};
 use crate::net::socket::{Socket, WRITE_TURN_BYTES};
+use crate::net::summary::Summary;
 use crate::net::{Shell, within};
 use crate::room::member::{Out, Pulse};
-use crate::room::{Due, Room};
+use crate::room::{Due, Effects, Room, UpdateOutcome};
 use crate::session::{Handled, Rest, Session};
-use crate::time::Tick;
+use crate::time::{Now, Tick};
 use crate::ws;
 use crate::ws::reader::ReadError;
 
@@ -103,6 +106,9 @@ pub(crate) struct Connection {
     joining: Option<Box<(JoinApart, Rest)>>,
     /// Bytes of large frames that may be written before others have their turn.
     write_allowance: usize,
+    /// The kernel did not take all it was given, and how much waits since was not looked at yet.
+    was_full: bool,
+    summary: Summary,
 }
 
 /// What the kernel has not taken yet.
@@ -129,7 +135,8 @@ impl Connection {
     pub(crate) fn new(shell: Arc<Shell>, joined: Joined, socket: Socket) -> Self {
         let Joined { cell, session, pulse } = joined;
         cell.lock().set_line(session.member(), socket.line());
-        let stream = Messages::new(socket, shell.receiving.place(), shell.settings.message_bytes);
+        let stream = Messages::new(socket, shell.receiving.place(), shell.live.get().message_bytes);
+        let opened = shell.now().tick;
         Self {
             shell,
             cell,
@@ -145,6 +152,8 @@ impl Connection {
             pause: None,
             joining: None,
             write_allowance: 0,
+            was_full: false,
+            summary: Summary::new(opened),
         }
     }
 
@@ -308,28 +317,43 @@ impl Connection {
         let now = self.shell.now();
         let boards = Arc::clone(&self.shell.boards);
         let cell = Arc::clone(&self.cell);
-        let stepped = boards.step(&cell, |room, effects| {
-            let mut frame = first;
-            loop {
-                self.burst += 1;
-                self.burst_bytes += frame.len();
-                let handled = self.session.handle(&frame, room, now, effects)?;
-                let is_done = matches!(handled, Handled::Done(wait) if wait.is_zero());
-                let goes_on = is_done
-                    && self.may_read_more()
-                    && !self.owes_much()
-                    && self.burst_bytes - burst_bytes < STEP_BYTES;
-                match goes_on.then(|| self.stream.next_ahead()).flatten() {
-                    Some(Next::Message(next)) => frame = next,
-                    next => return Ok((handled, next)),
-                }
-            }
+        let stepped = boards.step_since(&cell, Some(now.tick), |room, effects| {
+            let handled = self.handle_in(first, room, now, effects);
+            self.summary.step(&effects.tally);
+            handled
         });
         let (messages, bytes) = (self.burst - burst, self.burst_bytes - burst_bytes);
         self.shell.metrics.received(messages, bytes);
+        self.summary.came(messages, bytes);
         let (handled, next) = stepped?;
         self.after(handled);
         Ok(next)
+    }
+
+    /// Handles a message, and those that came with it; what became of the last one, and what came then.
+    fn handle_in(
+        &mut self,
+        first: Bytes,
+        room: &mut Room,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Result<(Handled, Option<Next>), Fault> {
+        let burst_bytes = self.burst_bytes;
+        let mut frame = first;
+        loop {
+            self.burst += 1;
+            self.burst_bytes += frame.len();
+            let handled = self.session.handle(&frame, room, now, effects)?;
+            let is_done = matches!(handled, Handled::Done(wait) if wait.is_zero());
+            let goes_on = is_done
+                && self.may_read_more()
+                && !self.owes_much()
+                && self.burst_bytes - burst_bytes < STEP_BYTES;
+            match goes_on.then(|| self.stream.next_ahead()).flatten() {
+                Some(Next::Message(next)) => frame = next,
+                next => return Ok((handled, next)),
+            }
+        }
     }
 
     /// Does what is left to do for a message.
@@ -351,6 +375,8 @@ impl Connection {
     /// Reads nothing for a while.
     fn rest(&mut self, wait: Duration) {
         if !wait.is_zero() {
+            self.summary.rests(wait);
+            self.shell.metrics.over_bound(RATE);
             self.pause = Some(Box::new(Timer::after(wait)));
         }
     }
@@ -378,10 +404,17 @@ impl Connection {
             return Poll::Ready(Ok(()));
         };
         let Self {
-            shell, cell, session, ..
+            shell,
+            cell,
+            session,
+            summary,
+            ..
         } = self;
+        summary.accepted += u32::from(outcome == UpdateOutcome::New);
         let resumed = shell.boards.step(cell, |room, effects| {
-            session.resume((rest, outcome), room, now, effects)
+            let handled = session.resume((rest, outcome), room, now, effects);
+            summary.step(&effects.tally);
+            handled
         });
         Poll::Ready(resumed.map(|handled| self.after(handled)).map_err(End::Fault))
     }
@@ -411,10 +444,14 @@ impl Connection {
         buffer.clear();
         buffer.append(&mut self.stream.take_control());
         let now = self.now;
-        let due = self
-            .cell
-            .lock()
-            .poll_outbound(self.session.member(), now, cx.waker(), buffer);
+        let member = self.session.member();
+        let due = {
+            let mut room = self.cell.lock();
+            if std::mem::take(&mut self.was_full) {
+                room.note_waiting(member);
+            }
+            room.poll_outbound(member, now, cx.waker(), buffer)
+        };
         match due {
             Due::Flushed => {
                 self.stream.give_back_control(buffer);
@@ -433,11 +470,13 @@ impl Connection {
                 Poll::Pending => {
                     self.sending = Sending::new(Out::message(rest.to_vec()));
                     self.pulse.blocked(now);
+                    self.was_full = true;
                     break;
                 }
             }
         }
         self.shell.metrics.sent(sent);
+        self.summary.sent += sent;
         Poll::Ready(Ok(()))
     }
 
@@ -464,6 +503,7 @@ impl Connection {
                     self.pace.moved(n);
                     pace.moved(n);
                     self.shell.metrics.sent(n);
+                    self.summary.sent += n;
                     self.pulse.blocked(self.now);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -471,16 +511,12 @@ impl Connection {
                     if self.pulse.blocked_since().is_none() {
                         self.pulse.blocked(self.now);
                     }
+                    self.was_full = true;
                     return Poll::Pending;
                 }
             }
         }
         Poll::Ready(Ok(()))
-    }
-
-    /// Whose room it is in.
-    pub(crate) fn board(&self) -> &BoardId {
-        self.cell.id()
     }
 
     /// Leaves the room; after a bug of ours the room is given up, since what a step left half done is not to
@@ -491,9 +527,47 @@ impl Connection {
             self.shell.boards.give_up(&self.cell, fault);
         }
         let (member, now) = (self.session.member(), self.shell.now());
-        self.shell
-            .boards
-            .step(&self.cell, |room, effects| room.leave(member, now.tick, effects));
+        self.shell.boards.step(&self.cell, |room, effects| {
+            if self.was_full {
+                room.note_waiting(member);
+            }
+            room.leave(member, now.tick, effects);
+        });
+    }
+
+    /// Says what it did, in the one line at its end.
+    pub(crate) fn tell_end(&self, id: u64, subject: &Subject, end: End) {
+        let (log, reason) = match end {
+            End::Peer => (tracing::Level::INFO, "left"),
+            End::Fault(fault) => (disposition::of(fault).log, disposition::of(fault).reason),
+        };
+        let Summary {
+            opened,
+            messages,
+            received,
+            sent,
+            accepted,
+            denied,
+            paused,
+        } = &self.summary;
+        let seconds = self.shell.now().tick.since(*opened).as_secs_f64();
+        let flushed = self.stream.get_ref().registered().flushed.load(Ordering::Relaxed);
+        log_at!(
+            log,
+            connection = id,
+            board = %self.cell.id(),
+            subject = subject.as_str(),
+            reason,
+            seconds,
+            messages,
+            received_bytes = received,
+            sent_bytes = flushed.saturating_add(*sent as u64),
+            accepted,
+            denied,
+            paused_ms = u64::try_from(paused.as_millis()).unwrap_or(u64::MAX),
+            waiting_bytes = self.pulse.most_waiting.load(Ordering::Relaxed),
+            "disconnected"
+        );
     }
 
     /// Ends the connection: what was being sent, the close frame, and the peer's half of the closing

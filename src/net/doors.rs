@@ -13,13 +13,14 @@ use std::time::Duration;
 use crate::fault::Fault;
 use crate::http::forwarded::Cidr;
 use crate::limits;
+use crate::net::Crowd;
 use crate::time::Tick;
 
 /// Counts of open connections and recent refusals.
 #[derive(Debug)]
 pub(crate) struct Doors {
-    connections_max: usize,
-    per_address_max: usize,
+    connections_max: AtomicUsize,
+    per_address_max: AtomicUsize,
     open: AtomicUsize,
     by_address: Mutex<HashMap<IpAddr, usize>>,
     refusals: Mutex<HashMap<IpAddr, Refusals>>,
@@ -65,15 +66,28 @@ pub(crate) struct SocketPlace {
 
 impl Doors {
     /// Doors with the given bounds, both inclusive.
-    pub(crate) fn new(connections_max: usize, per_address_max: usize) -> Self {
+    pub(crate) fn new(crowd: Crowd) -> Self {
         Self {
-            connections_max,
-            per_address_max,
+            connections_max: AtomicUsize::new(crowd.connections),
+            per_address_max: AtomicUsize::new(crowd.per_address),
             open: AtomicUsize::new(0),
             by_address: Mutex::default(),
             refusals: Mutex::default(),
             held: AtomicUsize::new(0),
             sockets: Mutex::default(),
+        }
+    }
+
+    /// From now on these bounds count. Who is in stays in, also where that is more.
+    pub(crate) fn change(&self, crowd: Crowd) {
+        self.connections_max.store(crowd.connections, Ordering::Relaxed);
+        self.per_address_max.store(crowd.per_address, Ordering::Relaxed);
+    }
+
+    fn crowd(&self) -> Crowd {
+        Crowd {
+            connections: self.connections_max.load(Ordering::Relaxed),
+            per_address: self.per_address_max.load(Ordering::Relaxed),
         }
     }
 
@@ -85,15 +99,16 @@ impl Doors {
     pub(crate) fn open_socket(self: &Arc<Self>, peer: IpAddr, trusted: &[Cidr]) -> Option<SocketPlace> {
         let peer = peer.to_canonical();
         let exempt = peer.is_loopback() || trusted.iter().any(|range| range.contains(peer));
+        let crowd = self.crowd();
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
-        if sockets.open >= self.connections_max + limits::SPARE_SOCKETS {
+        if sockets.open >= crowd.connections + limits::SPARE_SOCKETS {
             return None;
         }
         if !exempt {
             let count = sockets.by_address.get(&peer).copied().unwrap_or(0);
             if count
-                >= self
-                    .per_address_max
+                >= crowd
+                    .per_address
                     .saturating_add(limits::SPARE_SOCKETS_PER_ADDRESS)
             {
                 return None;
@@ -119,10 +134,10 @@ impl Doors {
     /// # Errors
     /// [`Fault::TooManyConnections`].
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<ConnectionPlace, Fault> {
+        let crowd = self.crowd();
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_address.get(&address).copied().unwrap_or(0);
-        let full =
-            self.open() >= self.connections_max || (count >= self.per_address_max && !address.is_loopback());
+        let full = self.open() >= crowd.connections || (count >= crowd.per_address && !address.is_loopback());
         if full {
             return Err(Fault::TooManyConnections);
         }
@@ -217,9 +232,37 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
+    fn doors(connections: usize, per_address: usize) -> Arc<Doors> {
+        Arc::new(Doors::new(Crowd {
+            connections,
+            per_address,
+        }))
+    }
+
+    #[test]
+    fn other_bounds_count_from_then_on_and_cut_nobody() {
+        let doors = doors(2, 2);
+        let mut all: Vec<_> = (0..2).map(|_| doors.admit(THERE).unwrap()).collect();
+        doors.change(Crowd {
+            connections: 3,
+            per_address: 3,
+        });
+        all.push(doors.admit(THERE).unwrap());
+        assert_eq!(doors.admit(HERE).unwrap_err(), Fault::TooManyConnections);
+        doors.change(Crowd {
+            connections: 1,
+            per_address: 1,
+        });
+        assert_eq!(doors.open(), 3);
+        all.truncate(1);
+        assert_eq!(doors.admit(HERE).unwrap_err(), Fault::TooManyConnections);
+        all.clear();
+        assert!(doors.admit(THERE).is_ok());
+    }
+
     #[test]
     fn places_are_counted_in_all_and_per_address_and_given_back() {
-        let doors = Arc::new(Doors::new(4, 2));
+        let doors = doors(4, 2);
         let first = doors.admit(THERE).unwrap();
         let second = doors.admit(THERE).unwrap();
         assert_eq!(doors.admit(THERE).unwrap_err(), Fault::TooManyConnections);
@@ -234,7 +277,7 @@ mod tests {
 
     #[test]
     fn loopback_is_exempt_from_the_bound_per_address() {
-        let doors = Arc::new(Doors::new(9, 1));
+        let doors = doors(9, 1);
         let all: Vec<_> = (0..9).map(|_| doors.admit(HERE).unwrap()).collect();
         assert_eq!(all.len(), 9);
     }
@@ -242,7 +285,7 @@ mod tests {
     #[test]
     fn one_address_has_its_share_of_sockets_and_all_together_have_theirs() {
         let share = 2 + limits::SPARE_SOCKETS_PER_ADDRESS;
-        let doors = Arc::new(Doors::new(9_000, 2));
+        let doors = doors(9_000, 2);
         let mut places: Vec<_> = (0..share)
             .map(|_| doors.open_socket(THERE, &[]).unwrap())
             .collect();
@@ -266,7 +309,7 @@ mod tests {
 
     #[test]
     fn there_are_spare_sockets_beyond_the_connections() {
-        let doors = Arc::new(Doors::new(1, 1));
+        let doors = doors(1, 1);
         let mut places: Vec<_> = (0..=limits::SPARE_SOCKETS)
             .map(|_| doors.open_socket(HERE, &[]).unwrap())
             .collect();
@@ -278,7 +321,7 @@ mod tests {
 
     #[test]
     fn repeated_refusals_of_an_address_are_held_longer_and_forgotten_after_a_minute() {
-        let doors = Arc::new(Doors::new(1, 1));
+        let doors = doors(1, 1);
         let mut now = Tick::default();
         let holds: Vec<u64> = (0..6)
             .map(|_| doors.refuse(THERE, now).unwrap().time.as_secs())
@@ -291,7 +334,7 @@ mod tests {
 
     #[test]
     fn only_so_many_refusals_are_held_at_a_time() {
-        let doors = Arc::new(Doors::new(1, 1));
+        let doors = doors(1, 1);
         let mut holds: Vec<_> = (0..limits::REFUSALS_HELD_MAX)
             .map(|_| doors.refuse(THERE, Tick::default()).unwrap())
             .collect();

@@ -23,14 +23,15 @@ pub(crate) struct Stream {
     shell: Arc<Shell>,
     follower: Follower,
     place: ConnectionPlace,
-    /// Who it is, for the log.
+    /// Who it is, and the number of the connection, for the log.
     granted: Granted,
+    connection: u64,
 }
 
 impl Stream {
     /// Of somebody who has been taken in.
     pub(crate) fn new(
-        shell: &Arc<Shell>,
+        (shell, connection): (&Arc<Shell>, u64),
         granted: Granted,
         (follower, place): (Follower, ConnectionPlace),
     ) -> Self {
@@ -39,12 +40,13 @@ impl Stream {
             follower,
             place,
             granted,
+            connection,
         }
     }
 
     /// Sends events over `socket`, on which the head has been sent, until either side ends it.
     pub(crate) async fn run(self: Box<Self>, mut socket: Socket) {
-        let id = self.shell.next_connection_id();
+        let id = self.connection;
         let Granted {
             board, grant, actor, ..
         } = self.granted.clone();

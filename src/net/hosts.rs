@@ -24,6 +24,7 @@ pub(crate) fn check(shell: &Shell, host: Option<&str>) -> Result<(), Response> {
         tracing::warn!(
             host,
             count,
+            help = "docs/troubleshooting.md#misdirected",
             "refused requests for a host that is not this server's; --public-url names the one that is"
         );
     }

@@ -9,6 +9,7 @@ use std::io;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
@@ -79,7 +80,7 @@ impl From<NoBody> for Problem {
 /// What bounds the reading of heads and bodies, and the sending of answers.
 pub(crate) struct Bounds {
     /// Bytes of a body, inclusive.
-    pub(crate) body_bytes: usize,
+    pub(crate) body_bytes: AtomicUsize,
     /// How long a body may take, the time left out in which it is not read because of others.
     pub(crate) body_time: Duration,
     /// How long an answer may leave not at all.
@@ -178,7 +179,7 @@ impl Incoming {
     }
 
     fn held(&self) -> usize {
-        self.socket.ahead_held() + self.request
+        self.socket.held() + self.request
     }
 
     /// Waits until others leave room to receive more; how many bytes, for [`Self::receive`].
@@ -195,7 +196,8 @@ impl Incoming {
         let held = self.held();
         let (socket, head) = (&self.socket, self.head);
         let body = self.request - head;
-        let after = |more| socket.ahead_after(more) + head + body.max(beside(more));
+        let secured = socket.held() - socket.ahead_held();
+        let after = |more| socket.ahead_after(more) + secured + head + body.max(beside(more));
 
         self.place.room(held, bytes_max, after).await
     }
@@ -278,7 +280,7 @@ impl Incoming {
     }
 
     async fn read_body_now(&mut self) -> Result<Vec<u8>, NoBody> {
-        let bytes_max = self.bounds.body_bytes;
+        let bytes_max = self.bounds.body_bytes.load(Ordering::Relaxed);
         let Some(mut decoder) = self.open_body(bytes_max).await? else {
             return Ok(Vec::new());
         };

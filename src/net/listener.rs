@@ -24,7 +24,14 @@ impl Listener {
     /// # Errors
     /// The address cannot be listened on.
     pub(crate) fn bind(address: SocketAddr, poller: &Arc<Poller>) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind(address)?;
+        Self::on(std::net::TcpListener::bind(address)?, poller)
+    }
+
+    /// Listens on a socket that is bound, or that somebody listens on already.
+    ///
+    /// # Errors
+    /// The operating system refused.
+    pub(crate) fn on(listener: std::net::TcpListener, poller: &Arc<Poller>) -> io::Result<Self> {
         // The standard library listens with a backlog of 128; listening again sets a larger one.
         rustix::net::listen(&listener, limits::LISTEN_BACKLOG)?;
         listener.set_nonblocking(true)?;
@@ -49,7 +56,7 @@ impl Listener {
                 }
                 Err(error) => {
                     // Out of descriptors, most likely: what is open goes on, and new ones may work later.
-                    tracing::error!(%error, "cannot accept a connection");
+                    tracing::error!(%error, help = "docs/troubleshooting.md#doctor-open-files", "cannot accept a connection");
                     Timer::after(Duration::from_millis(100)).await;
                 }
             }

@@ -106,7 +106,7 @@ impl Messages {
     }
 
     fn held(&self) -> usize {
-        self.reader.held() + self.socket.ahead_held()
+        self.reader.held() + self.socket.held()
     }
 
     /// Reads on to the next message or control frame.

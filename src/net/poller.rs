@@ -257,6 +257,8 @@ pub(crate) struct Registered<S> {
     token: usize,
     readiness: Arc<Readiness>,
     poller: Arc<Poller>,
+    /// Bytes that a flush has sent over it.
+    pub(crate) flushed: AtomicU64,
 }
 
 impl<S: Source> Registered<S> {
@@ -276,6 +278,7 @@ impl<S: Source> Registered<S> {
             token,
             readiness,
             poller: Arc::clone(poller),
+            flushed: AtomicU64::new(0),
         };
         registered.map(|()| this)
     }

@@ -41,18 +41,27 @@ pub(crate) struct Settings {
     pub(crate) address: Option<String>,
     /// The origin of that.
     pub(crate) origin: Option<Origin>,
-    /// `--login-url`.
-    pub(crate) login_url: Option<String>,
+    /// `--tls-cert`.
+    pub(crate) encryption: Encryption,
     /// `--trusted-user-header`, in lower case.
     pub(crate) user_header: Option<String>,
+}
+
+/// How this server is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// As it comes: a proxy may have ended TLS.
+    #[default]
+    None,
+    /// Over TLS only.
+    Tls,
 }
 
 impl Settings {
     /// Whether browsers are to send the cookie over TLS only: they reach the server by it.
     fn is_secure(&self) -> bool {
-        self.address
-            .as_ref()
-            .is_some_and(|address| address.starts_with("https:"))
+        let address = self.address.as_deref().unwrap_or_default();
+        self.encryption == Encryption::Tls || address.starts_with("https:")
     }
 }
 
@@ -157,8 +166,13 @@ pub(crate) fn check_proxy(shell: &Shell, head: &Head<'_>, peer: IpAddr) -> Resul
     let Some(name) = shell.settings.sign_in.user_header.as_deref() else {
         return Ok(());
     };
-    let trusted = shell.settings.trusted_proxies.iter();
-    if head.values(name).next().is_none() || trusted.clone().any(|range: &Cidr| range.contains(peer)) {
+    let is_trusted = || {
+        let live = shell.live.get();
+        live.trusted_proxies
+            .iter()
+            .any(|range: &Cidr| range.contains(peer))
+    };
+    if head.values(name).next().is_none() || is_trusted() {
         return Ok(());
     }
     tracing::debug!(%peer, "refused a field that names a user, of nobody who is trusted");

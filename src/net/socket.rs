@@ -3,13 +3,15 @@
 //! Owns receiving through one shared buffer per thread, what was received ahead, so that an idle connection
 //! holds nothing, sending in turns, and the orderly end. Must not know requests or frames. Key invariants: no
 //! system call is made for a socket that is known to be empty or full; memory grows no further than
-//! [`Socket::ahead_after`] said.
+//! [`Socket::ahead_after`] said, but for what [`Socket::held`] says of an encrypted one. What is encrypted
+//! and what is not are told apart here and nowhere above.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,7 @@ use smol::future::yield_now;
 
 use crate::net::pace::Leaving;
 use crate::net::poller::{Direction, Registered};
+use crate::net::secured::Secured;
 use crate::net::within;
 use crate::room::outgoing::Line;
 use crate::ws::reader::{make_room, room_after};
@@ -28,6 +31,12 @@ pub(crate) const READ_BYTES: usize = 64 * 1024;
 /// Bytes of something large that one task writes before others get their turn: an answer may be as large as a
 /// board, and a kernel takes megabytes of it at once.
 pub(crate) const WRITE_TURN_BYTES: usize = 256 * 1024;
+
+/// Bytes taken at once of an encrypted peer, at least: less would be many system calls for one record.
+const SECURED_READ_BYTES_MIN: usize = 1024;
+
+/// Reads in a row that say nothing before others get their turn.
+const DRY_READS_MAX: usize = 4;
 
 thread_local! {
     /// Where bytes are received, so that a connection that waits for some holds no room for them.
@@ -49,6 +58,19 @@ pub(crate) struct Socket {
     allowance: usize,
     /// Bytes received since this was last asked.
     received: usize,
+    /// Set where it is encrypted.
+    secured: Option<Box<Decrypted>>,
+}
+
+/// What an encrypted peer has said, and how.
+#[derive(Debug)]
+struct Decrypted {
+    by: Arc<Secured>,
+    /// Said, and not received yet: a record may say more than was asked for.
+    plain: Vec<u8>,
+    plain_at: usize,
+    /// Memory held of what is no whole record.
+    held: usize,
 }
 
 impl Socket {
@@ -62,12 +84,26 @@ impl Socket {
             ahead_at: 0,
             received: 0,
             allowance: usize::MAX,
+            secured: None,
         }
+    }
+
+    /// Goes on encrypted, where keys were agreed on; `plain` was said already.
+    pub(crate) fn secure(&mut self, by: Arc<Secured>, plain: Vec<u8>) {
+        self.secured = Some(Box::new(Decrypted {
+            by,
+            plain,
+            plain_at: 0,
+            held: 0,
+        }));
     }
 
     /// Its sending half, for who sends to many.
     pub(crate) fn line(&self) -> Arc<dyn Line> {
-        Arc::clone(&self.io) as Arc<dyn Line>
+        match &self.secured {
+            Some(secured) => Arc::clone(&secured.by) as Arc<dyn Line>,
+            None => Arc::clone(&self.io) as Arc<dyn Line>,
+        }
     }
 
     /// Lets about `bytes` be received before others must have their turn: a message that never completes
@@ -88,12 +124,21 @@ impl Socket {
 
     /// Writes what the kernel takes of `bytes`; `Pending` once it takes nothing, and the task will be woken.
     pub(crate) fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write(cx, |mut stream| stream.write(bytes))
+        self.poll_write(cx, || self.write(bytes, &[]))
     }
 
     /// Writes what the kernel takes of `bytes` right now; an error shows at the next [`Self::poll_send`].
     pub(crate) fn send_now(&self, bytes: &[u8]) -> usize {
-        self.io.send(bytes)
+        match &self.secured {
+            Some(secured) => Line::send(&*secured.by, bytes),
+            None => self.io.send(bytes),
+        }
+    }
+
+    /// Sends what an encryption has made to be sent.
+    pub(crate) async fn flush(&self, by: &Secured) -> io::Result<()> {
+        let flush = || by.flush().map(|()| 1);
+        poll_fn(|cx| self.poll_write(cx, flush)).await.map(drop)
     }
 
     /// `Ready` once the peer takes nothing any more, though nothing is sent to it.
@@ -106,7 +151,10 @@ impl Socket {
     /// # Errors
     /// The peer is gone.
     pub(crate) fn end(&self) -> io::Result<()> {
-        self.io.get_ref().shutdown(Shutdown::Write)
+        match &self.secured {
+            Some(secured) => secured.by.end(),
+            None => self.io.get_ref().shutdown(Shutdown::Write),
+        }
     }
 
     /// What it stands on, for somebody who may have to cut it.
@@ -114,13 +162,23 @@ impl Socket {
         &self.io
     }
 
+    /// Writes what the kernel takes of two runs of bytes.
+    fn write(&self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        let mut stream = self.io.get_ref();
+        match &self.secured {
+            Some(secured) => secured.by.send(first, second),
+            None if second.is_empty() => stream.write(first),
+            None => stream.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]),
+        }
+    }
+
     fn poll_write(
         &self,
         cx: &mut Context<'_>,
-        write: impl Fn(&TcpStream) -> io::Result<usize>,
+        write: impl Fn() -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
-            match write(self.io.get_ref()) {
+            match write() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -152,11 +210,8 @@ impl Socket {
         while !(first.is_empty() && second.is_empty()) {
             let turn = first.get(..WRITE_TURN_BYTES).unwrap_or(first);
             let left = WRITE_TURN_BYTES.saturating_sub(turn.len());
-            let both = [
-                IoSlice::new(turn),
-                IoSlice::new(second.get(..left).unwrap_or(second)),
-            ];
-            let write = poll_fn(|cx| self.poll_write(cx, |mut stream| stream.write_vectored(&both)));
+            let more = second.get(..left).unwrap_or(second);
+            let write = poll_fn(|cx| self.poll_write(cx, || self.write(turn, more)));
             let sent = within(leaving.left(all, began.elapsed()), write).await??;
             all += sent;
             second = second.get(sent.saturating_sub(first.len())..).unwrap_or_default();
@@ -191,6 +246,13 @@ impl Socket {
         self.ahead.capacity()
     }
 
+    /// Memory held of all that came, what an encrypted peer has said but in part with it:
+    /// `limits::TLS_HELD_BYTES_MAX` and as much as is read at once, at most.
+    pub(crate) fn held(&self) -> usize {
+        let secured = self.secured.as_ref();
+        self.ahead_held() + secured.map_or(0, |secured| secured.plain.capacity() + secured.held)
+    }
+
     /// Drops the first `bytes` of what was received and not used.
     pub(crate) fn use_ahead(&mut self, bytes: usize) {
         self.ahead_at = self.ahead_at.saturating_add(bytes);
@@ -215,6 +277,9 @@ impl Socket {
     pub(crate) async fn readable(&mut self) -> io::Result<()> {
         loop {
             poll_fn(|cx| self.poll_readable(cx)).await;
+            if self.has_plain() {
+                return Ok(());
+            }
             // What was told may have been received since, and who counts on something would wait for it
             // without a bound.
             match self.io.get_ref().peek(&mut [0]) {
@@ -225,8 +290,15 @@ impl Socket {
         }
     }
 
+    /// Whether an encrypted peer has said something that was not received.
+    fn has_plain(&self) -> bool {
+        self.secured
+            .as_ref()
+            .is_some_and(|secured| !secured.plain.is_empty())
+    }
+
     fn poll_readable(&mut self, cx: &Context<'_>) -> Poll<()> {
-        if !self.readable {
+        if !self.readable && !self.has_plain() {
             ready!(self.io.poll_ready(cx, Direction::Read));
             self.readable = true;
         }
@@ -264,7 +336,7 @@ impl Socket {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        loop {
+        for _ in 0..DRY_READS_MAX {
             ready!(self.poll_readable(cx));
             match RECEIVE.with_borrow_mut(|buffer| self.read(buffer, bytes_max, &mut sink)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
@@ -272,6 +344,9 @@ impl Socket {
                 other => return Poll::Ready(other),
             }
         }
+        // Records that say nothing may come for as long as their sender keeps up.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn read(
@@ -280,6 +355,9 @@ impl Socket {
         bytes_max: usize,
         sink: impl FnOnce(&[u8]) -> usize,
     ) -> io::Result<usize> {
+        if self.secured.is_some() {
+            return self.read_secured(buffer, bytes_max, sink);
+        }
         let end = bytes_max.min(buffer.len());
         let received = self
             .io
@@ -287,9 +365,14 @@ impl Socket {
             .read(buffer.get_mut(..end).unwrap_or_default())?;
         // A short read has emptied the socket; the poller tells when there is more.
         self.readable = received == end;
-        self.received += received;
         self.allowance = self.allowance.saturating_sub(received);
-        let bytes = buffer.get(..received).unwrap_or_default();
+        self.hand_over(buffer.get(..received).unwrap_or_default(), sink);
+        Ok(received)
+    }
+
+    /// Gives what was received to who asked for it, and keeps what that does not use.
+    fn hand_over(&mut self, bytes: &[u8], sink: impl FnOnce(&[u8]) -> usize) {
+        self.received += bytes.len();
         let used = sink(bytes);
         let kept = bytes.get(used..).unwrap_or_default();
         if !self.ahead.is_empty() {
@@ -297,13 +380,64 @@ impl Socket {
             make_room(&mut self.ahead, kept.len(), usize::MAX);
         }
         self.ahead.extend_from_slice(kept);
-        Ok(received)
+    }
+
+    /// The same of an encrypted peer; `Interrupted` where what came says nothing yet.
+    fn read_secured(
+        &mut self,
+        buffer: &mut [u8],
+        bytes_max: usize,
+        sink: impl FnOnce(&[u8]) -> usize,
+    ) -> io::Result<usize> {
+        let Some(mut secured) = self.secured.take() else {
+            return Err(io::ErrorKind::Interrupted.into());
+        };
+        let read = match secured.plain.is_empty() {
+            true => self.fill(&mut secured, buffer, bytes_max),
+            false => Ok(()),
+        };
+        let said = secured.plain.get(secured.plain_at..).unwrap_or_default();
+        let said = said.get(..bytes_max).unwrap_or(said);
+        let received = said.len();
+        if received > 0 {
+            self.hand_over(said, sink);
+        }
+        secured.plain_at += received;
+        if secured.plain_at >= secured.plain.len() {
+            (secured.plain, secured.plain_at) = (Vec::new(), 0);
+        }
+        let has_ended = secured.by.session().has_ended();
+        self.secured = Some(secured);
+        match read {
+            _ if received > 0 => Ok(received),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            Err(error) => Err(error),
+            Ok(()) if has_ended => Ok(0),
+            Ok(()) => Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+
+    /// Reads records, and takes what they say; `UnexpectedEof` where the peer ends without a word.
+    fn fill(&mut self, secured: &mut Decrypted, buffer: &mut [u8], bytes_max: usize) -> io::Result<()> {
+        let end = bytes_max.max(SECURED_READ_BYTES_MIN).min(buffer.len());
+        let mut stream = self.io.get_ref();
+        let received = stream.read(buffer.get_mut(..end).unwrap_or_default())?;
+        self.readable = received == end;
+        self.allowance = self.allowance.saturating_sub(received);
+        if received == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let bytes = buffer.get(..received).unwrap_or_default();
+        secured.held = secured.by.take(bytes, &mut secured.plain)?;
+        Ok(())
     }
 }
 
 impl Line for Registered<TcpStream> {
     fn send(&self, bytes: &[u8]) -> usize {
-        self.get_ref().write(bytes).unwrap_or(0)
+        let sent = self.get_ref().write(bytes).unwrap_or(0);
+        self.flushed.fetch_add(sent as u64, Ordering::Relaxed);
+        sent
     }
 }
 
@@ -311,8 +445,7 @@ impl Line for Registered<TcpStream> {
 mod tests {
     use super::*;
     use std::future::Future;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use std::task::{Wake, Waker};
 
     #[derive(Default)]

@@ -34,7 +34,25 @@ use crate::{limits, sync, ws};
 pub(crate) struct Opening {
     upgrade: Upgrade,
     decision: Decision,
+    /// Who asked.
+    client: Client,
+}
+
+/// Who asked for a WebSocket, as the log has it.
+#[derive(Clone, Copy, Debug)]
+struct Client {
     address: IpAddr,
+    /// The number of the connection.
+    connection: u64,
+}
+
+impl Client {
+    fn of(request: &Request<'_>) -> Self {
+        Self {
+            address: request.address,
+            connection: request.id.connection,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -65,18 +83,18 @@ pub(crate) async fn decide(
         Ok((grant, place))
     });
     let outcome = outcome.inspect_err(|fault| shell.metrics.refused(*fault));
-    let address = request.address;
+    let (address, client) = (request.address, Client::of(request));
     match (upgrade, outcome) {
         (Ok(upgrade), Ok((grant, place))) => Ok(Opening {
             upgrade,
             decision: Decision::Granted(grant, place),
-            address,
+            client,
         }),
         (Ok(upgrade), Err(fault)) => match shell.doors.refuse(address, shell.now().tick) {
             Some(hold) => Ok(Opening {
                 upgrade,
                 decision: Decision::Refused(fault, Some(hold)),
-                address,
+                client,
             }),
             None => Err(admission::problem(fault)),
         },
@@ -97,7 +115,7 @@ pub(crate) fn refused(shell: &Shell, request: &Request<'_>, fault: Fault) -> Res
         Ok(upgrade) => Ok(Opening {
             upgrade,
             decision: Decision::Refused(fault, None),
-            address: request.address,
+            client: Client::of(request),
         }),
         Err(_) => Err(admission::problem(fault)),
     }
@@ -109,7 +127,7 @@ pub(crate) fn refused(shell: &Shell, request: &Request<'_>, fault: Fault) -> Res
 /// The refusal.
 pub(crate) fn check_origin(shell: &Shell, head: &Head<'_>) -> Result<(), Response> {
     let sent = head.unique("origin").ok().flatten();
-    if origin::allowed(sent, head.host, &shell.settings.origins) {
+    if origin::allowed(sent, head.host, &shell.live.get().origins) {
         return Ok(());
     }
     shell.metrics.refused_origin();
@@ -122,6 +140,7 @@ pub(crate) fn check_origin(shell: &Shell, head: &Head<'_>) -> Result<(), Respons
             origin,
             host,
             count,
+            help = "docs/troubleshooting.md#origin_refused",
             "refused connections of pages whose origin is not the Host of the request; a proxy must pass Host on, or \
              --public-url name the address that people open, or --allow-origin the page of another application"
         );
@@ -146,6 +165,7 @@ fn tell_stripped(shell: &Shell, head: &Head<'_>) {
     if let Some(count) = shell.stripped.count(shell.now().tick) {
         tracing::warn!(
             count,
+            help = "docs/troubleshooting.md#upgrade_required",
             "refused WebSocket connections whose upgrade got lost on the way; a proxy must speak HTTP/1.1 to this \
              server and pass Upgrade and Connection on"
         );
@@ -165,14 +185,19 @@ pub(crate) async fn enter(shell: &Arc<Shell>, opening: Opening, socket: Socket) 
     let Opening {
         upgrade,
         decision,
-        address,
+        client,
     } = opening;
+    let Client {
+        address,
+        connection: id,
+    } = client;
+    let began = shell.now().tick;
 
     socket.send_all(&upgrade.encode()).await.ok()?;
     let (granted, place) = match decision {
         Decision::Granted(granted, place) => (granted, place),
         Decision::Refused(fault, hold) => {
-            refuse(shell, socket, address, fault, hold).await;
+            refuse(shell, socket, client, fault, hold).await;
             return None;
         }
     };
@@ -187,18 +212,19 @@ pub(crate) async fn enter(shell: &Arc<Shell>, opening: Opening, socket: Socket) 
                 Fault::Elsewhere => None,
                 _ => shell.doors.refuse(address, shell.now().tick),
             };
-            refuse(shell, socket, address, fault, hold).await;
+            refuse(shell, socket, client, fault, hold).await;
             return None;
         }
     };
     let Granted {
         board, grant, actor, ..
     } = granted;
-    let (id, subject) = (shell.next_connection_id(), grant.subject);
+    let subject = grant.subject;
     let access = grant.level.as_str();
     tracing::info!(connection = id, %board, subject = subject.as_str(), access, %address, "connected");
     shell.boards.note_connection(&board, actor, grant.level);
     shell.metrics.opened();
+    shell.metrics.latency().joined(shell.now().tick.since(began));
     let connection = Connection::new(Arc::clone(shell), joined, socket);
     Some(Box::new(Connected {
         connection,
@@ -223,12 +249,7 @@ impl Connected {
             _place,
         } = self;
         connection.leave_room(end);
-        let board = connection.board().clone();
-        let (log, reason) = match end {
-            End::Peer => (tracing::Level::INFO, "left"),
-            End::Fault(fault) => (disposition::of(fault).log, disposition::of(fault).reason),
-        };
-        log_at!(log, connection = id, %board, subject = subject.as_str(), reason, "disconnected");
+        connection.tell_end(id, &subject, end);
         connection.finish(end).await;
     }
 }
@@ -236,13 +257,14 @@ impl Connected {
 /// Tells a refused client why, after the hold, and closes.
 ///
 /// Without a hold, when too many are held already, it is told and closed at once.
-async fn refuse(shell: &Shell, mut socket: Socket, address: IpAddr, fault: Fault, hold: Option<Hold>) {
+async fn refuse(shell: &Shell, mut socket: Socket, client: Client, fault: Fault, hold: Option<Hold>) {
     // Nothing that it sent is read any more.
     socket.use_ahead(usize::MAX);
     let row = disposition::of(fault);
     let held = hold.as_ref().map_or(Duration::ZERO, |hold| hold.time);
     let held_ms = u64::try_from(held.as_millis()).unwrap_or(u64::MAX);
-    log_at!(row.log, %address, reason = row.reason, held_ms, "refused");
+    let Client { address, connection } = client;
+    log_at!(row.log, connection, %address, reason = row.reason, held_ms, "refused");
     let denied = sync::denied_frame(row.reason);
     if socket.send_all(&denied).await.is_err() {
         return;

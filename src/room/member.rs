@@ -17,9 +17,8 @@ use crate::ids::{Level, Subject};
 use crate::room::Effects;
 use crate::room::awareness::First;
 use crate::room::outbox::Cursor;
-use crate::room::outgoing::Kind;
-use crate::room::outgoing::Line;
 pub use crate::room::outgoing::{Hold, Out};
+use crate::room::outgoing::{Kind, Line};
 use crate::sync;
 use crate::time::{Now, Tick, UnixMillis};
 
@@ -34,6 +33,8 @@ pub struct Pulse {
     answers: AtomicUsize,
     /// Bytes of saved echoes that this connection has coming: not durable yet, or not sent yet.
     owed: AtomicUsize,
+    /// The most bytes that were seen to wait for it while its socket took nothing.
+    pub(crate) most_waiting: AtomicUsize,
 }
 
 impl Pulse {
@@ -46,6 +47,7 @@ impl Pulse {
             blocked: u64::MAX.into(),
             answers: 0.into(),
             owed: 0.into(),
+            most_waiting: 0.into(),
         }
     }
 

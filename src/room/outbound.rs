@@ -4,6 +4,7 @@
 //! Must not know sockets. Key invariants: one member never waits for another; what waits for one member is
 //! bounded, the first of its step 2 apart. Tests: `room/tests/outbox.rs`.
 
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use bytes::Bytes;
@@ -106,6 +107,24 @@ impl Room {
             member.alarm = Some(waker.clone());
         }
         member.closing
+    }
+
+    /// Bytes that the room holds: of the board as one update, of what members have yet to get, and of
+    /// presence.
+    #[must_use]
+    pub fn held_bytes(&self) -> [usize; 3] {
+        [
+            self.board.encoded_bytes(),
+            self.outbox.len_bytes(),
+            self.awareness.bytes(),
+        ]
+    }
+
+    /// Notes how much waits for `id`, whose socket took nothing for a while.
+    pub fn note_waiting(&self, id: MemberId) {
+        if let Some(member) = self.member(id) {
+            note_waiting(member, waiting(member, &self.outbox));
+        }
     }
 
     /// Queues a frame for one member, which ends as a slow consumer when too much waits for it.
@@ -241,10 +260,24 @@ fn keep(kept: &mut Option<Waker>, waker: &Waker) {
     }
 }
 
-/// Whether more waits for `member` than `--max-outbox-bytes`.
+/// Whether more waits for `member` than `--max-outbox-bytes`; then that is noted.
 fn is_slow(member: &Member, outbox: &Outbox, settings: &RoomSettings) -> bool {
+    let waiting = waiting(member, outbox);
+    let is_slow = waiting > settings.outbox_bytes_max;
+    if is_slow {
+        note_waiting(member, waiting);
+    }
+    is_slow
+}
+
+/// Bytes that wait for `member`, as they count towards `--max-outbox-bytes`.
+fn waiting(member: &Member, outbox: &Outbox) -> usize {
     outbox
         .bytes_behind(member.cursor)
         .saturating_add(member.own_bytes())
-        > settings.outbox_bytes_max
+}
+
+fn note_waiting(member: &Member, bytes: usize) {
+    let most = &member.joiner.pulse.most_waiting;
+    most.fetch_max(bytes, Ordering::Relaxed);
 }

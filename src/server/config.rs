@@ -1,15 +1,13 @@
 //! The configuration of a server: plain data, checked as a whole before anything starts.
 //!
-//! Owns [`Config`] and how it is made from [`Values`]. Must not know the command line's parser, nor start
-//! anything. Key invariant: a `Config` that exists is one that the server can run with, so nothing downstream
-//! checks a setting again. The settings themselves are the table in `config/settings.rs`; tests are in
-//! `config/tests.rs`.
+//! Owns [`Config`] and how it is made from [`Values`], which `sources` finds by flag, variable and file. Must
+//! not know the command line's parser, nor start anything. Key invariant: a `Config` that exists is one that
+//! the server can run with, so nothing downstream checks a setting again. The settings themselves are the
+//! table in `config/settings.rs`; tests are in `config/tests.rs`.
 
-use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::access::Mode;
 use crate::access::secret::SecretHash;
@@ -25,18 +23,35 @@ use crate::store::owners::Quotas;
 use crate::store::postgres;
 use crate::webhooks::Reach;
 
+mod bounds;
+mod file;
+mod gathered;
+pub mod log_levels;
+pub mod report;
+mod secrets;
 mod settings;
+mod sources;
 #[cfg(test)]
 mod tests;
 pub mod values;
+mod wrong;
 
-pub use settings::{Given, Group, Kind, SETTINGS, Setting, Source, Values};
+use bounds::quotas;
+pub use bounds::{Bounds, Times};
+pub use gathered::Values;
+pub use log_levels::{LogLevel, LogLevels};
+pub use secrets::{Disk, Files, Held, NoFiles};
+pub use settings::{Group, Kind, SETTINGS, Setting};
+pub use sources::{DEFAULT_FILE, FILE_FLAG, FILE_VARIABLE, Found, Sources};
+pub use wrong::{ConfigError, Given, Source};
 
 /// What `boardwire serve` runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `--listen`; loopback with `--dev`.
     pub listen: SocketAddr,
+    /// `--tls-cert` and `--tls-key`: set where clients are spoken to over TLS.
+    pub tls: Option<Tls>,
     /// `--data`.
     pub data: PathBuf,
     /// `--store`: a database instead of the data file.
@@ -82,9 +97,18 @@ pub struct Config {
     /// `--room-*`, `--commit-window`, `--compact-*`, `--drain`, `--audit-days`.
     pub times: Times,
     /// `--log-level`.
-    pub log_level: LogLevel,
+    pub log_level: LogLevels,
     /// `--log-format`.
     pub log_format: LogFormat,
+}
+
+/// The files of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// `--tls-cert`.
+    pub certificate: PathBuf,
+    /// `--tls-key`.
+    pub key: PathBuf,
 }
 
 /// What other nodes know of this one.
@@ -94,75 +118,6 @@ pub struct Node {
     pub address: String,
     /// `--node-secret`.
     pub secret: Secret,
-}
-
-/// The bounds that are settings; all inclusive and at least one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// `--max-message-bytes`: of one WebSocket message.
-    pub message_bytes: usize,
-    /// `--max-board-bytes`: of a board's encoded state.
-    pub board_bytes: usize,
-    /// `--max-versions-bytes`: that versions of one board take.
-    pub versions_bytes: usize,
-    /// `--max-body-bytes`: of an HTTP request body.
-    pub body_bytes: usize,
-    /// `--max-asset-bytes`: of one asset.
-    pub asset_bytes: usize,
-    /// `--max-assets-bytes`: of all assets of a board.
-    pub assets_bytes: u64,
-    /// `--max-outbox-bytes`: that a member may be behind.
-    pub outbox_bytes: usize,
-    /// `--max-connections`: open in all.
-    pub connections: usize,
-    /// `--max-connections-per-address`; loopback is exempt.
-    pub connections_per_address: usize,
-    /// `--max-connections-per-board`.
-    pub connections_per_board: usize,
-    /// `--max-messages-per-second`: of one connection.
-    pub messages_per_second: u32,
-}
-
-/// The times that are settings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Times {
-    /// `--room-idle`.
-    pub room_idle: Duration,
-    /// `--room-sweep`; more than zero.
-    pub room_sweep: Duration,
-    /// `--commit-window`; zero commits at once.
-    pub commit_window: Duration,
-    /// `--compact-after`.
-    pub compact_after: Duration,
-    /// `--compact-every`; not less than `compact_after`.
-    pub compact_every: Duration,
-    /// `--drain`.
-    pub drain: Duration,
-    /// `--audit-days`.
-    pub audit: Duration,
-    /// `--trash-days`; zero for no trash.
-    pub trash: Duration,
-    /// `--versions-hours`; zero for none.
-    pub versions_hourly: Duration,
-    /// `--versions-days`; zero for none.
-    pub versions_daily: Duration,
-    /// `--lease`.
-    pub lease: Duration,
-}
-
-/// How much is logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// What needs a person.
-    Error,
-    /// And what may soon.
-    Warn,
-    /// And the life of server, boards and connections.
-    Info,
-    /// And what only somebody who looks for a fault wants to know.
-    Debug,
-    /// And what the libraries below have to say.
-    Trace,
 }
 
 /// How a log line looks.
@@ -183,47 +138,6 @@ pub struct Machine {
     pub log_format: LogFormat,
 }
 
-/// A setting that is wrong. Its `Display` is one line that names the flag, the value and what would be right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    setting: &'static Setting,
-    source: Source,
-    /// `None` where nothing was given, or where it is a secret.
-    value: Option<String>,
-    expected: String,
-}
-
-impl ConfigError {
-    /// Says that `given` is wrong, and what would be right; leaves the value of a secret out.
-    #[must_use]
-    pub fn new(given: Given<'_>, expected: impl Into<String>) -> Self {
-        let shown = given.text.filter(|_| given.setting.kind != Kind::Secret);
-        Self {
-            setting: given.setting,
-            source: given.source,
-            value: shown.map(str::to_owned),
-            expected: expected.into(),
-        }
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "--{}", self.setting.name)?;
-        if self.source == Source::Variable {
-            write!(f, " (from {})", self.setting.variable())?;
-        }
-        match (&self.value, self.source) {
-            (Some(value), _) => write!(f, " {value:?} is not right")?,
-            (None, Source::Default) => f.write_str(" is missing")?,
-            (None, Source::Flag | Source::Variable) => f.write_str(": the value (not shown) is not right")?,
-        }
-        write!(f, "; expected {}", self.expected)
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
 impl Config {
     /// What stands before every path where people reach the server: empty, or such as `/boards`.
     #[must_use]
@@ -241,12 +155,10 @@ impl Config {
         let keys = keys(values)?;
         let dev_secret_file = dev_secret_file(&keys, &data, mode);
         let public_url = public_url(values)?;
-        let served = match (&public_url, mode) {
-            (None, Mode::Standard) => Served::Any,
-            (public_url, _) => Served::Named(public_url.clone()),
-        };
+        let served = served(public_url.as_ref(), mode);
         Ok(Self {
             listen: listen_in(values, mode)?,
+            tls: tls(values)?,
             data,
             store: store(values)?,
             threads: values
@@ -296,18 +208,7 @@ impl Config {
             bounds: Bounds::from_values(values)?,
             quotas: quotas(values)?,
             times: Times::from_values(values)?,
-            log_level: values.one(
-                "log-level",
-                "error, warn, info, debug or trace",
-                |text| match text {
-                    "error" => Some(LogLevel::Error),
-                    "warn" => Some(LogLevel::Warn),
-                    "info" => Some(LogLevel::Info),
-                    "debug" => Some(LogLevel::Debug),
-                    "trace" => Some(LogLevel::Trace),
-                    _ => None,
-                },
-            )?,
+            log_level: values.one("log-level", log_levels::EXPECTED, log_levels::read)?,
             log_format: values
                 .optional("log-format", "text or json", |text| match text {
                     "text" => Some(LogFormat::Text),
@@ -319,98 +220,11 @@ impl Config {
     }
 }
 
-impl Bounds {
-    fn from_values(values: &Values) -> Result<Self, ConfigError> {
-        let bytes = |name| {
-            let expected = "a size from 1KiB to 1GiB: bytes, or such as 64KiB or 16MiB";
-            values.one(name, expected, |text| {
-                values::size(text).filter(|size| (1 << 10..=1 << 30).contains(size))
-            })
-        };
-        let count = |name| {
-            values.one(name, "a number from 1 to 1000000", |text| {
-                values::count(text).filter(|count| (1..=1_000_000).contains(count))
-            })
-        };
-        Ok(Self {
-            message_bytes: bytes("max-message-bytes")?,
-            board_bytes: bytes("max-board-bytes")?,
-            versions_bytes: bytes("max-versions-bytes")?,
-            body_bytes: bytes("max-body-bytes")?,
-            asset_bytes: bytes("max-asset-bytes")?,
-            assets_bytes: assets_bytes(values)?,
-            outbox_bytes: bytes("max-outbox-bytes")?,
-            connections: count("max-connections")?,
-            connections_per_address: count("max-connections-per-address")?,
-            connections_per_board: count("max-connections-per-board")?,
-            messages_per_second: u32::try_from(count("max-messages-per-second")?).unwrap_or(u32::MAX),
-        })
-    }
-}
-
-/// What all assets of a board may take; none for 0.
-fn assets_bytes(values: &Values) -> Result<u64, ConfigError> {
-    let expected = "a size from 0 to 1024GiB: bytes, or such as 64MiB or 4GiB";
-    let bytes = values.one("max-assets-bytes", expected, |text| {
-        values::size(text).filter(|size| *size <= 1 << 40)
-    })?;
-    Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
-}
-
-/// What one owner may have.
-fn quotas(values: &Values) -> Result<Quotas, ConfigError> {
-    let boards = values.one("max-boards-per-owner", "a number from 1 to 1000000000", |text| {
-        values::count(text).filter(|count| (1..=1_000_000_000).contains(count))
-    })?;
-    let expected = "a size from 1KiB to 1048576GiB: bytes, or such as 64MiB or 4GiB";
-    let bytes = values.one("max-bytes-per-owner", expected, |text| {
-        values::size(text).filter(|size| (1 << 10..=1 << 50).contains(size))
-    })?;
-    let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
-    Ok(Quotas {
-        boards: number(boards),
-        bytes: number(bytes),
-    })
-}
-
-impl Times {
-    fn from_values(values: &Values) -> Result<Self, ConfigError> {
-        let within = |name, least: &str, most: &str| {
-            let expected = format!("a duration from {least} to {most}, such as 250ms, 5s, 30m or 90d");
-            let bound = |text| values::duration(text).unwrap_or_default();
-            values.one(name, &expected, |text| {
-                values::duration(text).filter(|duration| (bound(least)..=bound(most)).contains(duration))
-            })
-        };
-        let days = |text: &str| {
-            let days = values::count(text).filter(|days| *days <= 3_650)?;
-            Some(Duration::from_secs(u64::try_from(days).ok()? * 24 * 3_600))
-        };
-        let times = Self {
-            room_idle: within("room-idle", "10ms", "3650d")?,
-            room_sweep: within("room-sweep", "10ms", "1d")?,
-            commit_window: within("commit-window", "0ms", "10s")?,
-            compact_after: within("compact-after", "10ms", "1d")?,
-            compact_every: within("compact-every", "10ms", "1d")?,
-            drain: within("drain", "0s", "1h")?,
-            audit: values.one("audit-days", "a number of days, 1 to 3650", |text| {
-                days(text).filter(|days| !days.is_zero())
-            })?,
-            trash: values.one("trash-days", "a number of days, 0 to 3650", days)?,
-            versions_hourly: values.one("versions-hours", "a number of hours, 0 to 100", |text| {
-                let hours = values::count(text).filter(|hours| *hours <= 100)?;
-                Some(Duration::from_secs(u64::try_from(hours).ok()? * 3_600))
-            })?,
-            versions_daily: values.one("versions-days", "a number of days, 0 to 100", |text| {
-                days(text).filter(|days| days.as_secs() <= 100 * 24 * 3_600)
-            })?,
-            lease: within("lease", "1s", "5m")?,
-        };
-        if times.compact_every < times.compact_after {
-            let expected = "a duration that is not shorter than --compact-after";
-            return Err(ConfigError::new(values.given("compact-every"), expected));
-        }
-        Ok(times)
+/// Which hosts requests may name.
+fn served(public_url: Option<&PublicUrl>, mode: Mode) -> Served {
+    match (public_url, mode) {
+        (None, Mode::Standard) => Served::Any,
+        (public_url, _) => Served::Named(public_url.cloned()),
     }
 }
 
@@ -448,7 +262,7 @@ pub fn data(values: &Values) -> Result<PathBuf, ConfigError> {
 /// It names no database, or `--data` names a file as well.
 fn store(values: &Values) -> Result<Option<postgres::Address>, ConfigError> {
     let given = values.given("store");
-    if given.text.is_some() && values.given("data").source != Source::Default {
+    if given.text.is_some() && *values.given("data").source != Source::Default {
         let expected = "either --store or --data: everything is kept in one of them";
         return Err(ConfigError::new(given, expected));
     }
@@ -504,6 +318,53 @@ pub fn public_url(values: &Values) -> Result<Option<PublicUrl>, ConfigError> {
 pub fn listen(values: &Values) -> Result<SocketAddr, ConfigError> {
     let expected = "ADDR:PORT, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080";
     values.one("listen", expected, |text| text.parse().ok())
+}
+
+/// `--tls-cert`, for a command that asks the server on this machine.
+///
+/// # Errors
+/// This build has no TLS.
+pub fn certificate(values: &Values) -> Result<Option<PathBuf>, ConfigError> {
+    let given = values.given("tls-cert");
+    if given.text.is_some() && !cfg!(feature = "tls") {
+        let expected = "nothing: this build is without the feature `tls`; put a proxy in front";
+        return Err(ConfigError::new(given, expected));
+    }
+    Ok(given.text.map(PathBuf::from))
+}
+
+/// `--tls-cert` and `--tls-key`, of which neither is of use alone.
+fn tls(values: &Values) -> Result<Option<Tls>, ConfigError> {
+    let key = values.given("tls-key");
+    match (certificate(values)?, key.text.map(PathBuf::from)) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(Tls { certificate, key })),
+        (Some(_), None) => Err(ConfigError::new(key, "the file of the key of --tls-cert")),
+        (None, Some(_)) => {
+            let expected = "the file of the certificate that --tls-key is of";
+            Err(ConfigError::new(values.given("tls-cert"), expected))
+        }
+    }
+}
+
+/// Where the server is reached from its own machine: without a slash at the end.
+///
+/// # Errors
+/// What of it is set is wrong.
+pub fn own_url(values: &Values) -> Result<String, ConfigError> {
+    let scheme = certificate(values)?.map_or("http", |_| "https");
+    Ok(format!("{scheme}://{}", reachable(listen(values)?)))
+}
+
+/// Where a server that was told to listen on `listen` is reached from its own machine.
+#[must_use]
+pub fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
 }
 
 fn listen_in(values: &Values, mode: Mode) -> Result<SocketAddr, ConfigError> {

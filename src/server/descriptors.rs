@@ -27,6 +27,7 @@ pub(super) fn raise(config: &Config) -> usize {
         tracing::warn!(
             allowed,
             needed,
+            help = "docs/troubleshooting.md#doctor-open-files",
             "the limit on open files is lower than --max-connections needs"
         );
     } else if allowed < need.most {
@@ -39,6 +40,13 @@ pub(super) fn raise(config: &Config) -> usize {
         );
     }
     passing
+}
+
+/// How many files and sockets a server of these settings has open at least, where all its connections are
+/// taken.
+#[must_use]
+pub fn descriptors_needed(config: &Config) -> usize {
+    Need::of(config.bounds.connections, config.node.is_some()).least
 }
 
 /// How many descriptors a server needs.

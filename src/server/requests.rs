@@ -20,9 +20,11 @@ use crate::http::response::Response;
 use crate::http::target::Target;
 use crate::http::upgrade;
 use crate::limits;
+use crate::metrics::latency::About;
 use crate::net::admission::{self, Came, Request};
 use crate::net::events::Stream;
 use crate::net::incoming::Incoming;
+use crate::net::request_id::{self, RequestId};
 use crate::net::socket::Socket;
 use crate::net::{Late, Shell, hosts, sign_in, upgrades, within};
 use crate::nodes::{Carrying, Passage};
@@ -43,6 +45,13 @@ pub(crate) struct Arrival {
     pub(crate) came: Came,
     /// The head of the first request, where another node has read it.
     pub(crate) head: Option<Vec<u8>>,
+}
+
+/// Where a request comes from, and what it is called.
+struct Origin {
+    peer: IpAddr,
+    came: Came,
+    id: RequestId,
 }
 
 /// What to do after a request.
@@ -114,10 +123,13 @@ async fn exchange(site: &Site, arrival: Arrival) -> Option<(Box<Leads>, Socket)>
         head: mut given,
     } = arrival;
     let shell = &site.shell;
+    let connection = shell.next_connection_id();
     let mut incoming = Incoming::new(Arc::clone(&shell.bounds), socket);
 
-    let mut patience = limits::HEAD_TIME_MAX;
+    let (mut patience, mut nth) = (limits::HEAD_TIME_MAX, 0);
     loop {
+        nth += 1;
+        let id = RequestId::new(connection, nth);
         let read = match given.take() {
             Some(head) => ReadHead::Given(head),
             None => read_head(&mut incoming, patience).await.ok()?,
@@ -126,14 +138,15 @@ async fn exchange(site: &Site, arrival: Arrival) -> Option<(Box<Leads>, Socket)>
             // The head gets bytes of its own: the body behind it is read into the others.
             ReadHead::Complete(bytes) => {
                 let head = incoming.take(bytes);
-                Box::pin(answer(site, head, (peer, came), &mut incoming)).await
+                Box::pin(answer(site, head, Origin { peer, came, id }, &mut incoming)).await
             }
             ReadHead::Given(head) => {
                 incoming.count_head(head.len());
-                Box::pin(answer(site, head, (peer, came), &mut incoming)).await
+                Box::pin(answer(site, head, Origin { peer, came, id }, &mut incoming)).await
             }
             ReadHead::Refused(refusal) => {
                 shell.metrics.answered(Method::Other, refusal.status);
+                let refusal = named(refusal, &id);
                 let sent = incoming.answer(refusal, Method::Get, Persistence::Close).await;
                 sent.map(|()| Next::Close)
             }
@@ -203,18 +216,16 @@ async fn read_head(incoming: &mut Incoming, patience: Duration) -> io::Result<Re
 }
 
 /// Answers the request with this head, whose body comes next.
-async fn answer(
-    site: &Site,
-    bytes: Vec<u8>,
-    (peer, came): (IpAddr, Came),
-    incoming: &mut Incoming,
-) -> io::Result<Next> {
+async fn answer(site: &Site, bytes: Vec<u8>, origin: Origin, incoming: &mut Incoming) -> io::Result<Next> {
     let shell = &site.shell;
     let Ok(Some((head, _))) = head::parse(&bytes) else {
         // They were a head when they were taken.
         return Err(io::ErrorKind::InvalidData.into());
     };
-    let response = match decide(site, (&head, &bytes), (peer, came), incoming).await {
+    let (began, about) = (shell.now().tick, About::of(head.target));
+    let Origin { peer, came, id } = origin;
+    let id = id.with(&head);
+    let response = match decide(site, (&head, &bytes), (peer, came, &id), incoming).await {
         Ok(leads) => return Ok(Next::Leave(Box::new(leads))),
         Err(response) => cors::share(shell, &head, response),
     };
@@ -240,9 +251,14 @@ async fn answer(
     let method = head.method;
     // An answer may take its time, and the head is of no use any more.
     drop(bytes);
-    let response = incoming.admit(response, method);
+    let response = named(incoming.admit(response, method), &id);
     shell.metrics.answered(method, response.status);
+    tell(shell, &id, &response);
     incoming.answer(response, method, persistence).await?;
+    shell
+        .metrics
+        .latency()
+        .answered(about, shell.now().tick.since(began));
     if let Some(stream) = stream {
         return Ok(Next::Leave(Box::new(Leads::Stream(stream))));
     }
@@ -252,18 +268,43 @@ async fn answer(
     })
 }
 
+/// The same answer, with the name of the request where it is refused: so it is found in the log.
+fn named(response: Response, id: &RequestId) -> Response {
+    match response.code() {
+        Some(_) => response.field(request_id::FIELD, id.to_string()),
+        None => response,
+    }
+}
+
+/// Counts what went over a bound, and says in the log what failed: each bug of ours, and now and then what
+/// is so only at the moment, of which there may be a flood.
+fn tell(shell: &Shell, id: &RequestId, response: &Response) {
+    let (connection, status, code) = (id.connection, response.status, response.code());
+    tracing::debug!(connection, request = %id, status, code, "answered");
+    let Some(code) = code else { return };
+    shell.metrics.over_bound(code);
+    if status == 500 {
+        tracing::error!(connection, request = %id, code, "a request failed; this is a bug");
+    } else if status > 500
+        && let Some(count) = shell.unanswered.count(shell.now().tick)
+    {
+        tracing::warn!(connection, request = %id, status, code, count, "requests cannot be served at the moment");
+    }
+}
+
 /// Finds out what a request wants: a WebSocket, or the answer.
 async fn decide(
     site: &Site,
     (head, bytes): (&Head<'_>, &[u8]),
-    (peer, came): (IpAddr, Came),
+    (peer, came, id): (IpAddr, Came, &RequestId),
     incoming: &mut Incoming,
 ) -> Result<Leads, Response> {
     let shell = &site.shell;
     let address = match came {
         Came::Directly => {
             let forwarded = head.values("x-forwarded-for").collect::<Vec<_>>();
-            forwarded::client_address(peer, forwarded.into_iter(), &shell.settings.trusted_proxies)
+            let live = shell.live.get();
+            forwarded::client_address(peer, forwarded.into_iter(), &live.trusted_proxies)
         }
         // The other node has looked at that.
         Came::FromNode => peer,
@@ -284,6 +325,7 @@ async fn decide(
         target: &target,
         address,
         peer,
+        id,
     };
     if let Some(routing) = &site.routing
         && came == Came::Directly

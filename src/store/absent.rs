@@ -2,6 +2,7 @@
 //! and so nothing is ever opened.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::owners::Quotas;
 use super::{OpenError, Shared};
@@ -43,5 +44,32 @@ pub fn open(address: &Address, _: Quotas) -> Result<Shared, OpenError> {
 /// # Errors
 /// Never.
 pub fn open_untouched(address: &Address) -> Result<Shared, OpenError> {
+    match *address {}
+}
+
+/// What a database would say of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Its version, in its words.
+    pub version: String,
+    /// `synchronous_commit`.
+    pub synchronous_commit: String,
+    /// Those settings that are off without which a crash of its machine can destroy boards.
+    pub unsafe_settings: Vec<&'static str>,
+}
+
+impl Server {
+    /// Whether it is older than what is tested.
+    #[must_use]
+    pub fn is_too_old(&self) -> bool {
+        false
+    }
+}
+
+/// Looks at nothing.
+///
+/// # Errors
+/// Never.
+pub fn look(address: &Address) -> Result<(Server, Duration, Option<OpenError>), OpenError> {
     match *address {}
 }

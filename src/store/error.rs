@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 /// What is wrong with a board's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,7 +260,20 @@ pub enum OpenError {
         found: u32,
         /// The newest this program knows.
         known: u32,
+        /// The version of the program that opened it last, where the file says it.
+        by: Option<String>,
     },
+    /// It has an older format, and no copy of it could be brought up to the present one. It is as it was.
+    NotBroughtUp {
+        /// The version in the file.
+        found: u32,
+        /// The version that this program writes.
+        known: u32,
+        /// Why not.
+        cause: Box<Self>,
+    },
+    /// The file of another update is kept under the name that this one's would have.
+    AlreadyKept(PathBuf),
     /// The engine's file format is older than the engine reads.
     EngineFormat(u8),
     /// The file system has no room left.
@@ -299,9 +313,31 @@ impl fmt::Display for OpenError {
             Self::NoFormat => {
                 f.write_str("the data file has no Boardwire format version; it belongs to another program")
             }
-            Self::NewerFormat { found, known } => write!(
+            Self::NewerFormat { found, known, by } => {
+                write!(f, "the data file has format {found}")?;
+                if let Some(by) = by {
+                    write!(f, ", of Boardwire {by}")?;
+                }
+                write!(
+                    f,
+                    ", and this version ({}) knows formats up to {known}; use {}, or restore a backup that this version made",
+                    env!("CARGO_PKG_VERSION"),
+                    if by.is_some() {
+                        "that one or a newer one"
+                    } else {
+                        "a newer Boardwire"
+                    },
+                )
+            }
+            Self::NotBroughtUp { found, known, cause } => write!(
                 f,
-                "the data file has format {found}, and this version knows formats up to {known}; use a newer Boardwire"
+                "the data file has format {found}, and no copy of it with format {known} could be made: {cause}; \
+                 it takes as much room again as the file, in the same directory"
+            ),
+            Self::AlreadyKept(path) => write!(
+                f,
+                "{} is there, of an update before; move it away, or remove it",
+                path.display()
             ),
             Self::EngineFormat(found) => write!(f, "the data file has the old engine format {found}"),
             Self::Full => f.write_str("the disk is full"),

@@ -37,6 +37,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -44,6 +45,7 @@ pub use self::address::{Address, EXPECTED};
 use self::link::{Link, sql};
 use self::links::{Links, Purpose};
 use self::owners::{Counted, Owners};
+pub use self::schema::Server;
 use super::owners::{Account, Quotas};
 use super::ownership::{Joining, Lease, NodeSeen, Ownership, Whereabouts};
 use super::{
@@ -88,6 +90,23 @@ pub fn open(address: &Address, quotas: Quotas) -> Result<Shared, OpenError> {
 /// As [`open`]; [`Trouble::NoSchema`] where there are no tables.
 pub fn open_untouched(address: &Address) -> Result<Shared, OpenError> {
     PgStore::open_by(address, Quotas::UNBOUNDED, schema::expect).map(shared)
+}
+
+/// Looks at a database, and changes nothing: what it is, how long it takes to answer, and why its tables are
+/// none that this program could use as they are.
+///
+/// # Errors
+/// As [`open_untouched`], but for what is about the tables.
+pub fn look(address: &Address) -> Result<(Server, Duration, Option<OpenError>), OpenError> {
+    let links = Links::new(address.clone());
+    links.with(Purpose::Commit, |link| {
+        let server = schema::server(link)?;
+        let begun = Instant::now();
+        schema::server(link)?;
+        let took = begun.elapsed();
+        let unusable = schema::expect(link, &address.schema).err();
+        Ok((server, took, unusable))
+    })
 }
 
 fn shared(store: PgStore) -> Shared {

@@ -8,13 +8,13 @@
 //!
 //! Tables of format 1: `meta`, `boards`, `ids`, `snapshots`, `updates`. Format 2 adds `grants`, `links`,
 //! `keys`, `audit` and the indexes `secrets` (over links and keys) and `holders` (over owners and grants);
-//! format 3 what a board's record says about its other rows; format 4 `journal`. `webhooks` came later
-//! without a format of its own, and is made where it is missing: a program that does not know it delivers
-//! nothing, leaves it out of the copy when it makes the file smaller, and cannot read the audit entries of
-//! webhooks. So did `sessions` and the index `invites`: a program that does not know them knows nobody by a
-//! session, and leaves them out of such a copy too. Format 5 adds boards in the trash, with the index `trash`
-//! over them, `assets`, `uploads` and `asset_parts`, and `versions` with `version_chunks`. Bytes are in
-//! `rows`. Deleting a board must delete its rows in each table that knows boards, but its audit entries.
+//! format 3 what a board's record says about its other rows; format 4 `journal`. `webhooks`, `sessions` and
+//! the index `invites` came later without a format of their own. Format 5 adds boards in the trash, with the
+//! index `trash` over them; `assets`, `uploads`, `asset_parts`, `versions` and `version_chunks` came later in
+//! it. A program leaves tables that it does not know out of the copy when it makes the file smaller, so that
+//! they are lost: format 6 is format 5 with all of these, and from there on a table more is a format more.
+//! Bytes are in `rows`. Deleting a board must delete its rows in each table that knows boards, but its audit
+//! entries.
 //!
 //! Commits are one-phase: redb writes pages and commit slot, then syncs once, and after a crash takes the
 //! newest slot whose whole tree matches its checksums. Opening after a crash therefore reads the file once.
@@ -22,6 +22,7 @@
 mod batch;
 mod blobs;
 mod file;
+mod format;
 #[cfg(any(test, fuzzing))]
 #[expect(
     clippy::indexing_slicing,
@@ -32,6 +33,7 @@ mod handle;
 mod journal;
 mod migrate;
 mod moving;
+mod older;
 mod owners;
 mod place;
 mod prune;
@@ -45,6 +47,7 @@ mod reclaim;
 pub mod simdisk;
 mod table;
 mod verify;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -57,10 +60,11 @@ use ::redb::{Database, ReadableTable, TableDefinition};
 use bytes::Bytes;
 
 pub use self::file::{Compacted, check, compact};
-use self::file::{copy, open_at, verify_file};
+use self::file::{Opened, copy, open_at, verify_file};
 use self::handle::{close, new_file, sync_parent, write_format};
 use self::journal::Journal;
 use self::moving::Moving;
+pub use self::older::BroughtUp;
 use self::owners::Owners;
 use self::place::Place;
 use self::read::Which;
@@ -68,6 +72,7 @@ pub use self::read::check::CheckReport;
 #[cfg(any(test, fuzzing))]
 use self::simdisk::SimDisk;
 pub use self::verify::Verified;
+pub use self::watched::Watch;
 use super::owners::{Account, Quotas};
 use super::rows::{self, Tally};
 use super::{
@@ -146,6 +151,7 @@ pub struct RedbStore {
     poisoned: AtomicBool,
     /// What was found before the file was opened first.
     verified: Verified,
+    brought_up: Option<BroughtUp>,
     /// Also where that is damage.
     gives_what_is_found: bool,
     /// Where `prune_audit` goes on; `None` for the beginning.
@@ -191,6 +197,14 @@ impl RedbStore {
         Self::from_place(Place::file(path), verify_file(path)?)
     }
 
+    /// As [`RedbStore::open`], and `watch` is handed each wait for the disk.
+    ///
+    /// # Errors
+    /// As for [`RedbStore::open`].
+    pub fn open_watched(path: &Path, watch: Watch) -> Result<Self, OpenError> {
+        Self::from_place(Place::watched(path, watch), verify_file(path)?)
+    }
+
     /// Opens the data file to be read by who moves its boards: not a byte of it changes. Where pages of it
     /// are damaged ([`RedbStore::verified`]), it lists what is found; that there is no more is not certain
     /// then.
@@ -229,6 +243,12 @@ impl RedbStore {
         self.verified
     }
 
+    /// What became of the file where it had an older format.
+    #[must_use]
+    pub fn brought_up(&self) -> Option<&BroughtUp> {
+        self.brought_up.as_ref()
+    }
+
     /// That what is not found is not there. Where pages of the file are damaged that is only certain of what
     /// a record or another row counts.
     fn refuse_if_damaged(&self) -> Result<(), StoreError> {
@@ -239,10 +259,15 @@ impl RedbStore {
     }
 
     fn from_place(place: Place, verified: Verified) -> Result<Self, OpenError> {
-        let (database, journal) = open_at(&place)?;
+        let Opened {
+            database,
+            journal,
+            brought_up,
+        } = open_at(&place)?;
         let store = Self {
             place,
             verified,
+            brought_up,
             gives_what_is_found: false,
             database: RwLock::new(Some(database)),
             journal: RwLock::new(Arc::new(journal)),
@@ -579,7 +604,9 @@ impl Store for RedbStore {
             self.place.sync_name()?;
             self.unsynced_name.store(false, Ordering::Release);
         }
-        let (database, journal) = open_at(&self.place).map_err(StoreError::Open)?;
+        let Opened {
+            database, journal, ..
+        } = open_at(&self.place).map_err(StoreError::Open)?;
         // Opening may succeed where writing does not, on a full disk for one.
         let probe = catch_unwind(AssertUnwindSafe(|| {
             write_format(database.begin_write().map_err(engine)?)

@@ -92,7 +92,7 @@ pub(crate) use board::{BoardRow, LiveBoard};
 pub(crate) use tally::{Rot, Tallies, Tally};
 
 /// The version of the whole file, in table `meta`.
-pub(crate) const FILE_FORMAT: u32 = 5;
+pub(crate) const FILE_FORMAT: u32 = 6;
 
 /// The version of a row.
 const ROW_FORMAT: u8 = 1;

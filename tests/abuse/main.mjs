@@ -110,7 +110,7 @@ async function run (attack, ms) {
   let probes, attacker
   try {
     await server.up()
-    const at = JSON.stringify({ host: server.host, port: server.port, pid: server.child.pid })
+    const at = JSON.stringify({ host: server.host, port: server.port, pid: server.child.pid, isSecure: server.isSecure })
     probes = child('probes.mjs', at)
     if (await probes.next('ready') === 'gone') throw new Error('the probes did not come up')
     attacker = child('attacker.mjs', attack.name, at)

@@ -157,6 +157,8 @@ test('where the proxy drops the upgrade the page says so, and the log', async st
   await tab.part('verdict').waitFor()
   assert.equal(await tab.part('verdict').getAttribute('data-kind'), 'blocked')
   await tab.shows(/pass on Upgrade and Connection/)
+  const help = await tab.page.getByRole('link', { name: 'What whoever runs it can do' }).getAttribute('href')
+  assert.match(await (await fetch(help)).text(), /^# Troubleshooting\n[^]*<a id="page-blocked">/)
   await until(() => server.log.includes('upgrade got lost'), 'a line of the log')
 })
 

@@ -1,4 +1,4 @@
-//! No token, secret or payload ever stands in the log.
+//! What the log says of connections and tokens, and that no token, secret or payload ever stands in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use boardwire::ids::Level;
 use crate::support::client::{Client, converge};
 use crate::support::http::{self, Http};
 use crate::support::postgres::Postgres;
-use crate::support::server::Setup;
+use crate::support::server::{Server, Setup};
 use crate::support::socket::{Socket, UPGRADE, path};
 use crate::support::tokens::{SECRET, Token, editor, signed_with, viewer};
 use crate::support::{SOON, free_port, until, wire};
@@ -102,7 +102,7 @@ fn tokens_secrets_and_payloads_stay_out_of_the_log() {
 
 /// Every line that is logged unless one asks for more is in docs/operations.md, with its fields beside those
 /// of every line; which these were.
-fn every_field_is_told(log: &str, common: &[&str]) -> BTreeSet<String> {
+pub(crate) fn every_field_is_told(log: &str, common: &[&str]) -> BTreeSet<String> {
     let told = told_fields();
     let mut messages = BTreeSet::new();
     for line in log.lines() {
@@ -229,7 +229,7 @@ fn what_the_limit_on_open_files_is_too_low_for_is_said() {
 }
 
 /// Fields of every line.
-const COMMON: [&str; 4] = ["timestamp", "level", "message", "target"];
+pub(crate) const COMMON: [&str; 4] = ["timestamp", "level", "message", "target"];
 
 /// The messages of docs/operations.md, each with the names of its fields.
 fn told_fields() -> BTreeMap<String, BTreeSet<&'static str>> {
@@ -283,4 +283,157 @@ fn the_log_says_what_is_wrong_with_a_token_that_was_signed_right() {
             None => assert_eq!(lines(), before),
         }
     }
+}
+
+/// The events of a server's log with this message.
+fn events(server: &Server, message: &str) -> Vec<serde_json::Value> {
+    let log = server.log();
+    let lines = log
+        .lines()
+        .filter(|line| line.starts_with('{') && line.ends_with('}'));
+    let events = lines.map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a JSON line"));
+    events.filter(|event| event["message"] == message).collect()
+}
+
+/// What the one line at the end of the connection of `subject` says.
+#[track_caller]
+fn end_of(server: &Server, subject: &str) -> serde_json::Value {
+    let mut found = Vec::new();
+    until(SOON, || {
+        found = events(server, "disconnected");
+        found.retain(|event| event["subject"] == subject);
+        !found.is_empty()
+    });
+    assert_eq!(found.len(), 1, "one line a connection: {found:?}");
+    let begun = events(server, "connected");
+    let begun = begun.iter().find(|event| event["subject"] == subject).unwrap();
+    assert_eq!(begun["connection"], found[0]["connection"], "the same number");
+    found.remove(0)
+}
+
+#[test]
+fn the_line_at_the_end_of_a_connection_says_what_it_did() {
+    let server = Setup::new().start();
+    let (mut writer, mut reader) = (Client::join(&server, "b", 1), Client::join(&server, "b", 2));
+    let words = "x".repeat(1000);
+    for step in 0..50 {
+        writer.set("key", &format!("{step} {words}"));
+        // Each leaves by itself.
+        let value = writer.value("key");
+        until(SOON, || {
+            reader.poll();
+            reader.value("key") == value
+        });
+    }
+    writer.save();
+    let mut viewer = Socket::open(server.address(), &path("b", &viewer("viewer", "b")));
+    let mut other = Client::offline(3);
+    for step in 0..3 {
+        viewer.send(&wire::update(&other.setting("denied", &step.to_string())));
+    }
+    viewer.flush();
+    writer.cut();
+    reader.cut();
+    drop(viewer);
+    let number = |event: &serde_json::Value, name: &str| event[name].as_u64().expect(name);
+    let writer = end_of(&server, "user:user-1");
+    assert_eq!((number(&writer, "accepted"), number(&writer, "denied")), (50, 0));
+    assert!(number(&writer, "messages") >= 51, "{writer}");
+    assert!(number(&writer, "received_bytes") > 50_000, "{writer}");
+    assert!(number(&writer, "sent_bytes") > 50_000, "echoes: {writer}");
+    assert!(writer["seconds"].as_f64().unwrap() > 0.0, "{writer}");
+    assert_eq!(
+        (number(&writer, "paused_ms"), writer["reason"].as_str()),
+        (0, Some("left"))
+    );
+    let reader = end_of(&server, "user:user-2");
+    assert_eq!((number(&reader, "accepted"), number(&reader, "denied")), (0, 0));
+    assert!(
+        number(&reader, "sent_bytes") > 50_000,
+        "by flushes of the room: {reader}"
+    );
+    assert_eq!(number(&reader, "waiting_bytes"), 0, "{reader}");
+    let viewer = end_of(&server, "user:viewer");
+    assert_eq!((number(&viewer, "accepted"), number(&viewer, "denied")), (0, 3));
+}
+
+#[test]
+fn the_line_at_the_end_of_a_connection_says_that_it_sent_more_than_its_rate() {
+    let server = Setup::new().flag("max-messages-per-second", "2").start();
+    let mut socket = Socket::open(server.address(), &path("b", &editor("hasty", "b")));
+    // A burst of 1,000 is free; the others are worth two seconds.
+    for _ in 0..1_004 {
+        socket.send(&[3]);
+    }
+    socket.flush();
+    drop(socket);
+    let line = end_of(&server, "user:hasty");
+    let paused = line["paused_ms"].as_u64().unwrap();
+    assert!((1..=2_500).contains(&paused), "{line}");
+}
+
+#[test]
+fn the_line_at_the_end_of_a_connection_says_how_much_waited_for_it() {
+    let server = Setup::new().flag("max-outbox-bytes", "64KiB").start();
+    let mut slow = Socket::open(server.address(), &path("b", &editor("slow", "b")));
+    slow.flush();
+    let mut writer = Client::join(&server, "b", 1);
+    let words = "x".repeat(32 * 1024);
+    let mut step = 0;
+    until(SOON, || {
+        step += 1;
+        writer.set("key", &format!("{step} {words}"));
+        writer.poll();
+        server.log().contains("too slow to receive")
+    });
+    let line = end_of(&server, "user:slow");
+    assert!(line["waiting_bytes"].as_u64().unwrap() > 64 * 1024, "{line}");
+    assert_eq!(line["reason"], "too slow to receive");
+}
+
+#[test]
+fn what_an_answer_calls_its_request_stands_in_the_log() {
+    let server = Setup::new().start();
+    let mut http = Http::connect(server.address());
+    let called = |answer: &http::Answer| answer.field("x-request-id").map(str::to_owned);
+    let first = called(&http.request("GET", "/v1/boards/none/document", &[])).expect("a refusal says it");
+    let (connection, nth) = first
+        .split_once('-')
+        .expect("the connection's number, and its own");
+    assert_eq!(nth, "1");
+    let fine = http.request("GET", "/health", &[]);
+    assert_eq!((fine.status, called(&fine)), (200, None));
+    let mut claims = Token::of("alice").claims();
+    claims["teams"] = "design".into();
+    let bearer = format!("Bearer {}", signed_with(SECRET, &claims));
+    let mut refused = |fields: &[(&str, &str)]| {
+        let fields = [&[("Authorization", bearer.as_str())], fields].concat();
+        let answer = http.request("GET", "/v1/boards", &fields);
+        assert_eq!(answer.status, 401);
+        called(&answer)
+    };
+    let names = [
+        refused(&[]),
+        refused(&[("X-Request-Id", "trace-1.2:3_4")]),
+        refused(&[("X-Request-Id", "a b")]),
+    ];
+    assert_eq!(
+        names,
+        [
+            Some(format!("{connection}-3")),
+            Some("trace-1.2:3_4".to_owned()),
+            Some(format!("{connection}-5")),
+        ]
+    );
+    until(SOON, || events(&server, "token refused").len() == names.len());
+    for (event, name) in events(&server, "token refused").iter().zip(names) {
+        assert_eq!(event["request"].as_str(), name.as_deref(), "{event}");
+        assert_eq!(event["connection"].to_string(), connection, "{event}");
+    }
+    // What is no request has a name as well.
+    let mut broken = Http::connect(server.address());
+    broken.send("GET nothing\r\n\r\n");
+    let answer = broken.answer("GET");
+    assert_eq!(answer.status, 400);
+    assert!(called(&answer).expect("a name").ends_with("-1"));
 }

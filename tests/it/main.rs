@@ -13,6 +13,7 @@
 
 mod support;
 
+mod activation;
 mod assets;
 mod audit;
 mod auth;
@@ -51,8 +52,10 @@ mod revocation;
 mod rooms;
 mod secrets;
 mod sessions;
+mod settings;
 mod shutdown;
 mod sync;
+mod tls;
 mod trash;
 mod upgrade;
 mod versions;

@@ -6,6 +6,7 @@ use boardwire::fault::Fault;
 use boardwire::ids::Level;
 use boardwire::net::disposition;
 
+use crate::support::api::Api;
 use crate::support::client::Client;
 use crate::support::http::{self, Http};
 use crate::support::server::{Server, Setup};
@@ -355,9 +356,96 @@ fn what_becomes_of_updates_is_counted() {
         let now = scrape(&server);
         let more = |series: &str| now[series] > start[series];
         more("boardwire_commit_seconds_count")
+            && more("boardwire_saved_seconds_count")
+            && more("boardwire_delivery_seconds_count")
             && more("boardwire_commit_changes_sum")
             && now["boardwire_commit_queue_bytes"] == 0.0
     });
+}
+
+#[test]
+fn memory_is_told_by_what_it_is_for_and_given_back() {
+    let server = Setup::new()
+        .flag("room-idle", "20ms")
+        .flag("room-sweep", "20ms")
+        .start();
+    let held = |kind: &str| scrape(&server)[&format!("boardwire_memory_bytes{{kind=\"{kind}\"}}")];
+    let kinds = [
+        "documents",
+        "outbound",
+        "presence",
+        "receiving",
+        "answers",
+        "commit_queue",
+    ];
+    for kind in kinds {
+        assert_eq!(held(kind), 0.0, "{kind}");
+    }
+    let mut writer = Client::join(&server, "b", 1);
+    let mut reader = Client::join(&server, "b", 2);
+    writer.announce(&[(1, 5, &format!("{{\"name\":\"{}\"}}", "n".repeat(1_000)))]);
+    writer.set("key", &"x".repeat(20_000));
+    writer.save();
+    until(SOON, || {
+        reader.poll();
+        reader.value("key").is_some() && held("documents") > 20_000.0 && held("presence") > 1_000.0
+    });
+    // It is cut once more has gathered than what is worth the search for who is behind.
+    assert!((20_000.0..150_000.0).contains(&held("outbound")));
+    writer.cut();
+    reader.cut();
+    until(SOON, || kinds.into_iter().all(|kind| held(kind) == 0.0));
+    for kind in ["work", "reads", "joins", "compactions"] {
+        let series = format!("boardwire_waiting_jobs{{kind=\"{kind}\"}}");
+        assert_eq!(scrape(&server)[&series], 0.0, "{kind}");
+    }
+}
+
+#[test]
+fn each_save_waits_for_the_disk_and_that_is_timed_by_itself() {
+    let server = Server::start();
+    let mut client = Client::join(&server, "b", 1);
+    client.save();
+    let start = scrape(&server);
+    client.set("key", "value");
+    client.save();
+    until(SOON, || {
+        let now = scrape(&server);
+        let more = |series: &str| now[series] - start[series];
+        let commits = more("boardwire_commit_seconds_count");
+        commits >= 1.0
+            && more("boardwire_fsync_seconds_count") >= commits
+            && more("boardwire_fsync_seconds_sum") > 0.0
+    });
+}
+
+#[test]
+fn who_wants_more_than_it_may_have_is_counted_however_it_asks() {
+    let server = Setup::new()
+        .flag("max-boards-per-owner", "1")
+        .flag("max-messages-per-second", "2")
+        .start();
+    let start = scrape(&server);
+    let mut socket = Socket::open(server.address(), &path("one", &editor("alice", "one")));
+    // A burst of 1,000 is free; the others are worth two seconds.
+    for _ in 0..1_004 {
+        socket.send(&[3]);
+    }
+    socket.flush();
+    Socket::open(server.address(), &path("two", &editor("alice", "two"))).closed();
+    Api::user(&server, "alice").must("POST", "/v1/boards", &serde_json::json!({}), 409);
+    let over = |reason: &str| format!("boardwire_over_bounds_total{{reason=\"{reason}\"}}");
+    grown(
+        &server,
+        &start,
+        &[
+            (&over("too_many_boards"), 2.0),
+            (&over("too_costly"), 0.0),
+            (&over("board_too_large"), 0.0),
+            (&over("owner_full"), 0.0),
+        ],
+    );
+    assert!(scrape(&server)[&over("rate")] > start[&over("rate")]);
 }
 
 #[test]

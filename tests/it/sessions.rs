@@ -602,7 +602,7 @@ fn what_the_page_is_told_about_signing_in_and_frames() {
     assert_eq!(
         who.json(),
         json!({"user": null, "name": null, "admin": false, "by": null, "id": null, "expires_at": null,
-               "login_url": "https://app.example/login?to=boards", "trash_days": 30})
+               "login_url": "https://app.example/login?to=boards", "address": null, "trash_days": 30})
     );
     if boardwire::api::has_page() {
         let page = ask(&server, "GET", "/", &[], &NONE);

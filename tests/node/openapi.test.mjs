@@ -365,6 +365,7 @@ describe('the server', () => {
     assert.deepEqual(described.body.toString(), await readFile(new URL('../../docs/openapi.yaml', import.meta.url), 'utf8'))
     await to('describe', 200)
     await to('teach', 200)
+    await to('troubleshoot', 200)
     await to('metrics', 200)
     await to('metrics', 403, 'metrics_private', { headers: { 'X-Forwarded-For': '192.0.2.1' } })
   })

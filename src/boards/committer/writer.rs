@@ -66,6 +66,8 @@ enum Next {
 /// What is committed together.
 #[derive(Default)]
 struct Group {
+    /// When the first of the changes came.
+    since: Tick,
     changes: Vec<Change>,
     /// That of the change at each index.
     chains: Vec<Option<Arc<Chain>>>,
@@ -226,6 +228,7 @@ impl Writer {
 
     fn commit(&mut self, group: Group) {
         let Group {
+            since,
             changes,
             chains,
             answers,
@@ -237,7 +240,8 @@ impl Writer {
         self.last = Some(Last { begun, took });
         match result {
             Ok(applied) => {
-                self.metrics.committed(changes.len(), took);
+                let waited = begun.since(since) + took;
+                self.metrics.committed(changes.len(), took, waited);
                 self.retry = RETRY_MIN;
                 self.reclaim_soon();
                 let committed = sort_out(&changes, &chains, &applied);
@@ -445,7 +449,10 @@ impl Drop for Writer {
 
 fn take_group(queue: &mut Queue) -> Group {
     queue.committing = queue.changes.front().map(|first| first.number);
-    let mut group = Group::default();
+    let mut group = Group {
+        since: queue.since,
+        ..Group::default()
+    };
     let mut weight = 0;
     while weight < GROUP_BYTES {
         let Some(queued) = queue.changes.pop_front() else {

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use boardwire::server::config::{Config, LogFormat, Machine, Values};
+use boardwire::server::config::{Config, LogFormat, Machine, NoFiles, Sources};
 use boardwire::server::{self, Ended};
 use boardwire::store::OpenError;
 use boardwire::store::redb::RedbStore;
@@ -145,7 +145,7 @@ fn config(path: &Path, secret: &str) -> Result<Config, String> {
         cores: NonZeroUsize::MIN,
         log_format: LogFormat::Text,
     };
-    let values = Values::gather(|setting| flag(setting.name), |_| None);
+    let values = Sources::new(flag, |_| None, |_| false).read(&NoFiles);
     let config = values.and_then(|values| Config::from_values(&values, machine));
     let mut config = config.map_err(|error| error.to_string())?;
     // What the server of the file takes is not known here.

@@ -13,7 +13,7 @@ const ENOUGH: Duration = Duration::from_secs(60);
 /// Bounds that nothing reaches but that of a body.
 fn loose(body_bytes: usize) -> Bounds {
     Bounds {
-        body_bytes,
+        body_bytes: body_bytes.into(),
         body_time: ENOUGH,
         answer_time: ENOUGH,
         receiving: Receiving::new(limits::RECEIVING_BYTES_MAX),
@@ -41,7 +41,7 @@ fn begin(incoming: &mut Incoming) -> Result<(), NoBody> {
         };
         let bytes = incoming.take(bytes);
         let (head, _) = head::parse(&bytes).unwrap().unwrap();
-        incoming.begin(&head, incoming.bounds.body_bytes)
+        incoming.begin(&head, incoming.bounds.body_bytes.load(Ordering::Relaxed))
     })
 }
 

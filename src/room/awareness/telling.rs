@@ -62,6 +62,12 @@ impl Awareness {
         (told.encode(), None)
     }
 
+    /// Bytes of all states.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.voices.bytes
+    }
+
     /// Whether there are no live states.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -34,6 +34,8 @@ impl Voice {
 #[derive(Debug, Default)]
 pub(super) struct Voices {
     by_member: HashMap<MemberId, Voice>,
+    /// Bytes of all states.
+    pub(super) bytes: usize,
     /// Bytes beyond what connections have to themselves.
     shared: usize,
     /// The same of each subject that has any.
@@ -63,7 +65,7 @@ impl Voices {
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.by_member.is_empty() && self.of_subject.is_empty() && self.shared == 0
+        self.by_member.is_empty() && self.of_subject.is_empty() && self.shared == 0 && self.bytes == 0
     }
 
     /// Whether a state of `subject` at `member` may grow from `was` to `is` bytes.
@@ -84,6 +86,7 @@ impl Voices {
         voice.live = (voice.live + usize::from(is.is_some())).saturating_sub(usize::from(was.is_some()));
         let before = beyond_own(voice.bytes);
         voice.bytes = (voice.bytes + is.unwrap_or(0)).saturating_sub(was.unwrap_or(0));
+        self.bytes = (self.bytes + is.unwrap_or(0)).saturating_sub(was.unwrap_or(0));
         let after = beyond_own(voice.bytes);
         if before == after {
             return;

@@ -1,12 +1,7 @@
-//! The table of settings, and the texts given for them by flag or environment.
+//! The table of settings.
 //!
-//! Owns [`SETTINGS`], the one list that the command line, its help and the environment are made from, and
-//! [`Values`]. Must not know what a text means. Key invariant: a flag wins over its variable, and either over
-//! the default.
-
-use std::ffi::OsString;
-
-use super::ConfigError;
+//! Owns [`SETTINGS`], the one list that the command line, its help, the environment and the file of settings
+//! are made from. Must not know what a text means, nor where it comes from. Tests are in `tests.rs`.
 
 /// One setting: the flag `--name`, and the variable `BOARDWIRE_NAME`.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,17 +70,6 @@ pub enum Kind {
     Switch,
 }
 
-/// Where a value came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The command line.
-    Flag,
-    /// The environment.
-    Variable,
-    /// Nobody gave one.
-    Default,
-}
-
 const fn single(name: &'static str, placeholder: &'static str, default: &'static str) -> Setting {
     Setting {
         name,
@@ -122,8 +106,21 @@ const fn time(name: &'static str, default: &'static str, help: &'static str) -> 
 /// Every setting of `boardwire serve`, in the order of the help.
 pub const SETTINGS: &[Setting] = &[
     Setting {
-        help: "Where to listen. Put a proxy that speaks TLS in front of anything but loopback",
+        help: "Where to listen. For anything but loopback use --tls-cert, or a proxy that speaks TLS",
         ..single("listen", "ADDR:PORT", "127.0.0.1:8080")
+    },
+    Setting {
+        default: None,
+        default_words: Some("none: no TLS"),
+        help: "Speak TLS with this certificate (PEM): that of the server, then those that lead to an authority. Needs \
+               --tls-key; a change of the files is taken up within seconds",
+        ..single("tls-cert", "FILE", "")
+    },
+    Setting {
+        default: None,
+        default_words: Some("none"),
+        help: "The private key of --tls-cert (PEM)",
+        ..single("tls-key", "FILE", "")
     },
     Setting {
         help: "The file that holds everything; made when missing",
@@ -381,7 +378,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         group: Group::Logs,
-        help: "How much is logged",
+        help: "How much is logged; also of a part alone, such as info,store=debug",
         ..single("log-level", "error|warn|info|debug|trace", "info")
     },
     Setting {
@@ -405,128 +402,49 @@ impl Setting {
     pub fn named(name: &str) -> Option<&'static Self> {
         SETTINGS.iter().find(|setting| setting.name == name)
     }
-}
 
-/// One value as it was given.
-#[derive(Clone, Copy, Debug)]
-pub struct Given<'a> {
-    /// For which setting.
-    pub setting: &'static Setting,
-    /// By whom.
-    pub source: Source,
-    /// The text, which is the default's where nobody gave one.
-    pub text: Option<&'a str>,
-}
-
-/// The texts given for all settings.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Values {
-    /// One entry a setting, in the order of [`SETTINGS`].
-    entries: Vec<(&'static Setting, Source, Vec<String>)>,
-}
-
-impl Values {
-    /// Gathers the texts: those of the flag, else that of the variable, else the default. An empty variable
-    /// counts as not set, since many tools cannot leave one out.
-    ///
-    /// # Errors
-    /// A variable that is not UTF-8.
-    pub fn gather(
-        flags: impl Fn(&'static Setting) -> Option<Vec<String>>,
-        variables: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, ConfigError> {
-        let mut entries = Vec::with_capacity(SETTINGS.len());
-        for setting in SETTINGS {
-            let entry = if let Some(texts) = flags(setting) {
-                (setting, Source::Flag, texts)
-            } else if let Some(text) = variables(&setting.variable()).filter(|text| !text.is_empty()) {
-                let text = text.into_string().map_err(|_| {
-                    let given = Given {
-                        setting,
-                        source: Source::Variable,
-                        text: Some("(not UTF-8)"),
-                    };
-                    ConfigError::new(given, "text in UTF-8")
-                })?;
-                (setting, Source::Variable, vec![text])
-            } else {
-                (
-                    setting,
-                    Source::Default,
-                    setting.default.map(str::to_owned).into_iter().collect(),
-                )
-            };
-            entries.push(entry);
-        }
-        Ok(Self { entries })
-    }
-
-    /// What was given for a setting of the table.
-    ///
-    /// # Panics
-    /// The name is not in the table: a bug of ours.
+    /// The flag that names a file with the value: of a secret.
     #[must_use]
-    pub fn given(&self, name: &str) -> Given<'_> {
-        let (setting, source, texts) = self.entry(name);
-        Given {
-            setting,
-            source,
-            text: texts.first().map(String::as_str),
-        }
+    pub fn file_flag(&self) -> Option<String> {
+        (self.kind == Kind::Secret).then(|| format!("{}-file", self.name))
     }
 
-    #[expect(
-        clippy::expect_used,
-        reason = "names are literals, and a test reads every one"
-    )]
-    fn entry(&self, name: &str) -> (&'static Setting, Source, &[String]) {
-        let found = self.entries.iter().find(|(setting, ..)| setting.name == name);
-        let (setting, source, texts) = found.expect("the setting is in the table");
-        (setting, *source, texts)
+    /// The variable that does.
+    #[must_use]
+    pub fn file_variable(&self) -> Option<String> {
+        (self.kind == Kind::Secret).then(|| format!("{}_FILE", self.variable()))
     }
 
-    /// The value of a setting that may be missing.
-    pub(super) fn optional<T>(
-        &self,
-        name: &str,
-        expected: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, ConfigError> {
-        let given = self.given(name);
-        let Some(text) = given.text else { return Ok(None) };
-        parse(text)
-            .map(Some)
-            .ok_or_else(|| ConfigError::new(given, expected))
+    /// Whether there may be several values.
+    #[must_use]
+    pub fn takes_list(&self) -> bool {
+        self.kind == Kind::List || self.placeholder == "LIST"
     }
 
-    /// The value of a setting that has a default.
-    pub(super) fn one<T>(
-        &self,
-        name: &str,
-        expected: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<T, ConfigError> {
-        let value = self.optional(name, expected, parse)?;
-        value.ok_or_else(|| ConfigError::new(self.given(name), expected))
-    }
-
-    /// The values of a list: of all flags, each separated by commas.
-    pub(super) fn list<T>(
-        &self,
-        name: &str,
-        expected: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<Vec<T>, ConfigError> {
-        let (setting, source, texts) = self.entry(name);
-        let parts = texts.iter().flat_map(|text| text.split(','));
-        let value = |text: &str| {
-            let given = Given {
-                setting,
-                source,
-                text: Some(text),
-            };
-            parse(text.trim()).ok_or_else(|| ConfigError::new(given, expected))
-        };
-        parts.map(value).collect()
+    /// Whether a server that runs takes up another value, at SIGHUP.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        LIVE.contains(&self.name)
     }
 }
+
+/// What a server that runs takes up. All else was handed on when it started: addresses, files, what rooms and
+/// stores are made with.
+const LIVE: &[&str] = &[
+    "jwt-secret",
+    "jwt-secrets",
+    "jwt-algorithms",
+    "jwt-issuer",
+    "jwt-audience",
+    "allow-origin",
+    "allow-frame",
+    "login-url",
+    "trusted-proxy",
+    "metrics-token",
+    "max-message-bytes",
+    "max-body-bytes",
+    "max-connections",
+    "max-connections-per-address",
+    "max-messages-per-second",
+    "log-level",
+];

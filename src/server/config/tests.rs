@@ -1,7 +1,8 @@
 //! Tests of `server::config`: the table, every setting at its edges, and the lines that say what is wrong.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
+use std::time::Duration;
 
 use super::*;
 
@@ -32,7 +33,8 @@ fn configure(flags: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Confi
             .or_else(|| (name == "BOARDWIRE_JWT_SECRET").then_some(SECRET))
             .map(OsString::from)
     };
-    let values = Values::gather(|setting| texts.get(setting.name).cloned(), variable).unwrap();
+    let sources = Sources::new(|name| texts.get(name).cloned(), variable, |_| true);
+    let values = sources.read(&NoFiles).unwrap();
     Config::from_values(&values, machine()).map_err(|error| error.to_string())
 }
 
@@ -57,6 +59,7 @@ fn defaults_are_those_of_the_contract() {
     let config = configure(&[], &[]).unwrap();
     let expected = Config {
         listen: "127.0.0.1:8080".parse().unwrap(),
+        tls: None,
         data: "boardwire.redb".into(),
         store: None,
         threads: NonZeroUsize::new(3).unwrap(),
@@ -106,7 +109,10 @@ fn defaults_are_those_of_the_contract() {
             versions_daily: Duration::from_secs(30 * 24 * 3_600),
             lease: limits::LEASE,
         },
-        log_level: LogLevel::Info,
+        log_level: LogLevels {
+            of_all: LogLevel::Info,
+            of_parts: BTreeMap::new(),
+        },
         log_format: LogFormat::Json,
     };
     assert_eq!(config, expected);
@@ -133,6 +139,12 @@ fn the_table_names_each_setting_once_with_its_variable() {
         "BOARDWIRE_JWT_SECRET"
     );
     assert_eq!(Setting::named("no-such-setting"), None);
+    let secret = Setting::named("redis").unwrap();
+    assert_eq!(secret.file_flag().as_deref(), Some("redis-file"));
+    assert_eq!(secret.file_variable().as_deref(), Some("BOARDWIRE_REDIS_FILE"));
+    let plain = Setting::named("data").unwrap();
+    assert_eq!((plain.file_flag(), plain.file_variable()), (None, None));
+    assert_eq!(SETTINGS.iter().filter(|setting| setting.is_live()).count(), 16);
 }
 
 #[test]
@@ -312,14 +324,15 @@ fn a_wrong_variable_is_named_with_its_flag() {
         "--listen (from BOARDWIRE_LISTEN) \"junk\" is not right; expected ADDR:PORT, such as 127.0.0.1:8080, \
          0.0.0.0:8080 or [::]:8080"
     );
-    let unicode = Values::gather(
+    let unicode = Sources::new(
         |_| None,
         |name| {
             use std::os::unix::ffi::OsStringExt as _;
             (name == "BOARDWIRE_DATA").then(|| OsString::from_vec(vec![0xff]))
         },
+        |_| true,
     );
-    let line = unicode.err().unwrap().to_string();
+    let line = unicode.read(&NoFiles).err().unwrap().to_string();
     assert_eq!(
         line,
         "--data (from BOARDWIRE_DATA) \"(not UTF-8)\" is not right; expected text in UTF-8"
@@ -346,6 +359,30 @@ fn addresses_and_files_are_checked() {
     }
 }
 
+#[cfg(feature = "tls")]
+#[test]
+fn a_certificate_and_its_key_are_given_together_or_not_at_all() {
+    let both = configure(&[("tls-cert", "c.pem"), ("tls-key", "k.pem")], &[]).unwrap();
+    let (certificate, key) = ("c.pem".into(), "k.pem".into());
+    assert_eq!(both.tls, Some(Tls { certificate, key }));
+    let missing = |given: &str| configure(&[(given, "x.pem")], &[]).unwrap_err();
+    let lines = [missing("tls-cert"), missing("tls-key")];
+    assert_eq!(
+        lines,
+        [
+            "--tls-key is missing; expected the file of the key of --tls-cert",
+            "--tls-cert is missing; expected the file of the certificate that --tls-key is of"
+        ]
+    );
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn without_tls_a_certificate_is_refused() {
+    let line = configure(&[("tls-cert", "c.pem")], &[]).unwrap_err();
+    assert!(line.contains("without the feature `tls`"), "{line}");
+}
+
 #[test]
 fn words_are_those_of_the_contract() {
     assert_eq!(
@@ -354,7 +391,10 @@ fn words_are_those_of_the_contract() {
     );
     assert_eq!(good("close-codes", "mirror").close_codes, CloseCodes::Mirror);
     assert_eq!(good("saved-echo", "off").saved_echo, SavedEcho::Off);
-    assert_eq!(good("log-level", "trace").log_level, LogLevel::Trace);
+    assert_eq!(good("log-level", "trace").log_level.of_all, LogLevel::Trace);
+    let of_parts = good("log-level", "warn,net=debug").log_level.of_parts;
+    assert_eq!(of_parts, BTreeMap::from([("net", LogLevel::Debug)]));
+    assert!(bad("log-level", "info,disk=debug").contains("the parts are api, boards,"));
     assert_eq!(good("log-format", "text").log_format, LogFormat::Text);
     assert_eq!(
         bad("close-codes", "Mirror"),
@@ -685,4 +725,50 @@ fn a_database_is_named_instead_of_a_file_and_its_password_is_never_shown() {
         both.contains("either --store or --data") && !both.contains("geheim"),
         "{both}"
     );
+}
+
+#[test]
+fn what_the_file_says_wrongly_is_named_with_its_line() {
+    struct One(&'static str);
+    impl Files for One {
+        fn read(&self, _: &std::path::Path, _: usize) -> std::io::Result<Held> {
+            Ok(Held {
+                bytes: self.0.as_bytes().to_vec(),
+                mode: 0o600,
+            })
+        }
+    }
+    let configured = |text: &'static str| {
+        let sources = Sources::new(|_| None, |_| None, |_| true);
+        let values = sources.read(&One(text))?;
+        Config::from_values(&values, machine())
+    };
+    let good = "jwt-secret = '0123456789abcdef0123456789abcdef'\n";
+    assert!(good.contains(SECRET) && configured(good).is_ok());
+    for (text, expected) in [
+        (
+            "jwt-secret = '0123456789abcdef0123456789abcdef'\n\nmax-connections = 0",
+            "/etc/boardwire/boardwire.toml:3: max-connections \"0\" is not right; expected a number from 1 to 1000000",
+        ),
+        (
+            "jwt-secret = 'geheim'",
+            "/etc/boardwire/boardwire.toml:1: jwt-secret: the value (not shown) is not right; expected at least 32 bytes",
+        ),
+        (
+            "listen = '[::]:1'",
+            "--jwt-secret is missing; expected a secret of at least 32 bytes",
+        ),
+        (
+            "public-url = 'https://ann:geheim@b.example/?x'",
+            "--jwt-secret is missing; expected ",
+        ),
+    ] {
+        let line = configured(text).expect_err(text).to_string();
+        assert!(line.starts_with(expected) && !line.contains("geheim"), "{line}");
+    }
+    let url = bad("public-url", "https://ann:geheim@b.example/?x");
+    assert!(!url.contains("geheim"), "{url}");
+    // An empty list is none, so that no algorithm at all is never meant.
+    let none = configured("jwt-algorithms = []\njwt-secret = '0123456789abcdef0123456789abcdef'");
+    assert_eq!(none.unwrap().keys.algorithms, [Algorithm::Hs256]);
 }

@@ -11,11 +11,12 @@ use crate::boards::harness;
 use crate::http::forwarded::Cidr;
 use crate::http::host::Served;
 use crate::ids::UserId;
-use crate::jwt::{Algorithm, Keys, NewClaims, Secret, mint};
+use crate::jwt::{Algorithm, Keys, NewClaims, Secret, Verifier, mint};
 use crate::net::disposition::CloseCodes;
 use crate::net::listener::Listener;
+use crate::net::live::Changeable;
 use crate::net::poller::Poller;
-use crate::net::{self, Shell};
+use crate::net::{self, Crowd, Shell};
 use crate::nodes::{self, acceptor};
 use crate::server::entrance::Entrance;
 use crate::server::lifecycle;
@@ -91,22 +92,33 @@ fn free() -> String {
 
 fn settings() -> net::Settings {
     net::Settings {
-        keys: Keys::single(Secret::new(SECRET)),
-        message_bytes: 1 << 20,
-        body_bytes: 1 << 20,
         asset_bytes: 1 << 20,
         outbox_bytes: 1 << 20,
-        connections: 100,
-        connections_per_address: 1,
         close_codes: CloseCodes::Plain,
-        trusted_proxies: vec![Cidr::parse("127.0.0.1").unwrap()],
-        origins: Vec::new(),
         served: Served::Any,
         base_path: String::new(),
-        metrics_token: None,
         sign_in: net::sign_in::Settings::default(),
-        frames: "'none'".to_owned(),
     }
+}
+
+fn live() -> (Changeable, Crowd) {
+    let keys = Keys::single(Secret::new(SECRET));
+    let live = Changeable {
+        verifier: Verifier::new(keys.clone()),
+        keys,
+        message_bytes: 1 << 20,
+        body_bytes: 1 << 20,
+        trusted_proxies: vec![Cidr::parse("127.0.0.1").unwrap()],
+        origins: Vec::new(),
+        metrics_token: None,
+        login_url: None,
+        frames: "'none'".to_owned(),
+    };
+    let crowd = Crowd {
+        connections: 100,
+        per_address: 1,
+    };
+    (live, crowd)
 }
 
 /// Starts a node that other nodes know as `address`.
@@ -131,7 +143,7 @@ fn start(address: &str, routes: Arc<dyn Routes>) -> Node {
         metrics.nodes().clone(),
     );
     boards.start();
-    let shell = Shell::new(settings(), boards, metrics);
+    let shell = Shell::new(settings(), live(), boards, metrics);
     let routing = Some(Routing {
         nodes: Arc::clone(&nodes),
         routes: Arc::clone(&routes),
@@ -146,7 +158,7 @@ fn start(address: &str, routes: Arc<dyn Routes>) -> Node {
     };
     executor.spawn(nodes.accept(entrance, Arc::new(takes))).detach();
     executor
-        .spawn(lifecycle::accept(Arc::clone(&site), listener))
+        .spawn(lifecycle::accept(Arc::clone(&site), listener, None))
         .detach();
     thread::spawn(move || driver.run(executor.run(std::future::pending::<()>())));
     Node { listen, site }

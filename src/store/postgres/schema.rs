@@ -256,8 +256,29 @@ fn found(link: &mut Link, schema: &str) -> Result<Option<u32>, OpenError> {
     }
 }
 
-/// Says in the log what the server is, and which of its settings break what this one promises.
-pub(super) fn look_at_server(link: &mut Link) -> Result<(), Trouble> {
+/// What a database says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Its version, in its words.
+    pub version: String,
+    /// The same as a number.
+    number: i32,
+    /// `synchronous_commit`.
+    pub synchronous_commit: String,
+    /// Those settings that are off without which a crash of its machine can destroy boards.
+    pub unsafe_settings: Vec<&'static str>,
+}
+
+impl Server {
+    /// Whether it is older than what is tested.
+    #[must_use]
+    pub fn is_too_old(&self) -> bool {
+        self.number < OLDEST_TESTED
+    }
+}
+
+/// Asks what the server is.
+pub(super) fn server(link: &mut Link) -> Result<Server, Trouble> {
     let asked = sql(
         "SELECT current_setting('server_version'), current_setting('server_version_num')::int, \
                      current_setting('server_encoding'), current_setting('synchronous_commit'), \
@@ -273,14 +294,26 @@ pub(super) fn look_at_server(link: &mut Link) -> Result<(), Trouble> {
     if encoding != "UTF8" {
         return Err(Trouble::Encoding(encoding));
     }
+    let number = row.and_then(|row| row.try_get::<_, i32>(1).ok());
+    let settings = [(4, "fsync"), (5, "full_page_writes")];
+    let off = settings.into_iter().filter(|(at, _)| text(*at) == "off");
+    Ok(Server {
+        version,
+        number: number.unwrap_or_default(),
+        synchronous_commit: text(3),
+        unsafe_settings: off.map(|(_, name)| name).collect(),
+    })
+}
+
+/// Says in the log what the server is, and which of its settings break what this one promises.
+pub(super) fn look_at_server(link: &mut Link) -> Result<(), Trouble> {
+    let server = server(link)?;
+    let version = &server.version;
     tracing::info!(%version, "the store is PostgreSQL");
-    let number = row
-        .and_then(|row| row.try_get::<_, i32>(1).ok())
-        .unwrap_or_default();
-    if number < OLDEST_TESTED {
+    if server.is_too_old() {
         tracing::warn!(%version, "this PostgreSQL is older than 15, the oldest that is tested");
     }
-    match text(3).as_str() {
+    match server.synchronous_commit.as_str() {
         "off" => tracing::warn!(
             "synchronous_commit is off: a crash of the database loses changes that clients were told are saved"
         ),
@@ -290,10 +323,8 @@ pub(super) fn look_at_server(link: &mut Link) -> Result<(), Trouble> {
         ),
         _ => {}
     }
-    for (at, name) in [(4, "fsync"), (5, "full_page_writes")] {
-        if text(at) == "off" {
-            tracing::warn!("{name} is off: a crash of the database's machine can destroy boards");
-        }
+    for name in server.unsafe_settings {
+        tracing::warn!("{name} is off: a crash of the database's machine can destroy boards");
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ fn join(store: &PgStore) {
     let joining = Joining {
         name: "one".to_owned(),
         address: None,
-        lease: std::time::Duration::from_secs(10),
+        lease: Duration::from_secs(10),
         replaces: true,
     };
     assert!(matches!(store.join(&joining), Ok(Lease::Held(_))));

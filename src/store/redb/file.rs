@@ -1,66 +1,68 @@
 //! The life of the data file: making, opening, refusing, copying and checking it.
 //!
-//! Owns the names of new files, the format in `meta`, and what an error of the engine means for who opens.
-//! Must not know what rows mean, nor commit anything. Key invariants: a file that is not ours, or newer, is
-//! not written to; a crash leaves no half-made file. Tests: `tests.rs`, `tests/migration.rs`,
-//! `tests/damage.rs`.
+//! Owns the names of new files, and in which order a file is looked at, opened and brought up. Must not know
+//! what rows mean, nor commit anything. Key invariants: nothing in a file that is not ours, or newer, is
+//! changed; a crash leaves no half-made file. Tests: `tests.rs`, `tests/migration.rs`, `tests/damage.rs`.
 
 use std::fs;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use ::redb::{
-    Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
-    TableHandle, backends::FileBackend,
-};
+use ::redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, backends::FileBackend};
 
-use super::super::rows::{self, FILE_FORMAT};
+use super::super::rows::FILE_FORMAT;
 use super::super::{Damage, OpenError, StoreError};
-use super::handle::{FORMAT_KEY, builder, close, new_file, sync_parent, write_format};
+use super::format::{Format, ensure_format, opening, read_format};
+use super::handle::{builder, close, new_file, sync_parent};
 use super::journal::Journal;
+use super::older::BroughtUp;
 use super::place::{self, Place};
 use super::read::check::CheckReport;
 use super::verify::{self, Shielded, Verified};
-use super::{IDS, META, TABLES, batch, engine, migrate, read};
+use super::watched::{self, Watch};
+use super::{TABLES, batch, engine, older, read};
 use crate::limits;
 
 /// What each redb file begins with (redb, docs/design.md, "magic number").
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
 
-pub(super) fn opening(error: DatabaseError) -> OpenError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse,
-        DatabaseError::UpgradeRequired(found) => OpenError::EngineFormat(found),
-        DatabaseError::Storage(StorageError::Io(error)) => error.into(),
-        other => OpenError::Engine(other.to_string()),
-    }
+/// What is open.
+pub(super) struct Opened {
+    pub(super) database: Database,
+    pub(super) journal: Journal,
+    /// Where the file had an older format before.
+    pub(super) brought_up: Option<BroughtUp>,
 }
 
 /// Opens what is there. What a process that was killed left in the journal is moved to rows of the boards;
 /// where that cannot be written, on a full disk for one, it stays there.
-pub(super) fn open_at(place: &Place) -> Result<(Database, Journal), OpenError> {
+pub(super) fn open_at(place: &Place) -> Result<Opened, OpenError> {
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        let database = open_place(place)?;
-        if batch::drain(&database).is_ok() {
-            return Ok((database, Journal::default()));
+        let (mut database, brought_up) = open_place(place)?;
+        let mut journal = Journal::default();
+        if batch::drain(&database).is_err() {
+            close(Some(database));
+            (database, _) = open_place(place)?;
+            journal = read::journal(&database).map_err(OpenError::from)?;
         }
-        close(Some(database));
-        let database = open_place(place)?;
-        let journal = read::journal(&database).map_err(OpenError::from)?;
-        Ok((database, journal))
+        Ok(Opened {
+            database,
+            journal,
+            brought_up,
+        })
     }));
     opened.unwrap_or(Err(OpenError::Panicked))
 }
 
-fn open_place(place: &Place) -> Result<Database, OpenError> {
+fn open_place(place: &Place) -> Result<(Database, Option<BroughtUp>), OpenError> {
     match place {
-        Place::File(path, _) => {
-            let database = open_file(path)?;
+        Place::File(path, _, watch) => {
+            let opened = open_file(path, watch.as_ref())?;
             place.opened()?;
             // Of a process that was killed while it made a copy. Whether it goes does not matter.
             drop(place.remove_copy());
-            Ok(database)
+            Ok(opened)
         }
         Place::Untouched(path) => {
             if fs::metadata(path)?.len() == 0 {
@@ -70,13 +72,13 @@ fn open_place(place: &Place) -> Result<Database, OpenError> {
             let backend = Shielded::new(FileBackend::new(open_to_read(path)?).map_err(opening)?)?;
             let database = builder().create_with_backend(backend).map_err(opening)?;
             ensure_format(&database)?;
-            Ok(database)
+            Ok((database, None))
         }
         #[cfg(any(test, fuzzing))]
         Place::Disk(disk) => {
             let database = builder().create_with_backend(disk.handle()?).map_err(opening)?;
             ensure_format(&database)?;
-            Ok(database)
+            Ok((database, None))
         }
     }
 }
@@ -96,19 +98,32 @@ pub(super) fn verify_file(path: &Path) -> io::Result<Verified> {
     }
 }
 
-pub(super) fn open_file(path: &Path) -> Result<Database, OpenError> {
+/// Opens a file that is there, or makes it. One of an older format is kept, and a copy takes its place.
+fn open_file(path: &Path, watch: Option<&Watch>) -> Result<(Database, Option<BroughtUp>), OpenError> {
     if is_missing_or_empty(path)? {
         create_file(path)?;
     }
     refuse_others(path)?;
+    let mut database = open_alone(path, watch)?;
+    let mut brought_up = None;
+    if let Format::Version(found @ 1..FILE_FORMAT) = read_format(&database).map_err(OpenError::from)? {
+        close(Some(database));
+        brought_up = Some(older::bring_up(path, found)?);
+        database = open_alone(path, watch)?;
+    }
+    ensure_format(&database)?;
+    Ok((database, brought_up))
+}
+
+/// Opens the engine's file under a name.
+fn open_alone(path: &Path, watch: Option<&Watch>) -> Result<Database, OpenError> {
     let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
     let number = place::number_of(&file.metadata()?);
-    let database = builder().create_file(file).map_err(opening)?;
+    let database = watched::open(file, watch).map_err(opening)?;
     if place::number_of(&fs::metadata(path)?) != number {
         // Whoever had it open has put a smaller one in its place just now, and has that.
         return Err(OpenError::InUse);
     }
-    ensure_format(&database)?;
     Ok(database)
 }
 
@@ -179,62 +194,6 @@ fn create_file(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Writes the format to a file in which nothing was ever stored, brings an older one up to the present one,
-/// and refuses files of other makers and newer ones.
-fn ensure_format(database: &Database) -> Result<(), OpenError> {
-    let found = read_format(database).map_err(OpenError::from)?;
-    match found {
-        Format::Fresh => write_tables(database).map_err(OpenError::from),
-        Format::None => Err(OpenError::NoFormat),
-        Format::Version(found) if found > FILE_FORMAT => Err(OpenError::NewerFormat {
-            found,
-            known: FILE_FORMAT,
-        }),
-        Format::Version(found @ 1..FILE_FORMAT) => migrate::migrate(database, found).map_err(OpenError::from),
-        Format::Version(_) => migrate::complete(database).map_err(OpenError::from),
-    }
-}
-
-pub(super) enum Format {
-    /// Not one table.
-    Fresh,
-    /// Tables, and no version that could be ours.
-    None,
-    Version(u32),
-}
-
-pub(super) fn read_format(database: &Database) -> Result<Format, StoreError> {
-    let transaction = database.begin_read().map_err(engine)?;
-    let mut names = transaction.list_tables().map_err(engine)?.peekable();
-    if names.peek().is_none() {
-        return Ok(Format::Fresh);
-    }
-    if !names.any(|table| table.name() == META.name()) {
-        return Ok(Format::None);
-    }
-    let Ok(meta) = transaction.open_table(META) else {
-        return Ok(Format::None);
-    };
-    let value = ReadableTable::get(&meta, FORMAT_KEY).map_err(engine)?;
-    let version = value.and_then(|value| Some(u32::from_le_bytes(value.value().try_into().ok()?)));
-    Ok(version
-        .filter(|version| *version > 0)
-        .map_or(Format::None, Format::Version))
-}
-
-/// Makes the tables of a new file.
-fn write_tables(database: &Database) -> Result<(), StoreError> {
-    let transaction = database.begin_write().map_err(engine)?;
-    for table in TABLES {
-        transaction.open_table(table).map_err(engine)?;
-    }
-    let mut ids = transaction.open_table(IDS).map_err(engine)?;
-    ids.insert([].as_slice(), rows::encode_next(&[], &[]).as_slice())
-        .map_err(engine)?;
-    drop(ids);
-    write_format(transaction)
-}
-
 /// Copies all tables, as of one moment, to a new file, in which the journal is then empty.
 pub(super) fn copy(database: &Database, file: fs::File) -> Result<(), StoreError> {
     copy_into(database, &builder().create_file(file).map_err(engine)?)
@@ -273,7 +232,7 @@ pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
             // Opening says why.
             Err(_) => Verified::AtOpening,
         };
-        let database = open_place(&Place::Untouched(path.to_owned()))?;
+        let (database, _) = open_place(&Place::Untouched(path.to_owned()))?;
         let mut report = read::check::check(&database).map_err(OpenError::from)?;
         report.damaged = verified == Verified::Damaged;
         Ok(report)
@@ -282,12 +241,14 @@ pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
 }
 
 /// What [`compact`] did: how large the file was, and is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compacted {
     /// Bytes before.
     pub before: u64,
     /// Bytes now; the same where nothing was to be gained.
     pub after: u64,
+    /// Where the file had an older format before.
+    pub brought_up: Option<BroughtUp>,
 }
 
 /// Makes a data file that no server has open as small as it can be: a copy without what is free takes its
@@ -306,19 +267,24 @@ pub fn compact(path: &Path) -> Result<Compacted, OpenError> {
     }
     let compacted = catch_unwind(|| {
         let place = Place::file(path);
-        let (database, _) = open_at(&place)?;
-        let made = make_small(&place, &database);
-        close(Some(database));
+        let opened = open_at(&place)?;
+        let made = make_small(&place, &opened.database);
+        close(Some(opened.database));
         if made.is_err() {
             // What was made of the copy is of no use.
             drop(place.remove_copy());
         }
-        made
+        made.map(|(before, after)| Compacted {
+            before,
+            after,
+            brought_up: opened.brought_up,
+        })
     });
     compacted.unwrap_or(Err(OpenError::Panicked))
 }
 
-fn make_small(place: &Place, database: &Database) -> Result<Compacted, OpenError> {
+/// The bytes before and now.
+fn make_small(place: &Place, database: &Database) -> Result<(u64, u64), OpenError> {
     let before = place.bytes()?;
     let mut copy = place.create_copy().map_err(opening)?;
     copy_into(database, &copy).map_err(OpenError::from)?;
@@ -326,13 +292,9 @@ fn make_small(place: &Place, database: &Database) -> Result<Compacted, OpenError
     close(Some(copy));
     if place.copy_bytes()? >= before {
         place.remove_copy()?;
-        return Ok(Compacted {
-            before,
-            after: before,
-        });
+        return Ok((before, before));
     }
     place.rename_copy()?;
     place.sync_name()?;
-    let after = place.bytes()?;
-    Ok(Compacted { before, after })
+    Ok((before, place.bytes()?))
 }

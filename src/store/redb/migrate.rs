@@ -4,7 +4,7 @@
 //! one transaction, so that a file is of one format or of the next, whenever the power goes. Tests:
 //! `tests/migration.rs`.
 
-use ::redb::{Database, ReadableDatabase as _, ReadableTable, TableHandle as _, WriteTransaction};
+use ::redb::{Database, ReadableTable, WriteTransaction};
 
 use super::super::StoreError;
 use super::super::rows::access::{HolderKey, encode_holder};
@@ -32,8 +32,8 @@ pub(super) fn migrate(database: &Database, found: u32) -> Result<(), StoreError>
     write_format(transaction)
 }
 
-/// The tables that came after format 4, or without a format of their own. A file that is of the present
-/// format has all of them but those that come later still.
+/// The tables that came after format 4, or without a format of their own: a file of an older format may have
+/// any of them, by which program opened it last.
 const LATER: [Table; 9] = [
     WEBHOOKS,
     SESSIONS,
@@ -45,24 +45,6 @@ const LATER: [Table; 9] = [
     VERSIONS,
     VERSION_CHUNKS,
 ];
-
-/// Makes the tables that a file of the present format has not, since an older program made it.
-pub(super) fn complete(database: &Database) -> Result<(), StoreError> {
-    let reading = database.begin_read().map_err(engine)?;
-    let tables = reading.list_tables().map_err(engine)?;
-    let names: Vec<String> = tables.map(|table| table.name().to_owned()).collect();
-    if LATER
-        .iter()
-        .all(|table| names.iter().any(|name| name == table.name()))
-    {
-        return Ok(());
-    }
-    let transaction = database.begin_write().map_err(engine)?;
-    for table in LATER {
-        transaction.open_table(table).map_err(engine)?;
-    }
-    transaction.commit().map_err(engine)
-}
 
 /// From format 1, which had only boards: makes the new tables, and the index of owners.
 fn from_1(transaction: &WriteTransaction) -> Result<(), StoreError> {

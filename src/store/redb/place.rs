@@ -13,10 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::redb::{Database, DatabaseError};
 
 use super::super::Footprint;
-use super::handle::{builder, new_file, sync_parent};
+use super::handle::{new_file, sync_parent};
 use super::journal::Bounds;
 #[cfg(any(test, fuzzing))]
 use super::simdisk::SimDisk;
+use super::watched::{self, Watch};
 use crate::limits;
 
 /// Added to the name of the data file for the copy that is to take its place.
@@ -24,8 +25,9 @@ const COPY: &str = ".moving";
 
 /// Where the bytes are.
 pub(super) enum Place {
-    /// A file, and which: somebody may put another one under its name while it is open.
-    File(PathBuf, AtomicU64),
+    /// A file, and which, since somebody may put another one under its name while it is open; and who watches
+    /// waits for the disk.
+    File(PathBuf, AtomicU64, Option<Watch>),
     /// A file that nothing is written to: what is, lasts as long as it is open.
     Untouched(PathBuf),
     #[cfg(any(test, fuzzing))]
@@ -34,13 +36,18 @@ pub(super) enum Place {
 
 impl Place {
     pub(super) fn file(path: &Path) -> Self {
-        Self::File(path.to_owned(), AtomicU64::new(0))
+        Self::File(path.to_owned(), AtomicU64::new(0), None)
+    }
+
+    /// As [`Self::file`], and somebody watches.
+    pub(super) fn watched(path: &Path, watch: Watch) -> Self {
+        Self::File(path.to_owned(), AtomicU64::new(0), Some(watch))
     }
 
     /// Remembers which file has been opened.
     pub(super) fn opened(&self) -> io::Result<()> {
         match self {
-            Self::File(path, opened) => opened.store(number_of(&fs::metadata(path)?), Ordering::Relaxed),
+            Self::File(path, opened, _) => opened.store(number_of(&fs::metadata(path)?), Ordering::Relaxed),
             Self::Untouched(_) => {}
             #[cfg(any(test, fuzzing))]
             Self::Disk(_) => {}
@@ -51,7 +58,7 @@ impl Place {
     /// The size of what is there.
     pub(super) fn bytes(&self) -> io::Result<u64> {
         match self {
-            Self::File(path, _) | Self::Untouched(path) => Ok(fs::metadata(path)?.len()),
+            Self::File(path, ..) | Self::Untouched(path) => Ok(fs::metadata(path)?.len()),
             #[cfg(any(test, fuzzing))]
             Self::Disk(disk) => Ok(disk.content().len() as u64),
         }
@@ -104,7 +111,7 @@ impl Place {
     /// makes room must not be what fills the disk. Where it does not say, trying will.
     pub(super) fn has_room_for(&self, live: u64) -> bool {
         match self {
-            Self::File(path, _) => {
+            Self::File(path, ..) => {
                 let needed = live
                     .saturating_mul(2)
                     .saturating_add(limits::DATA_FILE_SPARE_BYTES.saturating_mul(2));
@@ -121,23 +128,23 @@ impl Place {
     /// it alone.
     pub(super) fn create_copy(&self) -> Result<Database, DatabaseError> {
         match self {
-            Self::File(path, _) => {
+            Self::File(path, _, watch) => {
                 let (path, copy) = names(path)?;
                 remove(&copy)?;
                 let file = new_file(&copy)?;
                 file.set_permissions(fs::metadata(path)?.permissions())?;
-                builder().create_file(file)
+                watched::open(file, watch.as_ref())
             }
             Self::Untouched(_) => Err(untouched().into()),
             #[cfg(any(test, fuzzing))]
-            Self::Disk(disk) => builder().create_with_backend(disk.create_copy()?),
+            Self::Disk(disk) => super::handle::builder().create_with_backend(disk.create_copy()?),
         }
     }
 
     /// The size of the copy.
     pub(super) fn copy_bytes(&self) -> io::Result<u64> {
         match self {
-            Self::File(path, _) => Ok(fs::metadata(names(path)?.1)?.len()),
+            Self::File(path, ..) => Ok(fs::metadata(names(path)?.1)?.len()),
             Self::Untouched(_) => Err(untouched()),
             #[cfg(any(test, fuzzing))]
             Self::Disk(_) => Err(io::ErrorKind::Unsupported.into()),
@@ -147,7 +154,7 @@ impl Place {
     /// Gives the copy the name of the file. Nothing may be written before [`Place::sync_name`].
     pub(super) fn rename_copy(&self) -> io::Result<()> {
         match self {
-            Self::File(path, opened) => {
+            Self::File(path, opened, _) => {
                 let (path, copy) = names(path)?;
                 if number_of(&fs::metadata(&path)?) != opened.load(Ordering::Relaxed) {
                     return Err(io::Error::other("another file has taken its name"));
@@ -167,7 +174,7 @@ impl Place {
     /// Makes the name durable.
     pub(super) fn sync_name(&self) -> io::Result<()> {
         match self {
-            Self::File(path, _) => sync_parent(&names(path)?.0),
+            Self::File(path, ..) => sync_parent(&names(path)?.0),
             Self::Untouched(_) => Ok(()),
             #[cfg(any(test, fuzzing))]
             Self::Disk(disk) => disk.sync_name(),
@@ -177,7 +184,7 @@ impl Place {
     /// Removes an unfinished copy, if there is one.
     pub(super) fn remove_copy(&self) -> io::Result<()> {
         match self {
-            Self::File(path, _) => remove(&names(path)?.1),
+            Self::File(path, ..) => remove(&names(path)?.1),
             Self::Untouched(_) => Ok(()),
             #[cfg(any(test, fuzzing))]
             Self::Disk(_) => Ok(()),
@@ -190,7 +197,7 @@ fn untouched() -> io::Error {
 }
 
 /// What the file is really called, where its name is a link, and the name of its copy.
-fn names(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
+pub(super) fn names(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
     let path = fs::canonicalize(path)?;
     let mut copy = OsString::from(&path);
     copy.push(COPY);
@@ -205,7 +212,8 @@ pub(super) fn number_of(found: &fs::Metadata) -> u64 {
     return u64::from(found.is_file());
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+/// Removes a file, if there is one.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

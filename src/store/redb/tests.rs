@@ -8,9 +8,10 @@ mod damage;
 mod journal;
 mod migration;
 mod moving;
+mod older;
 mod untouched;
 
-use super::handle::FORMAT_KEY;
+use super::handle::{FORMAT_KEY, WRITER_KEY, read_writer};
 use super::*;
 use crate::access::secret::SecretHash;
 use crate::audit::Action;
@@ -346,7 +347,11 @@ fn the_format_version_decides_who_may_open_the_file() {
     assert_eq!(set(Some(&known.to_le_bytes())), Ok(()));
     assert_eq!(
         set(Some(&newer.to_le_bytes())),
-        Err(OpenError::NewerFormat { found: newer, known })
+        Err(OpenError::NewerFormat {
+            found: newer,
+            known,
+            by: Some(env!("CARGO_PKG_VERSION").to_owned())
+        })
     );
     for none in [None, Some(&[0, 0, 0, 0][..]), Some(b"1")] {
         assert_eq!(set(none), Err(OpenError::NoFormat));
@@ -361,6 +366,51 @@ fn the_format_version_decides_who_may_open_the_file() {
     transaction.commit().unwrap();
     drop(other);
     assert_eq!(RedbStore::open(&path).unwrap_err(), OpenError::NoFormat);
+}
+
+#[test]
+fn a_newer_file_says_who_wrote_it_where_it_says_so_in_words() {
+    let newer = FILE_FORMAT + 1;
+    let said = |writer: Option<&[u8]>| {
+        let (directory, store) = fresh();
+        tamper(&store, META, |meta| {
+            meta.insert(FORMAT_KEY, newer.to_le_bytes().as_slice()).unwrap();
+            match writer {
+                Some(writer) => drop(meta.insert(WRITER_KEY, writer).unwrap()),
+                None => drop(meta.remove(WRITER_KEY).unwrap()),
+            }
+        });
+        drop(store);
+        RedbStore::open(&directory.path().join("boards.redb"))
+            .unwrap_err()
+            .to_string()
+    };
+    let named = said(Some(b"9.1.0"));
+    assert!(
+        named.contains(&format!("format {newer}, of Boardwire 9.1.0,")) && named.contains("use that one"),
+        "{named}"
+    );
+    for odd in [None, Some(&b"9\n1"[..]), Some(&[0xff]), Some(&[b'9'; 33])] {
+        let unnamed = said(odd);
+        assert!(
+            !unnamed.contains("of Boardwire") && unnamed.contains("use a newer Boardwire"),
+            "{unnamed}"
+        );
+    }
+}
+
+#[test]
+fn a_file_notes_the_version_that_opened_it_last() {
+    let (directory, store) = fresh();
+    tamper(&store, META, |meta| {
+        drop(meta.insert(WRITER_KEY, b"0.0.1".as_slice()).unwrap());
+    });
+    drop(store);
+    let path = directory.path().join("boards.redb");
+    drop(RedbStore::open(&path).unwrap());
+    let database = Database::open(&path).unwrap();
+    let found = read_writer(&database).unwrap();
+    assert_eq!(found.as_deref(), Some(env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
@@ -396,6 +446,47 @@ fn a_second_opening_is_refused_while_the_first_lasts() {
     assert!(matches!(store.summary(&id("a")), Ok(Stored::Present(_))));
     drop(store);
     assert!(RedbStore::open(&path).is_ok());
+}
+
+#[test]
+fn each_wait_for_the_disk_is_watched_and_the_file_is_locked_all_the_same() {
+    use std::sync::atomic::AtomicUsize;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("boards.redb");
+    let (waits, fails) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+    let watch: Watch = {
+        let (waits, fails) = (Arc::clone(&waits), Arc::clone(&fails));
+        Arc::new(move |sync| {
+            waits.fetch_add(1, Ordering::Relaxed);
+            sync()?;
+            match fails.load(Ordering::Relaxed) {
+                true => Err(io::ErrorKind::StorageFull.into()),
+                false => Ok(()),
+            }
+        })
+    };
+    let store = RedbStore::open_watched(&path, watch).unwrap();
+    assert_eq!(RedbStore::open(&path).unwrap_err(), OpenError::InUse);
+    store.commit(&[create("a")]).unwrap();
+    // Files that are made, and copies, are waited for as well; a commit is one wait.
+    let before = waits.load(Ordering::Relaxed);
+    store.commit(&[append("a", 1, "b")]).unwrap();
+    assert_eq!(waits.load(Ordering::Relaxed) - before, 1);
+    store.reopen().unwrap();
+    let before = waits.load(Ordering::Relaxed);
+    store.commit(&[append("a", 2, "c")]).unwrap();
+    assert_eq!(
+        waits.load(Ordering::Relaxed) - before,
+        1,
+        "after it was opened anew"
+    );
+    assert_eq!(RedbStore::open(&path).unwrap_err(), OpenError::InUse);
+    // What went wrong with the disk is told on.
+    fails.store(true, Ordering::Relaxed);
+    assert!(store.commit(&[append("a", 3, "d")]).is_err());
+    drop(store);
+    let store = RedbStore::open(&path).unwrap();
+    assert!(present(&store, "a").last_sequence() >= 2);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 import { pause } from '../../node/support/wait.mjs'
 import { costs } from './costs.mjs'
 import { floods } from './floods.mjs'
+import { handshakes } from './handshakes.mjs'
 import { holding } from './holding.mjs'
 import { keeping } from './keeping.mjs'
 import { locks } from './locks.mjs'
@@ -25,4 +26,4 @@ export const canary = {
   must: ['nothing']
 }
 
-export const attacks = [quiet, ...costs, ...holding, ...locks, ...rules, ...keeping, ...floods]
+export const attacks = [quiet, ...costs, ...holding, ...locks, ...rules, ...keeping, ...handshakes, ...floods]

@@ -2,7 +2,9 @@
 // nothing of what it reads, and can stop reading. (`Wire` of tests/node/support keeps all it reads, and `Raw`
 // needs packages.) Must not know what an attack is.
 import http from 'node:http'
+import https from 'node:https'
 import net from 'node:net'
+import tls from 'node:tls'
 import { pause, within } from '../../node/support/wait.mjs'
 import { frame, message } from './bytes.mjs'
 
@@ -17,9 +19,18 @@ export function hangUp () {
   for (const socket of open) socket.destroy()
 }
 
-/** A bare socket to the server, from `localAddress` where one is given. */
+/** A socket to the server, from `localAddress` where one is given; over TLS where the server speaks it, whoever that is. */
 export function dial (server, localAddress) {
-  const socket = net.connect({ host: server.host, port: server.port, localAddress })
+  const to = { host: server.host, port: server.port, localAddress }
+  return kept(server.isSecure ? tls.connect({ ...to, rejectUnauthorized: false }) : net.connect(to))
+}
+
+/** A bare socket, whatever the server speaks. */
+export function dialBare (server) {
+  return kept(net.connect({ host: server.host, port: server.port }))
+}
+
+function kept (socket) {
   socket.on('error', () => {})
   open.add(socket)
   socket.on('close', () => open.delete(socket))
@@ -180,7 +191,8 @@ export class Peer {
 export function call (server, method, path, { token, body, headers = {}, localAddress, ms = 20_000 } = {}) {
   return new Promise(resolve => {
     const bytes = body === undefined || body instanceof Uint8Array ? body : JSON.stringify(body)
-    const sent = http.request({
+    const sent = (server.isSecure ? https : http).request({
+      rejectUnauthorized: false,
       host: server.host,
       port: server.port,
       method,

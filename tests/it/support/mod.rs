@@ -11,6 +11,7 @@ pub(crate) mod random;
 pub(crate) mod redis;
 pub(crate) mod server;
 pub(crate) mod socket;
+pub(crate) mod tls;
 pub(crate) mod tokens;
 pub(crate) mod wire;
 

@@ -32,6 +32,8 @@ impl Place {
 pub(crate) struct Setup {
     place: Place,
     flags: Vec<String>,
+    /// Of the environment, which has nothing else.
+    variables: Vec<(String, String)>,
     /// What starts the program, before its path.
     starter: Vec<String>,
 }
@@ -47,6 +49,13 @@ impl Setup {
         Self {
             place: place.clone(),
             flags: Vec::new(),
+            // This machine may have a file of settings.
+            variables: [
+                ("BOARDWIRE_JWT_SECRET", SECRET),
+                ("BOARDWIRE_CONFIG", "/dev/null"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
             starter: Vec::new(),
         }
     }
@@ -60,6 +69,14 @@ impl Setup {
     /// With `--name value`.
     pub(crate) fn flag(mut self, name: &str, value: &str) -> Self {
         self.flags.push(format!("--{name}={value}"));
+        self
+    }
+
+    /// With this variable, and without the secret that is in one otherwise.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        let is_other = |known: &str| known != "BOARDWIRE_JWT_SECRET" && known != name;
+        self.variables.retain(|(known, _)| is_other(known));
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -89,13 +106,14 @@ impl Setup {
             .iter()
             .map(String::as_str)
             .chain([env!("CARGO_BIN_EXE_boardwire")]);
+        let (log_format, data) = (self.log_format(), self.data());
         let mut child = Command::new(words.next().unwrap())
             .args(words)
             .env_clear()
-            .env("BOARDWIRE_JWT_SECRET", SECRET)
+            .envs(self.variables)
             .args(["serve", "--listen=127.0.0.1:0", "--threads=2"])
-            .args(self.log_format())
-            .args(self.data())
+            .args(log_format)
+            .args(data)
             .args(&self.flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -190,8 +208,17 @@ impl Server {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Sends SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
         let sent = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
+            .args([signal, &self.child.id().to_string()])
             .status()
             .unwrap();
         assert!(sent.success(), "kill");

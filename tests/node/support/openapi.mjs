@@ -172,6 +172,7 @@ export function judge ({ status, headers, body }, path, what) {
   if (type === PROBLEM) {
     assert.equal(value.status, status, `${what}: status in the problem`)
     assert.equal(value.type, `urn:boardwire:problem:${value.code}`, `${what}: type of the problem`)
+    assert.equal(value.help, `docs/troubleshooting.md#${value.code}`, `${what}: where the problem is explained`)
   }
   return value
 }

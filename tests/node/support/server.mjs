@@ -24,6 +24,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 export class Server {
   constructor (flags = {}) {
     this.flags = flags
+    /** What is started: an older program, in tests of updates. */
+    this.binary = BINARY
     this.directory = mkdtempSync(join(tmpdir(), 'boardwire-node-'))
     this.data = join(this.directory, 'boards.redb')
     this.child = null
@@ -51,7 +53,7 @@ export class Server {
   /** Starts the process and waits until it accepts: on a free port, and after a restart on the same, so that clients find it again. */
   async up () {
     const log = this.log.length
-    const child = spawn(BINARY, this.#arguments, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(this.binary, this.#arguments, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.child = child
     this.exit = new Promise(resolve => {
       child.on('error', error => resolve({ error }))
@@ -63,7 +65,7 @@ export class Server {
     child.stdout.setEncoding('utf8').on('data', read)
     child.stderr.setEncoding('utf8').on('data', read)
     const listen = await until(() => {
-      if (ended !== null) throw new Error(`${BINARY} did not start: ${ended.error ?? `${ended.code} ${ended.signal}`}\n${this.log.slice(log)}`)
+      if (ended !== null) throw new Error(`${this.binary} did not start: ${ended.error ?? `${ended.code} ${ended.signal}`}\n${this.log.slice(log)}`)
       return /"listen":"([^"]+)"/.exec(this.log.slice(log))
     }, () => `the server's address in its log:\n${this.log.slice(log)}`)
     const at = listen[1].lastIndexOf(':')
@@ -74,12 +76,17 @@ export class Server {
 
   /** The base URL that a provider appends the board to. */
   get ws () {
-    return `ws://${this.host}:${this.port}/ws/canvas`
+    return `${this.isSecure ? 'wss' : 'ws'}://${this.host}:${this.port}/ws/canvas`
   }
 
   /** The base URL of HTTP calls. */
   get http () {
-    return `http://${this.host}:${this.port}`
+    return `${this.isSecure ? 'https' : 'http'}://${this.host}:${this.port}`
+  }
+
+  /** Whether it speaks TLS. */
+  get isSecure () {
+    return this.flags['tls-cert'] !== undefined
   }
 
   signal (name) {

@@ -22,6 +22,13 @@ const SIGNED_IN_ANEW: ReadonlyArray<Verdict['kind']> = ['signin', 'expired', 're
 /** Where it may be well by now. */
 const RELOADED: ReadonlyArray<Verdict['kind']> = ['broken', 'origin', 'blocked']
 
+/** What explains it to whoever runs the server, which has that document. */
+const HELP: Partial<Record<Verdict['kind'], string>> = {
+  broken: 'docs/troubleshooting.md#page-broken',
+  origin: 'docs/troubleshooting.md#page-origin',
+  blocked: 'docs/troubleshooting.md#page-blocked'
+}
+
 export function VerdictScreen ({ connection, credentials, state, verdict }: VerdictScreenProps) {
   const box = useRef<HTMLDivElement>(null)
   useEffect(() => box.current?.focus(), [])
@@ -49,6 +56,9 @@ export function VerdictScreen ({ connection, credentials, state, verdict }: Verd
         </p>
         {state.saving === 'refused' && !isTurnedDown && (
           <p>Your last changes did not reach the server. {state.fleeting === true ? 'They are on this page only.' : 'They are kept in this browser.'}</p>
+        )}
+        {HELP[verdict.kind] !== undefined && (
+          <p><a href={`${serverAddress()}/${HELP[verdict.kind]}`} target='_blank' rel='noopener noreferrer'>What whoever runs it can do</a></p>
         )}
         {SIGNED_IN_ANEW.includes(verdict.kind) && <WaysIn to={boardPath(connection.id)} />}
         <div className='bw-verdict-acts'>

@@ -74,7 +74,7 @@ const VERDICTS: Record<Verdict['kind'], Omit<Verdict, 'kind'>> = {
   blocked: {
     title: 'The connection is cut on the way to the server',
     text: 'The server answers, but a WebSocket does not get through to it. Tell whoever runs it: the proxy in front of it must speak ' +
-      'HTTP/1.1 and pass on Upgrade and Connection (docs/operations.md).'
+      'HTTP/1.1 and pass on Upgrade and Connection.'
   }
 }
 

@@ -1,7 +1,7 @@
 //! Tests of opening files of older formats.
 
 use super::super::fault_tests::on;
-use super::super::file::{Format, read_format};
+use super::super::format::{Format, read_format};
 use super::super::handle::builder;
 use super::super::simdisk::{Kept, SimDisk};
 use super::*;
@@ -139,7 +139,7 @@ fn a_file_of_format_1_is_brought_up_to_the_present_one_at_opening() {
 
 /// A file that the last version before a format wrote: closed in order, or of a process that was killed. It
 /// is packed as stretches: a byte that is repeated (count u32 le, byte), then others (length u32 le, bytes).
-fn unpacked(mut packed: &[u8]) -> Vec<u8> {
+pub(super) fn unpacked(mut packed: &[u8]) -> Vec<u8> {
     let mut content = Vec::new();
     let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap()) as usize;
     while let Some((head, rest)) = packed.split_first_chunk::<9>() {
@@ -153,8 +153,8 @@ fn unpacked(mut packed: &[u8]) -> Vec<u8> {
 
 const CLOSED_3: &[u8] = include_bytes!("format-3/closed");
 const KILLED_3: &[u8] = include_bytes!("format-3/killed");
-const CLOSED_4: &[u8] = include_bytes!("format-4/closed");
-const KILLED_4: &[u8] = include_bytes!("format-4/killed");
+pub(super) const CLOSED_4: &[u8] = include_bytes!("format-4/closed");
+pub(super) const KILLED_4: &[u8] = include_bytes!("format-4/killed");
 
 /// That a file has what that version wrote: `plan` with three notes, `sketch` with one, and `gone`, deleted.
 fn has_what_format_3_had(store: &RedbStore) {
@@ -206,7 +206,7 @@ fn a_file_of_format_3_gets_a_journal_and_keeps_what_it_has() {
 
 /// That a file has what the last version before the trash wrote: `plan` with three notes, a grant, a link and
 /// a key, `sketch` without content, and `gone`, deleted.
-fn has_what_format_4_had(store: &RedbStore) {
+pub(super) fn has_what_format_4_had(store: &RedbStore) {
     let plan = present(store, "plan");
     let states = plan.snapshot.iter().chain(&plan.updates);
     let texts: String = states
@@ -252,6 +252,29 @@ fn a_file_of_format_4_gets_a_trash_and_keeps_what_it_has() {
         assert_eq!(present(&store, "plan").last_sequence(), last + 1);
         drop(store);
         assert!(check(&path).unwrap().is_sound());
+    }
+}
+
+#[test]
+fn files_that_programs_of_the_other_formats_wrote_are_sound_after_the_migration() {
+    for packed in [
+        include_bytes!("format-1/closed").as_slice(),
+        include_bytes!("format-1/killed"),
+        include_bytes!("format-2/closed"),
+        include_bytes!("format-2/killed"),
+        include_bytes!("format-5/closed"),
+        include_bytes!("format-5/killed"),
+    ] {
+        let disk = SimDisk::with_content(unpacked(packed));
+        let store = on(&disk).unwrap();
+        assert!(store.check().unwrap().is_sound());
+        for board in ["plan", "sketch"] {
+            let stored = present(&store, board);
+            assert!(stored.snapshot.is_some() || !stored.updates.is_empty(), "{board}");
+        }
+        for table in TABLES {
+            rows_in(&store, table);
+        }
     }
 }
 
